@@ -1,0 +1,91 @@
+"""Everything this package raises.
+
+The functions answer an error by its class alone: `Refused` and `Unprocessable` are final, so the
+request is answered or the message acknowledged; `Unavailable` may heal, so the caller is told to
+come back or the message is delivered again.
+"""
+
+from typing import ClassVar
+
+
+class QuickThumbError(Exception):
+    """Base of everything this package raises."""
+
+
+class InvalidSetting(QuickThumbError):
+    """A setting in the environment is missing or wrong; the function cannot start."""
+
+
+class Unavailable(QuickThumbError):
+    """Cloud Storage or Pub/Sub did not do what was asked; the same call may succeed later."""
+
+
+class InvalidMessage(QuickThumbError):
+    """A message is no job this version can read; delivering it again would not change that."""
+
+
+class Refused(QuickThumbError):
+    """The request is at fault; nothing was stored.
+
+    Attributes:
+        code: the stable name of the problem, the last part of its `type`.
+        field: the form field, query parameter or header at fault, where there is one.
+    """
+
+    code: ClassVar[str] = "bad-request"
+
+    def __init__(self, detail: str, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class NoFile(Refused):
+    """The request carries no picture."""
+
+    code = "no-file"
+
+
+class EmptyFile(Refused):
+    """The picture has no bytes."""
+
+    code = "empty-file"
+
+
+class InvalidOption(Refused):
+    """An option has a value that is not allowed; the message says which are."""
+
+    code = "invalid-option"
+
+
+class TooLarge(Refused):
+    """The upload has more bytes than the limit."""
+
+    code = "too-large"
+
+
+class Unprocessable(QuickThumbError):
+    """The picture itself is at fault; no retry can help.
+
+    Attributes:
+        code: the stable name of the problem, shown to the user and kept in the manifest.
+    """
+
+    code: ClassVar[str] = "unprocessable"
+
+
+class NotAPicture(Unprocessable):
+    """The bytes are of no format that is accepted."""
+
+    code = "not-a-picture"
+
+
+class TooManyPixels(Unprocessable):
+    """The header declares more pixels than the limit; nothing was decoded."""
+
+    code = "too-many-pixels"
+
+
+class Corrupt(Unprocessable):
+    """The format is accepted, but the bytes end early or make no sense."""
+
+    code = "corrupt"

@@ -1,0 +1,265 @@
+"""The vocabulary of a job, and its JSON.
+
+An upload becomes a `Job` on the topic; a finished job becomes a `Manifest` in the processed bucket.
+Neither holds a time of day, so that a job done twice leaves the same bytes.
+"""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self
+
+from quickthumb.errors import InvalidMessage
+
+SCHEMA = "1"
+"""Version of the job message and of the manifest, kept in the message attribute `schema`."""
+
+Fit = Literal["contain", "cover"]
+Gravity = Literal["center", "smart"]
+Format = Literal["auto", "jpeg", "png", "webp", "avif"]
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def new_id() -> str:
+    """Return a new id: 128 random bits, the capability to read and delete an upload.
+
+    Hexadecimal, since Cloud Run keeps some paths that end in "z" for itself
+    (https://docs.cloud.google.com/run/docs/known-issues).
+    """
+    return secrets.token_hex(16)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether the text has the form of an id made by `new_id`."""
+    return _ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One requested thumbnail.
+
+    Attributes:
+        name: the last part of its link and the stem of its blob ("256").
+        width: greatest width, pixels.
+        height: greatest height, pixels.
+        fit: `contain` fits the picture into the box; `cover` fills the box and crops.
+        gravity: which part `cover` keeps.
+        format: the output format; `auto` is JPEG for opaque pictures, WebP for transparent ones.
+        quality: 1 to 100; None is the default of the format.
+        background: "#rrggbb" to flatten transparency onto; None keeps it where the format can.
+        max_bytes: the most a thumbnail may weigh, bytes; None is no limit.
+    """
+
+    name: str
+    width: int
+    height: int
+    fit: Fit = "contain"
+    gravity: Gravity = "center"
+    format: Format = "auto"
+    quality: int | None = None
+    background: str | None = None
+    max_bytes: int | None = None
+
+    @classmethod
+    def square(cls, size: int) -> Self:
+        """Return the plain rendition whose longest side is `size` pixels."""
+        return cls(str(size), size, size)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rendition as JSON values, defaults left out."""
+        return {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What `upload` asks of `resize`: these thumbnails of this original.
+
+    Attributes:
+        id: the upload.
+        bucket: the bucket of the original.
+        name: the blob of the original.
+        generation: the version of that blob, given by Cloud Storage.
+        renditions: the thumbnails to make, at least one.
+    """
+
+    id: str
+    bucket: str
+    name: str
+    generation: int
+    renditions: tuple[Rendition, ...]
+
+    def to_json(self) -> bytes:
+        """Return the body of the message."""
+        return _dump(
+            {
+                "id": self.id,
+                "bucket": self.bucket,
+                "name": self.name,
+                "generation": self.generation,
+                "renditions": [rendition.to_dict() for rendition in self.renditions],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Read the body of a message.
+
+        Raises:
+            InvalidMessage: it is no job of this schema.
+        """
+        document = _load(body)
+        try:
+            return cls(
+                id=_text(document["id"]),
+                bucket=_text(document["bucket"]),
+                name=_text(document["name"]),
+                generation=int(document["generation"]),
+                renditions=renditions_from(document["renditions"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidMessage(f"message is no job: {error!r}") from error
+
+
+def renditions_from(documents: Any) -> tuple[Rendition, ...]:
+    """Read renditions back from their JSON values.
+
+    Raises:
+        TypeError: a member is missing, unknown, or the value is no list of objects.
+        ValueError: the list is empty.
+    """
+    renditions = tuple(Rendition(**document) for document in documents)
+    if not renditions:
+        raise ValueError("no renditions")
+    return renditions
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What is known of the uploaded picture.
+
+    Attributes:
+        content_type: as sniffed from the bytes.
+        width: pixels, as a viewer shows it (EXIF orientation applied).
+        height: pixels, as a viewer shows it.
+        orientation: EXIF orientation of the stored picture, 1 to 8.
+        bytes: size of the blob.
+    """
+
+    content_type: str
+    width: int
+    height: int
+    orientation: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A thumbnail in the processed bucket.
+
+    Attributes:
+        name: the rendition it answers.
+        blob: its name in the processed bucket.
+        content_type: of the encoded picture.
+        width: pixels.
+        height: pixels.
+        bytes: size of the blob.
+    """
+
+    name: str
+    blob: str
+    content_type: str
+    width: int
+    height: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job has no thumbnails.
+
+    Attributes:
+        code: stable name, one of the `code`s in `quickthumb.errors`.
+        detail: a sentence for the person who uploaded.
+    """
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The end of a job, written after everything else: the commit point.
+
+    Attributes:
+        id: the upload.
+        generation: the version of the original it is about.
+        original: what the picture was, None where it could not be read.
+        thumbnails: in the order of the request; empty when the job failed.
+        failure: None when the job is done.
+    """
+
+    id: str
+    generation: int
+    original: Original | None = None
+    thumbnails: tuple[Thumbnail, ...] = ()
+    failure: Failure | None = None
+
+    @property
+    def state(self) -> Literal["done", "failed"]:
+        """How the job ended."""
+        return "failed" if self.failure else "done"
+
+    def thumbnail(self, name: str) -> Thumbnail | None:
+        """Return the thumbnail of a rendition, None if that was not asked for."""
+        return next((thumb for thumb in self.thumbnails if thumb.name == name), None)
+
+    def to_json(self) -> bytes:
+        """Return the content of `manifest.json`."""
+        return _dump({"schema": SCHEMA, "state": self.state, **asdict(self)})
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """Read the content of `manifest.json`.
+
+        Raises:
+            InvalidMessage: it is no manifest of this schema.
+        """
+        document = _load(body)
+        try:
+            original, failure = document["original"], document["failure"]
+            return cls(
+                id=_text(document["id"]),
+                generation=int(document["generation"]),
+                original=Original(**original) if original else None,
+                thumbnails=tuple(Thumbnail(**thumb) for thumb in document["thumbnails"]),
+                failure=Failure(**failure) if failure else None,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidMessage(f"no manifest: {error!r}") from error
+
+
+def _dump(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _load(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise InvalidMessage(f"not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidMessage(f"expected a JSON object, not {type(document).__name__}")
+    return document
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, not {value!r}")
+    return value
