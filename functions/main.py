@@ -3,6 +3,7 @@
 What they share is built on first use: importing this file needs no cloud.
 """
 
+import logging
 import os
 from functools import cache
 from typing import cast
@@ -11,17 +12,20 @@ import flask
 import functions_framework
 import functions_framework.aio
 from cloudevents.http import CloudEvent
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
 from quickthumb import api, logs, messaging, storage
+from quickthumb.errors import InvalidMessage, QuickThumbError, Unavailable
 from quickthumb.messaging import CloudTopic, delivered
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp
 
 logs.configure(os.environ)
+log = logging.getLogger("quickthumb")
 
 
 @functions_framework.aio.http
@@ -39,6 +43,14 @@ def resize(event: CloudEvent) -> None:
     body = flask.request.get_json(silent=True)
     pushed = isinstance(body, dict) and "message" in body
     do_resize(delivered(body if pushed else event.data), _store(), _completed(), _settings().limits)
+
+
+@functions_framework.errorhandler(Unavailable)
+@functions_framework.errorhandler(InvalidMessage)
+def deliver_again(error: QuickThumbError) -> tuple[str, int]:
+    """Answer a message that is not done with: anything but a success has it delivered again."""
+    log.warning("to be delivered again: %s", error)
+    return str(error), 400 if isinstance(error, InvalidMessage) else 503
 
 
 @cache

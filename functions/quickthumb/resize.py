@@ -6,7 +6,7 @@ Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
 import hashlib
 import logging
 
-from quickthumb.errors import InvalidMessage, Unprocessable
+from quickthumb.errors import Unprocessable
 from quickthumb.imaging import Limits, Picture, render
 from quickthumb.jobs import SCHEMA, Failure, Job, Manifest, Original, Thumbnail
 from quickthumb.messaging import Message, Topic
@@ -20,12 +20,10 @@ def resize(message: Message, store: Store, completed: Topic, limits: Limits) -> 
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub did not answer; to be delivered again.
+        InvalidMessage: the message is no job of this version; to be delivered again, and kept in
+            the dead-letter topic in the end.
     """
-    try:
-        job = Job.from_json(message.data)
-    except InvalidMessage as error:
-        log.error("message %s is dropped: %s", message.id, error)
-        return
+    job = Job.from_json(message.data)
     manifest = store.manifest(job.id)
     if manifest is None or manifest.generation != job.generation:
         data = store.original(job)

@@ -1,7 +1,6 @@
 """Errors as problem documents (RFC 9457)."""
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -73,7 +72,7 @@ def answer(error: QuickThumbError) -> JSONResponse:
 def _document(status: int, code: str, detail: str, field: str | None = None) -> dict[str, Any]:
     members = {
         "type": f"/problems/{code}",
-        "title": HTTPStatus(status).phrase,
+        "title": code.replace("-", " ").capitalize(),
         "status": status,
         "code": code,
         "detail": detail,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +25,8 @@ from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept
 
 log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -132,16 +134,24 @@ def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
     api = Api(store, uploads, settings)
     router = Router(
         [
-            Route("/", api.create, methods=["POST"]),
-            Route("/", api.describe, methods=["GET"]),
-            Route("/health", api.health, methods=["GET"]),
-            Route("/{id}", api.status, methods=["GET"]),
-            Route("/{id}", api.delete, methods=["DELETE"]),
-            Route("/{id}/{name}", api.thumbnail, methods=["GET"]),
+            _route("/", GET=api.describe, POST=api.create),
+            _route("/health", GET=api.health),
+            _route("/{id}", GET=api.status, DELETE=api.delete),
+            _route("/{id}/{name}", GET=api.thumbnail),
         ],
         redirect_slashes=False,
     )
     return ExceptionMiddleware(router, {HTTPException: _on_error, Exception: _on_error})
+
+
+def _route(path: str, **handlers: Handler) -> Route:
+    """Return one route for all methods of a path, so that a 405 can name them all."""
+
+    async def by_method(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await handlers[method](request)
+
+    return Route(path, by_method, methods=list(handlers))
 
 
 def _matches(if_none_match: str, etag: str) -> bool:
@@ -179,7 +189,7 @@ def _on_error(request: Request, error: Exception) -> Response:
                 log.error("%s %s: %s", request.method, path, error)
             return response
         case HTTPException(status_code=405, headers=headers):
-            allowed = (headers or {}).get("Allow", "")
+            allowed = ", ".join(sorted((headers or {}).get("Allow", "").split(", ")))
             detail = f"{request.method} is not for {path}: expected {allowed}."
             return problems.problem(405, "method-not-allowed", detail, headers=headers)
         case HTTPException():
