@@ -129,8 +129,10 @@ class Cloud:
             env={
                 **inherited,
                 **environment(function, self.addresses),
-                # What Cloud Run enforces from outside, as far as the framework can.
-                "THREADS": str(function.concurrency),
+                # What Cloud Run enforces from outside, as far as the framework can. With a single
+                # thread gunicorn takes its sync worker, which waits up to two seconds after each
+                # answer for the client to close a connection that clients mean to keep.
+                "THREADS": str(max(2, function.concurrency)),
                 "WORKERS": str(instances),
                 "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
             },

@@ -45,8 +45,8 @@ def resize(event: CloudEvent) -> None:
     do_resize(delivered(body if pushed else event.data), _store(), _completed(), _settings().limits)
 
 
-@functions_framework.errorhandler(Unavailable)
-@functions_framework.errorhandler(InvalidMessage)
+@functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]
+@functions_framework.errorhandler(InvalidMessage)  # type: ignore[untyped-decorator]
 def deliver_again(error: QuickThumbError) -> tuple[str, int]:
     """Answer a message that is not done with: anything but a success has it delivered again."""
     log.warning("to be delivered again: %s", error)
