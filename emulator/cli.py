@@ -9,6 +9,8 @@ from types import FrameType
 from emulator import by_hand, checks, thumb, up
 from emulator.errors import EmulatorError
 
+_ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Java."
+
 _COMMANDS = {
     "up": (up, "run the whole cloud until Ctrl-C"),
     "thumb": (thumb, "make thumbnails of files and folders through the whole pipeline"),
@@ -23,13 +25,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
-    parser = argparse.ArgumentParser(prog="python3 -m emulator", description=__doc__)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["pubsub"]:  # a program of its own, with its own options
+        from emulator.pubsub.__main__ import main as run_broker  # the others do without gRPC
+
+        return run_broker(arguments[1:])
+    parser = argparse.ArgumentParser(prog="python3 -m emulator", description=_ABOUT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, summary) in _COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary}.")
         module.add_arguments(command)
         command.set_defaults(run=module.run)
-    args = parser.parse_args(argv)
+    commands.add_parser("pubsub", help="run the embedded Pub/Sub alone, for any project")
+    args = parser.parse_args(arguments)
     # Both, since a shell that starts this in the background has Ctrl-C ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)

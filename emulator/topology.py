@@ -12,6 +12,8 @@ from emulator.errors import InvalidTopology
 
 T = TypeVar("T")
 
+_SECTIONS = ("functions", "buckets", "topics", "subscriptions")
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -117,34 +119,34 @@ class Topology:
         """
         try:
             return cls._read(yaml.safe_load(path.read_text()))
-        except (OSError, yaml.YAMLError) as error:
-            raise InvalidTopology(f"{path}: {error}") from error
-        except InvalidTopology as error:
+        except (OSError, yaml.YAMLError, InvalidTopology) as error:
             raise InvalidTopology(f"{path}: {error}") from None
 
     @classmethod
     def _read(cls, document: Any) -> Self:
-        shared = document.pop("environment", {})
-        functions = {
-            name: _function(f"functions.{name}", value, shared)
-            for name, value in document.pop("functions").items()
-        }
-        subscriptions = {
-            name: _subscription(f"subscriptions.{name}", value)
-            for name, value in document.pop("subscriptions").items()
-        }
+        document = _mapping("the file", document)
+        places = ("runtime", "environment", *_SECTIONS)
+        if document.keys() != set(places):
+            different = sorted(document.keys() ^ set(places))
+            raise InvalidTopology(f"missing or unknown: {', '.join(different)}")
+        sections = {name: _mapping(name, document[name]) for name in _SECTIONS}
+        shared = _mapping("environment", document["environment"])
         topology = cls(
-            runtime=document.pop("runtime"),
-            functions=functions,
+            runtime=str(document["runtime"]),
+            functions={
+                name: _function(f"functions.{name}", _mapping(f"functions.{name}", value), shared)
+                for name, value in sections["functions"].items()
+            },
             buckets={
                 name: _build(Bucket, f"buckets.{name}", value)
-                for name, value in document.pop("buckets").items()
+                for name, value in sections["buckets"].items()
             },
-            topics=tuple(document.pop("topics")),
-            subscriptions=subscriptions,
+            topics=tuple(sections["topics"]),
+            subscriptions={
+                name: _subscription(f"subscriptions.{name}", value)
+                for name, value in sections["subscriptions"].items()
+            },
         )
-        if document:
-            raise InvalidTopology(f"unknown: {', '.join(document)}")
         topology._check_references()
         return topology
 
@@ -163,15 +165,23 @@ class Topology:
     def _expect(self, place: str, kind: str, name: str) -> None:
         known = {"bucket": self.buckets, "topic": self.topics, "function": self.functions}[kind]
         if name not in known:
-            raise InvalidTopology(f"{place}: there is no {kind} {name!r}: {', '.join(known)}")
+            raise InvalidTopology(
+                f"{place}: there is no {kind} {name!r}: expected {', '.join(known)}"
+            )
 
 
-def _function(place: str, value: Any, shared: Mapping[str, Any]) -> Function:
+def _mapping(place: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidTopology(f"{place}: {value!r}: expected names and values")
+    return value
+
+
+def _function(place: str, value: dict[str, Any], shared: dict[str, Any]) -> Function:
+    own = _mapping(f"{place}.environment", value.get("environment"))
     environment = {
-        name: _value(f"{place}.environment.{name}", text)
-        for name, text in {**shared, **value.pop("environment", {})}.items()
+        name: _value(f"{place}.environment.{name}", text) for name, text in (shared | own).items()
     }
-    memory = _bytes(f"{place}.memory", value.pop("memory", None))
+    memory = _bytes(f"{place}.memory", value.get("memory"))
     function = _build(Function, place, {**value, "memory": memory, "environment": environment})
     if function.trigger not in ("http", "pubsub"):
         raise InvalidTopology(f"{place}.trigger: {function.trigger!r}: expected http or pubsub")
@@ -179,12 +189,11 @@ def _function(place: str, value: Any, shared: Mapping[str, Any]) -> Function:
 
 
 def _subscription(place: str, value: Any) -> Subscription:
-    if "dead_letter" in value:
-        value = {
-            **value,
-            "dead_letter": _build(DeadLetter, f"{place}.dead_letter", value["dead_letter"]),
-        }
-    return _build(Subscription, place, value)
+    given = _mapping(place, value)
+    if "dead_letter" in given:
+        dead_letter = _build(DeadLetter, f"{place}.dead_letter", given["dead_letter"])
+        given = {**given, "dead_letter": dead_letter}
+    return _build(Subscription, place, given)
 
 
 def _value(place: str, value: Any) -> str | Reference:
@@ -206,7 +215,7 @@ def _bytes(place: str, value: Any) -> int:
 
 def _build(kind: type[T], place: str, value: Any) -> T:
     """Make a dataclass of a mapping that has its fields, and no others."""
-    given = dict(value or {})
+    given = _mapping(place, value)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
     unknown = given.keys() - known.keys()
     if unknown:

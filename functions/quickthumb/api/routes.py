@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quickthumb.api import documents, problems
 from quickthumb.api.intake import receive
@@ -25,6 +24,8 @@ from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept
 
 log = logging.getLogger(__name__)
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")  # the framework's own list
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -140,18 +141,24 @@ def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
             _route("/{id}/{name}", GET=api.thumbnail),
         ],
         redirect_slashes=False,
+        default=_nothing_there,
     )
-    return ExceptionMiddleware(router, {HTTPException: _on_error, Exception: _on_error})
+    return ExceptionMiddleware(router, {Exception: _on_error})
 
 
 def _route(path: str, **handlers: Handler) -> Route:
-    """Return one route for all methods of a path, so that a 405 can name them all."""
+    """Return one route for all methods of a path, which names the right ones to the others."""
+    allowed = ", ".join(sorted([*handlers, *(["HEAD"] if "GET" in handlers else [])]))
 
     async def by_method(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await handlers[method](request)
+        handler = handlers.get("GET" if request.method == "HEAD" else request.method)
+        if handler is None:
+            detail = f"{request.method} is not for {request.url.path[:100]}: expected {allowed}."
+            headers = {"Allow": allowed}
+            return problems.problem(405, "method-not-allowed", detail, headers=headers)
+        return await handler(request)
 
-    return Route(path, by_method, methods=list(handlers))
+    return Route(path, by_method, methods=_METHODS)
 
 
 def _matches(if_none_match: str, etag: str) -> bool:
@@ -180,20 +187,20 @@ def _no_such_thumbnail(name: str, names: Sequence[str]) -> Response:
     )
 
 
-def _on_error(request: Request, error: Exception) -> Response:
+async def _on_error(request: Request, error: Exception) -> Response:
     path = request.url.path[:100]
-    match error:
-        case QuickThumbError():
-            response = problems.answer(error)
-            if response.status_code >= 500:
-                log.error("%s %s: %s", request.method, path, error)
-            return response
-        case HTTPException(status_code=405, headers=headers):
-            allowed = ", ".join(sorted((headers or {}).get("Allow", "").split(", ")))
-            detail = f"{request.method} is not for {path}: expected {allowed}."
-            return problems.problem(405, "method-not-allowed", detail, headers=headers)
-        case HTTPException():
-            return problems.problem(404, "not-found", f"There is nothing at {path}.")
-        case _:
-            log.exception("%s %s", request.method, path, exc_info=error)
-            return problems.answer(QuickThumbError())
+    if isinstance(error, ClientDisconnect):
+        log.info("%s %s: the client went away before it had sent everything", request.method, path)
+        return Response(status_code=400)
+    if not isinstance(error, QuickThumbError):
+        log.exception("%s %s", request.method, path, exc_info=error)
+        return problems.answer(QuickThumbError())
+    response = problems.answer(error)
+    if response.status_code >= 500:
+        log.error("%s %s: %s", request.method, path, error)
+    return response
+
+
+async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = f"There is nothing at {scope['path'][:100]}."
+    await problems.problem(404, "not-found", detail)(scope, receive, send)

@@ -1,0 +1,76 @@
+"""Buckets and topics in memory; the contract tests hold them to what the real ones do."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+
+from quickthumb.errors import Unavailable
+from quickthumb.storage import Blob
+
+
+@dataclass
+class MemoryBucket:
+    """A bucket; `broken` makes every call fail as when Cloud Storage does not answer."""
+
+    name: str = "memory"
+    broken: bool = False
+    blobs: dict[str, tuple[Blob, bytes]] = field(default_factory=dict)
+    _generations: Iterator[int] = field(default_factory=lambda: count(1))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def create(
+        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> int | None:
+        self._check()
+        with self._lock:
+            return None if name in self.blobs else self._put(name, data, content_type, metadata)
+
+    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
+        self._check()
+        with self._lock:
+            self._put(name, data, content_type, {})
+
+    def read(self, name: str, generation: int | None = None) -> bytes | None:
+        self._check()
+        blob, data = self.blobs.get(name, (None, None))
+        current = blob is not None and generation in (None, blob.generation)
+        return data if current else None
+
+    def stat(self, name: str) -> Blob | None:
+        self._check()
+        return self.blobs[name][0] if name in self.blobs else None
+
+    def delete(self, name: str) -> bool:
+        self._check()
+        return self.blobs.pop(name, None) is not None
+
+    def walk(self, prefix: str) -> Iterator[Blob]:
+        self._check()
+        yield from [
+            blob for name, (blob, _) in sorted(self.blobs.items()) if name.startswith(prefix)
+        ]
+
+    def _put(self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]) -> int:
+        generation = next(self._generations)
+        blob = Blob(name, content_type, len(data), generation, datetime.now(UTC), dict(metadata))
+        self.blobs[name] = (blob, data)
+        return generation
+
+    def _check(self) -> None:
+        if self.broken:
+            raise Unavailable(f"bucket {self.name} does not answer")
+
+
+@dataclass
+class MemoryTopic:
+    """A topic that keeps what is published; `broken` makes it fail."""
+
+    broken: bool = False
+    messages: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
+
+    def publish(self, data: bytes, **attributes: str) -> None:
+        if self.broken:
+            raise Unavailable("topic does not answer")
+        self.messages.append((data, attributes))

@@ -1,0 +1,280 @@
+import pytest
+from starlette.testclient import TestClient
+
+from quickthumb.api import build
+from quickthumb.jobs import Failure, Job, Manifest
+from quickthumb.messaging import Message
+from quickthumb.resize import resize
+from quickthumb.settings import Settings
+from quickthumb.store import Store
+from tests.doubles import MemoryBucket, MemoryTopic
+from tests.pictures import picture, size_of
+
+UNKNOWN = "0" * 32
+SETTINGS = Settings(
+    "originals", "processed", "projects/p/topics/u", "projects/p/topics/c", max_upload_bytes=50_000
+)
+
+
+class Service:
+    """The routes over memory, and a chef who works on request."""
+
+    def __init__(self) -> None:
+        self.originals = MemoryBucket("originals")
+        self.processed = MemoryBucket("processed")
+        self.uploads = MemoryTopic()
+        self.store = Store(self.originals, self.processed)
+        app = build(self.store, self.uploads, SETTINGS)
+        self.http = TestClient(app, raise_server_exceptions=False)
+
+    def post(self, **arguments):
+        files = {"file": ("cat.jpg", picture())}
+        return self.http.post("/", files=files, **arguments)
+
+    def work(self) -> None:
+        while self.uploads.messages:
+            body, attributes = self.uploads.messages.pop(0)
+            resize(Message(body, attributes, "1", 1), self.store, MemoryTopic(), SETTINGS.limits)
+
+
+@pytest.fixture
+def service():
+    return Service()
+
+
+def expect_problem(answer, status, code):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == f"/problems/{code}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"].endswith(".")
+    return problem
+
+
+def test_an_upload_is_answered_with_its_id_and_links(service):
+    answer = service.post()
+    assert answer.status_code == 202
+    document = answer.json()
+    id = document["id"]
+    assert answer.headers["location"] == f"/{id}"
+    assert document == {
+        "id": id,
+        "status": "queued",
+        "links": {"self": f"/{id}", "thumbnails": {"256": f"/{id}/256"}},
+    }
+
+
+def test_a_raw_body_is_a_picture_too(service):
+    answer = service.http.post("/?sizes=16,32", content=picture())
+    assert answer.status_code == 202
+    assert list(answer.json()["links"]["thumbnails"]) == ["16", "32"]
+
+
+def test_a_body_sent_in_pieces_without_a_length_is_a_picture_too(service):
+    data = picture()
+    answer = service.http.post("/", content=iter([data[:100], data[100:]]))
+    assert answer.status_code == 202
+
+
+def test_several_files_are_each_judged_by_themselves(service):
+    files = [("file", ("a.jpg", picture())), ("file", ("b.txt", b"hello"))]
+    answer = service.http.post("/", files=files, data={"sizes": "16"})
+    assert answer.status_code == 202
+    accepted, refused = answer.json()["uploads"]
+    assert (accepted["filename"], accepted["status"]) == ("a.jpg", "queued")
+    assert (refused["filename"], refused["status"]) == ("b.txt", 415)
+    assert refused["type"] == "/problems/not-a-picture"
+    assert len(service.originals.blobs) == 1
+
+
+def test_several_files_of_which_none_is_accepted_are_an_error(service):
+    files = [("file", ("a.txt", b"hello")), ("file", ("b.jpg", b""))]
+    answer = service.http.post("/", files=files)
+    assert answer.status_code == 415
+    assert [verdict["status"] for verdict in answer.json()["uploads"]] == [415, 400]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({"content": b""}, 400, "no-file"),
+        ({"data": {"sizes": "16"}, "files": {"x": (None, "y")}}, 400, "no-file"),
+        ({"files": {"file": ("a.jpg", b"")}}, 400, "empty-file"),
+        ({"files": {"photo": ("a.jpg", b"x")}}, 400, "bad-request"),
+        ({"files": {"file": ("a.jpg", b"hello")}}, 415, "not-a-picture"),
+        ({"content": b"hello"}, 415, "not-a-picture"),
+        ({"files": {"file": ("a.jpg", bytes(60_000))}}, 413, "too-large"),
+        ({"content": bytes(60_000)}, 413, "too-large"),
+        ({"content": iter([bytes(60_000)] * 100)}, 413, "too-large"),
+        ({"content": bytes(200_000)}, 413, "too-large"),
+        ({"files": [("file", (f"{n}.jpg", b"x")) for n in range(21)]}, 400, "bad-request"),
+        (
+            {"content": b"x", "headers": {"content-type": "multipart/form-data"}},
+            400,
+            "bad-request",
+        ),
+        (
+            {
+                "content": b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"'
+                b"\r\n\r\nno closing boundary",
+                "headers": {"content-type": "multipart/form-data; boundary=b"},
+            },
+            400,
+            "bad-request",
+        ),
+    ],
+)
+def test_a_request_at_fault_gets_its_own_answer_and_leaves_nothing(service, request_, status, code):
+    expect_problem(service.http.post("/", **request_), status, code)
+    assert not service.originals.blobs
+    assert not service.uploads.messages
+
+
+def test_a_wrong_option_is_refused_with_its_field(service):
+    problem = expect_problem(service.post(data={"fit": "crop"}), 400, "invalid-option")
+    assert problem["field"] == "fit"
+    assert "contain or cover" in problem["detail"]
+
+
+@pytest.mark.parametrize("part", ["originals", "uploads"])
+def test_while_a_part_does_not_answer_uploads_are_told_to_come_back(service, part):
+    getattr(service, part).broken = True
+    answer = service.post()
+    expect_problem(answer, 503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert not service.originals.blobs
+
+
+def test_a_status_goes_from_queued_to_done(service):
+    id = service.post(params={"sizes": "16"}).json()["id"]
+    assert service.http.get(f"/{id}").json()["status"] == "queued"
+    service.work()
+    answer = service.http.get(f"/{id}")
+    assert answer.headers["cache-control"] == "no-store"
+    document = answer.json()
+    assert document["status"] == "done"
+    assert document["original"]["width"] == 64
+    thumb = document["thumbnails"]["16"]
+    assert (thumb["href"], thumb["width"], thumb["height"]) == (f"/{id}/16", 16, 12)
+    assert thumb["content_type"] == "image/jpeg"
+
+
+def test_a_thumbnail_is_served_for_ever(service):
+    id = service.post(params={"sizes": "16"}).json()["id"]
+    service.work()
+    answer = service.http.get(f"/{id}/16")
+    assert answer.status_code == 200
+    assert size_of(answer.content) == (16, 12)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    etag = answer.headers["etag"]
+    for tags in (etag, f'"other", {etag}', f"W/{etag}", "*"):
+        again = service.http.get(f"/{id}/16", headers={"if-none-match": tags})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert service.http.get(f"/{id}/16", headers={"if-none-match": '"x"'}).status_code == 200
+
+
+def test_a_thumbnail_that_is_not_made_yet_says_when_to_ask_again(service):
+    id = service.post(params={"sizes": "16"}).json()["id"]
+    answer = service.http.get(f"/{id}/16")
+    expect_problem(answer, 404, "not-ready")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_thumbnail_nobody_asked_for_is_not_found_before_and_after_the_work(service):
+    id = service.post(params={"sizes": "16"}).json()["id"]
+    expect_problem(service.http.get(f"/{id}/99"), 404, "not-found")
+    service.work()
+    assert "16" in expect_problem(service.http.get(f"/{id}/99"), 404, "not-found")["detail"]
+
+
+def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
+    id = service.post().json()["id"]
+    service.store.put_manifest(Manifest(id, 1, failure=Failure("corrupt", "It ends early.")))
+    assert service.http.get(f"/{id}").json()["error"] == {
+        "code": "corrupt",
+        "detail": "It ends early.",
+    }
+    assert expect_problem(service.http.get(f"/{id}/256"), 422, "corrupt")
+
+
+def test_waiting_ends_when_the_time_is_over(service):
+    id = service.post().json()["id"]
+    assert service.http.get(f"/{id}?wait=0.1").json()["status"] == "queued"
+
+
+def test_waiting_ends_when_the_job_does(service):
+    id = service.post().json()["id"]
+    look = service.originals.stat
+
+    def work_at_the_second_look(name):
+        service.originals.stat = lambda name: (service.work(), look(name))[1]
+        return look(name)
+
+    service.originals.stat = work_at_the_second_look
+    assert service.http.get(f"/{id}?wait=30").json()["status"] == "done"
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "1e3", ""])
+def test_a_wait_that_is_no_number_of_seconds_is_refused(service, wait):
+    assert (
+        expect_problem(service.http.get(f"/{UNKNOWN}?wait={wait}"), 400, "invalid-option")["field"]
+        == "wait"
+    )
+
+
+def test_a_deleted_upload_is_gone_and_deleting_it_again_says_so(service):
+    id = service.post().json()["id"]
+    service.work()
+    assert service.http.delete(f"/{id}").status_code == 204
+    assert not service.originals.blobs
+    assert not service.processed.blobs
+    for answer in (
+        service.http.delete(f"/{id}"),
+        service.http.get(f"/{id}"),
+        service.http.get(f"/{id}/256"),
+    ):
+        expect_problem(answer, 404, "not-found")
+
+
+@pytest.mark.parametrize("path", ["/nothing", f"/{UNKNOWN}", f"/{UNKNOWN}/256", "/a/b/c", "/x/"])
+def test_other_paths_are_not_found(service, path):
+    expect_problem(service.http.get(path), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("PUT", "/", "GET, HEAD, POST"), ("POST", f"/{UNKNOWN}", "DELETE, GET, HEAD")],
+)
+def test_a_wrong_method_is_answered_with_the_right_ones(service, method, path, allowed):
+    answer = service.http.request(method, path)
+    assert allowed in expect_problem(answer, 405, "method-not-allowed")["detail"]
+    assert set(answer.headers["allow"].split(", ")) == set(allowed.split(", "))
+
+
+def test_the_root_describes_the_service(service):
+    document = service.http.get("/").json()
+    assert document["sizes"] == [256]
+    assert document["max_upload_bytes"] == 50_000
+
+
+def test_health_asks_nobody_else(service):
+    service.originals.broken = service.processed.broken = True
+    assert service.http.get("/health").json() == {"status": "ok"}
+
+
+def test_a_mistake_of_ours_is_a_problem_document_too(service):
+    service.originals.stat = lambda name: 1 / 0
+    problem = expect_problem(service.http.get(f"/{UNKNOWN}"), 500, "internal")
+    assert "division" not in problem["detail"]
+
+
+def test_a_job_is_what_the_message_says(service):
+    id = service.post(params={"sizes": "16", "fit": "cover"}).json()["id"]
+    [(body, _)] = service.uploads.messages
+    job = Job.from_json(body)
+    assert (job.id, job.bucket, job.name) == (id, "originals", id)
+    assert job.renditions[0].fit == "cover"

@@ -1,0 +1,108 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickthumb.errors import InvalidMessage
+from quickthumb.jobs import (
+    Failure,
+    Job,
+    Manifest,
+    Original,
+    Rendition,
+    Thumbnail,
+    is_id,
+    new_id,
+)
+
+renditions = st.builds(
+    Rendition,
+    name=st.text(min_size=1, max_size=8),
+    width=st.integers(1, 4096),
+    height=st.integers(1, 4096),
+    fit=st.sampled_from(["contain", "cover"]),
+    format=st.sampled_from(["auto", "webp"]),
+    quality=st.none() | st.integers(1, 100),
+    background=st.none() | st.just("#ffffff"),
+)
+jobs = st.builds(
+    Job,
+    id=st.text(),
+    bucket=st.text(),
+    name=st.text(),
+    generation=st.integers(0),
+    renditions=st.lists(renditions, min_size=1, max_size=8).map(tuple),
+)
+JOB = Job("a" * 32, "originals", "a" * 32, 7, (Rendition.square(256),))
+ORIGINAL = Original("image/jpeg", 640, 427, 1, 112_525)
+THUMB = Thumbnail("256", "id/256.jpg", "image/jpeg", 256, 171, 6573, "00ff")
+
+
+@given(jobs)
+def test_a_job_survives_the_message(job):
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_a_message_says_only_what_is_not_the_default():
+    document = json.loads(JOB.to_json())
+    assert document["renditions"] == [{"name": "256", "width": 256, "height": 256}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        JOB.to_json().replace(b'"generation":7', b'"generation":"x"'),
+        JOB.to_json().replace(b'"id":"', b'"id":1,"x":"'),
+        JOB.to_json().replace(b'"width"', b'"breadth"'),
+        JOB.to_json().replace(b'[{"name":"256","width":256,"height":256}]', b"[]"),
+    ],
+)
+def test_what_is_no_job_is_refused(body):
+    with pytest.raises(InvalidMessage):
+        Job.from_json(body)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        Manifest("i", 7, ORIGINAL, (THUMB,)),
+        Manifest("i", 7, failure=Failure("corrupt", "The picture ends early.")),
+    ],
+)
+def test_a_manifest_survives_the_bucket(manifest):
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_a_manifest_says_how_the_job_ended():
+    assert json.loads(Manifest("i", 7, ORIGINAL, (THUMB,)).to_json())["state"] == "done"
+    assert json.loads(Manifest("i", 7, failure=Failure("c", "d")).to_json())["state"] == "failed"
+
+
+def test_a_manifest_finds_a_thumbnail_by_its_name():
+    manifest = Manifest("i", 7, ORIGINAL, (THUMB,))
+    assert manifest.thumbnail("256") is THUMB
+    assert manifest.thumbnail("64") is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"i","generation":1}'])
+def test_what_is_no_manifest_is_refused(body):
+    with pytest.raises(InvalidMessage):
+        Manifest.from_json(body)
+
+
+def test_ids_are_new_each_time_and_end_in_no_letter_that_cloud_run_keeps():
+    ids = {new_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(is_id(id) and not id.endswith("z") for id in ids)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "health", "a" * 31, "A" * 32, "../" + "a" * 29, "a" * 32 + "\n"]
+)
+def test_other_text_is_no_id(text):
+    assert not is_id(text)

@@ -1,0 +1,71 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickthumb.errors import InvalidSetting
+from quickthumb.settings import MAX_RENDITIONS, MAX_SIZE, Settings, parse_sizes
+
+ENV = {
+    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
+    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
+    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
+    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
+}
+
+
+def test_what_is_not_set_has_a_default():
+    settings = Settings.from_env(ENV)
+    assert settings.sizes == (256,)
+    assert settings.max_upload_bytes == 32 * 1024 * 1024
+
+
+def test_the_pixel_limit_reaches_the_limits_of_the_imaging():
+    assert Settings.from_env(ENV | {"QUICKTHUMB_MAX_PIXELS": "7"}).limits.max_pixels == 7
+
+
+def test_missing_variables_are_all_named_at_once():
+    with pytest.raises(InvalidSetting, match=r"ORIGINALS_BUCKET, .*COMPLETED_TOPIC: not set"):
+        Settings.from_env({})
+
+
+def test_an_empty_variable_counts_as_missing():
+    with pytest.raises(InvalidSetting, match="QUICKTHUMB_ORIGINALS_BUCKET"):
+        Settings.from_env(ENV | {"QUICKTHUMB_ORIGINALS_BUCKET": ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SIZES", "256,abc"),
+        ("SIZES", "0"),
+        ("SIZES", "99999"),
+        ("MAX_UPLOAD_BYTES", "-1"),
+        ("MAX_PIXELS", "1e6"),
+        ("ORIGINALS_BUCKET", "gs://originals"),
+        ("UPLOADS_TOPIC", "uploads"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_variable_and_what_was_expected(name, value):
+    with pytest.raises(InvalidSetting) as raised:
+        Settings.from_env(ENV | {f"QUICKTHUMB_{name}": value})
+    assert f"QUICKTHUMB_{name}: {value!r}: expected" in str(raised.value)
+
+
+@given(st.lists(st.integers(1, MAX_SIZE), min_size=1, max_size=MAX_RENDITIONS, unique=True))
+def test_sizes_are_read_back_in_their_order(sizes):
+    assert parse_sizes(" , ".join(map(str, sizes))) == tuple(sizes)
+
+
+@given(st.text(max_size=40))
+def test_any_text_gives_sizes_within_the_limits_or_a_sentence(text):
+    try:
+        sizes = parse_sizes(text)
+    except ValueError as error:
+        assert str(error).startswith("expected")
+    else:
+        assert 1 <= len(sizes) <= MAX_RENDITIONS
+        assert all(1 <= size <= MAX_SIZE for size in sizes)
+
+
+def test_a_size_given_twice_counts_once():
+    assert parse_sizes("64,256,64") == (64, 256)

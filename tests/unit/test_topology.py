@@ -1,0 +1,87 @@
+import copy
+
+import pytest
+import yaml
+
+from emulator.cloud import TOPOLOGY, Addresses, environment
+from emulator.errors import InvalidTopology
+from emulator.topology import Reference, Topology
+
+DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
+
+
+def load(document, tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return Topology.load(file)
+
+
+def changed(path, value):
+    """Return the topology with one place changed, or taken out where `value` is None."""
+    document = copy.deepcopy(DOCUMENT)
+    *parents, last = path.split(".")
+    place = document
+    for parent in parents:
+        place = place[parent]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return document
+
+
+def test_the_topology_of_the_project_is_valid():
+    topology = Topology.load(TOPOLOGY)
+    assert topology.functions["resize"].memory == 512 * 2**20
+    assert topology.subscriptions["resize"].push_to == "resize"
+
+
+def test_no_job_is_delivered_again_while_its_function_may_still_run():
+    topology = Topology.load(TOPOLOGY)
+    for subscription in topology.subscriptions.values():
+        timeout = topology.functions[subscription.push_to].timeout_seconds
+        assert subscription.ack_deadline_seconds > timeout
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("functions.upload.memory", None, "functions.upload"),
+        ("functions.upload.memory", 512, "expected a size like 512Mi"),
+        ("functions.upload.cpu", "one", "functions.upload.cpu: 'one': expected a whole number"),
+        ("functions.upload.trigger", "ftp", "expected http or pubsub"),
+        ("functions.upload.colour", "red", "unknown colour"),
+        ("functions.upload.environment", {"A": 5}, "functions.upload.environment.A: 5"),
+        ("functions.upload.environment", {"A": {"topic": "x"}}, "there is no topic 'x'"),
+        ("subscriptions.resize.topic", "x", "there is no topic 'x': expected uploads"),
+        ("subscriptions.resize.push_to", "x", "there is no function 'x': expected upload"),
+        ("subscriptions.resize.dead_letter.topic", "x", "there is no topic 'x'"),
+        ("subscriptions.resize.ack_deadline_seconds", None, "ack_deadline_seconds missing"),
+        ("colour", "red", "missing or unknown: colour"),
+        ("topics", None, "missing or unknown: topics"),
+        ("topics", 5, "topics: 5: expected names"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path, path, value, message):
+    with pytest.raises(InvalidTopology) as raised:
+        load(changed(path, value), tmp_path)
+    assert message in str(raised.value)
+    assert "topology.yaml" in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "a: [", "functions: 5"])
+def test_what_is_no_topology_is_told(tmp_path, text):
+    file = tmp_path / "topology.yaml"
+    file.write_text(text)
+    with pytest.raises(InvalidTopology, match=r"topology\.yaml"):
+        Topology.load(file)
+
+
+def test_a_function_is_told_the_full_names_of_what_it_uses():
+    function = Topology.load(TOPOLOGY).functions["upload"]
+    assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
+    variables = environment(function, Addresses({}, "http://storage", "pubsub:1"))
+    assert variables["QUICKTHUMB_ORIGINALS_BUCKET"] == "quickthumb-originals"
+    assert variables["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/quickthumb/topics/uploads"
+    assert variables["STORAGE_EMULATOR_HOST"] == "http://storage"
+    assert variables["PUBSUB_EMULATOR_HOST"] == "pubsub:1"
