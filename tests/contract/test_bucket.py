@@ -1,0 +1,142 @@
+"""What the functions rely on in a bucket: of the one in memory, and of the real client."""
+
+import io
+
+import pytest
+
+from emulator.console import Console
+from emulator.ports import free_port
+from emulator.processes import Supervisor
+from emulator.storage import storage_part
+from quickthumb import storage
+from quickthumb.errors import Unavailable
+from quickthumb.jobs import new_id
+from quickthumb.storage import CloudBucket
+from tests.doubles import MemoryBucket
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Give the URL of a storage server."""
+    port = free_port()
+    part = storage_part(tmp_path_factory.mktemp("storage"), port, ("contract",))
+    supervisor = Supervisor([[part]], Console(["storage"], out=io.StringIO()))
+    supervisor.start()
+    yield f"http://127.0.0.1:{port}"
+    supervisor.stop()
+
+
+@pytest.fixture(params=["memory", "cloud"])
+def bucket(request):
+    if request.param == "memory":
+        return MemoryBucket("contract")
+    url = request.getfixturevalue("server")
+    monkeypatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+    return CloudBucket(storage.connect(), "contract", call_seconds=5)
+
+
+@pytest.fixture
+def name():
+    return new_id()
+
+
+def test_a_created_blob_is_read_back(bucket, name):
+    generation = bucket.create(name, b"bytes", "image/png", {"filename": "Kätzchen.png"})
+    assert bucket.read(name) == b"bytes"
+    assert bucket.read(name, generation) == b"bytes"
+    blob = bucket.stat(name)
+    assert (blob.name, blob.size, blob.content_type) == (name, 5, "image/png")
+    assert blob.generation == generation
+    assert blob.metadata == {"filename": "Kätzchen.png"}
+
+
+def test_a_blob_is_created_once(bucket, name):
+    assert bucket.create(name, b"first", "image/png", {})
+    assert bucket.create(name, b"second", "image/png", {}) is None
+    assert bucket.read(name) == b"first"
+
+
+def test_another_generation_of_a_blob_is_not_there(bucket, name):
+    generation = bucket.create(name, b"bytes", "image/png", {})
+    assert bucket.read(name, generation + 1) is None
+
+
+def test_a_large_blob_is_read_back(bucket, name):
+    data = bytes(range(256)) * 40_000  # above 8 MB the client sends it in a session
+    assert bucket.create(name, data, "image/png", {})
+    assert bucket.read(name) == data
+
+
+def test_an_empty_blob_is_there(bucket, name):
+    bucket.write(name, b"", "text/plain", "no-cache")
+    assert bucket.read(name) == b""
+
+
+def test_a_written_blob_replaces_the_one_before(bucket, name):
+    bucket.write(name, b"first", "image/png", "no-cache")
+    before = bucket.stat(name)
+    bucket.write(name, b"second", "image/webp", "no-cache")
+    assert bucket.read(name) == b"second"
+    after = bucket.stat(name)
+    assert after.content_type == "image/webp"
+    assert after.generation > before.generation
+    assert bucket.read(name, before.generation) is None
+
+
+def test_what_is_not_there_is_told_by_none(bucket, name):
+    assert bucket.read(name) is None
+    assert bucket.stat(name) is None
+    assert bucket.delete(name) is False
+
+
+def test_a_deleted_blob_is_gone(bucket, name):
+    bucket.write(name, b"bytes", "text/plain", "no-cache")
+    assert bucket.delete(name) is True
+    assert bucket.read(name) is None
+
+
+def test_a_walk_gives_the_blobs_of_a_prefix_by_name(bucket, name):
+    for suffix in ("/b", "/a", "x", "/c/d"):
+        bucket.write(name + suffix, b"1", "text/plain", "no-cache")
+    assert [blob.name for blob in bucket.walk(f"{name}/")] == [
+        f"{name}/a",
+        f"{name}/b",
+        f"{name}/c/d",
+    ]
+
+
+def test_a_walk_over_nothing_ends(bucket, name):
+    assert list(bucket.walk(name)) == []
+
+
+@pytest.fixture(params=["memory", "cloud"])
+def broken(request, monkeypatch):
+    if request.param == "memory":
+        return MemoryBucket("contract", broken=True)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+    return CloudBucket(storage.connect(), "contract", call_seconds=0.3)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda b: b.create("a", b"", "text/plain", {}),
+        lambda b: b.write("a", b"", "text/plain", "no-cache"),
+        lambda b: b.read("a"),
+        lambda b: b.stat("a"),
+        lambda b: b.delete("a"),
+        lambda b: list(b.walk("a")),
+    ],
+    ids=["create", "write", "read", "stat", "delete", "walk"],
+)
+def test_a_bucket_that_does_not_answer_is_unavailable(broken, call):
+    with pytest.raises(Unavailable, match="contract"):
+        call(broken)
+
+
+def test_a_bucket_that_does_not_exist_is_unavailable_to_writers(server, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
+    bucket = CloudBucket(storage.connect(), "no-such-bucket", call_seconds=1)
+    with pytest.raises(Unavailable, match="no-such-bucket"):
+        bucket.create("a", b"x", "text/plain", {})

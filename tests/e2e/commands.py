@@ -1,0 +1,86 @@
+"""Runs the command line as a person does."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from emulator.bootstrap import ROOT
+
+COMMAND = [sys.executable, "-m", "emulator.cli"]
+
+
+def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=ROOT,
+        env=environment() | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return this process's variables without those that point to a cloud."""
+    return {name: text for name, text in os.environ.items() if not name.endswith("EMULATOR_HOST")}
+
+
+class Up:
+    """An `up` that runs."""
+
+    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self._log.read_text()
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        """Wait until it has printed something."""
+        end = time.monotonic() + seconds
+        while text not in self.log:
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < end, self.log
+            time.sleep(0.02)
+
+    def url(self, part: str) -> str:
+        """Return the address that it printed for a part."""
+        [line] = [line for line in self.log.splitlines() if line.startswith(f"  {part} ")]
+        return line.split()[1]
+
+    def stop(self, number: int) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def up(folder: Path, *arguments: object) -> Iterator[Up]:
+    """Run `up` with its data in a folder; kill it if it still runs at the end."""
+    log = folder / "up.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [*COMMAND, "up", "--data", str(folder / "data"), *map(str, arguments)],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    with process:
+        try:
+            running = Up(process, log)
+            running.wait_for("Ctrl-C stops everything")
+            yield running
+        finally:
+            if process.poll() is None:
+                process.kill()

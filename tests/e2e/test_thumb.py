@@ -1,0 +1,98 @@
+"""`thumb`, as a person uses it."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from emulator.ports import free_port
+from tests.e2e.commands import run, up
+from tests.pictures import ROCKET, SAMPLES, picture
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Give the data folder of a running cloud, so that not each test starts its own."""
+    folder = tmp_path_factory.mktemp("thumb")
+    with up(folder, "--port", free_port()) as cloud:
+        yield folder / "data"
+        cloud.process.terminate()
+        cloud.process.wait(30)
+
+
+def test_a_folder_becomes_thumbnails_with_a_cloud_of_its_own(tmp_path):
+    out = tmp_path / "thumbs"
+    result = run("thumb", SAMPLES, "--out", out, "--sizes", "256,1024", "--data", tmp_path / "d")
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        f"{path.stem}_{size}.jpg"
+        for path in SAMPLES.iterdir()
+        if path.suffix in (".jpg", ".png")
+        for size in (256, 1024)
+    )
+    assert result.stdout == ""
+    assert f"10 thumbnails of 5 pictures in {out}" in result.stderr
+    assert not (tmp_path / "d").exists()
+
+
+def test_what_failed_is_told_one_line_each_and_the_others_are_made(tmp_path, data):
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    inputs = [ROCKET, tmp_path / "notes.txt", tmp_path / "empty.jpg"]
+    result = run("thumb", *inputs, "--out", tmp_path / "out", "--data", data)
+    assert result.returncode == 1
+    assert f"{tmp_path / 'notes.txt'}: " in result.stderr
+    assert f"{tmp_path / 'empty.jpg'}: The file is empty." in result.stderr
+    assert "1 thumbnails of 1 pictures" in result.stderr
+    assert "2 failed" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["rocket_256.jpg"]
+
+
+def test_json_tells_what_was_made_and_what_not(tmp_path, data):
+    (tmp_path / "notes.txt").write_text("hello")
+    out = tmp_path / "out"
+    result = run(
+        *("thumb", ROCKET, tmp_path / "notes.txt", "--out", out),
+        *("--sizes", "64", "--fit", "cover", "--format", "webp", "--json", "--data", data),
+    )
+    assert result.returncode == 1
+    made, failed = json.loads(result.stdout)
+    [thumb] = made["thumbnails"]
+    assert made["status"] == "done"
+    assert thumb["path"] == str(out / "rocket_64.webp")
+    assert Image.open(thumb["path"]).size == (thumb["width"], thumb["height"]) == (64, 64)
+    assert failed["status"] == "failed"
+    assert failed["reason"].endswith(".")
+
+
+def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path, data):
+    for folder, width in (("a", 40), ("b", 30)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "cat.jpg").write_bytes(picture(width, 20))
+    inputs = [tmp_path / "a" / "cat.jpg", tmp_path / "b" / "cat.jpg"]
+    result = run("thumb", *inputs, "--out", tmp_path / "out", "--data", data)
+    assert result.returncode == 0, result.stderr
+    widths = {path.name: Image.open(path).width for path in (tmp_path / "out").iterdir()}
+    assert widths == {"cat_256.jpg": 40, "cat.jpg_256.jpg": 30}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["nothing.jpg", "--out", "x"], 1, "nothing.jpg: there is no such file or folder"),
+        (["bench", "--out", "x"], 1, "There are no pictures"),
+        ([ROCKET], 2, "--out"),
+        ([ROCKET, "--out", "x", "--pubsub", "redis"], 2, "embedded"),
+    ],
+)
+def test_a_wrong_command_line_is_told(tmp_path, data, arguments, status, message):
+    result = run("thumb", *arguments, "--data", data)
+    assert result.returncode == status
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_option_is_told_by_the_service_for_each_picture(tmp_path, data):
+    result = run("thumb", ROCKET, "--out", tmp_path, "--sizes", "big", "--data", data)
+    assert result.returncode == 1
+    assert "sizes: 'big': expected whole numbers of pixels" in result.stderr

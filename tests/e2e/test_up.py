@@ -1,0 +1,176 @@
+"""`up` and `env`, as a developer uses them."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from emulator.bootstrap import ROOT
+from emulator.ports import HOST, free_port
+from tests.e2e.commands import environment, run, up
+from tests.e2e.conftest import BROKERS, need
+from tests.pictures import ROCKET
+
+
+def children(pid: int) -> set[int]:
+    """Return all processes below one (Linux)."""
+    found = set()
+    for folder in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, folder.read_text().split()):
+            found |= {child} | children(child)
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if Path(f"/proc/{pid}").exists()}
+
+
+def upload(url: str) -> str:
+    answer = requests.post(url, files={"file": ("rocket.jpg", ROCKET.read_bytes())}, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def thumbnail(url: str, id: str, wait: int = 20) -> requests.Response:
+    return requests.get(f"{url}/{id}/256", params={"wait": wait}, timeout=60)
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_after_ctrl_c_nothing_runs_and_the_next_up_still_serves_the_thumbnail(tmp_path, broker):
+    need(broker)
+    options = ("--port", free_port(), "--pubsub", broker)
+    with up(tmp_path, *options) as cloud:
+        id = upload(cloud.url("upload"))
+        before = thumbnail(cloud.url("upload"), id)
+        assert before.status_code == 200
+        processes = children(cloud.process.pid)
+        assert len(processes) >= 4
+        assert cloud.stop(signal.SIGINT) == 0
+        assert not alive(processes)
+        assert "Stopped" in cloud.log
+    with up(tmp_path, *options) as cloud:
+        after = thumbnail(cloud.url("upload"), id, wait=0)
+        assert after.content == before.content
+        assert cloud.stop(signal.SIGTERM) == 0
+
+
+def test_the_curl_line_works_as_it_is_printed(tmp_path):
+    with up(tmp_path, "--port", free_port()) as cloud:
+        [line] = [line.strip() for line in cloud.log.splitlines() if line.startswith("  curl ")]
+        answer = subprocess.run(
+            shlex.split(line), cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert '"status":"queued"' in answer.stdout
+        cloud.stop(signal.SIGINT)
+
+
+def test_functions_that_are_killed_are_back_and_the_job_is_done(tmp_path):
+    with up(tmp_path, "--port", free_port()) as cloud:
+        url = cloud.url("upload")
+        parts = {}
+        for pid in children(cloud.process.pid):
+            arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            if "--target" in arguments:
+                parts[arguments[arguments.index("--target") + 1]] = os.getpgid(pid)
+        for group in parts.values():
+            os.killpg(group, signal.SIGKILL)
+        cloud.wait_for("upload  | ended with status -9: started again")
+        cloud.wait_for("resize  | ended with status -9: started again")
+        end = time.monotonic() + 30
+        while True:
+            try:
+                id = upload(url)
+                break
+            except requests.ConnectionError:
+                assert time.monotonic() < end
+                time.sleep(0.1)
+        assert thumbnail(url, id, wait=30).status_code == 200
+        cloud.stop(signal.SIGINT)
+
+
+def test_a_taken_port_is_told_with_the_way_out(tmp_path):
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+        result = run("up", "--data", tmp_path, "--port", port)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Port {port} is taken by another program. Stop that, or choose another port: "
+        f"--port {port + 1}\n"
+    )
+
+
+def test_a_second_up_on_the_same_data_is_told(tmp_path):
+    with up(tmp_path, "--port", free_port()) as cloud:
+        result = run("up", "--data", tmp_path / "data", "--port", free_port())
+        assert result.returncode == 1
+        assert "choose another folder: --data DIR" in result.stderr
+        cloud.stop(signal.SIGINT)
+
+
+def test_without_java_the_official_emulator_is_told_to_need_it(tmp_path):
+    result = run(
+        *("up", "--data", tmp_path, "--port", free_port(), "--pubsub", "official"),
+        env={"PATH": str(tmp_path)},
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Google's Pub/Sub emulator needs Java 17 or newer: there is no java on the PATH.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--instances", "paint=2"], "there is no function 'paint': expected upload, resize"),
+        (["--instances", "resize=0"], "expected a number from 1 to 100"),
+        (["--instances", "resize"], "expected a number from 1 to 100"),
+    ],
+)
+def test_a_wrong_number_of_instances_is_told(tmp_path, arguments, message):
+    result = run("up", "--data", tmp_path, "--port", free_port(), *arguments)
+    assert result.returncode == 1
+    assert message in result.stderr
+
+
+def test_env_without_up_says_what_to_start(tmp_path):
+    result = run("env", "--data", tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "python3 -m emulator up" in result.stderr
+
+
+def test_a_function_runs_by_hand_with_what_env_prints(tmp_path):
+    with up(tmp_path, "--port", free_port()) as cloud:
+        lines = run("env", "--data", tmp_path / "data").stdout
+        script = (
+            f"{lines}\nexport PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
+            'echo "$PORT"\nexec functions-framework --target upload\n'
+        )
+        by_hand = subprocess.Popen(
+            ["bash", "-c", script],  # noqa: S607 - the shell that is on the PATH
+            cwd=tmp_path,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with by_hand:
+            try:
+                url = f"http://{HOST}:{by_hand.stdout.readline().strip()}"
+                end = time.monotonic() + 30
+                while True:
+                    try:
+                        id = upload(url)
+                        break
+                    except requests.ConnectionError:
+                        assert time.monotonic() < end
+                        time.sleep(0.1)
+                assert thumbnail(url, id).status_code == 200
+            finally:
+                by_hand.terminate()
+        cloud.stop(signal.SIGINT)
