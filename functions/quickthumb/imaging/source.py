@@ -62,7 +62,8 @@ def open_picture(data: bytes, limits: Limits) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=list(CONTENT_TYPES))
     except UnidentifiedImageError as error:
         raise NotAPicture(
-            "The file is no picture that is accepted: expected JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
+            "The file is no picture that is accepted: "
+            "expected JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
         ) from error
     except Image.DecompressionBombError as error:
         raise TooManyPixels(
