@@ -1,0 +1,66 @@
+"""A broker without clock, socket or file, for tests of its rules."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emulator.pubsub.broker import Broker
+from emulator.pubsub.messages import Message
+from emulator.pubsub.policies import SubscriptionPolicy
+from emulator.pubsub.subscription import Subscription
+
+TOPIC = "projects/p/topics/things"
+START = 1_000_000.0
+
+
+def compose(message: Message, attributes: Mapping[str, str], number: int, now: float) -> Message:
+    both = {**message.attributes, **attributes}
+    return Message(number, now, both, message.ordering_key, message.wire)
+
+
+class Sandbox:
+    """A broker with one topic, a clock that only tests move, and a record of what it tells."""
+
+    def __init__(self, ledger: Any = None, retention: float | None = None) -> None:
+        self.now = START
+        self.rung: list[str] = []
+        self.alarms: list[float] = []
+        self.broker = Broker(self, ledger, compose=compose)
+        self.broker.create_topic(TOPIC, retention)
+
+    def ready(self, subscription: Subscription) -> None:
+        self.rung.append(subscription.name)
+
+    def due(self, at: float) -> None:
+        self.alarms.append(at)
+
+    def subscribe(self, name: str = "all", **policy: Any) -> Subscription:
+        settings = SubscriptionPolicy(**{"topic": TOPIC, **policy})
+        return self.broker.create_subscription(f"projects/p/subscriptions/{name}", settings)
+
+    def publish(self, content: str, key: str = "", topic: str = TOPIC, **attributes: str) -> int:
+        (number,) = self.broker.new_ids(1)
+        message = Message(number, self.now, attributes, key, content.encode())
+        self.broker.publish(topic, [message])
+        return number
+
+    def lease(self, subscription: Subscription, limit: int = 100, **options: Any) -> list[Any]:
+        return subscription.lease(self.now, limit, **options)
+
+    def take(self, subscription: Subscription, limit: int = 100, **options: Any) -> list[str]:
+        """Lease, acknowledge, and return what the messages say."""
+        deliveries = self.lease(subscription, limit, **options)
+        self.acknowledge(subscription, *deliveries)
+        return [delivery.message.wire.decode() for delivery in deliveries]
+
+    def acknowledge(self, subscription: Subscription, *deliveries: Any) -> list[int]:
+        return subscription.acknowledge([d.lease for d in deliveries], self.now)
+
+    def refuse(self, subscription: Subscription, *deliveries: Any) -> list[int]:
+        return subscription.modify([d.lease for d in deliveries], 0, self.now)
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def contents(deliveries: list[Any]) -> list[str]:
+    return [delivery.message.wire.decode() for delivery in deliveries]

@@ -1,0 +1,246 @@
+import pytest
+
+from emulator.pubsub.errors import AlreadyExists, FailedPrecondition, NotFound
+from emulator.pubsub.policies import DELETED_TOPIC, DeadLetterPolicy
+from tests.unit.pubsub.sandbox import TOPIC, Sandbox, contents
+
+GRAVE = "projects/p/topics/grave"
+
+
+class Ledger:
+    """Keeps what the journal would."""
+
+    def __init__(self) -> None:
+        self.messages: set[int] = set()
+        self.deliveries: dict[tuple[int, int], str] = {}
+
+    def published(self, topic, messages):
+        self.messages |= {message.id for message in messages}
+
+    def owed(self, subscription, messages):
+        self.deliveries |= {(subscription, message.id): "owed" for message in messages}
+
+    def attempted(self, subscription, message, attempts):
+        self.deliveries[subscription, message] = f"failed {attempts}"
+
+    def acknowledged(self, subscription, message):
+        self.deliveries[subscription, message] = "acknowledged"
+
+    def settled(self, subscription, message):
+        del self.deliveries[subscription, message]
+
+    def forgotten(self, message):
+        self.messages.remove(message)
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def sandbox(ledger) -> Sandbox:
+    return Sandbox(ledger)
+
+
+def test_every_subscription_gets_a_message(sandbox):
+    first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
+    sandbox.publish("one")
+    assert sandbox.take(first) == sandbox.take(second) == ["one"]
+
+
+def test_a_subscription_gets_nothing_from_before_it_was_made(sandbox):
+    sandbox.publish("early")
+    assert sandbox.lease(sandbox.subscribe()) == []
+
+
+def test_a_filter_decides_who_gets_a_message(sandbox):
+    red = sandbox.subscribe("red", matches=lambda attributes: attributes.get("c") == "red")
+    sandbox.publish("apple", c="red")
+    sandbox.publish("pear", c="green")
+    assert sandbox.take(red) == ["apple"]
+
+
+def test_names_are_unique(sandbox):
+    sandbox.subscribe()
+    with pytest.raises(AlreadyExists, match=r"resource=all"):
+        sandbox.subscribe()
+    with pytest.raises(AlreadyExists, match=r"resource=things"):
+        sandbox.broker.create_topic(TOPIC)
+
+
+def test_what_is_not_there_cannot_be_used(sandbox):
+    missing = "projects/p/topics/missing"
+    with pytest.raises(NotFound, match=r"Resource not found \(resource=missing\)\."):
+        sandbox.publish("one", topic=missing)
+    with pytest.raises(NotFound):
+        sandbox.subscribe(topic=missing)
+    with pytest.raises(NotFound):
+        sandbox.broker.delete_topic(missing)
+    with pytest.raises(NotFound):
+        sandbox.broker.delete_subscription("projects/p/subscriptions/missing")
+
+
+def test_a_subscription_outlives_its_topic_with_what_it_has(sandbox):
+    subscription = sandbox.subscribe()
+    sandbox.publish("one")
+    assert sandbox.broker.delete_topic(TOPIC) == [subscription]
+    assert subscription.policy.topic == DELETED_TOPIC
+    sandbox.broker.create_topic(TOPIC)
+    sandbox.publish("for others")
+    assert sandbox.take(subscription) == ["one"]
+
+
+def test_a_deleted_subscription_lets_go_of_everything(sandbox, ledger):
+    subscription = sandbox.subscribe(ordered=True, retain_acked=True)
+    for key in ("", "k", "k"):
+        sandbox.publish("x", key)
+    sandbox.acknowledge(subscription, *sandbox.lease(subscription, limit=1))
+    sandbox.lease(subscription, limit=1)
+    sandbox.broker.delete_subscription(subscription.name)
+    assert not ledger.messages
+    assert not ledger.deliveries
+
+
+def test_a_detached_subscription_has_and_gets_nothing(sandbox, ledger):
+    subscription = sandbox.subscribe()
+    sandbox.publish("one")
+    sandbox.broker.detach(subscription.name)
+    sandbox.publish("two")
+    assert sandbox.lease(subscription) == []
+    assert not ledger.messages
+    with pytest.raises(FailedPrecondition):
+        sandbox.broker.detach(subscription.name)
+
+
+def test_a_message_is_written_down_until_the_last_subscription_is_done(sandbox, ledger):
+    first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
+    number = sandbox.publish("one")
+    sandbox.take(first)
+    assert ledger.messages == {number}
+    assert ledger.deliveries == {(second.number, number): "owed"}
+    sandbox.take(second)
+    assert not ledger.messages
+
+
+def test_what_nobody_gets_is_not_written_down(sandbox, ledger):
+    sandbox.subscribe("none", matches=lambda attributes: False)
+    sandbox.publish("one")
+    assert not ledger.messages
+
+
+def test_failures_are_written_down(sandbox, ledger):
+    subscription = sandbox.subscribe()
+    number = sandbox.publish("one")
+    sandbox.refuse(subscription, *sandbox.lease(subscription))
+    assert ledger.deliveries == {(subscription.number, number): "failed 1"}
+
+
+def test_a_message_goes_to_the_dead_letter_topic_after_its_last_attempt(sandbox, ledger):
+    sandbox.broker.create_topic(GRAVE)
+    grave = sandbox.subscribe("grave", topic=GRAVE)
+    subscription = sandbox.subscribe(dead_letter=DeadLetterPolicy(GRAVE, 5))
+    number = sandbox.publish("poison", kind="thing")
+    for attempt in range(1, 6):
+        assert sandbox.lease(grave) == []
+        (delivery,) = sandbox.lease(subscription)
+        assert delivery.attempts == attempt
+        sandbox.refuse(subscription, delivery)
+    assert sandbox.lease(subscription) == []
+    (buried,) = sandbox.lease(grave)
+    assert buried.message.id > number
+    assert buried.message.wire == b"poison"
+    assert buried.message.attributes == {
+        "kind": "thing",
+        "CloudPubSubDeadLetterSourceDeliveryCount": "5",
+        "CloudPubSubDeadLetterSourceSubscription": "all",
+        "CloudPubSubDeadLetterSourceSubscriptionProject": "p",
+        "CloudPubSubDeadLetterSourceTopicPublishTime": "1970-01-12T13:46:40.000+00:00",
+    }
+    assert ledger.messages == {buried.message.id}
+
+
+def test_without_its_dead_letter_topic_a_message_is_tried_on(sandbox):
+    subscription = sandbox.subscribe(dead_letter=DeadLetterPolicy(GRAVE, 5))
+    sandbox.publish("poison")
+    for _ in range(7):
+        sandbox.refuse(subscription, *sandbox.lease(subscription))
+    assert contents(sandbox.lease(subscription)) == ["poison"]
+
+
+def test_a_buried_message_lets_those_behind_it_through(sandbox):
+    sandbox.broker.create_topic(GRAVE)
+    subscription = sandbox.subscribe(ordered=True, dead_letter=DeadLetterPolicy(GRAVE, 5))
+    sandbox.publish("poison", "k")
+    sandbox.publish("fine", "k")
+    for _ in range(5):
+        sandbox.refuse(subscription, *sandbox.lease(subscription, limit=1))
+    assert sandbox.take(subscription) == ["fine"]
+
+
+def test_seek_into_the_past_replays_what_was_acknowledged_since(sandbox):
+    subscription = sandbox.subscribe(retain_acked=True)
+    sandbox.publish("before")
+    sandbox.wait(1)
+    time = sandbox.now
+    sandbox.publish("after")
+    assert sandbox.take(subscription) == ["before", "after"]
+    sandbox.broker.seek(subscription.name, time, sandbox.now)
+    assert sandbox.take(subscription) == ["after"]
+
+
+def test_seek_to_now_acknowledges_everything(sandbox, ledger):
+    subscription = sandbox.subscribe(ordered=True)
+    for key in ("", "k", "k"):
+        sandbox.publish("x", key)
+    sandbox.lease(subscription, limit=2)
+    sandbox.wait(1)
+    sandbox.broker.seek(subscription.name, sandbox.now, sandbox.now)
+    sandbox.wait(60)
+    assert sandbox.lease(subscription) == []
+    assert not ledger.messages
+
+
+def test_seek_replays_in_order_with_what_is_still_to_come(sandbox):
+    subscription = sandbox.subscribe(ordered=True, retain_acked=True)
+    for content in ("a", "b", "c"):
+        sandbox.publish(content, "k")
+    sandbox.take(subscription, limit=2)
+    sandbox.broker.seek(subscription.name, sandbox.now, sandbox.now)
+    assert sandbox.take(subscription) == ["a", "b", "c"]
+
+
+def test_acknowledged_messages_are_not_kept_for_ever(sandbox, ledger):
+    subscription = sandbox.subscribe(retain_acked=True, retention=600.0)
+    sandbox.publish("old")
+    sandbox.take(subscription)
+    sandbox.wait(601)
+    number = sandbox.publish("new")
+    sandbox.take(subscription)
+    assert ledger.messages == {number}
+
+
+def test_a_topic_that_retains_messages_lets_a_later_subscription_seek_to_them(ledger):
+    sandbox = Sandbox(ledger, retention=600.0)
+    sandbox.publish("apple", c="red")
+    sandbox.publish("pear", c="green")
+    red = sandbox.subscribe(matches=lambda attributes: attributes.get("c") == "red")
+    assert sandbox.lease(red) == []
+    sandbox.broker.seek(red.name, sandbox.now, sandbox.now)
+    assert sandbox.take(red) == ["apple"]
+    sandbox.broker.seek(red.name, sandbox.now, sandbox.now)
+    assert sandbox.take(red) == ["apple"]
+
+
+def test_a_topic_retains_a_message_only_so_long(ledger):
+    sandbox = Sandbox(ledger, retention=600.0)
+    sandbox.publish("old")
+    sandbox.wait(601)
+    number = sandbox.publish("new")
+    assert ledger.messages == {number}
+    sandbox.broker.delete_topic(TOPIC)
+    assert not ledger.messages
+
+
+def test_ids_only_ever_grow(sandbox):
+    assert list(sandbox.broker.new_ids(2)) < list(sandbox.broker.new_ids(1))
