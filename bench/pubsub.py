@@ -221,7 +221,7 @@ def _push(running: Running) -> float:
             self.end_headers()
             answered.release()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
     class Server(ThreadingHTTPServer):
@@ -232,7 +232,9 @@ def _push(running: Running) -> float:
         topic, subscription = _topic_and_subscription(running)
         running.subscriber.modify_push_config(
             subscription=subscription,
-            push_config=pubsub_v1.types.PushConfig(push_endpoint=f"http://{HOST}:{server.server_port}"),
+            push_config=pubsub_v1.types.PushConfig(
+                push_endpoint=f"http://{HOST}:{server.server_port}"
+            ),
         )
         began = time.perf_counter()
         _publish(running, topic, SLOW_MESSAGES)
