@@ -106,6 +106,20 @@ def test_a_taken_port_is_told_with_the_way_out(tmp_path):
     )
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_what_is_no_port_is_told(tmp_path, port):
+    result = run("up", "--data", tmp_path, "--port", port)
+    assert result.returncode == 2
+    assert f"{port!r}: expected a port from 1 to 65535" in result.stderr
+
+
+def test_a_data_folder_that_cannot_be_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("up", "--data", tmp_path / "file", "--port", free_port())
+    assert result.returncode == 1
+    assert result.stderr == f"--data {tmp_path / 'file'}: File exists\n"
+
+
 def test_a_second_up_on_the_same_data_is_told(tmp_path):
     with up(tmp_path, "--port", free_port()) as cloud:
         result = run("up", "--data", tmp_path / "data", "--port", free_port())
