@@ -1,0 +1,164 @@
+"""From pixels to the bytes of a thumbnail. Nothing but pixels is written: no metadata, no profile."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from PIL import Image
+
+from quickthumb.errors import CannotFit
+from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
+from quickthumb.jobs import Format
+
+OutputFormat = Literal["jpeg", "png", "webp", "avif"]
+
+EXTENSIONS: dict[OutputFormat, str] = {
+    "jpeg": "jpg",
+    "png": "png",
+    "webp": "webp",
+    "avif": "avif",
+}
+
+DEFAULT_QUALITY: dict[OutputFormat, int] = {"jpeg": 80, "png": 100, "webp": 80, "avif": 60}
+"""Chosen to look alike; PNG at 100 is lossless, below it has a palette of so many percent of 256."""
+
+LEAST_QUALITY_TO_SAVE = 50
+"""As far as quality is lowered by itself, for a thumbnail that would weigh more than its original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Animation:
+    """How the frames after the first are shown.
+
+    Attributes:
+        frames: all of them, of one size and mode.
+        durations: of each, milliseconds.
+        loop: how often it is played, 0 for ever.
+    """
+
+    frames: Sequence[Image.Image]
+    durations: Sequence[int]
+    loop: int
+
+
+def without_metadata(image: Image.Image) -> Image.Image:
+    """Return the pixels alone; writers look into `info` for metadata to carry over."""
+    bare = image.copy()
+    bare.info = {}
+    return bare
+
+
+def choose_format(asked: Format, *, transparent: bool, animated: bool) -> OutputFormat:
+    """Return the format to write: `auto` is JPEG, or WebP for what JPEG cannot hold."""
+    if asked == "auto":
+        return "webp" if transparent or animated else "jpeg"
+    return asked
+
+
+def prepared(image: Image.Image, output: OutputFormat, background: str | None) -> Image.Image:
+    """Return the picture as the format can hold it: flattened where it is asked or must be."""
+    if background is not None or output == "jpeg":
+        return flatten(image, background or WHITE)
+    return image if is_transparent(image) else opaque(image)
+
+
+def encode(image: Image.Image, output: OutputFormat, quality: int) -> bytes:
+    """Encode one picture; the same pixels give the same bytes.
+
+    Args:
+        image: mode L, LA, RGB or RGBA; without alpha for JPEG.
+        output: the format.
+        quality: 1 (smallest) to 100 (best).
+    """
+    if output == "png" and quality < 100:
+        image = _with_palette(image, quality)
+    return _save(image, output, _options(output, quality))
+
+
+def encode_animation(animation: Animation, output: OutputFormat, quality: int) -> bytes:
+    """Encode all frames; every format but JPEG can."""
+    first, *others = (without_metadata(frame) for frame in animation.frames)
+    options = _options(output, quality) | {
+        "save_all": True,
+        "append_images": others,
+        "duration": list(animation.durations),
+        "loop": animation.loop,
+    }
+    return _save(first, output, options)
+
+
+def lightest_that_fits(
+    encode_at: Callable[[int], bytes], best: int, max_bytes: int, *, least: int = 1
+) -> bytes | None:
+    """Return the best quality of `least` to `best` within `max_bytes`, None if none is.
+
+    Weight grows with quality (nearly), so this is a binary search: at most eight encodes.
+    """
+    data = encode_at(best)
+    if len(data) <= max_bytes:
+        return data
+    fitting = None
+    low, high = least, best - 1
+    while low <= high:
+        middle = (low + high) // 2
+        data = encode_at(middle)
+        if len(data) <= max_bytes:
+            fitting, low = data, middle + 1
+        else:
+            high = middle - 1
+    return fitting
+
+
+def weigh(
+    encode_at: Callable[[int], bytes], quality: int, max_bytes: int | None, original: int
+) -> bytes:
+    """Encode within what was asked for and, as far as that looks right, below the original's weight.
+
+    Args:
+        encode_at: encodes at a quality.
+        quality: what to start from.
+        max_bytes: the most it may weigh, bytes.
+        original: weight of the whole original, bytes.
+
+    Raises:
+        CannotFit: even the lowest quality weighs more than `max_bytes`.
+    """
+    if max_bytes is not None and max_bytes < original:
+        fitting = lightest_that_fits(encode_at, quality, max_bytes)
+        if fitting is None:
+            raise CannotFit(
+                f"The thumbnail does not fit into {max_bytes} bytes at any quality: "
+                "ask for a smaller size, more bytes, or another format."
+            )
+        return fitting
+    least = min(quality, LEAST_QUALITY_TO_SAVE)
+    light = lightest_that_fits(encode_at, quality, original, least=least)
+    return encode_at(quality) if light is None else light
+
+
+def _options(output: OutputFormat, quality: int) -> dict[str, Any]:
+    match output:
+        case "jpeg":
+            return {"quality": quality}
+        case "webp":
+            # Method 2 takes half the time of the default for 3 % more bytes.
+            return {"quality": quality, "method": 2}
+        case "avif":
+            # One thread: it is what the function has, and the bytes do not depend on the machine.
+            return {"quality": quality, "speed": 8, "max_threads": 1}
+        case "png":
+            return {}
+
+
+def _with_palette(image: Image.Image, quality: int) -> Image.Image:
+    colours = max(2, round(256 * quality / 100))
+    if is_transparent(image):
+        return image.convert("RGBA").quantize(colours, Image.Quantize.FASTOCTREE)
+    return image.convert("RGB").quantize(colours, Image.Quantize.MEDIANCUT)
+
+
+def _save(image: Image.Image, output: OutputFormat, options: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    without_metadata(image).save(out, output.upper(), **options)
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""What decoding a picture holds in memory, reckoned from its header."""
