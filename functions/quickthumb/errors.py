@@ -1,8 +1,8 @@
 """Everything this package raises.
 
 The functions answer an error by its class alone: `Refused` and `Unprocessable` are final, so the
-request is answered or the message acknowledged; `Unavailable` may heal, so the caller is told to
-come back or the message is delivered again.
+request is refused or the message acknowledged; `Unavailable` and `InvalidMessage` may heal, so the
+caller is told to come back or the message is delivered again.
 """
 
 from typing import ClassVar
@@ -21,7 +21,10 @@ class Unavailable(QuickThumbError):
 
 
 class InvalidMessage(QuickThumbError):
-    """A message is no job this version can read; delivering it again would not change that."""
+    """A message or document is none that this version can read.
+
+    Another version may, so a message is delivered again and ends in the dead-letter topic at last.
+    """
 
 
 class Refused(QuickThumbError):

@@ -170,6 +170,7 @@ class Thumbnail:
         width: pixels.
         height: pixels.
         bytes: size of the blob.
+        sha256: hash of its bytes, hexadecimal.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Thumbnail:
     width: int
     height: int
     bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The cloud on one machine: everything QuickThumb needs, with nothing but Python."""

@@ -1,0 +1,119 @@
+"""What an application does with QuickThumb: send a picture, wait, fetch its thumbnails."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+_WAIT_SECONDS = 20  # asked of the service in one request
+_TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect, to hear the next byte, seconds
+_TRIES = 5
+
+
+class Failed(Exception):
+    """The picture has no thumbnails; the message is the service's own reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """A thumbnail that was fetched.
+
+    Attributes:
+        name: of the rendition, "256".
+        content_type: media type.
+        width: pixels.
+        height: pixels.
+        data: its bytes.
+    """
+
+    name: str
+    content_type: str
+    width: int
+    height: int
+    data: bytes
+
+
+class Client:
+    """Talks to the function `upload`; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._local = threading.local()
+
+    def upload(self, path: Path, options: Mapping[str, str]) -> str:
+        """Send a picture; return its id.
+
+        Raises:
+            Failed: it was refused, or the service does not answer.
+            OSError: the file cannot be read.
+        """
+        files = {"file": (path.name, path.read_bytes())}
+        return str(_content(self._call("POST", "/", data=options, files=files))["id"])
+
+    def wait(self, id: str, seconds: float) -> dict[str, Any]:
+        """Wait until a job has ended; return its status document.
+
+        Raises:
+            Failed: it failed, or has not ended in time.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            answer = self._call("GET", f"/{id}", params={"wait": _WAIT_SECONDS})
+            document = _content(answer)
+            if document["status"] == "failed":
+                raise Failed(document["error"]["detail"])
+            if document["status"] == "done":
+                return document
+            if time.monotonic() > end:
+                raise Failed(f"not done after {seconds:.0f} seconds; its id is {id}")
+
+    def thumbnails(self, document: Mapping[str, Any]) -> list[Thumbnail]:
+        """Fetch the thumbnails of a finished job.
+
+        Raises:
+            Failed: one is not there.
+        """
+        result = []
+        for name, entry in document["thumbnails"].items():
+            answer = self._call("GET", entry["href"])
+            if not answer.ok:
+                raise Failed(_reason(answer))
+            result.append(
+                Thumbnail(
+                    name, entry["content_type"], entry["width"], entry["height"], answer.content
+                )
+            )
+        return result
+
+    def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
+        """Make a request, again where the service asks for that."""
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+        session: requests.Session = self._local.session
+        try:
+            for _ in range(_TRIES - 1):
+                answer = session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
+                if answer.status_code != 503:
+                    return answer
+                time.sleep(float(answer.headers.get("Retry-After", "2")))
+            return session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
+        except requests.RequestException as error:
+            raise Failed(f"{self._url} does not answer: {error}") from error
+
+
+def _content(answer: requests.Response) -> dict[str, Any]:
+    if not answer.ok:
+        raise Failed(_reason(answer))
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def _reason(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["detail"])
+    except (ValueError, KeyError):
+        return f"the service answered {answer.status_code} {answer.reason}"

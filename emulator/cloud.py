@@ -1,0 +1,194 @@
+"""The cloud on one machine: which parts there are, where they listen, what they are told."""
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from emulator.bootstrap import ROOT
+from emulator.console import Console
+from emulator.errors import PortTaken
+from emulator.official import official_command
+from emulator.ports import HOST, answers, free_port, is_free
+from emulator.processes import Part, Supervisor
+from emulator.storage import storage_part
+from emulator.topology import Function, Reference, Topology
+
+PROJECT = "quickthumb"
+SOURCE = ROOT / "functions" / "main.py"
+TOPOLOGY = ROOT / "infra" / "topology.yaml"
+
+Broker = Literal["embedded", "official"]
+
+_NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
+"""Variables by which functions-framework would run something else than the topology says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts listen.
+
+    Attributes:
+        functions: URL of each function.
+        storage: URL.
+        pubsub: host:port.
+    """
+
+    functions: Mapping[str, str]
+    storage: str
+    pubsub: str
+
+    @property
+    def upload(self) -> str:
+        """Where to send pictures."""
+        return self.functions["upload"]
+
+
+class Cloud:
+    """Storage, Pub/Sub and every function of a topology, running while it is entered.
+
+    Args:
+        topology: what to run.
+        data: folder for blobs and messages, made where it does not exist.
+        console: where the parts' lines go.
+        port: of the function `upload`; None takes a free one.
+        broker: which Pub/Sub.
+        instances: how many of a function, where not one.
+
+    Raises:
+        PortTaken: another program listens on `port`.
+        PartFailed, StorageUnusable, OfficialEmulatorMissing: a part cannot run.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        data: Path,
+        console: Console,
+        *,
+        port: int | None = None,
+        broker: Broker = "embedded",
+        instances: Mapping[str, int] | None = None,
+    ) -> None:
+        if port is not None and not is_free(port):
+            raise PortTaken(
+                f"Port {port} is taken by another program. Stop that, or choose another port: "
+                f"--port {port + 1}"
+            )
+        self._topology = topology
+        ports = {name: free_port() for name in topology.functions}
+        if port is not None:
+            ports["upload"] = port
+        storage_port, pubsub_port = free_port(), free_port()
+        self.addresses = Addresses(
+            {name: f"http://{HOST}:{port}" for name, port in ports.items()},
+            f"http://{HOST}:{storage_port}",
+            f"{HOST}:{pubsub_port}",
+        )
+        functions = [
+            self._function_part(name, function, ports[name], (instances or {}).get(name, 1))
+            for name, function in topology.functions.items()
+        ]
+        buckets = tuple(bucket_name(name) for name in topology.buckets)
+        services = [
+            self._pubsub_part(broker, pubsub_port, data / "pubsub"),
+            storage_part(data / "storage", storage_port, buckets),
+        ]
+        self._supervisor = Supervisor([functions, services], console)
+
+    def __enter__(self) -> Self:
+        self._supervisor.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._supervisor.stop()
+
+    def pids(self) -> dict[str, int | None]:
+        """Return the process of each part."""
+        return self._supervisor.pids()
+
+    def _function_part(self, name: str, function: Function, port: int, instances: int) -> Part:
+        inherited = {key: text for key, text in os.environ.items() if key not in _NOT_INHERITED}
+        return Part(
+            name,
+            [
+                *(sys.executable, "-m", "functions_framework", "--source", str(SOURCE)),
+                *("--target", function.entry_point, "--host", HOST, "--port", str(port)),
+            ],
+            is_ready=lambda: _is_healthy(port) if function.trigger == "http" else answers(port),
+            env={
+                **inherited,
+                **environment(function, self.addresses),
+                # What Cloud Run enforces from outside, as far as the framework can. With a single
+                # thread gunicorn takes its sync worker, which waits up to two seconds after each
+                # answer for the client to close a connection that clients mean to keep.
+                "THREADS": str(max(2, function.concurrency)),
+                "WORKERS": str(instances),
+                "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
+            },
+            matters=lambda line: not line.startswith(("INFO ", "DEBUG ")),
+        )
+
+    def _pubsub_part(self, broker: Broker, port: int, data: Path) -> Part:
+        if broker == "official":
+            command = official_command(port)
+        else:
+            command = [
+                *(sys.executable, "-m", "emulator.pubsub"),
+                *("--host", HOST, "--port", str(port), "--data", str(data)),
+            ]
+        return Part(
+            "pubsub",
+            command,
+            is_ready=lambda: answers(port),
+            on_ready=self._make_pubsub_resources,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        )
+
+    def _make_pubsub_resources(self) -> None:
+        from emulator.pubsub_resources import make_resources  # takes a while to import
+
+        make_resources(self._topology, PROJECT, self.addresses.pubsub, self.addresses.functions)
+
+
+def bucket_name(name: str) -> str:
+    """Return the full name of a bucket, as Terraform makes it."""
+    return f"{PROJECT}-{name}"
+
+
+def environment(function: Function, addresses: Addresses) -> dict[str, str]:
+    """Return the variables that make a function use this cloud."""
+    return {
+        "STORAGE_EMULATOR_HOST": addresses.storage,
+        "PUBSUB_EMULATOR_HOST": addresses.pubsub,
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        **{name: _full_name(value) for name, value in function.environment.items()},
+    }
+
+
+def _full_name(value: str | Reference) -> str:
+    match value:
+        case Reference("bucket", name):
+            return bucket_name(name)
+        case Reference("topic", name):
+            return f"projects/{PROJECT}/topics/{name}"
+        case _:
+            return str(value)
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

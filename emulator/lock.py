@@ -1,0 +1,49 @@
+"""One process at a time, by a lock on a file that the system drops when the process ends."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Locked(Exception):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def exclusive(path: Path, *, wait: bool) -> Iterator[None]:
+    """Hold the lock on a file, which is made where it does not exist and left there.
+
+    Args:
+        path: the file.
+        wait: wait for the process that holds it, instead of raising.
+
+    Raises:
+        Locked: another process holds it and `wait` is false.
+    """
+    with path.open("a+b") as file:
+        if os.name == "nt":
+            _lock_on_windows(file.fileno(), wait)
+        else:
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise Locked(str(path)) from None
+        yield
+
+
+def _lock_on_windows(descriptor: int, wait: bool) -> None:
+    import msvcrt
+    import time
+
+    while True:
+        try:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+            return
+        except OSError:
+            if not wait:
+                raise Locked(str(descriptor)) from None
+            time.sleep(0.1)

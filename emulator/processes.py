@@ -1,0 +1,221 @@
+"""Processes that belong together: started, watched, started again, stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emulator.console import Console
+from emulator.errors import PartFailed
+
+_LEASH = Path(__file__).with_name("leash.py")
+_POLL = 0.02  # seconds
+_GRACE = 12.0  # seconds a part has to finish what it does
+_LONGEST_PAUSE = 5.0  # seconds between two starts of a part that keeps dying
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process of the local cloud.
+
+    Attributes:
+        name: in front of its log lines.
+        command: what to run.
+        is_ready: tells whether it takes requests.
+        env: variables beside those of this process.
+        on_ready: called after every start once it is ready, to make what it has forgotten.
+        matters: tells of a log line whether to show it when not verbose.
+    """
+
+    name: str
+    command: Sequence[str]
+    is_ready: Callable[[], bool]
+    env: Mapping[str, str] = field(default_factory=dict)
+    on_ready: Callable[[], None] = lambda: None
+    matters: Callable[[str], bool] = lambda line: False  # noqa: ARG005
+
+
+class Process:
+    """One part, running or not."""
+
+    def __init__(self, part: Part, console: Console) -> None:
+        self.part = part
+        self.starts = 0
+        self._console = console
+        self._last_words = deque[str](maxlen=15)
+        self._popen: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the process; it ends with this one."""
+        self.starts += 1
+        self._last_words.clear()
+        self._popen = subprocess.Popen(
+            [*_leash(), *self.part.command],
+            env={**os.environ, **self.part.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            # Ctrl-C is for the emulator, which stops its parts in order.
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._popen,), daemon=True)
+        self._reader.start()
+
+    def _read(self, popen: subprocess.Popen[str]) -> None:
+        assert popen.stdout is not None  # noqa: S101 - it was asked for
+        with popen.stdout:
+            for raw in popen.stdout:
+                line = raw.rstrip()
+                self._last_words.append(line)
+                if self._console.verbose or self.part.matters(line):
+                    self._console.line(self.part.name, line)
+
+    @property
+    def pid(self) -> int | None:
+        """The process, None before the first start."""
+        return self._popen.pid if self._popen else None
+
+    def wait(self) -> int | None:
+        """Wait until it has ended; return how."""
+        return self._popen.wait() if self._popen else None
+
+    def exit_status(self) -> int | None:
+        """Return how it ended, None while it runs."""
+        return self._popen.poll() if self._popen else None
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        if self._reader and self.exit_status() is not None:
+            self._reader.join(timeout=1)
+        return "\n".join(f"  {line}" for line in self._last_words)
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM: finish what you do, and end."""
+        if self._popen and self._popen.poll() is None:
+            self._popen.terminate()
+
+    def wait_stopped(self, deadline: float) -> None:
+        """Wait until it has ended; at the deadline (monotonic seconds) kill it and its children."""
+        if not self._popen:
+            return
+        try:
+            self._popen.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._console.line(self.part.name, "does not stop: killed")
+            if os.name == "posix":
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            else:
+                self._popen.kill()
+            self._popen.wait()
+        if self._reader:
+            self._reader.join(timeout=1)
+
+
+class Supervisor:
+    """Keeps parts running.
+
+    Args:
+        groups: parts in the order in which they are stopped: first those that use the others.
+        console: where their lines go.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Part]], console: Console) -> None:
+        self._groups = [[Process(part, console) for part in group] for group in groups]
+        self._console = console
+        self._stopping = threading.Event()
+
+    def start(self, timeout: float = 60.0) -> None:
+        """Start every part and return when all are ready.
+
+        Raises:
+            PartFailed: one has ended or was not ready after `timeout` seconds; all are stopped.
+        """
+        processes = self._processes()
+        try:
+            for process in processes:
+                process.start()
+            deadline = time.monotonic() + timeout
+            waiting = processes
+            while waiting := [process for process in waiting if not self._became_ready(process)]:
+                if time.monotonic() > deadline:
+                    raise _failure(waiting[0], f"was not ready after {timeout:.0f} seconds")
+                time.sleep(_POLL)
+        except BaseException:
+            self.stop()
+            raise
+        for process in processes:
+            threading.Thread(target=self._keep, args=(process,), daemon=True).start()
+
+    def _became_ready(self, process: Process) -> bool:
+        status = process.exit_status()
+        if status is not None:
+            raise _failure(process, f"ended with status {status}")
+        if not process.part.is_ready():
+            return False
+        process.part.on_ready()
+        return True
+
+    def _keep(self, process: Process) -> None:
+        """Start a part again whenever it has died, until told to stop."""
+        pause = 0.0
+        while True:
+            started = time.monotonic()
+            status = process.wait()
+            lived = time.monotonic() - started
+            pause = 0.0 if lived > _LONGEST_PAUSE else min(max(0.2, pause * 2), _LONGEST_PAUSE)
+            if self._stopping.wait(pause):
+                return
+            self._console.line(process.part.name, f"ended with status {status}: started again")
+            if words := process.last_words():
+                self._console.say(words)
+            process.start()
+            self._wait_ready(process)
+
+    def _wait_ready(self, process: Process) -> None:
+        """Wait for a part that was started again; if it dies, the next round sees to it."""
+        while process.exit_status() is None and not self._stopping.wait(_POLL):
+            if not process.part.is_ready():
+                continue
+            try:
+                process.part.on_ready()
+            except Exception as error:  # whatever it is, this thread must go on watching
+                self._console.line(process.part.name, f"is not ready yet: {error}")
+                self._stopping.wait(1)
+            else:
+                return
+
+    def _processes(self) -> list[Process]:
+        return [process for group in self._groups for process in group]
+
+    def pids(self) -> dict[str, int | None]:
+        """Return the processes by the names of their parts."""
+        return {process.part.name: process.pid for process in self._processes()}
+
+    def stop(self) -> None:
+        """Stop every part, each group after those that use it. May be called twice."""
+        self._stopping.set()
+        for group in self._groups:
+            for process in group:
+                process.ask_to_stop()
+            deadline = time.monotonic() + _GRACE
+            for process in group:
+                process.wait_stopped(deadline)
+
+
+def _failure(process: Process, what: str) -> PartFailed:
+    return PartFailed(f"{process.part.name} {what}:\n{process.last_words()}")
+
+
+def _leash() -> list[str]:
+    if sys.platform != "linux":
+        return []
+    return [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]

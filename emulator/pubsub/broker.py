@@ -1,0 +1,355 @@
+"""The rules between topics and subscriptions: who gets what is published."""
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from emulator.pubsub.delivery import Delivery
+from emulator.pubsub.errors import AlreadyExists, FailedPrecondition, NotFound
+from emulator.pubsub.messages import Message
+from emulator.pubsub.policies import DELETED_TOPIC, SubscriptionPolicy
+from emulator.pubsub.subscription import Subscription
+
+ComposeMessage = Callable[[Message, Mapping[str, str], int, float], Message]
+
+
+class Ledger(Protocol):
+    """Who writes down which messages are still needed. See `journal`; memory only needs none."""
+
+    def published(self, topic: str, messages: Sequence[Message]) -> None:
+        """Messages that at least one subscription or topic keeps."""
+
+    def owed(self, subscription: int, messages: Sequence[Message]) -> None:
+        """A subscription has to deliver these (again)."""
+
+    def attempted(self, subscription: int, message: int, attempts: int) -> None:
+        """So many deliveries of a message have failed."""
+
+    def acknowledged(self, subscription: int, message: int) -> None:
+        """A subscription keeps a message for seek only."""
+
+    def settled(self, subscription: int, message: int) -> None:
+        """A subscription does not need a message any more."""
+
+    def forgotten(self, message: int) -> None:
+        """Nobody needs a message any more."""
+
+
+class Doors(Protocol):
+    """Who carries messages out, and has to be told when there are some."""
+
+    def ready(self, subscription: Subscription) -> None:
+        """Something of this subscription can be leased."""
+
+    def due(self, at: float) -> None:
+        """`Broker.advance` has to be called at this time, in seconds since the epoch."""
+
+
+class Topic:
+    """A topic: its subscriptions, and the messages it retains for seek.
+
+    Attributes:
+        name: Full name.
+        retention: Seconds that every message is retained for, or None.
+        subscriptions: Those attached to it, by full name.
+        retained: Messages in the order they were published.
+    """
+
+    def __init__(self, name: str, retention: float | None) -> None:
+        self.name = name
+        self.retention = retention
+        self.subscriptions: dict[str, Subscription] = {}
+        self.retained: deque[Message] = deque()
+
+
+class Broker:
+    """All topics and subscriptions. It is told the time, and never waits."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        ledger: Ledger | None = None,
+        *,
+        compose: ComposeMessage,
+        first_number: int = 1,
+    ) -> None:
+        """Start without topics.
+
+        Args:
+            doors: Are told when something can be delivered.
+            ledger: Is told what has to survive, if anything has to.
+            compose: Makes the message that goes to a dead letter topic, from the failed message,
+                the attributes to add, a new id and the time.
+            first_number: Message ids and leases are numbered from here. Must exceed every number
+                of an earlier run.
+        """
+        self.topics: dict[str, Topic] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self._doors = doors
+        self._ledger = ledger
+        self._compose = compose
+        self._next_message = first_number
+        self._first_lease = first_number
+        self._next_subscription = 1
+
+    def create_topic(self, name: str, retention: float | None = None) -> Topic:
+        """Add a topic.
+
+        Raises:
+            AlreadyExists: If there is one of this name.
+        """
+        if name in self.topics:
+            raise AlreadyExists(name)
+        topic = self.topics[name] = Topic(name, retention)
+        return topic
+
+    def topic(self, name: str) -> Topic:
+        """Return a topic by its full name.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        try:
+            return self.topics[name]
+        except KeyError:
+            raise NotFound(name) from None
+
+    def delete_topic(self, name: str) -> list[Subscription]:
+        """Remove a topic; its subscriptions keep what they have, and get nothing new.
+
+        Returns:
+            The subscriptions that lost their topic.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        topic = self.topic(name)
+        del self.topics[name]
+        orphans = list(topic.subscriptions.values())
+        for subscription in orphans:
+            subscription.policy = replace(subscription.policy, topic=DELETED_TOPIC)
+        for message in topic.retained:
+            self._release(message)
+        return orphans
+
+    def create_subscription(
+        self, name: str, policy: SubscriptionPolicy, number: int | None = None
+    ) -> Subscription:
+        """Add a subscription, which gets what is published from now on.
+
+        Args:
+            name: Full name.
+            policy: Its settings; the topic has to exist, or be `DELETED_TOPIC`.
+            number: The number it had in an earlier run, when it is restored.
+
+        Raises:
+            AlreadyExists: If there is one of this name.
+            NotFound: If the topic does not exist.
+        """
+        if name in self.subscriptions:
+            raise AlreadyExists(name)
+        topic = None if policy.topic == DELETED_TOPIC else self.topic(policy.topic)
+        number = self._next_subscription if number is None else number
+        self._next_subscription = max(self._next_subscription, number) + 1
+        subscription = Subscription(name, number, policy, self, self._first_lease)
+        self.subscriptions[name] = subscription
+        if topic is not None:
+            topic.subscriptions[name] = subscription
+        return subscription
+
+    def subscription(self, name: str) -> Subscription:
+        """Return a subscription by its full name.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        try:
+            return self.subscriptions[name]
+        except KeyError:
+            raise NotFound(name) from None
+
+    def change_policy(self, name: str, policy: SubscriptionPolicy) -> None:
+        """Replace the settings of a subscription; its doors look at them anew.
+
+        Raises:
+            NotFound: If there is no such subscription.
+        """
+        subscription = self.subscription(name)
+        subscription.policy = policy
+        self._doors.ready(subscription)
+
+    def delete_subscription(self, name: str) -> Subscription:
+        """Remove a subscription and all that it had to deliver.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        subscription = self.subscription(name)
+        del self.subscriptions[name]
+        if subscription.policy.topic in self.topics:
+            self.topics[subscription.policy.topic].subscriptions.pop(name, None)
+        subscription.close()
+        self._doors.ready(subscription)
+        return subscription
+
+    def detach(self, name: str) -> Subscription:
+        """Cut a subscription off its topic; what it had to deliver is gone.
+
+        Raises:
+            NotFound: If there is none.
+            FailedPrecondition: If it has no topic any more.
+        """
+        subscription = self.subscription(name)
+        topic = self.topics.get(subscription.policy.topic)
+        if topic is None:
+            raise FailedPrecondition(f"Subscription {name} is not attached to a topic.")
+        del topic.subscriptions[name]
+        subscription.close()
+        subscription.policy = replace(subscription.policy, topic=DELETED_TOPIC)
+        self._doors.ready(subscription)
+        return subscription
+
+    def new_ids(self, count: int) -> range:
+        """Return ids for so many messages, larger than every id given before."""
+        first = self._next_message
+        self._next_message += count
+        return range(first, self._next_message)
+
+    def publish(self, name: str, messages: Sequence[Message]) -> None:
+        """Hand messages to every subscription of a topic whose filter they pass.
+
+        Args:
+            name: Full name of the topic.
+            messages: With ids from `new_ids`, in their order.
+
+        Raises:
+            NotFound: If there is no such topic.
+        """
+        topic = self.topic(name)
+        if topic.retention is not None:
+            self._retain(topic, messages)
+        takers = []
+        for subscription in topic.subscriptions.values():
+            matches = subscription.policy.matches
+            wanted = messages if matches is None else [m for m in messages if matches(m.attributes)]
+            if wanted:
+                takers.append((subscription, wanted))
+        if self._ledger is not None and (takers or topic.retention is not None):
+            self._ledger.published(name, messages)
+        for subscription, wanted in takers:
+            if self._ledger is not None:
+                self._ledger.owed(subscription.number, wanted)
+            for message in wanted:
+                subscription.offer(message)
+            self._doors.ready(subscription)
+
+    def restore(self, topic: str, message: Message) -> None:
+        """Take back a message that the topic retained in an earlier run, if it still does."""
+        owner = self.topics.get(topic)
+        if owner is not None and owner.retention is not None:
+            message.holders += 1
+            owner.retained.append(message)
+
+    def seek(self, name: str, time: float, now: float) -> None:
+        """Acknowledge what was published before a time, replay what was published since.
+
+        Args:
+            name: Full name of the subscription.
+            time: Seconds since the epoch.
+            now: Seconds since the epoch.
+
+        Raises:
+            NotFound: If there is no such subscription.
+        """
+        subscription = self.subscription(name)
+        topic = self.topics.get(subscription.policy.topic)
+        matches = subscription.policy.matches
+        replayable = [
+            message
+            for message in (topic.retained if topic else ())
+            if matches is None or matches(message.attributes)
+        ]
+        subscription.seek(time, now, replayable)
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due."""
+        next_due = float("inf")
+        for subscription in list(self.subscriptions.values()):
+            subscription.advance(now)
+            next_due = min(next_due, subscription.next_due())
+        if next_due < float("inf"):
+            self._doors.due(next_due)
+
+    # What subscriptions report (see `subscription.Observer`).
+
+    def ready(self, subscription: Subscription) -> None:
+        """Pass on that something can be leased."""
+        self._doors.ready(subscription)
+
+    def due(self, at: float) -> None:
+        """Pass on when `advance` is wanted."""
+        self._doors.due(at)
+
+    def failed(self, subscription: Subscription, delivery: Delivery) -> None:
+        """Write down how often a delivery has failed."""
+        if self._ledger is not None:
+            self._ledger.attempted(subscription.number, delivery.message.id, delivery.attempts)
+
+    def exhausted(self, subscription: Subscription, delivery: Delivery, now: float) -> bool:
+        """Forward a message to the dead letter topic, if that exists.
+
+        https://docs.cloud.google.com/pubsub/docs/handling-failures#dead_letter_topic
+        """
+        policy = subscription.policy.dead_letter
+        if policy is None or policy.topic not in self.topics:
+            return False
+        attributes = dead_letter_attributes(subscription.name, delivery)
+        (message_id,) = self.new_ids(1)
+        self.publish(policy.topic, [self._compose(delivery.message, attributes, message_id, now)])
+        return True
+
+    def finished(self, subscription: Subscription, message: Message) -> None:
+        """Write down that a subscription does not need a message, and forget it if nobody does."""
+        if self._ledger is not None:
+            self._ledger.settled(subscription.number, message.id)
+        self._release(message)
+
+    def acknowledged(self, subscription: Subscription, message: Message) -> None:
+        """Write down that a message is kept for seek only."""
+        if self._ledger is not None:
+            self._ledger.acknowledged(subscription.number, message.id)
+
+    def replayed(self, subscription: Subscription, message: Message) -> None:
+        """Write down that a message has to be delivered again."""
+        if self._ledger is not None:
+            self._ledger.owed(subscription.number, [message])
+
+    def _retain(self, topic: Topic, messages: Sequence[Message]) -> None:
+        for message in messages:
+            message.holders += 1
+            topic.retained.append(message)
+        oldest = messages[-1].published_at - (topic.retention or 0.0)
+        while topic.retained[0].published_at < oldest:
+            self._release(topic.retained.popleft())
+
+    def _release(self, message: Message) -> None:
+        message.holders -= 1
+        if not message.holders and self._ledger is not None:
+            self._ledger.forgotten(message.id)
+
+
+def dead_letter_attributes(subscription: str, delivery: Delivery) -> dict[str, str]:
+    """Return what a dead-lettered message tells about where it comes from.
+
+    https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#how_dead_letter_topics_work
+    """
+    _, project, _, short_name = subscription.split("/")
+    published = datetime.fromtimestamp(delivery.message.published_at, UTC)
+    return {
+        "CloudPubSubDeadLetterSourceDeliveryCount": str(delivery.attempts),
+        "CloudPubSubDeadLetterSourceSubscription": short_name,
+        "CloudPubSubDeadLetterSourceSubscriptionProject": project,
+        "CloudPubSubDeadLetterSourceTopicPublishTime": published.isoformat(timespec="milliseconds"),
+    }

@@ -1,0 +1,64 @@
+"""Wakes whoever waits for messages, and the broker when something is due."""
+
+import asyncio
+from collections.abc import Callable
+
+from emulator.pubsub.subscription import Subscription
+
+
+class Doorbell:
+    """The broker's `Doors` on an asyncio loop: one bell for each subscription, one alarm."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Start silent.
+
+        Args:
+            clock: Seconds since the epoch.
+        """
+        self._clock = clock
+        self._bells: dict[int, asyncio.Event] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = float("inf")
+        self._on_ready: list[Callable[[Subscription], None]] = []
+        self._on_due: list[Callable[[float], None]] = []
+
+    def connect(
+        self, on_ready: Callable[[Subscription], None], on_due: Callable[[float], None]
+    ) -> None:
+        """Tell somebody else too: which subscription rings, and the time when the alarm does."""
+        self._on_ready.append(on_ready)
+        self._on_due.append(on_due)
+
+    def ready(self, subscription: Subscription) -> None:
+        """Wake everyone who waits for this subscription now."""
+        bell = self._bells.get(subscription.number)
+        if bell is not None:
+            bell.set()
+            bell.clear()
+        for tell in self._on_ready:
+            tell(subscription)
+
+    def due(self, at: float) -> None:
+        """Set the alarm, unless it rings earlier anyway."""
+        if at >= self._alarm_at:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_at = at
+        self._alarm = asyncio.get_running_loop().call_later(
+            max(at - self._clock(), 0.0), self._ring_alarm
+        )
+
+    async def wait(self, subscription: Subscription, timeout: float | None = None) -> None:
+        """Return when the bell of a subscription rings, or after so many seconds."""
+        bell = self._bells.setdefault(subscription.number, asyncio.Event())
+        try:
+            await asyncio.wait_for(bell.wait(), timeout)
+        except TimeoutError:
+            return
+
+    def _ring_alarm(self) -> None:
+        self._alarm = None
+        self._alarm_at = float("inf")
+        for tell in self._on_due:
+            tell(self._clock())

@@ -1,0 +1,126 @@
+"""POST requests on asyncio, many at once, over connections that are kept."""
+
+import asyncio
+import ssl
+from urllib.parse import SplitResult, urlsplit
+
+import h11
+
+_READ_BYTES = 65_536
+_USER_AGENT = "CloudPubSub-Google"
+
+# 102 Processing announces another response in HTTP, but acknowledges a message in Pub/Sub.
+PROCESSING = 102
+
+
+class _Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.state = h11.Connection(h11.CLIENT)
+
+    async def status(self, request: h11.Request, body: bytes) -> int:
+        """Send a request and return the status of its response, which is read to its end."""
+        state = self.state
+        parts = [state.send(request), state.send(h11.Data(body)), state.send(h11.EndOfMessage())]
+        self.writer.writelines(part for part in parts if part)
+        await self.writer.drain()
+        status = 0
+        while True:
+            event = state.next_event()
+            if event is h11.NEED_DATA:
+                state.receive_data(await self.reader.read(_READ_BYTES))
+            elif isinstance(event, h11.InformationalResponse):
+                if event.status_code == PROCESSING:
+                    return PROCESSING
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+            elif isinstance(event, h11.EndOfMessage):
+                return status
+            elif isinstance(event, h11.ConnectionClosed):
+                raise ConnectionResetError("the endpoint closed the connection without an answer")
+
+    def reusable(self) -> bool:
+        """Make ready for the next request, and return whether that is possible."""
+        if self.state.our_state is h11.DONE and self.state.their_state is h11.DONE:
+            self.state.start_next_cycle()
+            return not self.reader.at_eof()
+        return False
+
+
+class HttpPoster:
+    """Sends POST requests; redirects are not followed."""
+
+    def __init__(self) -> None:
+        """Start without connections."""
+        self._idle: dict[tuple[str, str], list[_Connection]] = {}
+
+    async def post(
+        self, url: str, headers: list[tuple[str, str]], body: bytes, seconds: float
+    ) -> int:
+        """Send a request and return the status code of the response.
+
+        Args:
+            url: Where to, `http:` or `https:`.
+            headers: In addition to those that every request has.
+            body: What to send.
+            seconds: How long to wait for the whole response.
+
+        Raises:
+            TimeoutError: If there is none in time.
+            OSError: If the endpoint cannot be reached, or hangs up.
+            h11.RemoteProtocolError: If it does not answer in HTTP.
+        """
+        parts = urlsplit(url)
+        request = h11.Request(
+            method="POST",
+            target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            headers=[
+                ("Host", parts.netloc.rpartition("@")[2]),
+                ("Accept", "application/json"),
+                ("User-Agent", _USER_AGENT),
+                ("Content-Length", str(len(body))),
+                *headers,
+            ],
+        )
+        async with asyncio.timeout(seconds):
+            return await self._exchange(parts, request, body)
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.writer.close()
+        self._idle.clear()
+
+    async def _exchange(self, parts: SplitResult, request: h11.Request, body: bytes) -> int:
+        idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
+        while idle:
+            connection = idle.pop()
+            # The endpoint may have closed it while it was idle.
+            if connection.reader.at_eof():
+                connection.writer.close()
+            else:
+                break
+        else:
+            connection = await _connect(parts)
+        keep = False
+        try:
+            status = await connection.status(request, body)
+            keep = connection.reusable()
+        finally:
+            if keep:
+                idle.append(connection)
+            else:
+                connection.writer.close()
+        return status
+
+
+async def _connect(parts: SplitResult) -> _Connection:
+    secure = parts.scheme == "https"
+    reader, writer = await asyncio.open_connection(
+        parts.hostname,
+        parts.port or (443 if secure else 80),
+        ssl=ssl.create_default_context() if secure else None,
+    )
+    return _Connection(reader, writer)

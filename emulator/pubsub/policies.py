@@ -1,0 +1,90 @@
+"""The settings of topics and subscriptions that the rules of delivery read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+DELETED_TOPIC = "_deleted-topic_"
+
+DAY_SECONDS = 24 * 60 * 60.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How long a message waits after a failed delivery.
+
+    Attributes:
+        minimum: Seconds after the first failure.
+        maximum: Seconds that no wait exceeds.
+    """
+
+    minimum: float
+    maximum: float
+
+    def delay(self, failures: int) -> float:
+        """Return the wait in seconds after so many failures (1 or more): it doubles each time.
+
+        https://docs.cloud.google.com/pubsub/docs/handling-failures#exponential_backoff
+        """
+        # 2.0**1023 is the largest power of two that a float holds.
+        return min(self.minimum * 2.0 ** min(failures - 1, 1023), self.maximum)
+
+
+@dataclass(frozen=True)
+class DeadLetterPolicy:
+    """Where a message goes that failed too often.
+
+    Attributes:
+        topic: Full name of the dead letter topic.
+        max_delivery_attempts: Deliveries before it is forwarded, 5 to 100.
+    """
+
+    topic: str
+    max_delivery_attempts: int
+
+
+@dataclass(frozen=True)
+class PushTarget:
+    """Where and how a push subscription sends its messages.
+
+    Attributes:
+        endpoint: URL that takes the POST.
+        wrapped: Whether the body is the JSON envelope, or the data as it is.
+        write_metadata: Whether an unwrapped push carries id, time and attributes as headers.
+        service_account: Email in the OIDC token; empty for no token.
+        audience: `aud` claim of the token.
+    """
+
+    endpoint: str
+    wrapped: bool = True
+    write_metadata: bool = False
+    service_account: str = ""
+    audience: str = ""
+
+
+@dataclass(frozen=True)
+class SubscriptionPolicy:
+    """Everything about a subscription that decides what is delivered when.
+
+    Attributes:
+        topic: Full name of the topic, or `DELETED_TOPIC`.
+        ack_deadline: Seconds that a delivered message is leased for.
+        matches: Decides by a message's attributes whether it is delivered; None for every one.
+        ordered: Whether messages of one ordering key are delivered in order.
+        retention: Seconds after publishing when an unacknowledged message is dropped.
+        retain_acked: Whether acknowledged messages are kept so long too, for seek.
+        exactly_once: Whether acknowledging an expired lease is an error.
+        retry: None to deliver again at once.
+        dead_letter: None to try for ever.
+        push: None for a subscription that is pulled.
+    """
+
+    topic: str
+    ack_deadline: float = 10.0
+    matches: Callable[[Mapping[str, str]], bool] | None = None
+    ordered: bool = False
+    retention: float = 7 * DAY_SECONDS
+    retain_acked: bool = False
+    exactly_once: bool = False
+    retry: RetryPolicy | None = None
+    dead_letter: DeadLetterPolicy | None = None
+    push: PushTarget | None = None

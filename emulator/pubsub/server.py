@@ -1,0 +1,260 @@
+"""Opens the doors of a broker: gRPC, HTTP push, the journal and the key server."""
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+
+from emulator.pubsub import calls, publisher, subscriber, wire
+from emulator.pubsub.broker import Broker
+from emulator.pubsub.catalogue import Catalogue
+from emulator.pubsub.doorbell import Doorbell
+from emulator.pubsub.journal import Journal
+from emulator.pubsub.key_server import JWKS_PATH, serve_keys
+from emulator.pubsub.publisher import PublisherService
+from emulator.pubsub.pusher import Pusher
+from emulator.pubsub.subscriber import SubscriberService
+from emulator.pubsub.subscription import Subscription
+
+if TYPE_CHECKING:
+    from emulator.pubsub.signing import PushTokens, SigningKey
+
+# Production refuses publish requests above 10 MB by itself, and says so; this is only so that
+# such a request arrives where it is refused with the right words.
+_MAX_RECEIVE_BYTES = 32 * 1024 * 1024
+
+_GRACE_SECONDS = 0.5
+
+
+class PortTaken(Exception):
+    """Somebody else listens on an address that the broker was told to use."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a broker.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port of the gRPC API; 0 for a free one.
+        jwks_port: Port where the key of push tokens is served; 0 for a free one.
+        data: Folder in which messages survive; None for memory only.
+        push_limit: Most push requests in flight for one subscription.
+    """
+
+    host: str
+    port: int
+    jwks_port: int
+    data: Path | None
+    push_limit: int
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running broker is reached.
+
+    Attributes:
+        grpc: `host:port` of the API.
+        jwks: URL of the key set.
+    """
+
+    grpc: str
+    jwks: str
+
+
+def steady_clock() -> Callable[[], float]:
+    """Return a clock that tells seconds since the epoch and never goes back."""
+    offset = time.time() - time.monotonic()
+    return lambda: time.monotonic() + offset
+
+
+async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
+    """Run a broker until SIGINT or SIGTERM.
+
+    Args:
+        options: How.
+        on_ready: Called when requests are answered.
+
+    Raises:
+        PortTaken: If it cannot listen.
+        DataInUse: If another broker uses the data folder.
+        OSError: If the data folder cannot be used.
+        sqlite3.Error: If the database in it cannot be read.
+    """
+    stop = _stop_signal()
+    async with AsyncExitStack() as cleanup:
+        clock = steady_clock()
+        doorbell = Doorbell(clock)
+        journal = Journal(options.data) if options.data else None
+        if journal is not None:
+            cleanup.callback(journal.close)
+        last_number = journal.last_number() if journal else 0
+        broker = Broker(
+            doorbell,
+            journal,
+            compose=wire.compose_dead_letter,
+            # Numbers follow the clock, so that they never repeat, not even without a journal.
+            first_number=max(last_number + 1, int(clock() * 1_000_000)),
+        )
+        catalogue = Catalogue(broker, journal)
+        if journal is not None:
+            restore(journal, broker, catalogue)
+            journal.start()
+
+        signing = _Signing(options.data, clock)
+        pusher = Pusher(broker, doorbell, clock, signing.token, options.push_limit)
+        cleanup.push_async_callback(pusher.close)
+        doorbell.connect(on_ready=pusher.notice, on_due=broker.advance)
+        for subscription in broker.subscriptions.values():
+            pusher.notice(subscription)
+
+        key_server = await _serve_keys(options, signing)
+        cleanup.callback(key_server.close)
+        port = await _serve_api(
+            options, _services(broker, catalogue, doorbell, journal, clock), cleanup
+        )
+        jwks_port = key_server.sockets[0].getsockname()[1]
+        on_ready(
+            Addresses(
+                grpc=f"{options.host}:{port}",
+                jwks=f"http://{options.host}:{jwks_port}{JWKS_PATH}",
+            )
+        )
+        await stop.wait()
+
+
+def restore(journal: Journal, broker: Broker, catalogue: Catalogue) -> None:
+    """Give a broker back what an earlier run wrote down.
+
+    Args:
+        journal: Not started yet.
+        broker: Still empty.
+        catalogue: Describes the broker.
+    """
+    subscriptions = {
+        subscription.number: subscription
+        for subscription in catalogue.restore(journal.topics(), journal.subscriptions())
+    }
+    holders: dict[int, list[tuple[Subscription, int, bool]]] = {}
+    for message_id, number, attempts, acknowledged in journal.deliveries():
+        if number in subscriptions:
+            holder = (subscriptions[number], attempts, acknowledged)
+            holders.setdefault(message_id, []).append(holder)
+    for message_id, topic, content in journal.messages():
+        message = wire.restore(message_id, content)
+        broker.restore(topic, message)
+        for subscription, attempts, acknowledged in holders.get(message_id, ()):
+            if acknowledged:
+                subscription.retain(message)
+            else:
+                subscription.offer(message, attempts)
+        if not message.holders:
+            journal.forgotten(message_id)
+
+
+class _Signing:
+    """The signing key and its tokens, whose libraries are loaded when a token is asked for."""
+
+    def __init__(self, folder: Path | None, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._clock = clock
+
+    @cached_property
+    def key(self) -> "SigningKey":
+        from emulator.pubsub.signing import SigningKey
+
+        return SigningKey(self._folder)
+
+    @cached_property
+    def _tokens(self) -> "PushTokens":
+        from emulator.pubsub.signing import PushTokens
+
+        return PushTokens(self.key, self._clock)
+
+    def token(self, service_account: str, audience: str) -> str:
+        """Return an OIDC token."""
+        return self._tokens.token(service_account, audience)
+
+
+def _services(
+    broker: Broker,
+    catalogue: Catalogue,
+    doorbell: Doorbell,
+    journal: Journal | None,
+    clock: Callable[[], float],
+) -> list[Any]:
+    async def committed() -> None:
+        if journal is not None:
+            await asyncio.wrap_future(journal.committed())
+
+    publishing = PublisherService(broker, catalogue, clock, committed)
+    subscribing = SubscriberService(broker, catalogue, doorbell, clock, committed)
+    return [
+        grpc.method_handlers_generic_handler(publisher.NAME, publishing.methods()),
+        grpc.method_handlers_generic_handler(subscriber.NAME, subscribing.methods()),
+        calls.UnknownMethods(),
+    ]
+
+
+async def _serve_api(
+    options: Options,
+    services: list[Any],
+    cleanup: AsyncExitStack,
+) -> int:
+    """Start the gRPC server, have it stopped at the end, and return its port."""
+    _check_port_free(options.host, options.port)
+    server = grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", _MAX_RECEIVE_BYTES),
+            ("grpc.max_send_message_length", -1),
+        ]
+    )
+    server.add_generic_rpc_handlers(services)
+    port: int = server.add_insecure_port(f"{options.host}:{options.port}")
+    await server.start()
+    cleanup.push_async_callback(server.stop, _GRACE_SECONDS)
+    return port
+
+
+async def _serve_keys(options: Options, signing: _Signing) -> asyncio.Server:
+    try:
+        return await serve_keys(
+            options.host,
+            options.jwks_port,
+            jwks=lambda: signing.key.jwks(),
+            pem=lambda: signing.key.public_keys(),
+        )
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {options.host}:{options.jwks_port}: {error}") from error
+
+
+def _check_port_free(host: str, port: int) -> None:
+    """Find out in time, because gRPC itself only says so in its log.
+
+    Raises:
+        PortTaken: If it is not.
+    """
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {host}:{port}: {error}") from error
+
+
+def _stop_signal() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    # Not `loop.add_signal_handler`, which Windows does not have.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    return stop

@@ -1,0 +1,131 @@
+"""The key that signs push tokens, and the tokens.
+
+https://docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+FILE_NAME = "signing-key.pem"
+
+# Google's issuer, so that code which checks it, as it should, needs no change to be tested. Only
+# the address of the certificates differs, and only there is the key of this broker found.
+ISSUER = "https://accounts.google.com"
+LIFETIME_SECONDS = 3600
+
+
+class SigningKey:
+    """An RSA key of this broker, made when it is first needed and kept in the data folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Do nothing yet.
+
+        Args:
+            folder: Where the key is kept; None for a key that ends with the process.
+        """
+        self._file = folder / FILE_NAME if folder else None
+
+    def public_keys(self) -> dict[str, str]:
+        """Return the public key as PEM by key id, as https://www.googleapis.com/oauth2/v1/certs."""
+        pem = self._key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return {self._id: pem.decode()}
+
+    def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """Return the JSON Web Key Set, as https://www.googleapis.com/oauth2/v3/certs."""
+        numbers = self._key.public_key().public_numbers()
+        return {
+            "keys": [
+                {
+                    "kty": "RSA",
+                    "alg": "RS256",
+                    "use": "sig",
+                    "kid": self._id,
+                    "n": _base64url_number(numbers.n),
+                    "e": _base64url_number(numbers.e),
+                }
+            ]
+        }
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """Return a JSON Web Token with these claims (RFC 7515, compact serialization)."""
+        header = {"alg": "RS256", "kid": self._id, "typ": "JWT"}
+        signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+        signature = self._key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{signed}.{_base64url(signature)}"
+
+    @cached_property
+    def _key(self) -> rsa.RSAPrivateKey:
+        if self._file is not None and self._file.exists():
+            key = serialization.load_pem_private_key(self._file.read_bytes(), password=None)
+            if not isinstance(key, rsa.RSAPrivateKey):
+                raise ValueError(f"{self._file}: expected an RSA private key")
+            return key
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        if self._file is not None:
+            self._file.touch(mode=0o600, exist_ok=False)
+            self._file.write_bytes(_private_pem(key))
+        return key
+
+    @cached_property
+    def _id(self) -> str:
+        public = self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return hashlib.sha256(public).hexdigest()[:40]
+
+
+class PushTokens:
+    """Tokens for push requests; one serves many requests, as in production."""
+
+    def __init__(self, key: SigningKey, clock: Callable[[], float]) -> None:
+        """Sign with a key, by a clock that tells seconds since the epoch."""
+        self._key = key
+        self._clock = clock
+        self._tokens: dict[tuple[str, str], tuple[float, str]] = {}
+
+    def token(self, service_account: str, audience: str) -> str:
+        """Return a token that is valid for at least half of its lifetime from now."""
+        now = self._clock()
+        issued, token = self._tokens.get((service_account, audience), (float("-inf"), ""))
+        if now - issued > LIFETIME_SECONDS / 2:
+            subject = str(int(hashlib.sha256(service_account.encode()).hexdigest()[:17], 16))
+            token = self._key.sign(
+                {
+                    "iss": ISSUER,
+                    "aud": audience,
+                    "azp": subject,
+                    "sub": subject,
+                    "email": service_account,
+                    "email_verified": True,
+                    "iat": int(now),
+                    "exp": int(now) + LIFETIME_SECONDS,
+                }
+            )
+            self._tokens[service_account, audience] = (now, token)
+        return token
+
+
+def _private_pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _base64url_number(number: int) -> str:
+    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

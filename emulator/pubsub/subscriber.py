@@ -1,0 +1,206 @@
+"""The gRPC service `google.pubsub.v1.Subscriber`."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+
+from emulator.pubsub import calls, names, protos, wire
+from emulator.pubsub.broker import Broker
+from emulator.pubsub.catalogue import Catalogue
+from emulator.pubsub.doorbell import Doorbell
+from emulator.pubsub.errors import (
+    FailedPrecondition,
+    InvalidArgument,
+    StaleAckIds,
+    Unimplemented,
+)
+from emulator.pubsub.paging import page
+from emulator.pubsub.streaming import StreamingPull
+from emulator.pubsub.subscription import Subscription
+
+NAME = "google.pubsub.v1.Subscriber"
+
+MAX_PULL_MESSAGES = 1_000
+# Clients in other languages refuse larger responses unless told otherwise.
+MAX_PULL_BYTES = 4_000_000
+MAX_ACK_DEADLINE_SECONDS = 600
+
+# How long a pull without messages waits for the first. Production says "a bounded amount of
+# time" and does not tell it.
+PULL_WAIT_SECONDS = 20.0
+
+
+class SubscriberService:
+    """Subscriptions, and pulling from them."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        catalogue: Catalogue,
+        doorbell: Doorbell,
+        clock: Callable[[], float],
+        committed: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Serve a broker.
+
+        Args:
+            broker: Has the messages.
+            catalogue: Has the subscriptions.
+            doorbell: Rings when there are messages.
+            clock: Seconds since the epoch.
+            committed: Returns when everything recorded so far will survive.
+        """
+        self._broker = broker
+        self._catalogue = catalogue
+        self._doorbell = doorbell
+        self._clock = clock
+        self._committed = committed
+
+    def methods(self) -> dict[str, calls.Method]:
+        """Return the methods of the service by name."""
+        return {
+            "CreateSubscription": calls.unary(protos.Subscription, self.create_subscription),
+            "GetSubscription": calls.unary(protos.GetSubscriptionRequest, self.get_subscription),
+            "UpdateSubscription": calls.unary(
+                protos.UpdateSubscriptionRequest, self.update_subscription
+            ),
+            "ListSubscriptions": calls.unary(
+                protos.ListSubscriptionsRequest, self.list_subscriptions
+            ),
+            "DeleteSubscription": calls.unary(
+                protos.DeleteSubscriptionRequest, self.delete_subscription
+            ),
+            "ModifyAckDeadline": calls.unary(
+                protos.ModifyAckDeadlineRequest, self.modify_ack_deadline
+            ),
+            "Acknowledge": calls.unary(protos.AcknowledgeRequest, self.acknowledge),
+            "Pull": calls.unary(protos.PullRequest, self.pull),
+            "StreamingPull": StreamingPull(self.pullable, self._doorbell, self._clock).method(),
+            "ModifyPushConfig": calls.unary(
+                protos.ModifyPushConfigRequest, self.modify_push_config
+            ),
+            "Seek": calls.unary(protos.SeekRequest, self.seek),
+        }
+
+    async def create_subscription(self, subscription: Any) -> Any:
+        """Answer `CreateSubscription`."""
+        created = self._catalogue.create_subscription(subscription)
+        await self._committed()
+        return created
+
+    def get_subscription(self, request: Any) -> Any:
+        """Answer `GetSubscription`."""
+        return self._catalogue.subscription(request.subscription)
+
+    async def update_subscription(self, request: Any) -> Any:
+        """Answer `UpdateSubscription`."""
+        updated = self._catalogue.update_subscription(request.subscription, request.update_mask)
+        await self._committed()
+        return updated
+
+    def list_subscriptions(self, request: Any) -> Any:
+        """Answer `ListSubscriptions`."""
+        subscriptions, token = page(
+            self._catalogue.subscriptions(request.project),
+            lambda subscription: str(subscription.name),
+            request.page_size,
+            request.page_token,
+        )
+        return protos.ListSubscriptionsResponse(subscriptions=subscriptions, next_page_token=token)
+
+    async def delete_subscription(self, request: Any) -> Any:
+        """Answer `DeleteSubscription`."""
+        self._catalogue.delete_subscription(request.subscription)
+        await self._committed()
+        return Empty()
+
+    async def modify_push_config(self, request: Any) -> Any:
+        """Answer `ModifyPushConfig`."""
+        self._catalogue.modify_push_config(request.subscription, request.push_config)
+        await self._committed()
+        return Empty()
+
+    async def seek(self, request: Any) -> Any:
+        """Answer `Seek` to a time."""
+        name = names.check("subscriptions", request.subscription)
+        if request.HasField("snapshot"):
+            raise Unimplemented("Seek to a snapshot: this broker seeks to a time only.")
+        if not request.HasField("time"):
+            raise InvalidArgument("The seek request names neither a time nor a snapshot.")
+        time = request.time.seconds + request.time.nanos / 1_000_000_000
+        self._broker.seek(name, time, self._clock())
+        await self._committed()
+        return protos.SeekResponse()
+
+    async def pull(self, request: Any) -> bytes:
+        """Answer `Pull`: at once if there are messages, else when there are, or with none."""
+        if request.max_messages <= 0:
+            raise InvalidArgument(
+                "You have passed an invalid argument to the service (argument=max_messages)."
+            )
+        limit = min(request.max_messages, MAX_PULL_MESSAGES)
+        give_up_at = self._clock() + (0.0 if request.return_immediately else PULL_WAIT_SECONDS)
+        while True:
+            # Looked up each time: it may be deleted while this waits.
+            subscription = self.pullable(request.subscription)
+            now = self._clock()
+            deliveries = subscription.lease(now, limit, max_bytes=MAX_PULL_BYTES)
+            if deliveries or now >= give_up_at:
+                attempts = subscription.policy.dead_letter is not None
+                return wire.received(subscription.number, deliveries, with_attempts=attempts)
+            await self._doorbell.wait(subscription, give_up_at - now)
+
+    def acknowledge(self, request: Any) -> Any:
+        """Answer `Acknowledge`."""
+        subscription, leases = self._leases(request)
+        stale = subscription.acknowledge(leases, self._clock())
+        return _unless_stale(subscription, request.ack_ids, leases, stale)
+
+    def modify_ack_deadline(self, request: Any) -> Any:
+        """Answer `ModifyAckDeadline`."""
+        seconds = request.ack_deadline_seconds
+        if not 0 <= seconds <= MAX_ACK_DEADLINE_SECONDS:
+            raise InvalidArgument(
+                f"Invalid ack deadline given (ack_deadline={seconds}). The ack deadline must be"
+                f" between 0 and {MAX_ACK_DEADLINE_SECONDS} seconds."
+            )
+        subscription, leases = self._leases(request)
+        stale = subscription.modify(leases, seconds, self._clock())
+        return _unless_stale(subscription, request.ack_ids, leases, stale)
+
+    def pullable(self, name: str) -> Subscription:
+        """Return a subscription that may be pulled from.
+
+        Raises:
+            NotFound: If there is none.
+            FailedPrecondition: If it is pushed, or detached.
+        """
+        if self._catalogue.subscription(name).detached:
+            raise FailedPrecondition(f"Subscription {name} is detached from its topic.")
+        subscription = self._broker.subscription(name)
+        if subscription.policy.push is not None:
+            raise FailedPrecondition("This method is not supported for this subscription type.")
+        return subscription
+
+    def _leases(self, request: Any) -> tuple[Subscription, list[int]]:
+        name = names.check("subscriptions", request.subscription)
+        subscription = self._broker.subscription(name)
+        if not request.ack_ids:
+            raise InvalidArgument("You have not specified an ack ID in the request.")
+        return subscription, wire.leases(subscription.number, request.ack_ids)
+
+
+def _unless_stale(
+    subscription: Subscription, ack_ids: Any, leases: list[int], stale: list[int]
+) -> Any:
+    """Return the empty answer, unless exactly-once delivery makes stale ids an error.
+
+    https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
+    """
+    if stale and subscription.policy.exactly_once:
+        gone = set(stale)
+        raise StaleAckIds(
+            ack_id for ack_id, lease in zip(ack_ids, leases, strict=True) if lease in gone
+        )
+    return Empty()

@@ -1,0 +1,57 @@
+"""Which cloud runs on a data folder: one at most, and others find it through a file there."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from emulator.cloud import Addresses
+from emulator.errors import AlreadyRunning
+from emulator.lock import Locked, exclusive
+
+
+@contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Have a data folder for oneself.
+
+    Raises:
+        AlreadyRunning: another process has it.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    try:
+        with exclusive(data / "lock", wait=False):
+            yield
+    except Locked:
+        raise AlreadyRunning(
+            f"Another `up` runs on {data}. Stop it with Ctrl-C in its terminal, or choose another "
+            "folder: --data DIR"
+        ) from None
+
+
+@contextmanager
+def announced(data: Path, addresses: Addresses) -> Iterator[None]:
+    """Let others find the cloud that runs on a data folder."""
+    file = data / "addresses.json"
+    unfinished = file.with_suffix(".new")
+    unfinished.write_text(json.dumps(asdict(addresses)))
+    unfinished.replace(file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def find(data: Path) -> Addresses | None:
+    """Return where the cloud on a data folder listens, None if none runs or it is not ready."""
+    if not (data / "lock").exists():
+        return None
+    try:
+        with exclusive(data / "lock", wait=False):
+            return None  # nobody has it: a file left there is of one that was killed
+    except Locked:
+        pass
+    try:
+        return Addresses(**json.loads((data / "addresses.json").read_text()))
+    except FileNotFoundError:
+        return None

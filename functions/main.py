@@ -1,0 +1,84 @@
+"""The entry points of the functions, and nothing else.
+
+What they share is built on first use: importing this file needs no cloud.
+"""
+
+import logging
+import os
+from functools import cache
+from typing import cast
+
+import flask
+import functions_framework
+import functions_framework.aio
+from cloudevents.http import CloudEvent
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from quickthumb import api, logs, messaging, storage
+from quickthumb.errors import InvalidMessage, QuickThumbError, Unavailable
+from quickthumb.messaging import CloudTopic, delivered
+from quickthumb.resize import resize as do_resize
+from quickthumb.settings import Settings
+from quickthumb.storage import CloudBucket
+from quickthumb.store import Store
+
+logs.configure(os.environ)
+log = logging.getLogger("quickthumb")
+
+
+@functions_framework.aio.http
+async def upload(_: Request) -> Response:
+    """Take an HTTP request."""
+    # To the framework a response is an ASGI application that answers the request; so is ours.
+    return cast(Response, _api())
+
+
+@functions_framework.cloud_event
+def resize(event: CloudEvent) -> None:
+    """Take a job from a push subscription or from Eventarc."""
+    # The framework makes an event of a plain push request and drops the delivery attempt on the
+    # way; the request itself still has it, and is the same in production.
+    body = flask.request.get_json(silent=True)
+    pushed = isinstance(body, dict) and "message" in body
+    do_resize(delivered(body if pushed else event.data), _store(), _completed(), _settings().limits)
+
+
+@functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]
+@functions_framework.errorhandler(InvalidMessage)  # type: ignore[untyped-decorator]
+def deliver_again(error: QuickThumbError) -> tuple[str, int]:
+    """Answer a message that is not done with: anything but a success has it delivered again."""
+    log.warning("to be delivered again: %s", error)
+    return str(error), 400 if isinstance(error, InvalidMessage) else 503
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.from_env(os.environ)
+
+
+@cache
+def _store() -> Store:
+    client, settings = storage.connect(), _settings()
+    return Store(
+        CloudBucket(client, settings.originals_bucket, settings.call_seconds),
+        CloudBucket(client, settings.processed_bucket, settings.call_seconds),
+    )
+
+
+@cache
+def _uploads() -> CloudTopic:
+    settings = _settings()
+    return CloudTopic(messaging.connect(), settings.uploads_topic, settings.call_seconds)
+
+
+@cache
+def _completed() -> CloudTopic:
+    settings = _settings()
+    return CloudTopic(messaging.connect(), settings.completed_topic, settings.call_seconds)
+
+
+@cache
+def _api() -> ASGIApp:
+    return api.build(_store(), _uploads(), _settings())

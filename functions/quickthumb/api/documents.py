@@ -1,0 +1,50 @@
+"""The JSON that tells of an upload."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from quickthumb.jobs import Job, Manifest, Rendition
+from quickthumb.store import Queued
+
+
+def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
+    """Describe an upload whose job has not ended."""
+    return {
+        "id": id,
+        "status": "queued",
+        "links": _links(id, [rendition.name for rendition in renditions]),
+    }
+
+
+def receipt(job: Job) -> dict[str, Any]:
+    """Describe an upload that was just accepted."""
+    return queued(job.id, job.renditions)
+
+
+def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
+    """Describe how an upload stands."""
+    if isinstance(state, Queued):
+        return queued(id, state.renditions)
+    document: dict[str, Any] = {"id": id, "status": state.state}
+    if state.original:
+        document["original"] = asdict(state.original)
+    if state.failure:
+        return document | {"error": asdict(state.failure), "links": _links(id, [])}
+    return document | {
+        "thumbnails": {
+            thumb.name: {
+                "href": f"/{id}/{thumb.name}",
+                "width": thumb.width,
+                "height": thumb.height,
+                "bytes": thumb.bytes,
+                "content_type": thumb.content_type,
+            }
+            for thumb in state.thumbnails
+        },
+        "links": _links(id, [thumb.name for thumb in state.thumbnails]),
+    }
+
+
+def _links(id: str, names: Sequence[str]) -> dict[str, Any]:
+    return {"self": f"/{id}", "thumbnails": {name: f"/{id}/{name}" for name in names}}

@@ -1,0 +1,126 @@
+"""What did they send? A request body to files and options, within limits."""
+
+import io
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from quickthumb.errors import NoFile, Refused, TooLarge
+from quickthumb.settings import Settings
+from quickthumb.upload import File
+
+_MAX_FIELDS = 50
+_MAX_FIELD_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The content of a request.
+
+    Attributes:
+        files: at least one.
+        fields: form fields that are no files, then query parameters, names and values.
+    """
+
+    files: tuple[File, ...]
+    fields: tuple[tuple[str, str], ...]
+
+
+class _InMemory(MultiPartParser):
+    """Keeps files in memory, which the limit on the body bounds: no temporary file can leak."""
+
+    spool_max_size = 0  # of SpooledTemporaryFile: never roll over to the disk
+    complete = False
+
+    def on_end(self) -> None:
+        """Note that the closing boundary came."""
+        self.complete = True
+
+
+async def receive(request: Request, settings: Settings) -> Sent:
+    """Read the body of an upload: a multipart form, or else one raw picture.
+
+    Raises:
+        TooLarge: the body has more than `settings.max_upload_bytes`.
+        NoFile: there is no file in it.
+        Refused: the form is malformed, incomplete or has too many parts.
+    """
+    body = _bounded(request, settings.max_upload_bytes)
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        files, fields = await _read_form(request, body, settings.max_files)
+    else:
+        files, fields = (await _read_raw(body),), ()
+    return Sent(files, fields + tuple(request.query_params.multi_items()))
+
+
+async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
+    buffer = io.BytesIO()
+    async for chunk in body:
+        buffer.write(chunk)
+    if not buffer.tell():
+        raise NoFile(
+            "The request has no body: send a picture as the body, or as the field file of a "
+            "multipart form."
+        )
+    return File("", buffer.getvalue())
+
+
+async def _read_form(
+    request: Request, body: AsyncGenerator[bytes, None], max_files: int
+) -> tuple[tuple[File, ...], tuple[tuple[str, str], ...]]:
+    parser = _InMemory(
+        request.headers,
+        body,
+        max_files=max_files,
+        max_fields=_MAX_FIELDS,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise Refused(f"The multipart form cannot be read: {error.message}") from error
+    files: list[File] = []
+    fields: list[tuple[str, str]] = []
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            fields.append((name, value))
+            continue
+        with value.file:
+            if name != "file":
+                raise Refused(
+                    f"The form has a file in the field {name[:100]!r}: expected it in file.",
+                    field=name[:100],
+                )
+            files.append(File(value.filename or "", value.file.read()))
+    if not parser.complete:
+        raise Refused("The multipart form ends before its closing boundary: send it again.")
+    if not files:
+        raise NoFile("The form has no file: send the picture in the field file.", field="file")
+    return tuple(files), tuple(fields)
+
+
+async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """Pass the body on, up to `limit` bytes.
+
+    A client that is still sending when the connection closes sees that, and not the answer. So
+    what comes after the limit is read and dropped, up to as much again, unless the client waits
+    for leave to send (`Expect: 100-continue`).
+    """
+    refusal = TooLarge(
+        f"The request has more than {limit:,} bytes, the most that is accepted.", field="file"
+    )
+    length = request.headers.get("content-length", "")
+    declared = int(length) if length.isdecimal() else 0
+    if declared > 2 * limit or (declared > limit and "expect" in request.headers):
+        raise refusal
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if max(received, declared) <= limit:
+            yield chunk
+        elif received > 2 * limit:
+            break
+    if received > limit:
+        raise refusal

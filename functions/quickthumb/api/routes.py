@@ -1,0 +1,199 @@
+"""Which request goes where, and what it is answered with."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp
+
+from quickthumb.api import documents, problems
+from quickthumb.api.intake import receive
+from quickthumb.api.options import renditions_of
+from quickthumb.api.waiting import until_ended, wait_seconds
+from quickthumb.errors import QuickThumbError
+from quickthumb.jobs import Job, Manifest, Rendition, is_id
+from quickthumb.messaging import Topic
+from quickthumb.settings import Settings
+from quickthumb.store import Queued, Store
+from quickthumb.upload import File, accept
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+_NO_STORE = {"Cache-Control": "no-store"}
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+class Api:
+    """The handlers, over what they need."""
+
+    def __init__(self, store: Store, uploads: Topic, settings: Settings) -> None:
+        self._store = store
+        self._uploads = uploads
+        self._settings = settings
+
+    async def create(self, request: Request) -> Response:
+        """POST /: accept one picture or several."""
+        sent = await receive(request, self._settings)
+        renditions = renditions_of(sent.fields, self._settings.sizes)
+        if len(sent.files) == 1:
+            job = await self._accept(sent.files[0], renditions)
+            return JSONResponse(
+                documents.receipt(job), 202, {"Location": f"/{job.id}", **_NO_STORE}
+            )
+        verdicts = await asyncio.gather(*(self._judge(file, renditions) for file in sent.files))
+        accepted = any(verdict["status"] == "queued" for verdict in verdicts)
+        status = 202 if accepted else max(verdict["status"] for verdict in verdicts)
+        return JSONResponse({"uploads": verdicts}, status, _NO_STORE)
+
+    async def _judge(self, file: File, renditions: Sequence[Rendition]) -> dict[str, Any]:
+        """Accept or refuse one file among several."""
+        name = {"filename": file.filename}
+        try:
+            return name | documents.receipt(await self._accept(file, renditions))
+        except QuickThumbError as error:
+            return name | problems.document(error)
+
+    async def _accept(self, file: File, renditions: Sequence[Rendition]) -> Job:
+        return await run_in_threadpool(
+            accept, file, renditions, self._store, self._uploads, self._settings.limits
+        )
+
+    async def status(self, request: Request) -> Response:
+        """GET /{id}: how an upload stands."""
+        id = request.path_params["id"]
+        state = await self._state(request, id)
+        if state is None:
+            return _unknown(id)
+        return JSONResponse(documents.status(id, state), headers=_NO_STORE)
+
+    async def thumbnail(self, request: Request) -> Response:
+        """GET /{id}/{name}: the picture."""
+        id, name = request.path_params["id"], request.path_params["name"]
+        state = await self._state(request, id)
+        if state is None:
+            return _unknown(id)
+        if isinstance(state, Queued):
+            names = [rendition.name for rendition in state.renditions]
+            return _not_ready(id, name) if name in names else _no_such_thumbnail(name, names)
+        if state.failure:
+            return problems.problem(422, state.failure.code, state.failure.detail)
+        thumb = state.thumbnail(name)
+        if thumb is None:
+            return _no_such_thumbnail(name, [thumb.name for thumb in state.thumbnails])
+        headers = {"ETag": f'"{thumb.sha256[:32]}"', "Cache-Control": _IMMUTABLE}
+        if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        data = await run_in_threadpool(self._store.thumbnail, thumb.blob)
+        if data is None:
+            return _unknown(id)
+        headers["X-Content-Type-Options"] = "nosniff"
+        return Response(data, 200, headers, media_type=thumb.content_type)
+
+    async def _state(self, request: Request, id: str) -> Manifest | Queued | None:
+        seconds = wait_seconds(request, self._settings.max_wait_seconds)
+        if not is_id(id):
+            return None
+        return await until_ended(lambda: self._store.status(id), seconds)
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE /{id}: forget an upload."""
+        id = request.path_params["id"]
+        if not is_id(id) or not await run_in_threadpool(self._store.delete, id):
+            return _unknown(id)
+        log.info("deleted %s", id)
+        return Response(status_code=204)
+
+    async def describe(self, _: Request) -> Response:
+        """GET /: what this service is."""
+        return JSONResponse(
+            {
+                "service": "QuickThumb",
+                "upload": "POST a picture to /, as the body or as the field file of a form",
+                "links": {"self": "/", "status": "/{id}", "thumbnail": "/{id}/{size}"},
+                "sizes": self._settings.sizes,
+                "max_upload_bytes": self._settings.max_upload_bytes,
+            }
+        )
+
+    async def health(self, _: Request) -> Response:
+        """GET /health: whether this process answers; it asks nobody else."""
+        return JSONResponse({"status": "ok"}, headers=_NO_STORE)
+
+
+def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
+    """Return the application behind the function `upload`."""
+    api = Api(store, uploads, settings)
+    router = Router(
+        [
+            _route("/", GET=api.describe, POST=api.create),
+            _route("/health", GET=api.health),
+            _route("/{id}", GET=api.status, DELETE=api.delete),
+            _route("/{id}/{name}", GET=api.thumbnail),
+        ],
+        redirect_slashes=False,
+    )
+    return ExceptionMiddleware(router, {HTTPException: _on_error, Exception: _on_error})
+
+
+def _route(path: str, **handlers: Handler) -> Route:
+    """Return one route for all methods of a path, so that a 405 can name them all."""
+
+    async def by_method(request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await handlers[method](request)
+
+    return Route(path, by_method, methods=list(handlers))
+
+
+def _matches(if_none_match: str, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
+    return etag in tags or "*" in tags
+
+
+def _unknown(id: str) -> Response:
+    return problems.problem(
+        404, "not-found", f"There is no upload {id[:100]!r}: it never was, or it was deleted."
+    )
+
+
+def _not_ready(id: str, name: str) -> Response:
+    return problems.problem(
+        404,
+        "not-ready",
+        f"The thumbnail {name} is not made yet: ask again, or ask /{id}/{name}?wait=20 to wait.",
+        headers={"Retry-After": "1", **_NO_STORE},
+    )
+
+
+def _no_such_thumbnail(name: str, names: Sequence[str]) -> Response:
+    return problems.problem(
+        404, "not-found", f"There is no thumbnail {name[:100]!r}: expected {', '.join(names)}."
+    )
+
+
+def _on_error(request: Request, error: Exception) -> Response:
+    path = request.url.path[:100]
+    match error:
+        case QuickThumbError():
+            response = problems.answer(error)
+            if response.status_code >= 500:
+                log.error("%s %s: %s", request.method, path, error)
+            return response
+        case HTTPException(status_code=405, headers=headers):
+            allowed = ", ".join(sorted((headers or {}).get("Allow", "").split(", ")))
+            detail = f"{request.method} is not for {path}: expected {allowed}."
+            return problems.problem(405, "method-not-allowed", detail, headers=headers)
+        case HTTPException():
+            return problems.problem(404, "not-found", f"There is nothing at {path}.")
+        case _:
+            log.exception("%s %s", request.method, path, exc_info=error)
+            return problems.answer(QuickThumbError())

@@ -1,0 +1,91 @@
+"""The door to Pub/Sub: publish a message, and read the forms in which one is delivered."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from google.api_core.exceptions import GoogleAPIError
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import pubsub_v1
+
+from quickthumb.errors import InvalidMessage, Unavailable
+
+
+class Topic(Protocol):
+    """What the functions need of a topic."""
+
+    def publish(self, data: bytes, **attributes: str) -> None:
+        """Publish a message; return once it is accepted. Raises `Unavailable`."""
+
+
+class CloudTopic:
+    """A topic of Pub/Sub, or of the emulator that `PUBSUB_EMULATOR_HOST` names."""
+
+    def __init__(self, client: pubsub_v1.PublisherClient, path: str, call_seconds: float) -> None:
+        self._client = client
+        self._path = path
+        self._seconds = call_seconds
+        self._retry = Retry(initial=0.1, maximum=2, timeout=call_seconds)
+
+    def publish(self, data: bytes, **attributes: str) -> None:
+        """See `Topic`."""
+        future = self._client.publish(
+            self._path, data, retry=self._retry, timeout=self._seconds, **attributes
+        )
+        try:
+            # The future ends by itself at about the time of the retries; the margin is for its
+            # own work, so that the reason it knows is not hidden by a plain time-out of ours.
+            future.result(timeout=self._seconds * 2)
+        except (GoogleAPIError, GoogleAuthError, TimeoutError) as error:
+            raise Unavailable(f"Pub/Sub, {self._path}: {error}") from error
+
+
+def connect() -> pubsub_v1.PublisherClient:
+    """Return a client that sends every message at once.
+
+    A batch would wait for company on a thread of its own; a function's CPU may be taken away as
+    soon as it has answered.
+    """
+    return pubsub_v1.PublisherClient(pubsub_v1.types.BatchSettings(max_messages=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as it was delivered.
+
+    Attributes:
+        data: its body.
+        attributes: its attributes.
+        id: given by Pub/Sub.
+        attempt: which delivery this is, from 1; None where Pub/Sub does not count, which is for
+            subscriptions without a dead-letter policy.
+    """
+
+    data: bytes
+    attributes: Mapping[str, str]
+    id: str
+    attempt: int | None
+
+
+def delivered(envelope: Any) -> Message:
+    """Read the body of a push request, which is also the data of Eventarc's CloudEvent.
+
+    The form is https://docs.cloud.google.com/pubsub/docs/push#receive_push.
+
+    Raises:
+        InvalidMessage: the body is of another form.
+    """
+    try:
+        message = envelope["message"]
+        attempt = envelope.get("deliveryAttempt")
+        return Message(
+            data=base64.b64decode(message.get("data", ""), validate=True),
+            attributes=dict(message.get("attributes") or {}),
+            id=str(message.get("messageId") or message.get("message_id") or ""),
+            attempt=None if attempt is None else int(attempt),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+        raise InvalidMessage(f"no Pub/Sub message: {error!r}") from error

@@ -1,0 +1,115 @@
+"""The environment of a function, read and checked once."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from quickthumb.errors import InvalidSetting
+from quickthumb.imaging import Limits
+
+MAX_SIZE = 4096
+"""The longest side a thumbnail may be asked for, pixels."""
+
+MAX_RENDITIONS = 8
+"""How many thumbnails one upload may ask for."""
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """Read a list of longest sides, "256,1024", pixels; each once, in the order given.
+
+    Raises:
+        ValueError: says what was expected.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts):
+        raise ValueError("expected whole numbers of pixels, separated by commas")
+    sizes = tuple(dict.fromkeys(int(part) for part in parts))
+    if not all(1 <= size <= MAX_SIZE for size in sizes):
+        raise ValueError(f"expected sizes from 1 to {MAX_SIZE} pixels")
+    if len(sizes) > MAX_RENDITIONS:
+        raise ValueError(f"expected at most {MAX_RENDITIONS} sizes")
+    return sizes
+
+
+def _bucket(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", text):
+        raise ValueError("expected the name of a bucket")
+    return text
+
+
+def _topic(text: str) -> str:
+    if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", text):
+        raise ValueError("expected projects/PROJECT/topics/TOPIC")
+    return text
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
+        raise ValueError("expected a whole number above 0")
+    return int(text)
+
+
+def _setting(parse: Callable[[str], Any], **default: Any) -> Any:
+    return field(metadata={"parse": parse}, **default)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says: `sizes` is the variable `QUICKTHUMB_SIZES`, and so on.
+
+    Attributes:
+        originals_bucket: where uploads are kept.
+        processed_bucket: where thumbnails and manifests are kept.
+        uploads_topic: full name of the topic that carries jobs, `projects/…/topics/…`.
+        completed_topic: full name of the topic that tells of finished jobs.
+        sizes: longest sides of the thumbnails of an upload that asks for none, pixels.
+        max_upload_bytes: the largest request body accepted, bytes. Cloud Run itself refuses more
+            than 32 MiB (https://docs.cloud.google.com/run/quotas).
+        max_files: the most pictures one request may carry.
+        max_pixels: the most pixels a picture may have, width times height.
+        max_wait_seconds: the longest `?wait=` granted, seconds.
+        call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
+    """
+
+    originals_bucket: str = _setting(_bucket)
+    processed_bucket: str = _setting(_bucket)
+    uploads_topic: str = _setting(_topic)
+    completed_topic: str = _setting(_topic)
+    sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
+    max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
+    max_files: int = _setting(_count, default=20)
+    max_pixels: int = _setting(_count, default=Limits().max_pixels)
+    max_wait_seconds: int = _setting(_count, default=30)
+    call_seconds: int = _setting(_count, default=10)
+
+    @property
+    def limits(self) -> Limits:
+        """What one picture may cost."""
+        return Limits(max_pixels=self.max_pixels)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the settings from environment variables; those of other names are ignored.
+
+        Raises:
+            InvalidSetting: a variable is missing or wrong; the message names it, its value and what
+                was expected.
+        """
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            name = f"QUICKTHUMB_{setting.name.upper()}"
+            text = env.get(name, "")
+            if text:
+                try:
+                    values[setting.name] = setting.metadata["parse"](text)
+                except ValueError as error:
+                    raise InvalidSetting(f"{name}: {text!r}: {error}") from None
+        missing = [
+            f"QUICKTHUMB_{name.upper()}"
+            for name in ("originals_bucket", "processed_bucket", "uploads_topic", "completed_topic")
+            if name not in values
+        ]
+        if missing:
+            raise InvalidSetting(f"{', '.join(missing)}: not set in the environment")
+        return cls(**values)

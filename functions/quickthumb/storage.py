@@ -1,0 +1,204 @@
+"""The door to Cloud Storage: blobs in a bucket, and nothing of what they mean."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import requests
+from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from quickthumb.errors import Unavailable
+
+_CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob without its bytes.
+
+    Attributes:
+        name: inside its bucket.
+        content_type: media type.
+        size: bytes.
+        generation: version of the blob, given by Cloud Storage.
+        updated: when this version was written.
+        metadata: custom metadata.
+    """
+
+    name: str
+    content_type: str
+    size: int
+    generation: int
+    updated: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Bucket(Protocol):
+    """What the functions need of a bucket. Every method raises `Unavailable`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the bucket."""
+
+    def create(
+        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> int | None:
+        """Write a blob that must not exist yet; return its generation, None if it exists."""
+
+    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
+        """Write a blob, replacing one of that name."""
+
+    def read(self, name: str, generation: int | None = None) -> bytes | None:
+        """Return the bytes of a blob, None if it (or that generation of it) does not exist."""
+
+    def stat(self, name: str) -> Blob | None:
+        """Return what is known of a blob, None if it does not exist."""
+
+    def delete(self, name: str) -> bool:
+        """Delete a blob; tell whether it was there."""
+
+    def walk(self, prefix: str) -> Iterator[Blob]:
+        """Walk over the blobs whose names begin with `prefix`, by name, page by page."""
+
+
+def _translated(
+    call: Callable[Concatenate["CloudBucket", P], T],
+) -> Callable[Concatenate["CloudBucket", P], T]:
+    """Turn what the client library raises into `Unavailable`."""
+
+    @wraps(call)
+    def wrapper(self: "CloudBucket", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(self, *args, **kwargs)
+        except (
+            GoogleAPIError,
+            GoogleAuthError,
+            requests.RequestException,
+            InvalidResponse,
+            DataCorruption,
+        ) as error:
+            raise Unavailable(f"Cloud Storage, bucket {self.name}: {error}") from error
+
+    return wrapper
+
+
+class CloudBucket:
+    """A bucket of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names."""
+
+    def __init__(self, client: storage.Client, name: str, call_seconds: float) -> None:
+        self._client = client
+        self._bucket = client.bucket(name)
+        self._retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2).with_timeout(call_seconds)
+        self._timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to hear the next byte
+
+    @property
+    def name(self) -> str:
+        """See `Bucket`."""
+        return str(self._bucket.name)
+
+    @_translated
+    def create(
+        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> int | None:
+        """See `Bucket`."""
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        try:
+            blob.upload_from_string(
+                data,
+                content_type=content_type,
+                if_generation_match=0,
+                retry=self._retry,
+                timeout=self._timeout,
+            )
+        except PreconditionFailed:
+            return None
+        return _generation(blob)
+
+    @_translated
+    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
+        """See `Bucket`."""
+        blob = self._bucket.blob(name)
+        blob.cache_control = cache_control
+        blob.upload_from_string(
+            data, content_type=content_type, retry=self._retry, timeout=self._timeout
+        )
+
+    @_translated
+    def read(self, name: str, generation: int | None = None) -> bytes | None:
+        """See `Bucket`."""
+        blob = self._bucket.blob(name, generation=generation)
+        try:
+            data: bytes = blob.download_as_bytes(
+                retry=self._retry, timeout=self._timeout, single_shot_download=True
+            )
+        except NotFound:
+            return None
+        return data
+
+    @_translated
+    def stat(self, name: str) -> Blob | None:
+        """See `Bucket`."""
+        blob = self._bucket.get_blob(name, retry=self._retry, timeout=self._timeout)
+        return _described(blob) if blob else None
+
+    @_translated
+    def delete(self, name: str) -> bool:
+        """See `Bucket`."""
+        try:
+            self._bucket.blob(name).delete(retry=self._retry, timeout=self._timeout)
+        except NotFound:
+            return False
+        return True
+
+    def walk(self, prefix: str) -> Iterator[Blob]:
+        """See `Bucket`."""
+        pages = self._client.list_blobs(
+            self._bucket, prefix=prefix, retry=self._retry, timeout=self._timeout
+        ).pages
+        while page := self._next_page(pages):
+            yield from page
+
+    @_translated
+    def _next_page(self, pages: Iterator[Iterator[storage.Blob]]) -> list[Blob]:
+        """Return the next page that has blobs, an empty list after the last."""
+        for page in pages:
+            if blobs := [_described(blob) for blob in page]:
+                return blobs
+        return []
+
+
+def connect() -> storage.Client:
+    """Return a client with enough connections for every request of an instance."""
+    client = storage.Client()
+    # requests keeps ten connections to a host and drops the others after each use.
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
+    client._http.mount("https://", adapter)
+    client._http.mount("http://", adapter)
+    return client
+
+
+def _generation(blob: storage.Blob) -> int:
+    if blob.generation is None:
+        raise Unavailable(f"Cloud Storage answered without a generation for {blob.name}")
+    return int(blob.generation)
+
+
+def _described(blob: storage.Blob) -> Blob:
+    return Blob(
+        name=blob.name,
+        content_type=blob.content_type or "application/octet-stream",
+        size=blob.size or 0,
+        generation=_generation(blob),
+        updated=blob.updated,
+        metadata=blob.metadata or {},
+    )
