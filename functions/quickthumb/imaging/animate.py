@@ -62,6 +62,7 @@ def animation(
                 if len(frames) == most:
                     return None
                 frames.append(finish(image.convert("RGBA")))
+                frames[-1].info.clear()
                 durations.append(_duration(image))
         except Corrupt:
             break  # it ends early: what came before is shown

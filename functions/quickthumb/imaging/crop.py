@@ -6,7 +6,6 @@ from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.saliency import saliency
 from quickthumb.jobs import Gravity
 
-
 Window = tuple[int, int, int, int]
 """Left, top, right and bottom, pixels."""
 
@@ -26,7 +25,9 @@ def window(image: Image.Image, size: Size, gravity: Gravity) -> Window:
 def _sums(weights: Image.Image, *, horizontal: bool) -> list[float]:
     """Return the mean weight of every column, or of every row."""
     line = (weights.width, 1) if horizontal else (1, weights.height)
-    return [float(value) for value in weights.resize(line, Image.Resampling.BOX).get_flattened_data()]
+    return [
+        float(value) for value in weights.resize(line, Image.Resampling.BOX).get_flattened_data()
+    ]
 
 
 def _best_start(weights: list[float], slack: int, share: float) -> int:

@@ -1,13 +1,12 @@
 """From pixels to the bytes of a thumbnail. Nothing but pixels is written: no metadata, no profile."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from PIL import Image
 
-from quickthumb.errors import CannotFit
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
 from quickthumb.jobs import Format
 
@@ -23,16 +22,13 @@ EXTENSIONS: dict[OutputFormat, str] = {
 DEFAULT_QUALITY: dict[OutputFormat, int] = {"jpeg": 80, "png": 100, "webp": 80, "avif": 60}
 """Chosen to look alike; PNG at 100 is lossless, below it has a palette of so many percent of 256."""
 
-LEAST_QUALITY_TO_SAVE = 50
-"""As far as quality is lowered by itself, for a thumbnail that would weigh more than its original."""
-
 
 @dataclass(frozen=True, slots=True)
 class Animation:
     """How the frames after the first are shown.
 
     Attributes:
-        frames: all of them, of one size and mode.
+        frames: all of them, of one size and mode, at least two, without metadata.
         durations: of each, milliseconds.
         loop: how often it is played, 0 for ever.
     """
@@ -40,13 +36,6 @@ class Animation:
     frames: Sequence[Image.Image]
     durations: Sequence[int]
     loop: int
-
-
-def without_metadata(image: Image.Image) -> Image.Image:
-    """Return the pixels alone; writers look into `info` for metadata to carry over."""
-    bare = image.copy()
-    bare.info = {}
-    return bare
 
 
 def choose_format(asked: Format, *, transparent: bool, animated: bool) -> OutputFormat:
@@ -78,7 +67,7 @@ def encode(image: Image.Image, output: OutputFormat, quality: int) -> bytes:
 
 def encode_animation(animation: Animation, output: OutputFormat, quality: int) -> bytes:
     """Encode all frames; every format but JPEG can."""
-    first, *others = (without_metadata(frame) for frame in animation.frames)
+    first, *others = animation.frames
     options = _options(output, quality) | {
         "save_all": True,
         "append_images": others,
@@ -86,55 +75,6 @@ def encode_animation(animation: Animation, output: OutputFormat, quality: int) -
         "loop": animation.loop,
     }
     return _save(first, output, options)
-
-
-def lightest_that_fits(
-    encode_at: Callable[[int], bytes], best: int, max_bytes: int, *, least: int = 1
-) -> bytes | None:
-    """Return the best quality of `least` to `best` within `max_bytes`, None if none is.
-
-    Weight grows with quality (nearly), so this is a binary search: at most eight encodes.
-    """
-    data = encode_at(best)
-    if len(data) <= max_bytes:
-        return data
-    fitting = None
-    low, high = least, best - 1
-    while low <= high:
-        middle = (low + high) // 2
-        data = encode_at(middle)
-        if len(data) <= max_bytes:
-            fitting, low = data, middle + 1
-        else:
-            high = middle - 1
-    return fitting
-
-
-def weigh(
-    encode_at: Callable[[int], bytes], quality: int, max_bytes: int | None, original: int
-) -> bytes:
-    """Encode within what was asked for and, as far as that looks right, below the original's weight.
-
-    Args:
-        encode_at: encodes at a quality.
-        quality: what to start from.
-        max_bytes: the most it may weigh, bytes.
-        original: weight of the whole original, bytes.
-
-    Raises:
-        CannotFit: even the lowest quality weighs more than `max_bytes`.
-    """
-    if max_bytes is not None and max_bytes < original:
-        fitting = lightest_that_fits(encode_at, quality, max_bytes)
-        if fitting is None:
-            raise CannotFit(
-                f"The thumbnail does not fit into {max_bytes} bytes at any quality: "
-                "ask for a smaller size, more bytes, or another format."
-            )
-        return fitting
-    least = min(quality, LEAST_QUALITY_TO_SAVE)
-    light = lightest_that_fits(encode_at, quality, original, least=least)
-    return encode_at(quality) if light is None else light
 
 
 def _options(output: OutputFormat, quality: int) -> dict[str, Any]:
@@ -160,5 +100,6 @@ def _with_palette(image: Image.Image, quality: int) -> Image.Image:
 
 def _save(image: Image.Image, output: OutputFormat, options: dict[str, Any]) -> bytes:
     out = io.BytesIO()
-    without_metadata(image).save(out, output.upper(), **options)
+    image.info.clear()  # writers look in there for comments, profiles and EXIF to carry over
+    image.save(out, output.upper(), **options)
     return out.getvalue()

@@ -1,32 +1,32 @@
 """The recipe: from the bytes of a picture to its thumbnails."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from PIL import Image
 
-from quickthumb.imaging.alpha import is_transparent
+from quickthumb.imaging.alpha import flatten, is_transparent
 from quickthumb.imaging.animate import animation, is_animated
-from quickthumb.imaging.colour import to_srgb
-from quickthumb.imaging.crop import window
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.encode import (
     DEFAULT_QUALITY,
     EXTENSIONS,
+    Animation,
     choose_format,
     encode,
     encode_animation,
     prepared,
-    weigh,
 )
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.geometry import Plan, plan, turned
+from quickthumb.imaging.finish import Finish
+from quickthumb.imaging.geometry import plan
 from quickthumb.imaging.limits import Limits
-from quickthumb.imaging.orient import upright
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.source import Source, describe, open_picture
+from quickthumb.imaging.weight import weigh
 from quickthumb.jobs import Placeholder, Rendition
 
 
@@ -69,20 +69,79 @@ class Rendered:
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:
     """Make every rendition of a picture, at least one.
 
-    The same bytes and renditions give the same thumbnails, byte for byte.
+    The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
     Raises:
         NotAPicture, TooManyPixels, Corrupt: see `probe`; `Corrupt` also when too little of the
             picture can be decoded.
         CannotFit: a thumbnail cannot be as light as was asked.
         TooSlow: the time limit is over.
+        ValueError: no rendition is asked for.
     """
     deadline = Deadline(limits.max_seconds)
     encoded = Encoded(data, open_picture(data, limits))
     source = describe(encoded.header)
-    plans = {
-        rendition: plan((source.width, source.height), (rendition.width, rendition.height), rendition.fit)
+    finishes = {
+        rendition: Finish(
+            encoded.header,
+            source.orientation,
+            plan((source.width, source.height), (rendition.width, rendition.height), rendition.fit),
+            rendition.gravity,
+        )
         for rendition in renditions
     }
-    descending = sorted(plans, key=lambda rendition: plans[rendition].reduced, reverse=True)
-    ...
+    descending = sorted(finishes, key=lambda each: prod(finishes[each].reduced), reverse=True)
+    reducer = Reducer(encoded, finishes[descending[0]].reduced)
+    made: dict[Rendition, Picture] = {}
+    for rendition in descending:
+        deadline.check()
+        finish = finishes[rendition]
+        image = finish(reducer.to(finish.reduced))
+        moving = None
+        if rendition.format != "jpeg" and is_animated(encoded):
+            moving = animation(
+                encoded, _frame_maker(finish, rendition.background), limits, deadline
+            )
+        made[rendition] = _encoded(image, moving, rendition, encoded, deadline)
+    # The last is the smallest: all that a placeholder needs.
+    shown = placeholder(image)
+    return Rendered(source, tuple(made[rendition] for rendition in renditions), shown)
+
+
+def _frame_maker(finish: Finish, background: str | None) -> Callable[[Image.Image], Image.Image]:
+    """Return what makes a frame of a thumbnail from a frame of an animation."""
+    shrink = PillowEngine().shrink
+
+    def make(frame: Image.Image) -> Image.Image:
+        image = finish(shrink(frame, finish.reduced))
+        return flatten(image, background) if background else image
+
+    return make
+
+
+def _encoded(
+    image: Image.Image,
+    moving: Animation | None,
+    rendition: Rendition,
+    encoded: Encoded,
+    deadline: Deadline,
+) -> Picture:
+    transparent = is_transparent(image) and rendition.background is None
+    output = choose_format(rendition.format, transparent=transparent, animated=moving is not None)
+    still = prepared(image, output, rendition.background)
+
+    def encode_at(quality: int) -> bytes:
+        deadline.check()
+        if moving is not None:
+            return encode_animation(moving, output, quality)
+        return encode(still, output, quality)
+
+    data = weigh(
+        encode_at,
+        rendition.quality or DEFAULT_QUALITY[output],
+        original=len(encoded.data),
+        max_bytes=rendition.max_bytes,
+        # Few colours are no loss to a picture that has no more itself.
+        lossless=output == "png" and encoded.header.mode != "P",
+    )
+    return Picture(rendition.name, f"image/{output}", EXTENSIONS[output], *still.size, data)

@@ -54,7 +54,10 @@ def _skin(rgb: Image.Image) -> Image.Image:
         ImageChops.multiply(
             hue.point([255 * (_SKIN_HUE[0] <= level <= _SKIN_HUE[1]) for level in range(256)]),
             saturation.point(
-                [255 * (_SKIN_SATURATION[0] <= level <= _SKIN_SATURATION[1]) for level in range(256)]
+                [
+                    255 * (_SKIN_SATURATION[0] <= level <= _SKIN_SATURATION[1])
+                    for level in range(256)
+                ]
             ),
         ),
         value.point([level * (level >= _SKIN_LEAST_VALUE) for level in range(256)]),
