@@ -15,7 +15,8 @@ def is_transparent(image: Image.Image) -> bool:
 
 def opaque(image: Image.Image) -> Image.Image:
     """Return the picture without its alpha channel, as if nothing showed through."""
-    return image.convert({"LA": "L", "RGBA": "RGB"}.get(image.mode, image.mode))
+    mode = {"LA": "L", "RGBA": "RGB"}.get(image.mode)
+    return image.convert(mode) if mode else image
 
 
 def flatten(image: Image.Image, background: str) -> Image.Image:

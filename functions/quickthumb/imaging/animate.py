@@ -9,6 +9,7 @@ from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.limits import Limits
+from quickthumb.imaging.memory import held_by_pillow
 from quickthumb.imaging.parsing import hostile_bytes
 
 _ANIMATED = frozenset(("GIF", "WEBP", "PNG"))
@@ -47,6 +48,8 @@ def animation(
         Corrupt: not even the first frame can be decoded.
         TooSlow: the time is up.
     """
+    if held_by_pillow(encoded, encoded.header.size) > encoded.max_bytes // 2:
+        return None  # the other half is for the frames
     image = encoded.open()
     pixels = image.width * image.height
     most = min(limits.max_frames, limits.max_frame_pixels // pixels)

@@ -4,6 +4,8 @@ import io
 
 from PIL import Image, ImageCms, ImageFile
 
+from quickthumb.imaging.alpha import opaque
+
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 """Of a profile (ICC.1:2022, table 19), for each of Pillow's modes."""
 
@@ -22,20 +24,15 @@ def to_srgb(image: Image.Image, header: ImageFile.ImageFile) -> Image.Image:
         image: the reduced picture, in the colours of the file.
         header: the opened file, which knows what those colours are.
     """
-    colours, alpha = _split(image)
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    colours = opaque(image)
     profile = _profile(colours.mode, header)
     converted = _through_profile(colours, profile) if profile else _without_profile(colours, header)
+    if converted is colours:
+        return image
     if alpha:
         converted.putalpha(alpha)
     return converted
-
-
-def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    if image.mode == "RGBA":
-        return image.convert("RGB"), image.getchannel("A")
-    if image.mode == "LA":
-        return image.getchannel("L"), image.getchannel("A")
-    return image, None
 
 
 def _profile(mode: str, header: ImageFile.ImageFile) -> ImageCms.ImageCmsProfile | None:

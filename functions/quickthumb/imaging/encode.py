@@ -1,4 +1,4 @@
-"""From pixels to the bytes of a thumbnail. Nothing but pixels is written: no metadata, no profile."""
+"""From pixels to the bytes of a thumbnail: no metadata, no profile, nothing but pixels."""
 
 import io
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ EXTENSIONS: dict[OutputFormat, str] = {
 }
 
 DEFAULT_QUALITY: dict[OutputFormat, int] = {"jpeg": 80, "png": 100, "webp": 80, "avif": 60}
-"""Chosen to look alike; PNG at 100 is lossless, below it has a palette of so many percent of 256."""
+"""Chosen to look alike. PNG is lossless at 100; below, it has so many percent of 256 colours."""
 
 
 @dataclass(frozen=True, slots=True)

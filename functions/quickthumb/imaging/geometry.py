@@ -23,8 +23,8 @@ class Plan:
 def plan(picture: Size, box: Size, fit: Fit) -> Plan:
     """Fit an upright picture to a box, never enlarging it and never to less than one pixel.
 
-    `contain` keeps the whole picture inside the box. `cover` fills the box; where the picture is too
-    small for that, the box shrinks and keeps its shape, so that pages keep their layout.
+    `contain` keeps the whole picture inside the box. `cover` fills the box; where the picture is
+    too small for that, the box shrinks and keeps its shape, so that pages keep their layout.
     """
     width, height = picture
     if fit == "contain":

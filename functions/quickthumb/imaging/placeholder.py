@@ -32,15 +32,15 @@ def _dominant(image: Image.Image) -> str:
     if is_transparent(small):
         rgb = _seen_pixels(rgb, small.getchannel("A"))
     palette = rgb.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
-    counts = palette.getcolors(256) or [(0, 0)]
-    _, index = max(counts)
-    red, green, blue = (palette.getpalette() or [0, 0, 0])[3 * int(index) : 3 * int(index) + 3]
+    pixels = palette.histogram()
+    index = pixels.index(max(pixels))
+    red, green, blue = (palette.getpalette() or [])[3 * index : 3 * index + 3]
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _seen_pixels(rgb: Image.Image, alpha: Image.Image) -> Image.Image:
-    pairs = zip(rgb.get_flattened_data(), alpha.get_flattened_data(), strict=True)
-    seen = [colour for colour, opacity in pairs if opacity >= _SEEN] or [(255, 255, 255)]
-    strip = Image.new("RGB", (len(seen), 1))
-    strip.putdata(seen)
-    return strip
+    colours, opacities = rgb.tobytes(), alpha.tobytes()
+    seen = b"".join(
+        colours[3 * at : 3 * at + 3] for at, opacity in enumerate(opacities) if opacity >= _SEEN
+    )
+    return Image.frombytes("RGB", (len(seen) // 3, 1), seen) if seen else rgb

@@ -25,7 +25,7 @@ from quickthumb.imaging.geometry import plan
 from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
-from quickthumb.imaging.source import Source, describe, open_picture
+from quickthumb.imaging.source import Source, describe, open_picture, turns
 from quickthumb.imaging.weight import weigh
 from quickthumb.jobs import Placeholder, Rendition
 
@@ -76,15 +76,14 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
             picture can be decoded.
         CannotFit: a thumbnail cannot be as light as was asked.
         TooSlow: the time limit is over.
-        ValueError: no rendition is asked for.
     """
     deadline = Deadline(limits.max_seconds)
-    encoded = Encoded(data, open_picture(data, limits))
+    encoded = Encoded(data, open_picture(data, limits), limits.max_decoded_bytes)
     source = describe(encoded.header)
     finishes = {
         rendition: Finish(
             encoded.header,
-            source.orientation,
+            turns(encoded.header),
             plan((source.width, source.height), (rendition.width, rendition.height), rendition.fit),
             rendition.gravity,
         )

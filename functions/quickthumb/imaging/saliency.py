@@ -15,8 +15,8 @@ _SKIN_LEAST_VALUE = 60
 def saliency(image: Image.Image) -> Image.Image:
     """Return a map of weights, mode F, of at most 128 pixels a side.
 
-    It adds fine detail, colours and tones that stand out from the rest, and skin. What shows through
-    weighs nothing.
+    It adds fine detail, colours and tones that stand out from the rest, and skin. Transparent
+    pixels weigh nothing.
     """
     small = image.copy()
     small.thumbnail((_SIDE, _SIDE), Image.Resampling.BILINEAR)

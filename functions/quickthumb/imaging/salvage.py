@@ -39,7 +39,7 @@ class PatchedEnd(io.BytesIO):
 def load_what_is_there(image: ImageFile.ImageFile) -> None:
     """Decode a picture, and keep the rows that could be decoded where the file breaks off.
 
-    Only of pictures that are stored row by row: a part of an interlaced one is a picture with holes.
+    Only of pictures stored row by row: a part of an interlaced one is a picture with holes.
 
     Raises:
         OSError, SyntaxError: nothing was decoded.

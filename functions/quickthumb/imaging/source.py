@@ -3,16 +3,15 @@
 import io
 from dataclasses import dataclass
 
-from PIL import Image, ImageFile
+from PIL import ImageFile
 
 from quickthumb.errors import TooManyPixels, UnsupportedFormat
 from quickthumb.imaging.formats import CONTENT_TYPES, reader, sniff
+from quickthumb.imaging.geometry import turned
 from quickthumb.imaging.jpeg import bits_per_sample, scans
 from quickthumb.imaging.limits import Limits
+from quickthumb.imaging.orient import orientation
 from quickthumb.imaging.parsing import hostile_bytes
-
-_ORIENTATION_TAG = 0x0112
-"""EXIF 2.32, 4.6.4: https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +54,18 @@ def open_picture(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     return image
 
 
+def turns(image: ImageFile.ImageFile) -> int:
+    """Return the EXIF orientation that is still to be applied once the picture is decoded, 1 to 8.
+
+    Pillow turns a TIFF itself, and reports its size as turned.
+    """
+    return 1 if image.format == "TIFF" else orientation(image)
+
+
 def describe(image: ImageFile.ImageFile) -> Source:
     """Return what the header of an opened picture says."""
-    orientation = _orientation(image)
-    width, height = image.size
-    if orientation >= 5:  # 5 to 8 lie on their side
-        width, height = height, width
-    return Source(CONTENT_TYPES[str(image.format)], width, height, orientation)
+    width, height = turned(image.size, turns(image))
+    return Source(CONTENT_TYPES[str(image.format)], width, height, orientation(image))
 
 
 def _check_jpeg(data: bytes, limits: Limits) -> None:
@@ -89,13 +93,3 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
             f"The picture has {width} x {height} = {width * height:,} pixels: "
             f"at most {limits.max_pixels:,} are accepted."
         )
-
-
-def _orientation(image: ImageFile.ImageFile) -> int:
-    """Return the EXIF orientation, 1 where there is none or it is nonsense."""
-    try:
-        # The method of the base class: PNG's own decodes the whole picture to look behind it.
-        value = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
-    except Exception:  # whatever broken metadata runs into, the picture is still a picture
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from quickthumb.errors import CannotFit
 
-LEAST_QUALITY_TO_SAVE = 50
-"""As far as quality is lowered unasked, for a thumbnail that would weigh more than its original."""
+_QUALITIES_TO_SAVE = (70, 60, 50)
+"""Tried unasked for a thumbnail that would weigh more than its original; below, it would show."""
 
 
 def weigh(
@@ -16,7 +16,7 @@ def weigh(
     max_bytes: int | None = None,
     lossless: bool = False,
 ) -> bytes:
-    """Encode within what was asked for and, as far as that looks right, below the original's weight.
+    """Encode within what was asked for and, as far as it looks right, no heavier than the original.
 
     Args:
         encode_at: encodes at a quality, 1 to 100.
@@ -29,31 +29,32 @@ def weigh(
         CannotFit: even the lowest quality weighs more than `max_bytes`.
     """
     if max_bytes is not None:
-        fitting = _best_that_fits(encode_at, 1, quality, max_bytes)
+        fitting = _best_that_fits(encode_at, quality, max_bytes)
         if fitting is None:
             raise CannotFit(
                 f"The thumbnail does not fit into {max_bytes} bytes at any quality: "
                 "ask for a smaller size, more bytes, or another format."
             )
         return fitting
-    least = quality if lossless else min(quality, LEAST_QUALITY_TO_SAVE)
-    return _best_that_fits(encode_at, least, quality, original) or encode_at(quality)
+    first = encode_at(quality)
+    if len(first) <= original or lossless:
+        return first
+    lower = (encode_at(each) for each in _QUALITIES_TO_SAVE if each < quality)
+    return next((data for data in lower if len(data) <= original), first)
 
 
-def _best_that_fits(
-    encode_at: Callable[[int], bytes], least: int, best: int, max_bytes: int
-) -> bytes | None:
-    """Return the best quality from `least` to `best` within `max_bytes`, None if none is.
+def _best_that_fits(encode_at: Callable[[int], bytes], best: int, max_bytes: int) -> bytes | None:
+    """Return the best quality up to `best` within `max_bytes`, None if none is.
 
-    Weight grows with quality (nearly), so this is a binary search: at most nine encodes.
+    Weight grows with quality (nearly), so this is a binary search: at most eight encodes.
     """
     data = encode_at(best)
     if len(data) <= max_bytes:
         return data
-    fitting = encode_at(least) if least < best else data
+    fitting = encode_at(1) if best > 1 else data
     if len(fitting) > max_bytes:
         return None
-    low, high = least + 1, best - 1
+    low, high = 2, best - 1
     while low <= high:
         middle = (low + high) // 2
         data = encode_at(middle)

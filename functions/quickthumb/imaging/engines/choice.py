@@ -10,7 +10,7 @@ from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import idct_scale
 
 _DRAFT_PIXELS = 500_000
-"""JPEG pixels left after libjpeg's reduction, from which on libvips resamples faster than Pillow."""
+"""Pixels that libjpeg leaves, from which on libvips resamples faster than Pillow."""
 
 
 def engine_for(header: ImageFile.ImageFile, size: Size) -> Engine:

@@ -17,10 +17,12 @@ class Encoded:
     Attributes:
         data: the bytes of the file.
         header: the file as Pillow opened it; not to be loaded, so that every reader starts afresh.
+        max_bytes: the most that decoding it may hold in memory, bytes.
     """
 
     data: bytes
     header: ImageFile.ImageFile
+    max_bytes: int
 
     def open(self) -> ImageFile.ImageFile:
         """Open the file once more, to decode it."""
@@ -30,15 +32,16 @@ class Encoded:
 class Engine(Protocol):
     """One way to get small pictures out of encoded bytes.
 
-    Pictures come out as they lie in the file: not turned, in the colours of their profile, alpha not
-    multiplied in, 8 bits a channel, in one of the layouts of `modes.AVERAGED`. What every engine
-    returns for the same call is the same picture, to the eye and to a few levels of each pixel.
+    Pictures come out as they lie in the file: not turned, in the colours of their profile, alpha
+    not multiplied in, 8 bits a channel, in one of the layouts of `modes.AVERAGED`. What every
+    engine returns for a call is the same picture, to the eye and to a few levels of each pixel.
     """
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """Decode the first frame, reduced to exactly `size` pixels (never more than it has).
 
         Raises:
+            TooManyPixels: that would hold more than `encoded.max_bytes`; nothing was decoded.
             Corrupt: the bytes cannot be decoded.
         """
 

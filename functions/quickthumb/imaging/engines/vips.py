@@ -1,6 +1,7 @@
 """The fast engine: libvips, whose resampling and PNG reader use SIMD and stream rows."""
 
 from functools import cache
+from math import prod
 from typing import Any
 
 from PIL import Image
@@ -9,6 +10,7 @@ from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import idct_scale
+from quickthumb.imaging.memory import check_memory, held_by_vips
 
 _WEBP_RESERVE = 2.25
 """Times the target that libwebp's own scaler leaves: its filter is coarse."""
@@ -52,6 +54,8 @@ class VipsEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
+        scaled = prod(encoded.header.size) * _webp_scale(encoded, size) ** 2
+        check_memory(encoded, held_by_vips(encoded, size, scaled))
         try:
             return _to_pillow(_resized(_opened(encoded, size), size))
         except _library().Error:
@@ -77,10 +81,16 @@ def _opened(encoded: Encoded, size: Size) -> Any:
             scale = idct_scale(picture, size)
             return image.jpegload_buffer(encoded.data, shrink=scale, **options)
         case "WEBP":
-            scale = max(size[0] / picture[0], size[1] / picture[1]) * _WEBP_RESERVE
-            return image.webpload_buffer(encoded.data, scale=min(1.0, scale), **options)
+            scaled = _webp_scale(encoded, size)
+            return image.webpload_buffer(encoded.data, scale=scaled, **options)
         case _:
             return image.pngload_buffer(encoded.data, **options)
+
+
+def _webp_scale(encoded: Encoded, size: Size) -> float:
+    """Return to which share of its sides libwebp reduces a picture while it decodes."""
+    width, height = encoded.header.size
+    return min(1.0, max(size[0] / width, size[1] / height) * _WEBP_RESERVE)
 
 
 def _resized(picture: Any, size: Size) -> Any:
