@@ -40,6 +40,18 @@ def averageable(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     return lambda part: part.convert(other)
 
 
+def premultiplied(image: Image.Image) -> Image.Image:
+    """Return the picture with alpha multiplied in, so that invisible colours are not averaged."""
+    mode = {"LA": "La", "RGBA": "RGBa"}.get(image.mode)
+    return image.convert(mode) if mode else image
+
+
+def unmultiplied(image: Image.Image) -> Image.Image:
+    """Return a `premultiplied` picture as it was."""
+    mode = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
+    return image.convert(mode) if mode else image
+
+
 def _eight_of_sixteen_bits(image: Image.Image) -> Image.Image:
     return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
 

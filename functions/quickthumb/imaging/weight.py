@@ -46,7 +46,7 @@ def weigh(
 def _best_that_fits(encode_at: Callable[[int], bytes], best: int, max_bytes: int) -> bytes | None:
     """Return the best quality up to `best` within `max_bytes`, None if none is.
 
-    Weight grows with quality (nearly), so this is a binary search: at most eight encodes.
+    Weight grows with quality (nearly), so this is a binary search: at most nine encodes.
     """
     data = encode_at(best)
     if len(data) <= max_bytes:

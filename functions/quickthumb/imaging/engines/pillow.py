@@ -9,7 +9,7 @@ from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import idct_scale
 from quickthumb.imaging.memory import check_memory, held_by_pillow
-from quickthumb.imaging.modes import averageable
+from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.salvage import PatchedEnd, check_usable, load_what_is_there
 
@@ -42,8 +42,10 @@ class PillowEngine:
             box = (0, 0, image.width / factor, image.height / factor)
             return boxed.resize(size, LANCZOS, box=box)
         # Pillow too resamples rows first and columns second; this way only once there is less.
-        narrow = _in_bands(image, 1, lambda band: band.resize((size[0], band.height), LANCZOS))
-        return narrow.resize(size, LANCZOS)
+        narrow = _in_bands(
+            image, 1, lambda band: premultiplied(band).resize((size[0], band.height), LANCZOS)
+        )
+        return unmultiplied(narrow.resize(size, LANCZOS))
 
 
 def _decode_jpeg(data: bytes, size: Size) -> Image.Image:
