@@ -5,27 +5,40 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 _SIDE = 128
 """Longest side of the picture that is looked at, pixels: enough for what catches the eye."""
 
-_SKIN_HUE = (0, 28)
-"""Hues of human skin of every shade, of 256; what differs is how light it is."""
+_SKIN_CB = range(77, 128)
+_SKIN_CR = range(133, 174)
+"""Skin of every shade lies in this part of YCbCr, and differs in how light it is.
 
-_SKIN_SATURATION = (45, 170)
-_SKIN_LEAST_VALUE = 60
+D. Chai and K. N. Ngan, Face segmentation using skin-color map in videophone applications, 1999.
+"""
 
 
 def saliency(image: Image.Image) -> Image.Image:
     """Return a map of weights, mode F, of at most 128 pixels a side.
 
-    It adds fine detail, colours and tones that stand out from the rest, and skin. Transparent
-    pixels weigh nothing.
+    It adds fine detail, colours and tones that stand out from the rest, and skin, which counts the
+    less the more of the picture has its colour: wood and sand have it too. Transparent pixels weigh
+    nothing.
     """
     small = image.copy()
     small.thumbnail((_SIDE, _SIDE), Image.Resampling.BILINEAR)
     rgb = small.convert("RGB")
-    weights = ImageChops.add(_detail(rgb), _contrast(rgb), scale=2)
-    weights = ImageChops.add(weights, _skin(rgb), scale=1.5)
+    skin = _skin(rgb)
+    rarity = 1 - ImageStat.Stat(skin.point(lambda level: 255 * (level > 0))).mean[0] / 255
+    weights = ImageChops.add(_above_mean(_detail(rgb)), _above_mean(_contrast(rgb)), scale=2)
+    weights = ImageChops.add(weights, skin.point(lambda level: level * rarity**2))
     if small.mode in ("LA", "RGBA"):
         weights = ImageChops.multiply(weights, small.getchannel("A"))
     return weights.convert("F")
+
+
+def _above_mean(channel: Image.Image) -> Image.Image:
+    """Return by how much each pixel is above the mean, the highest as 255."""
+    mean = ImageStat.Stat(channel).mean[0]
+    _, highest = channel.getextrema()
+    assert isinstance(highest, int)  # noqa: S101  # of one channel
+    scale = 255 / max(1.0, highest - mean)
+    return channel.point(lambda level: max(0.0, (level - mean) * scale))
 
 
 def _detail(rgb: Image.Image) -> Image.Image:
@@ -48,17 +61,11 @@ def _contrast(rgb: Image.Image) -> Image.Image:
 
 
 def _skin(rgb: Image.Image) -> Image.Image:
-    """Return where the colour is that of skin."""
-    hue, saturation, value = rgb.convert("HSV").split()
-    return ImageChops.multiply(
-        ImageChops.multiply(
-            hue.point([255 * (_SKIN_HUE[0] <= level <= _SKIN_HUE[1]) for level in range(256)]),
-            saturation.point(
-                [
-                    255 * (_SKIN_SATURATION[0] <= level <= _SKIN_SATURATION[1])
-                    for level in range(256)
-                ]
-            ),
-        ),
-        value.point([level * (level >= _SKIN_LEAST_VALUE) for level in range(256)]),
-    )
+    """Return where the colour is that of skin, the lighter the stronger."""
+    light, blue, red = rgb.convert("YCbCr").split()
+    chroma = ImageChops.multiply(_within(blue, _SKIN_CB), _within(red, _SKIN_CR))
+    return ImageChops.multiply(chroma, light)
+
+
+def _within(channel: Image.Image, span: range) -> Image.Image:
+    return channel.point([255 * (level in span) for level in range(256)])

@@ -1,12 +1,12 @@
 import pytest
 from PIL import Image
 
-from quickthumb.errors import TooManyPixels, TooSlow, UnsupportedFormat
+from quickthumb.errors import TooManyPixels, TooSlow
 from quickthumb.imaging import Limits, probe, render
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.jpeg import coefficient_bytes
 from quickthumb.jobs import Rendition
-from tests.unit.imaging.pictures import encoded, opened, photo, thumbnail
+from tests.unit.imaging.pictures import encoded, photo
 
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"]
 
@@ -80,15 +80,3 @@ def test_the_time_is_up_when_it_is_over() -> None:
     now[0] = 15.1
     with pytest.raises(TooSlow, match="5 seconds"):
         deadline.check()
-
-
-def test_a_kind_of_jpeg_that_no_browser_shows_is_refused() -> None:
-    data = bytearray(encoded(photo(64, 64), "JPEG"))
-    data[data.index(b"\xff\xc0") + 1] = 0xC3  # lossless
-    with pytest.raises(UnsupportedFormat, match="[Ll]ossless"):
-        probe(bytes(data), Limits())
-
-
-def test_a_picture_at_the_limit_is_done() -> None:
-    data = encoded(photo(300, 200), "JPEG")
-    assert opened(thumbnail(data, 64)).size == (64, 43)

@@ -36,6 +36,8 @@ class PillowEngine:
 
     def shrink(self, image: Image.Image, size: Size) -> Image.Image:
         """See `Engine.shrink`."""
+        if image.size == size:
+            return _in_bands(image, 1, lambda band: band)
         factor = max(1, min(image.width // size[0], image.height // size[1]) // BOX_RESERVE)
         if factor > 1:
             boxed = _in_bands(image, factor, lambda band: band.reduce(factor))

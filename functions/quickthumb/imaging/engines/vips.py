@@ -12,7 +12,7 @@ from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import idct_scale
 from quickthumb.imaging.memory import check_memory, held_by_vips
 
-_WEBP_RESERVE = 2.25
+_WEBP_RESERVE = 2.5
 """Times the target that libwebp's own scaler leaves: its filter is coarse."""
 
 _BOX_RESERVE = 3.0
@@ -21,7 +21,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 @cache
-def _library() -> Any:
+def library() -> Any:
     """Load libvips and set it up: one thread, no cache of results, no loaders of exotic formats.
 
     These are settings of libvips, which nothing else in the process uses.
@@ -40,7 +40,7 @@ def _library() -> Any:
 def is_there() -> bool:
     """Tell whether libvips can be used in this process."""
     try:
-        _library()
+        library()
     except (ImportError, OSError):
         return False
     return True
@@ -58,7 +58,7 @@ class VipsEngine:
         check_memory(encoded, held_by_vips(encoded, size, scaled))
         try:
             return _to_pillow(_resized(_opened(encoded, size), size))
-        except _library().Error:
+        except library().Error:
             # One engine decides what a broken picture is, and what of it can be kept.
             return self._fallback.decode(encoded, size)
 
@@ -66,14 +66,14 @@ class VipsEngine:
         """See `Engine.shrink`."""
         bands = len(image.getbands())
         memory = image.tobytes()
-        picture = _library().Image.new_from_memory(memory, *image.size, bands, "uchar")
+        picture = library().Image.new_from_memory(memory, *image.size, bands, "uchar")
         interpretation = "b-w" if bands < 3 else "srgb"
         return _to_pillow(_resized(picture.copy(interpretation=interpretation), size))
 
 
 def _opened(encoded: Encoded, size: Size) -> Any:
     """Open with the loader of this one format; pixels are pulled through it row by row."""
-    image = _library().Image
+    image = library().Image
     options = {"access": "sequential", "fail_on": "error"}
     picture = encoded.header.size
     match encoded.header.format:
