@@ -67,7 +67,10 @@ def psnr(one: Image.Image, other: Image.Image) -> float:
 
 def colour(image: Image.Image, x: float, y: float) -> tuple[int, ...]:
     """Return the colour of a pixel, its place given as shares of width and height."""
-    place = (min(image.width - 1, int(x * image.width)), min(image.height - 1, int(y * image.height)))
+    place = (
+        min(image.width - 1, int(x * image.width)),
+        min(image.height - 1, int(y * image.height)),
+    )
     value = image.convert("RGBA" if "A" in image.getbands() else "RGB").getpixel(place)
     assert isinstance(value, tuple)
     return tuple(int(level) for level in value)

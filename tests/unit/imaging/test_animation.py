@@ -10,7 +10,9 @@ from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, t
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
 
 
-def moving(format: str, *, frames: int = 4, size: tuple[int, int] = (200, 100), **options: Any) -> bytes:
+def moving(
+    format: str, *, frames: int = 4, size: tuple[int, int] = (200, 100), **options: Any
+) -> bytes:
     first, *others = [Image.new("RGB", size, COLOURS[each % 4]) for each in range(frames)]
     options = {"duration": 80, "loop": 0} | options
     return encoded(first, format, save_all=True, append_images=others, **options)
@@ -84,7 +86,9 @@ def test_an_animation_that_breaks_off_shows_the_frames_before() -> None:
 
 def test_a_still_for_old_viewers_is_no_frame() -> None:
     first, *others = [Image.new("RGB", (60, 60), each) for each in COLOURS]
-    data = encoded(first, "PNG", save_all=True, append_images=others, default_image=True, duration=80)
+    data = encoded(
+        first, "PNG", save_all=True, append_images=others, default_image=True, duration=80
+    )
     image = opened(thumbnail(data, 30))
     assert image.n_frames == 3
 

@@ -2,7 +2,16 @@ import pytest
 from PIL import Image, ImageDraw
 
 from quickthumb.imaging.crop import window
-from tests.unit.imaging.pictures import SAMPLES, colour, encoded, near, opened, photo, quarters, thumbnail
+from tests.unit.imaging.pictures import (
+    SAMPLES,
+    colour,
+    encoded,
+    near,
+    opened,
+    photo,
+    quarters,
+    thumbnail,
+)
 
 
 def test_center_keeps_the_middle() -> None:

@@ -92,7 +92,9 @@ def test_a_format_that_is_not_accepted_is_refused_by_name(data: bytes, name: str
     assert isinstance(refusal.value, NotAPicture)
 
 
-@pytest.mark.parametrize("data", [b"hello, world", b"\0" * 100, b"x", b"<html><body></body></html>"])
+@pytest.mark.parametrize(
+    "data", [b"hello, world", b"\0" * 100, b"x", b"<html><body></body></html>"]
+)
 def test_anything_else_is_no_picture(data: bytes) -> None:
     with pytest.raises(NotAPicture, match="expected JPEG") as refusal:
         probe(data, LIMITS)

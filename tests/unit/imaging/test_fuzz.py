@@ -14,7 +14,19 @@ from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import encoded, opened, photo
 
 LIMITS = Limits(max_pixels=1_000_000, max_seconds=5)
-FORMATS = ("JPEG", "PROGRESSIVE", "MPO", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "TIFF", "BMP", "APNG")
+FORMATS = (
+    "JPEG",
+    "PROGRESSIVE",
+    "MPO",
+    "PNG",
+    "WEBP",
+    "AVIF",
+    "HEIF",
+    "GIF",
+    "TIFF",
+    "BMP",
+    "APNG",
+)
 
 
 @cache
@@ -83,7 +95,9 @@ def test_damaged_pictures_are_done_or_refused(data: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.sampled_from([seed(name)[:12] for name in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP")]),
+    st.sampled_from(
+        [seed(name)[:12] for name in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP")]
+    ),
     st.binary(max_size=300),
 )
 def test_a_right_beginning_with_anything_behind_it_is_refused_or_done(

@@ -61,6 +61,8 @@ def test_cover_fills_the_box_where_the_picture_is_large_enough(
         assert it.final == box
 
 
-@pytest.mark.parametrize(("orientation", "size"), [(1, (3, 2)), (4, (3, 2)), (5, (2, 3)), (8, (2, 3))])
+@pytest.mark.parametrize(
+    ("orientation", "size"), [(1, (3, 2)), (4, (3, 2)), (5, (2, 3)), (8, (2, 3))]
+)
 def test_orientations_5_to_8_lie_on_their_side(orientation: int, size: tuple[int, int]) -> None:
     assert turned((3, 2), orientation) == size

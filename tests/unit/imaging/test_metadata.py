@@ -52,7 +52,12 @@ def test_nothing_but_pixels_reaches_a_thumbnail(format: str, output: str, size: 
     image.load()
     assert not image.getexif()
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"} | {
-        "loop", "background", "timestamp", "duration", "transparency", "bgcolor"
+        "loop",
+        "background",
+        "timestamp",
+        "duration",
+        "transparency",
+        "bgcolor",
     }
 
 

@@ -8,7 +8,9 @@ def test_grey_stays_grey() -> None:
     data = encoded(photo(400, 300).convert("L"), "JPEG")
     image = opened(thumbnail(data, 100))
     assert image.mode == "L"
-    assert psnr(image, photo(400, 300).convert("L").resize((100, 75), Image.Resampling.LANCZOS)) > 30
+    assert (
+        psnr(image, photo(400, 300).convert("L").resize((100, 75), Image.Resampling.LANCZOS)) > 30
+    )
 
 
 def test_sixteen_bits_become_eight() -> None:
