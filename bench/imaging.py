@@ -2,11 +2,11 @@
 
     python3 -m bench.imaging [--rounds 7] [--sharp FOLDER]
 
-Every contender takes the bytes of a file and returns JPEG thumbnails at quality 80, with one thread,
-in one run, turn and turn about; what is shown are medians of CPU time, and ratios of them. `--sharp`
-(or QUICKTHUMB_SHARP) names a folder in which `npm install sharp` was run; without it, or without
-Node, sharp is left out. Likeness is measured before encoding, against a full decoding reduced with
-Lanczos.
+Every contender takes the bytes of a file and returns JPEG thumbnails at quality 80, with one
+thread, in one run, turn and turn about; what is shown are medians of CPU time, and ratios of them.
+`--sharp` (or QUICKTHUMB_SHARP) names a folder in which `npm install sharp` was run; without it, or
+without Node, sharp is left out. Likeness is measured before encoding, against
+a full decoding reduced with Lanczos.
 """
 
 import argparse
@@ -47,6 +47,9 @@ SIZES = ((256,), (1024,), (256, 512, 1024, 2048))
 
 Contender = Callable[[str, tuple[int, ...]], float]
 """Makes thumbnails of the input of a name, and returns the CPU time in seconds."""
+
+Medians = dict[tuple[str, tuple[int, ...]], dict[str, float]]
+"""Seconds of each contender, for each input and sizes."""
 
 SHARP_SCRIPT = """
 const sharp = require("sharp");
@@ -149,9 +152,9 @@ def sharp(files: Mapping[str, bytes], folder: Path, scratch: Path) -> Iterator[C
 
 def measure(
     contenders: Mapping[str, Contender], files: Mapping[str, bytes], rounds: int
-) -> dict[tuple[str, tuple[int, ...]], dict[str, float]]:
+) -> Medians:
     """Return the median CPU time of every contender for every input and sizes, seconds."""
-    medians = {}
+    medians: Medians = {}
     for name in files:
         for sizes in SIZES:
             times: dict[str, list[float]] = {each: [] for each in contenders}
@@ -206,7 +209,7 @@ def peak_megabytes(path: Path, size: int) -> float:
     return float(shown.stdout.split()[0])
 
 
-def show_times(medians: Mapping[tuple[str, tuple[int, ...]], dict[str, float]]) -> None:
+def show_times(medians: Medians) -> None:
     """Print a row for every input and sizes."""
     peers = [name for name in next(iter(medians.values())) if name != "ours"]
     print(
@@ -237,7 +240,7 @@ def show_likeness(files: Mapping[str, bytes]) -> bool:
     return all_hold
 
 
-def show_acceptance(medians: Mapping[tuple[str, tuple[int, ...]], dict[str, float]]) -> bool:
+def show_acceptance(medians: Medians) -> bool:
     """Print each bound on a ratio, and whether it holds; tell whether all do."""
     print("\nCPU time, ours over the other")
     all_hold = True

@@ -36,10 +36,10 @@ def mosaic(width: int, height: int) -> Image.Image:
     return Image.fromarray(rows)
 
 
-def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
-    """Return a picture as a file."""
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return a picture as a file of a kind that Pillow names."""
     out = io.BytesIO()
-    image.save(out, format, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 

@@ -8,6 +8,7 @@ RESERVE = 1.9
 
 _SCAN = 0xDA
 _PROGRESSIVE = 0xC2
+_MOST_PARAMETERS = 6 + 3 * 255
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # not tables, though of the same row
 
@@ -26,7 +27,7 @@ def coefficient_bytes(data: bytes) -> int:
     One in a single scan is decoded row by row.
     """
     for marker, at in _segments(data):
-        parameters = data[at + 4 :]
+        parameters = data[at + 4 : at + 4 + _MOST_PARAMETERS]
         if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", parameters, 1)
             count, progressive = parameters[5], marker == _PROGRESSIVE

@@ -10,7 +10,7 @@ from quickthumb.jobs import Placeholder
 
 _SIDE = 16
 _QUALITY = 40
-_COLOURS = 8
+_COLOURS = 16
 _COLOUR_SIDE = 64
 _SEEN = 128
 
@@ -31,7 +31,7 @@ def _dominant(image: Image.Image) -> str:
     rgb = small.convert("RGB")
     if is_transparent(small):
         rgb = _seen_pixels(rgb, small.getchannel("A"))
-    palette = rgb.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    palette = rgb.quantize(_COLOURS, Image.Quantize.FASTOCTREE)  # a tenth of the time of median cut
     pixels = palette.histogram()
     index = pixels.index(max(pixels))
     red, green, blue = (palette.getpalette() or [])[3 * index : 3 * index + 3]

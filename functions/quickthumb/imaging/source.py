@@ -8,7 +8,7 @@ from PIL import ImageFile
 from quickthumb.errors import TooManyPixels, UnsupportedFormat
 from quickthumb.imaging.formats import CONTENT_TYPES, reader, sniff
 from quickthumb.imaging.geometry import turned
-from quickthumb.imaging.jpeg import bits_per_sample, scans
+from quickthumb.imaging.jpeg import bits_per_sample, coefficient_bytes, scans
 from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.orient import orientation
 from quickthumb.imaging.parsing import hostile_bytes
@@ -45,10 +45,10 @@ def probe(data: bytes, limits: Limits) -> Source:
 def open_picture(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     """Open a picture without decoding it; raises what `probe` raises."""
     name = sniff(data)
-    if name == "JPEG":
-        _check_jpeg(data, limits)
     opener = reader(name)
     with hostile_bytes(f"The header of the {name} picture"):
+        if name == "JPEG":
+            _check_jpeg(data, limits)
         image = opener(io.BytesIO(data))
     _check_size(image.size, limits)
     return image
@@ -74,7 +74,8 @@ def _check_jpeg(data: bytes, limits: Limits) -> None:
         raise UnsupportedFormat(
             f"JPEG pictures with {bits} bits per sample are not accepted: expected 8 bits."
         )
-    passes = scans(data)
+    # Looking through all of the file costs a tenth of a thumbnail: only where there can be many.
+    passes = scans(data) if coefficient_bytes(data) else 1
     if passes > limits.max_scans:
         raise TooManyPixels(
             f"The JPEG picture has {passes} scans: at most {limits.max_scans} are accepted."

@@ -32,9 +32,9 @@ def quarters(width: int, height: int) -> Image.Image:
     return corners.resize((width, height), Image.Resampling.NEAREST)
 
 
-def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, format, **options)
+    image.save(out, kind, **options)
     return out.getvalue()
 
 

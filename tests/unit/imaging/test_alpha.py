@@ -11,11 +11,11 @@ def disc(size: int = 400) -> Image.Image:
     return image
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("size", [50, 150, 399])
-def test_edges_have_no_dark_halo(format: str, size: int) -> None:
-    options = {"lossless": True, "exact": True} if format == "WEBP" else {}
-    image = opened(thumbnail(encoded(disc(), format, **options), size, format="png"))
+def test_edges_have_no_dark_halo(kind: str, size: int) -> None:
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    image = opened(thumbnail(encoded(disc(), kind, **options), size, format="png"))
     seen = [pixel for pixel in image.convert("RGBA").get_flattened_data() if pixel[3] > 8]
     assert min(min(pixel[:3]) for pixel in seen) > 240
     assert any(8 < pixel[3] < 247 for pixel in seen)  # the edge is soft

@@ -11,17 +11,17 @@ COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
 
 
 def moving(
-    format: str, *, frames: int = 4, size: tuple[int, int] = (200, 100), **options: Any
+    kind: str, *, frames: int = 4, size: tuple[int, int] = (200, 100), **options: Any
 ) -> bytes:
     first, *others = [Image.new("RGB", size, COLOURS[each % 4]) for each in range(frames)]
     options = {"duration": 80, "loop": 0} | options
-    return encoded(first, format, save_all=True, append_images=others, **options)
+    return encoded(first, kind, save_all=True, append_images=others, **options)
 
 
 @pytest.mark.parametrize("output", ["auto", "webp", "png", "avif"])
-@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
-def test_an_animation_stays_animated(format: str, output: str) -> None:
-    image = opened(thumbnail(moving(format), 50, format=output))
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_stays_animated(kind: str, output: str) -> None:
+    image = opened(thumbnail(moving(kind), 50, format=output))
     assert image.size == (50, 25)
     assert image.n_frames == 4
     for frame, expected in enumerate(COLOURS):

@@ -27,11 +27,11 @@ def plain(*level: int, mode: str = "RGB") -> Image.Image:
         (ADOBE, (128, 128, 128), (128, 128, 128)),
     ],
 )
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 def test_a_profile_is_converted_to_srgb_and_dropped(
-    format: str, profile: bytes, stored: tuple[int, ...], shown: tuple[int, ...]
+    kind: str, profile: bytes, stored: tuple[int, ...], shown: tuple[int, ...]
 ) -> None:
-    data = encoded(plain(*stored), format, icc_profile=profile, quality=95)
+    data = encoded(plain(*stored), kind, icc_profile=profile, quality=95)
     image = opened(thumbnail(data, 32, format="png"))
     assert near(colour(image, 0.5, 0.5), shown, by=4)
     assert "icc_profile" not in image.info

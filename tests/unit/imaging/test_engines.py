@@ -45,15 +45,15 @@ def opened_by(data: bytes) -> Encoded:
     return Encoded(data, open_picture(data, LIMITS), LIMITS.max_decoded_bytes)
 
 
-def golden(format: str) -> tuple[bytes, Image.Image]:
+def golden(kind: str) -> tuple[bytes, Image.Image]:
     image = photo(1600, 1200)
-    if format == "GREY":
+    if kind == "GREY":
         return encoded(image.convert("L"), "PNG"), image.convert("L")
-    if format == "ALPHA":
+    if kind == "ALPHA":
         image.putalpha(image.getchannel("G").resize(image.size))
         return encoded(image, "PNG", compress_level=1), image
-    options = {"progressive": True} if format == "PROGRESSIVE" else {}
-    name = "JPEG" if format == "PROGRESSIVE" else format
+    options = {"progressive": True} if kind == "PROGRESSIVE" else {}
+    name = "JPEG" if kind == "PROGRESSIVE" else kind
     data = encoded(image, name, quality=90, **options)
     return data, Image.open(io.BytesIO(data)).convert("RGB")
 
@@ -64,11 +64,11 @@ def as_seen(image: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize("size", [(160, 120), (400, 300), (1000, 750), (1600, 1200), (1333, 1000)])
-@pytest.mark.parametrize("format", ["JPEG", "PROGRESSIVE", "PNG", "WEBP", "GREY", "ALPHA"])
+@pytest.mark.parametrize("kind", ["JPEG", "PROGRESSIVE", "PNG", "WEBP", "GREY", "ALPHA"])
 def test_a_reduced_picture_is_that_of_a_full_decoding(
-    engine: Engine, format: str, size: tuple[int, int]
+    engine: Engine, kind: str, size: tuple[int, int]
 ) -> None:
-    data, whole = golden(format)
+    data, whole = golden(kind)
     image = engine.decode(opened_by(data), size)
     assert (image.size, image.mode) == (size, whole.mode)
     assert psnr(as_seen(image), as_seen(whole.resize(size, LANCZOS))) >= 46
@@ -82,11 +82,11 @@ def test_a_picture_is_reduced_further(engine: Engine, mode: str) -> None:
     assert psnr(engine.shrink(image, (300, 200)), image.resize((300, 200), LANCZOS)) >= 46
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
-def test_bytes_that_make_no_sense_are_corrupt(engine: Engine, format: str) -> None:
-    if isinstance(engine, vips.VipsEngine) and format in ("GIF", "TIFF"):
-        pytest.skip("libvips is not given this format")
-    data = encoded(photo(300, 200), format)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_bytes_that_make_no_sense_are_corrupt(engine: Engine, kind: str) -> None:
+    if isinstance(engine, vips.VipsEngine) and kind in ("GIF", "TIFF"):
+        pytest.skip("libvips is not given this kind")
+    data = encoded(photo(300, 200), kind)
     middle = len(data) // 8
     with pytest.raises(Corrupt):
         engine.decode(opened_by(data[:middle]), (30, 20))
@@ -94,15 +94,15 @@ def test_bytes_that_make_no_sense_are_corrupt(engine: Engine, format: str) -> No
 
 def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
     assert not vips.is_there()
-    for format in ("JPEG", "PNG", "WEBP"):
-        data = encoded(photo(1600, 1200), format)
+    for kind in ("JPEG", "PNG", "WEBP"):
+        data = encoded(photo(1600, 1200), kind)
         assert isinstance(engine_for(open_picture(data, LIMITS), (1000, 750)), PillowEngine)
         assert opened(thumbnail(data, 1000)).size == (1000, 750)
 
 
 @needs_vips
 @pytest.mark.parametrize(
-    ("format", "size", "chosen"),
+    ("kind", "size", "chosen"),
     [
         ("JPEG", (160, 120), PillowEngine),
         ("JPEG", (1000, 750), vips.VipsEngine),
@@ -113,9 +113,9 @@ def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
     ],
 )
 def test_the_faster_engine_is_chosen(
-    format: str, size: tuple[int, int], chosen: type[Engine]
+    kind: str, size: tuple[int, int], chosen: type[Engine]
 ) -> None:
-    header = open_picture(encoded(photo(1600, 1200), format), LIMITS)
+    header = open_picture(encoded(photo(1600, 1200), kind), LIMITS)
     assert isinstance(engine_for(header, size), chosen)
 
 
@@ -161,4 +161,4 @@ def test_no_switch_of_pillow_is_left_thrown() -> None:
     before = (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS)
     data = encoded(photo(300, 200), "JPEG")
     render(data[: int(len(data) * 0.9)], [Rendition.square(64)], Limits())
-    assert (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS) == before
+    assert before == (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS)

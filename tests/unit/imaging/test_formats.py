@@ -19,7 +19,7 @@ from tests.unit.imaging.pictures import (
 
 
 @pytest.mark.parametrize(
-    ("format", "content_type"),
+    ("kind", "content_type"),
     [
         ("JPEG", "image/jpeg"),
         ("MPO", "image/jpeg"),
@@ -31,12 +31,12 @@ from tests.unit.imaging.pictures import (
         ("BMP", "image/bmp"),
     ],
 )
-def test_each_accepted_format_becomes_a_thumbnail(format: str, content_type: str) -> None:
-    data = encoded(photo(600, 400), format)
+def test_each_accepted_format_becomes_a_thumbnail(kind: str, content_type: str) -> None:
+    data = encoded(photo(600, 400), kind)
     source = probe(data, LIMITS)
     assert (source.content_type, source.width, source.height) == (content_type, 600, 400)
     image = opened(thumbnail(data, 150, format="png")).convert("RGB")
-    least = 25 if format == "GIF" else 35
+    least = 25 if kind == "GIF" else 35
     assert psnr(image, photo(600, 400).resize((150, 100), Image.Resampling.LANCZOS)) > least
 
 
@@ -88,7 +88,7 @@ def zip_file() -> bytes:
 def test_a_format_that_is_not_accepted_is_refused_by_name(data: bytes, name: str) -> None:
     with pytest.raises(UnsupportedFormat, match=name) as refusal:
         probe(data, LIMITS)
-    assert refusal.value.code == "unsupported-format"
+    assert refusal.value.code == "unsupported-kind"
     assert isinstance(refusal.value, NotAPicture)
 
 
@@ -109,8 +109,8 @@ def test_a_jpeg_with_12_bits_is_refused_with_the_reason() -> None:
         probe(bytes(data), LIMITS)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"])
-def test_a_header_without_a_picture_is_corrupt(format: str) -> None:
-    data = encoded(photo(64, 64), format)[:20]
-    with pytest.raises(Corrupt, match="PNG|JPEG|WEBP|AVIF|GIF|TIFF|BMP"):
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"])
+def test_a_header_without_a_picture_is_corrupt(kind: str) -> None:
+    data = encoded(photo(64, 64), kind)[:20]
+    with pytest.raises(Corrupt, match=kind):
         rendered(data, 32)

@@ -11,18 +11,18 @@ from tests.unit.imaging.pictures import encoded, photo
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"]
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_too_many_pixels_are_refused_from_the_header(format: str) -> None:
-    data = encoded(photo(300, 200), format)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
+    data = encoded(photo(300, 200), kind)
     assert probe(data, Limits(max_pixels=60_000)).width == 300
     with pytest.raises(TooManyPixels, match=r"300 x 200 = 60,000 pixels: at most 59,999") as error:
         probe(data, Limits(max_pixels=59_999))
     assert error.value.code == "too-many-pixels"
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_a_side_that_is_too_long_is_refused(format: str) -> None:
-    data = encoded(photo(300, 200), format)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_side_that_is_too_long_is_refused(kind: str) -> None:
+    data = encoded(photo(300, 200), kind)
     assert probe(data, Limits(max_side=300)).width == 300
     with pytest.raises(TooManyPixels, match="299"):
         probe(data, Limits(max_side=299))
@@ -41,10 +41,10 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
         probe(data[:-2] + scan * 200 + data[-2:], Limits())
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_what_would_take_too_much_memory_is_not_decoded(format: str) -> None:
-    options = {"progressive": True} if format == "JPEG" else {}
-    data = encoded(photo(1200, 900), format, **options)
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_would_take_too_much_memory_is_not_decoded(kind: str) -> None:
+    options = {"progressive": True} if kind == "JPEG" else {}
+    data = encoded(photo(1200, 900), kind, **options)
     with pytest.raises(TooManyPixels, match="MB"):
         render(data, [Rendition.square(256)], Limits(max_decoded_bytes=100_000))
 

@@ -17,30 +17,30 @@ def exif() -> Image.Exif:
     return it
 
 
-def chatty(format: str) -> bytes:
+def chatty(kind: str) -> bytes:
     image = photo(300, 200)
     options: dict[str, object] = {"exif": exif(), "icc_profile": ADOBE}
-    if format == "PNG":
+    if kind == "PNG":
         text = PngImagePlugin.PngInfo()
         text.add_text("Comment", SECRET.decode())
         text.add_itxt("XML:com.adobe.xmp", XMP.decode())
         options["pnginfo"] = text
-    elif format == "GIF":
+    elif kind == "GIF":
         options = {"comment": SECRET}
-    elif format == "TIFF":
+    elif kind == "TIFF":
         options["tiffinfo"] = {270: SECRET.decode(), 700: XMP}
     else:
         options["xmp"] = XMP
-    if format == "JPEG":
+    if kind == "JPEG":
         options["comment"] = SECRET
-    return encoded(image, format, **options)
+    return encoded(image, kind, **options)
 
 
 @pytest.mark.parametrize("size", [100, 300])
 @pytest.mark.parametrize("output", ["jpeg", "png", "webp", "avif"])
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF"])
-def test_nothing_but_pixels_reaches_a_thumbnail(format: str, output: str, size: int) -> None:
-    data = chatty(format)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF"])
+def test_nothing_but_pixels_reaches_a_thumbnail(kind: str, output: str, size: int) -> None:
+    data = chatty(kind)
     assert SECRET in data
     picture = thumbnail(data, size, format=output)
     assert SECRET not in picture.data

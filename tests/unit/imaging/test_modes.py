@@ -20,12 +20,12 @@ def test_sixteen_bits_become_eight() -> None:
     assert psnr(image, ramp.resize((100, 100), Image.Resampling.LANCZOS)) > 46
 
 
-@pytest.mark.parametrize("format", ["PNG", "TIFF", "BMP"])
-def test_black_and_white_becomes_grey_when_it_is_reduced(format: str) -> None:
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP"])
+def test_black_and_white_becomes_grey_when_it_is_reduced(kind: str) -> None:
     stripes = Image.new("L", (400, 400), 255)
     for left in range(0, 400, 4):
         stripes.paste(0, (left, 0, left + 2, 400))
-    image = opened(thumbnail(encoded(stripes.convert("1"), format), 50, format="png"))
+    image = opened(thumbnail(encoded(stripes.convert("1"), kind), 50, format="png"))
     assert near(colour(image, 0.5, 0.5), (127, 127, 127))
 
 
@@ -63,9 +63,9 @@ def test_a_deep_colour_png_loses_only_its_lower_bits() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 10), (10, 20_000), (1, 1), (3, 2)])
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "BMP"])
-def test_extreme_shapes_keep_at_least_a_pixel(width: int, height: int, format: str) -> None:
-    data = encoded(Image.new("RGB", (width, height), "#336699"), format)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
+def test_extreme_shapes_keep_at_least_a_pixel(width: int, height: int, kind: str) -> None:
+    data = encoded(Image.new("RGB", (width, height), "#336699"), kind)
     image = opened(thumbnail(data, 256))
     assert max(image.size) == min(256, max(width, height))
     assert near(colour(image, 0.5, 0.5), (0x33, 0x66, 0x99))

@@ -5,7 +5,7 @@ from quickthumb.imaging import probe
 from quickthumb.jobs import Fit
 from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, quarters, thumbnail
 
-# How the file must be stored so that a viewer, doing as EXIF 2.32 says, shows the same upright picture.
+# How the file must be stored so that a viewer, doing as EXIF 2.32 says, shows it upright.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -18,18 +18,18 @@ STORED = {
 }
 
 
-def stored(orientation: int, format: str = "JPEG", size: tuple[int, int] = (1200, 800)) -> bytes:
+def stored(orientation: int, kind: str = "JPEG", size: tuple[int, int] = (1200, 800)) -> bytes:
     image = quarters(*size)
     method = STORED[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(image if method is None else image.transpose(method), format, exif=exif)
+    return encoded(image if method is None else image.transpose(method), kind, exif=exif)
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_the_thumbnail_is_upright(orientation: int, format: str) -> None:
-    data = stored(orientation, format)
+def test_the_thumbnail_is_upright(orientation: int, kind: str) -> None:
+    data = stored(orientation, kind)
     image = opened(thumbnail(data, 300, 100))
     assert image.size == (150, 100)
     assert near(colour(image, 0.2, 0.2), (255, 0, 0))

@@ -58,9 +58,9 @@ def test_a_png_of_which_little_is_there_is_corrupt() -> None:
         thumbnail(data[: len(data) // 4], 100)
 
 
-@pytest.mark.parametrize("format", ["WEBP", "AVIF", "GIF", "TIFF", "BMP"])
-def test_other_formats_that_lack_their_end_are_corrupt(format: str) -> None:
-    data = encoded(photo(400, 300), format)
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "GIF", "TIFF", "BMP"])
+def test_other_formats_that_lack_their_end_are_corrupt(kind: str) -> None:
+    data = encoded(photo(400, 300), kind)
     with pytest.raises(Corrupt):
         thumbnail(data[: len(data) // 2], 100)
 

@@ -16,12 +16,12 @@ def test_max_bytes_gives_the_best_quality_that_fits() -> None:
     assert len(tried) <= 9
 
 
-@pytest.mark.parametrize("format", ["jpeg", "webp", "avif", "png"])
-def test_a_thumbnail_fits_into_max_bytes(format: str) -> None:
+@pytest.mark.parametrize("kind", ["jpeg", "webp", "avif", "png"])
+def test_a_thumbnail_fits_into_max_bytes(kind: str) -> None:
     data = encoded(photo(900, 600), "JPEG", quality=95)
-    free = thumbnail(data, 400, format=format)
+    free = thumbnail(data, 400, format=kind)
     bound = len(free.data) // 2
-    picture = thumbnail(data, 400, format=format, max_bytes=bound)
+    picture = thumbnail(data, 400, format=kind, max_bytes=bound)
     assert bound * 0.6 < len(picture.data) <= bound
     assert opened(picture).size == (400, 267)
 
