@@ -112,7 +112,7 @@ def test_every_file_becomes_a_right_thumbnail_or_is_refused_by_name(corpus: list
     assert {each.ended for each in outcomes} <= {
         "thumbnail",
         "not-a-picture",
-        "unsupported-kind",
+        "unsupported-format",
         "too-many-pixels",
         "corrupt",
     }

@@ -88,7 +88,7 @@ def zip_file() -> bytes:
 def test_a_format_that_is_not_accepted_is_refused_by_name(data: bytes, name: str) -> None:
     with pytest.raises(UnsupportedFormat, match=name) as refusal:
         probe(data, LIMITS)
-    assert refusal.value.code == "unsupported-kind"
+    assert refusal.value.code == "unsupported-format"
     assert isinstance(refusal.value, NotAPicture)
 
 
