@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from PIL import Image
 
+from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
 from quickthumb.jobs import Format
 
@@ -21,6 +22,11 @@ EXTENSIONS: dict[OutputFormat, str] = {
 
 DEFAULT_QUALITY: dict[OutputFormat, int] = {"jpeg": 80, "png": 100, "webp": 80, "avif": 60}
 """Chosen to look alike. PNG is lossless at 100; below, it has so many percent of 256 colours."""
+
+
+_MOST_BYTES = 250_000_000
+_BYTES_PER_PIXEL = {"jpeg": 1, "png": 2, "webp": 6, "transparent webp": 30, "avif": 26}
+"""What encoders hold in memory at their peak, measured at 11 megapixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,29 @@ class Animation:
     loop: int
 
 
-def choose_format(asked: Format, *, transparent: bool, animated: bool) -> OutputFormat:
-    """Return the format to write: `auto` is JPEG, or WebP for what JPEG cannot hold."""
+def choose_format(
+    asked: Format, size: tuple[int, int], *, transparent: bool, animated: bool
+) -> OutputFormat:
+    """Return the format to write: `auto` is JPEG, or for what that cannot hold WebP, else PNG.
+
+    Raises:
+        TooManyPixels: encoding in the format that was asked for would take too much memory.
+    """
     if asked == "auto":
-        return "webp" if transparent or animated else "jpeg"
+        if not (transparent or animated):
+            return "jpeg"
+        return "webp" if animated or _fits(size, "webp", transparent=True) else "png"
+    if not _fits(size, asked, transparent=transparent):
+        raise TooManyPixels(
+            f"A thumbnail of {size[0]} x {size[1]} pixels takes too much memory to encode as "
+            f"{asked}: ask for a smaller size, or for PNG."
+        )
     return asked
+
+
+def _fits(size: tuple[int, int], output: OutputFormat, *, transparent: bool) -> bool:
+    per_pixel = _BYTES_PER_PIXEL["transparent webp" if transparent and output == "webp" else output]
+    return size[0] * size[1] * per_pixel <= _MOST_BYTES
 
 
 def prepared(image: Image.Image, output: OutputFormat, background: str | None) -> Image.Image:

@@ -126,7 +126,9 @@ def _encoded(
     deadline: Deadline,
 ) -> Picture:
     transparent = is_transparent(image) and rendition.background is None
-    output = choose_format(rendition.format, transparent=transparent, animated=moving is not None)
+    output = choose_format(
+        rendition.format, image.size, transparent=transparent, animated=moving is not None
+    )
     still = prepared(image, output, rendition.background)
 
     def encode_at(quality: int) -> bytes:

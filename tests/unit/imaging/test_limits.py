@@ -65,6 +65,16 @@ def test_a_progressive_jpeg_is_held_as_coefficients(
     assert coefficient_bytes(data) == per_pixel * 320 * 160
 
 
+def test_a_large_transparent_thumbnail_is_a_png_unless_another_format_is_asked_for() -> None:
+    data = encoded(Image.new("RGBA", (3000, 3000), (9, 90, 200, 100)), "PNG", compress_level=1)
+    limits = Limits()
+    [small] = render(data, [Rendition.square(64)], limits).thumbnails
+    [large] = render(data, [Rendition.square(3000)], limits).thumbnails
+    assert (small.content_type, large.content_type) == ("image/webp", "image/png")
+    with pytest.raises(TooManyPixels, match="webp"):
+        render(data, [Rendition("it", 3000, 3000, format="webp")], limits)
+
+
 def test_a_job_that_takes_too_long_is_given_up() -> None:
     data = encoded(photo(300, 200), "JPEG")
     with pytest.raises(TooSlow) as error:
