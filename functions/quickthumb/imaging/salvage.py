@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 
 from quickthumb.errors import Corrupt
 
-USABLE_SHARE = 0.5
+USABLE_SHARE = 0.75
 """The least share of the rows that makes a picture usable."""
 
 _END_OF_IMAGE = b"\xff\xd9"
