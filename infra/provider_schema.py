@@ -93,7 +93,15 @@ def _parameters(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr, bool]]:
     """Walk over the parameters of a class: name, type, whether it is required."""
     init = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
     inherited = any("TerraformMetaArguments" in ast.unparse(base) for base in node.bases)
-    meta = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioners"}
+    meta = {
+        "connection",
+        "count",
+        "depends_on",
+        "for_each",
+        "lifecycle",
+        "provider",
+        "provisioners",
+    }
     for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
         endpoint = argument.arg.endswith("_custom_endpoint")  # the provider has one for every API
         if argument.annotation and not endpoint and not (inherited and argument.arg in meta):

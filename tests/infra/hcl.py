@@ -68,7 +68,9 @@ def arguments(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def is_blocks(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(v, dict) and "__is_block__" in v for v in value)
+    return isinstance(value, list) and any(
+        isinstance(v, dict) and "__is_block__" in v for v in value
+    )
 
 
 def is_expression(value: Any) -> bool:
@@ -78,7 +80,9 @@ def is_expression(value: Any) -> bool:
 def text_of(value: Any) -> str:
     """Return all text of a value, to look for references in it."""
     if isinstance(value, dict):
-        return " ".join(f"{text_of(k)} {text_of(v)}" for k, v in value.items() if k != "__comments__")
+        return " ".join(
+            f"{text_of(k)} {text_of(v)}" for k, v in value.items() if k != "__comments__"
+        )
     if isinstance(value, list):
         return " ".join(map(text_of, value))
     return str(value)
