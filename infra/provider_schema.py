@@ -1,7 +1,7 @@
 """Writes `provider-schema.json`: what the providers take and give, for the types that *.tf use.
 
-The providers themselves are needed for `terraform validate`; where they cannot be had, a test checks
-*.tf against this file. Its source are the providers' bindings for Python, which hold the schema as
+`terraform validate` needs the providers themselves; where they cannot be had, a test checks *.tf
+against this file. Its source are the providers' bindings for Python, which hold the schema as
 typed signatures. They are read, never installed or run:
 
     pip download --no-deps cdktf-cdktf-provider-google==16.12.1 cdktf-cdktf-provider-archive==11.0.1
@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 TARGET = HERE / "provider-schema.json"
 
 _BLOCK = re.compile(r'^(resource|data|provider) "(\w+)"', re.MULTILINE)
+_META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioners"}
 _SCALARS = {"str": "string", "bool": "bool", "Number": "number"}
 
 Json = dict[str, object]
@@ -93,18 +94,9 @@ def _parameters(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr, bool]]:
     """Walk over the parameters of a class: name, type, whether it is required."""
     init = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
     inherited = any("TerraformMetaArguments" in ast.unparse(base) for base in node.bases)
-    meta = {
-        "connection",
-        "count",
-        "depends_on",
-        "for_each",
-        "lifecycle",
-        "provider",
-        "provisioners",
-    }
     for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
         endpoint = argument.arg.endswith("_custom_endpoint")  # the provider has one for every API
-        if argument.annotation and not endpoint and not (inherited and argument.arg in meta):
+        if argument.annotation and not endpoint and not (inherited and argument.arg in _META):
             yield argument.arg.rstrip("_"), argument.annotation, default is None
 
 

@@ -1,9 +1,9 @@
-"""Sends a picture to a deployed QuickThumb and looks at the thumbnail; exit status 1 if it is wrong.
+"""Sends a picture to a deployed QuickThumb and looks at the thumbnail; exit status 1 if wrong.
 
     python3 infra/smoke_test.py URL tests/fixtures/samples/rocket.jpg
 
-The variable QUICKTHUMB_TOKEN holds an identity token for functions that are not public. Needs nothing
-but Python's standard library, so that it runs in any image.
+The variable QUICKTHUMB_TOKEN holds an identity token for functions that are not public. It needs
+nothing but Python's standard library, so that it runs in any image.
 """
 
 import json
