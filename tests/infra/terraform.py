@@ -1,10 +1,14 @@
 """Terraform, where it is installed."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
+
+from tests.infra.hcl import INFRA
 
 NEEDED = "terraform is not on PATH: https://developer.hashicorp.com/terraform/install"
 
@@ -24,3 +28,21 @@ def terraform(*arguments, cwd, stdin=""):
         text=True,
         check=False,
     )
+
+
+def evaluated(expression, folder, topology, *options):
+    """Return the value of an expression over the project's variables and locals.
+
+    Resources are left out, so that no provider is needed. The file `topology` is made in `folder`.
+    """
+    shutil.copy(INFRA / "variables.tf", folder)
+    (folder / "topology.yaml").write_text(topology)
+    for file in INFRA.glob("*.tf"):
+        locals_alone = "".join(re.findall(r"^locals \{\n.*?^\}\n", file.read_text(), re.M | re.S))
+        without_data = locals_alone.replace("data.google_project.this.number", '"123"')
+        (folder / f"locals-{file.name}").write_text(without_data)
+    options = ("-var=project=quickthumb", *options)
+    result = terraform("console", *options, cwd=folder, stdin=f"jsonencode({expression})\n")
+    if result.returncode or "Error: " in result.stderr:  # a refused variable ends with status 0
+        raise ValueError(result.stdout + result.stderr)
+    return json.loads(json.loads(result.stdout))

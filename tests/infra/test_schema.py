@@ -1,5 +1,6 @@
 import json
 import re
+from graphlib import TopologicalSorter
 
 import pytest
 
@@ -124,3 +125,11 @@ def test_the_schema_is_of_the_versions_that_are_pinned():
         name: entry["version"].strip('"') for name, entry in required.items() if "__" not in name
     }
     assert pinned == {name: schema["version"] for name, schema in SCHEMA.items()}
+
+
+def test_no_block_waits_for_itself():
+    waits = {
+        (block.kind, block.address): {(kind, address) for kind, address, _ in references(block)}
+        for block in of_kind("resource", "data")
+    }
+    assert set(TopologicalSorter(waits).static_order()) == waits.keys()

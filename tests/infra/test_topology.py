@@ -2,8 +2,6 @@
 
 import copy
 import itertools
-import json
-import shutil
 
 import pytest
 import yaml
@@ -14,7 +12,7 @@ from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.topology import Topology
 from tests.infra.hcl import INFRA, of_kind, text_of
-from tests.infra.terraform import terraform
+from tests.infra.terraform import evaluated
 
 DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
 
@@ -81,14 +79,9 @@ SECTIONS = [name for name, value in DOCUMENT.items() if isinstance(value, dict)]
 
 def rendered(document, folder):
     """Return what Terraform makes of a topology, without any provider."""
-    for name in ("topology.tf", "variables.tf"):
-        shutil.copy(INFRA / name, folder)
-    (folder / "topology.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
     names = ("runtime", "functions", "buckets", "topics", "subscriptions")
-    expression = f"jsonencode({{ {', '.join(f'{name} = local.{name}' for name in names)} }})\n"
-    result = terraform("console", "-var=project=quickthumb", cwd=folder, stdin=expression)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return json.loads(json.loads(result.stdout))
+    expression = "{" + ", ".join(f"{name} = local.{name}" for name in names) + "}"
+    return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
 
 
 class Recorder:
@@ -202,6 +195,33 @@ def test_what_is_rendered_reaches_a_resource(section, tmp_path):
             assert f"each.value.{key}" in text, key
         for key in element.get("dead_letter") or ():
             assert f"dead_letter_policy.value.{key}" in text, key
+
+
+ARGUMENTS = {
+    "functions": {
+        "build_config.entry_point": "entry_point",
+        "service_config.available_memory": "memory",
+        "service_config.available_cpu": "cpu",
+        "service_config.max_instance_request_concurrency": "concurrency",
+        "service_config.timeout_seconds": "timeout_seconds",
+        "service_config.min_instance_count": "min_instances",
+        "service_config.max_instance_count": "max_instances",
+        "service_config.environment_variables": "environment",
+    },
+    "subscriptions": {"ack_deadline_seconds": "ack_deadline_seconds"},
+    "buckets": {"name": "name"},
+    "topics": {"name": "name"},
+}
+
+
+@pytest.mark.parametrize("section", ARGUMENTS)
+def test_every_value_goes_where_it_belongs(section):
+    for argument, key in ARGUMENTS[section].items():
+        value = resource_of(section).body
+        for name in argument.split("."):
+            value = value[name]
+            value = value[0] if isinstance(value, list) else value
+        assert value == f"${{each.value.{key}}}", argument
 
 
 def test_the_runtime_reaches_every_function():
