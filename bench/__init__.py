@@ -1,1 +1,7 @@
 """Measurements side by side with peers."""
+
+import sys
+from pathlib import Path
+
+# functions/ is deployed by itself, so its package is imported from there.
+sys.path.insert(0, str(Path(__file__).parents[1] / "functions"))

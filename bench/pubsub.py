@@ -7,7 +7,6 @@ last column says how many times better the embedded one is.
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud import pubsub_v1
 
-from emulator.official import find_jar
+from emulator.official import official_command
 from emulator.ports import HOST, answers, free_port
 
 PROJECT = "projects/bench"
@@ -85,15 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         brokers = [
             Broker("embedded", lambda port: [*embedded, str(port)]),
             Broker("with --data", lambda port: [*embedded, str(port), "--data", folder]),
-            Broker("Google's", _official_command),
+            Broker("Google's", official_command),
         ]
         _print_table(brokers, _measure(brokers, rounds))
     return 0
-
-
-def _official_command(port: int) -> list[str]:
-    java = shutil.which("java") or "java"
-    return [java, "-jar", str(find_jar(os.environ)), f"--host={HOST}", f"--port={port}"]
 
 
 Figures = dict[str, dict[str, float]]
@@ -221,7 +215,7 @@ def _push(running: Running) -> float:
             self.end_headers()
             answered.release()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+        def log_message(self, format: str, *args: object) -> None:
             """Keep quiet."""
 
     class Server(ThreadingHTTPServer):
@@ -232,7 +226,9 @@ def _push(running: Running) -> float:
         topic, subscription = _topic_and_subscription(running)
         running.subscriber.modify_push_config(
             subscription=subscription,
-            push_config=pubsub_v1.types.PushConfig(push_endpoint=f"http://{HOST}:{server.server_port}"),
+            push_config=pubsub_v1.types.PushConfig(
+                push_endpoint=f"http://{HOST}:{server.server_port}"
+            ),
         )
         began = time.perf_counter()
         _publish(running, topic, SLOW_MESSAGES)

@@ -4,19 +4,21 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 
-from emulator import by_hand, checks, thumb, up
 from emulator.errors import EmulatorError
 
 _ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Java."
 
 _COMMANDS = {
-    "up": (up, "run the whole cloud until Ctrl-C"),
-    "thumb": (thumb, "make thumbnails of files and folders through the whole pipeline"),
-    "env": (by_hand, "print what a function needs to be run by hand, for `eval`"),
-    "test": (checks, "run tests, lint and types"),
+    "up": ("up", "run the whole cloud until Ctrl-C"),
+    "thumb": ("thumb", "make thumbnails of files and folders through the whole pipeline"),
+    "env": ("by_hand", "print what a function needs to be run by hand, for `eval`"),
+    "test": ("checks", "run tests, lint and types"),
+    "pubsub": ("pubsub", "run the embedded Pub/Sub alone, for any project"),
 }
+"""The module behind each command, which alone is imported, and what it does."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,16 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["pubsub"]:  # a program of its own, with its own options
-        from emulator.pubsub.__main__ import main as run_broker  # the others do without gRPC
+        from emulator.pubsub.__main__ import main as run_broker
 
         return run_broker(arguments[1:])
     parser = argparse.ArgumentParser(prog="python3 -m emulator", description=_ABOUT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, summary) in _COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary}.")
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    commands.add_parser("pubsub", help="run the embedded Pub/Sub alone, for any project")
+        if name in arguments[:1]:
+            implementation = import_module(f"emulator.{module}")
+            implementation.add_arguments(command)
+            command.set_defaults(run=implementation.run)
     args = parser.parse_args(arguments)
     # Both, since a shell that starts this in the background has Ctrl-C ignored.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -156,7 +156,7 @@ class Cloud:
         )
 
     def _make_pubsub_resources(self) -> None:
-        from emulator.pubsub_resources import make_resources  # takes a while to import
+        from emulator.pubsub_resources import make_resources  # imported while the parts start
 
         make_resources(self._topology, PROJECT, self.addresses.pubsub, self.addresses.functions)
 

@@ -40,6 +40,29 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def port(text: str) -> int:
+    """Read a port from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a port from 1 to 65535")
+    return int(text)
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make a folder that an option names, where it does not exist.
+
+    Raises:
+        InvalidOption: it cannot be made, or is a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidOption(f"{option} {folder}: {error.strerror}") from None
+
+
 def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]:
     """Return how many instances of each function to run.
 

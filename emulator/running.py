@@ -13,12 +13,11 @@ from emulator.lock import Locked, exclusive
 
 @contextmanager
 def only_one(data: Path) -> Iterator[None]:
-    """Have a data folder for oneself.
+    """Have a data folder, which exists, for oneself.
 
     Raises:
         AlreadyRunning: another process has it.
     """
-    data.mkdir(parents=True, exist_ok=True)
     try:
         with exclusive(data / "lock", wait=False):
             yield

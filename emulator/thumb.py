@@ -19,7 +19,7 @@ from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.errors import InvalidOption
 from emulator.names import Input, find_inputs
-from emulator.options import add_cloud_options, instances_of
+from emulator.options import add_cloud_options, instances_of, make_folder
 from emulator.running import find
 from emulator.topology import Topology
 
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = find_inputs(args.inputs, args.out)
     if not inputs:
         raise InvalidOption("There are no pictures in what was named.")
-    args.out.mkdir(parents=True, exist_ok=True)
+    make_folder(args.out, "--out")
     options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
     with _service(args) as url:
         client = Client(url)

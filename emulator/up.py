@@ -8,7 +8,7 @@ from pathlib import Path
 from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY, Addresses, Cloud
 from emulator.console import Console
-from emulator.options import add_cloud_options, instances_of
+from emulator.options import add_cloud_options, instances_of, make_folder, port
 from emulator.running import announced, only_one
 from emulator.topology import Topology
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add_cloud_options(parser)
     parser.add_argument(
-        "--port", type=int, default=8080, help="of the function upload (default: 8080)"
+        "--port", type=port, default=8080, help="of the function upload (default: 8080)"
     )
     parser.add_argument("--verbose", action="store_true", help="show every line of every part")
 
@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     topology = Topology.load(TOPOLOGY)
     console = Console([*topology.functions, "pubsub", "storage"], verbose=args.verbose)
     instances = instances_of(args, topology)
+    make_folder(args.data, "--data")
     with only_one(args.data):
         cloud = Cloud(
             topology,

@@ -72,8 +72,11 @@ class SigningKey:
             return key
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         if self._file is not None:
-            self._file.touch(mode=0o600, exist_ok=False)
-            self._file.write_bytes(_private_pem(key))
+            # Whole or not at all, also if the broker is killed now.
+            unfinished = self._file.with_suffix(".new")
+            unfinished.touch(mode=0o600)
+            unfinished.write_bytes(_private_pem(key))
+            unfinished.replace(self._file)
         return key
 
     @cached_property

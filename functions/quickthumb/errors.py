@@ -82,8 +82,14 @@ class NotAPicture(Unprocessable):
     code = "not-a-picture"
 
 
+class UnsupportedFormat(NotAPicture):
+    """The bytes are of a format that is known and not accepted; the message names it."""
+
+    code = "unsupported-format"
+
+
 class TooManyPixels(Unprocessable):
-    """The header declares more pixels than the limit; nothing was decoded."""
+    """The header declares more than a limit allows; nothing was decoded."""
 
     code = "too-many-pixels"
 
@@ -92,3 +98,15 @@ class Corrupt(Unprocessable):
     """The format is accepted, but the bytes end early or make no sense."""
 
     code = "corrupt"
+
+
+class TooSlow(Unprocessable):
+    """Making the thumbnails takes longer than the time limit of a job."""
+
+    code = "too-slow"
+
+
+class CannotFit(Unprocessable):
+    """No quality makes a thumbnail as light as was asked."""
+
+    code = "cannot-fit"

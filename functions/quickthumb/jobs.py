@@ -183,6 +183,19 @@ class Thumbnail:
 
 
 @dataclass(frozen=True, slots=True)
+class Placeholder:
+    """What a page shows before a thumbnail has loaded.
+
+    Attributes:
+        data_uri: the picture in about 16 pixels, for the `src` of an `img`; under a kilobyte.
+        color: the dominant colour, "#rrggbb".
+    """
+
+    data_uri: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a job has no thumbnails.
 
@@ -205,6 +218,7 @@ class Manifest:
         original: what the picture was, None where it could not be read.
         thumbnails: in the order of the request; empty when the job failed.
         failure: None when the job is done.
+        placeholder: None when the job failed.
     """
 
     id: str
@@ -212,6 +226,7 @@ class Manifest:
     original: Original | None = None
     thumbnails: tuple[Thumbnail, ...] = ()
     failure: Failure | None = None
+    placeholder: Placeholder | None = None
 
     @property
     def state(self) -> Literal["done", "failed"]:
@@ -236,12 +251,14 @@ class Manifest:
         document = _load(body)
         try:
             original, failure = document["original"], document["failure"]
+            placeholder = document.get("placeholder")
             return cls(
                 id=_text(document["id"]),
                 generation=int(document["generation"]),
                 original=Original(**original) if original else None,
                 thumbnails=tuple(Thumbnail(**thumb) for thumb in document["thumbnails"]),
                 failure=Failure(**failure) if failure else None,
+                placeholder=Placeholder(**placeholder) if placeholder else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidMessage(f"no manifest: {error!r}") from error

@@ -54,6 +54,7 @@ def _make(job: Job, data: bytes, store: Store, limits: Limits) -> Manifest:
         job.generation,
         Original(source.content_type, source.width, source.height, source.orientation, len(data)),
         tuple(_put(job.id, picture, store) for picture in rendered.thumbnails),
+        placeholder=rendered.placeholder,
     )
 
 

@@ -22,7 +22,10 @@ def data(tmp_path_factory):
 
 def test_a_folder_becomes_thumbnails_with_a_cloud_of_its_own(tmp_path):
     out = tmp_path / "thumbs"
-    result = run("thumb", SAMPLES, "--out", out, "--sizes", "256,1024", "--data", tmp_path / "d")
+    result = run(
+        *("thumb", SAMPLES, "--out", out, "--sizes", "256,1024", "--data", tmp_path / "d"),
+        env={"PATH": str(tmp_path)},  # on which there is no Java and no gcloud
+    )
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in out.iterdir()) == sorted(
         f"{path.stem}_{size}.jpg"
@@ -53,7 +56,7 @@ def test_json_tells_what_was_made_and_what_not(tmp_path, data):
     out = tmp_path / "out"
     result = run(
         *("thumb", ROCKET, tmp_path / "notes.txt", "--out", out),
-        *("--sizes", "64", "--format", "jpeg", "--json", "--data", data),
+        *("--sizes", "64", "--fit", "cover", "--format", "webp", "--json", "--data", data),
     )
     assert result.returncode == 1
     made, failed = json.loads(result.stdout)
@@ -81,6 +84,7 @@ def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path, data):
     [
         (["nothing.jpg", "--out", "x"], 1, "nothing.jpg: there is no such file or folder"),
         (["bench", "--out", "x"], 1, "There are no pictures"),
+        ([ROCKET, "--out", "README.md"], 1, "--out README.md: File exists"),
         ([ROCKET], 2, "--out"),
         ([ROCKET, "--out", "x", "--pubsub", "redis"], 2, "embedded"),
     ],

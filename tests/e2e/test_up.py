@@ -38,6 +38,16 @@ def upload(url: str) -> str:
     return str(answer.json()["id"])
 
 
+def upload_once_it_listens(url: str) -> str:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return upload(url)
+        except requests.ConnectionError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
 def thumbnail(url: str, id: str, wait: int = 20) -> requests.Response:
     return requests.get(f"{url}/{id}/256", params={"wait": wait}, timeout=60)
 
@@ -83,14 +93,7 @@ def test_functions_that_are_killed_are_back_and_the_job_is_done(tmp_path):
             os.killpg(group, signal.SIGKILL)
         cloud.wait_for("upload  | ended with status -9: started again")
         cloud.wait_for("resize  | ended with status -9: started again")
-        end = time.monotonic() + 30
-        while True:
-            try:
-                id = upload(url)
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < end
-                time.sleep(0.1)
+        id = upload_once_it_listens(url)
         assert thumbnail(url, id, wait=30).status_code == 200
         cloud.stop(signal.SIGINT)
 
@@ -104,6 +107,20 @@ def test_a_taken_port_is_told_with_the_way_out(tmp_path):
         f"Port {port} is taken by another program. Stop that, or choose another port: "
         f"--port {port + 1}\n"
     )
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_what_is_no_port_is_told(tmp_path, port):
+    result = run("up", "--data", tmp_path, "--port", port)
+    assert result.returncode == 2
+    assert f"{port!r}: expected a port from 1 to 65535" in result.stderr
+
+
+def test_a_data_folder_that_cannot_be_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    result = run("up", "--data", tmp_path / "file", "--port", free_port())
+    assert result.returncode == 1
+    assert result.stderr == f"--data {tmp_path / 'file'}: File exists\n"
 
 
 def test_a_second_up_on_the_same_data_is_told(tmp_path):
@@ -162,14 +179,7 @@ def test_a_function_runs_by_hand_with_what_env_prints(tmp_path):
         with by_hand:
             try:
                 url = f"http://{HOST}:{by_hand.stdout.readline().strip()}"
-                end = time.monotonic() + 30
-                while True:
-                    try:
-                        id = upload(url)
-                        break
-                    except requests.ConnectionError:
-                        assert time.monotonic() < end
-                        time.sleep(0.1)
+                id = upload_once_it_listens(url)
                 assert thumbnail(url, id).status_code == 200
             finally:
                 by_hand.terminate()

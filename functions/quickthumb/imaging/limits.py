@@ -5,10 +5,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one picture.
+    """Bounds for one picture; the defaults keep a job within 512 MiB and one processor.
 
     Attributes:
         max_pixels: width times height of the stored picture, pixels.
+        max_side: width or height of the stored picture, pixels.
+        max_decoded_bytes: what decoding holds in memory at once, bytes, as `memory.py` reckons it.
+        max_scans: passes of a progressive JPEG; each takes as long as a whole baseline picture.
+        max_frames: frames of an animation; one with more is shown by its first frame.
+        max_frame_pixels: frames times pixels of an animation; likewise.
+        max_seconds: time for all thumbnails of a picture. It is looked at between steps, and a step
+            is bounded by the limits above: a job overruns it by a step, not by an unbounded time.
     """
 
     max_pixels: int = 50_000_000
+    max_side: int = 65_535
+    max_decoded_bytes: int = 352_000_000
+    max_scans: int = 100
+    max_frames: int = 300
+    max_frame_pixels: int = 40_000_000
+    max_seconds: float = 30.0

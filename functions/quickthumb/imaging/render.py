@@ -1,15 +1,33 @@
 """The recipe: from the bytes of a picture to its thumbnails."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from quickthumb.errors import Corrupt
+from quickthumb.imaging.alpha import flatten, is_transparent
+from quickthumb.imaging.animate import animation, is_animated
+from quickthumb.imaging.deadline import Deadline
+from quickthumb.imaging.encode import (
+    DEFAULT_QUALITY,
+    EXTENSIONS,
+    Animation,
+    choose_format,
+    encode,
+    encode_animation,
+    prepared,
+)
+from quickthumb.imaging.engines.pillow import PillowEngine
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.finish import Finish
+from quickthumb.imaging.geometry import plan
 from quickthumb.imaging.limits import Limits
-from quickthumb.imaging.source import Source, describe, open_picture
-from quickthumb.jobs import Rendition
+from quickthumb.imaging.placeholder import placeholder
+from quickthumb.imaging.reduce import Reducer
+from quickthumb.imaging.source import Source, describe, open_picture, turns
+from quickthumb.imaging.weight import weigh
+from quickthumb.jobs import Placeholder, Rendition
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +53,96 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """All thumbnails of one picture, in the order of the renditions."""
+    """All that is made of one picture.
+
+    Attributes:
+        source: what it was.
+        thumbnails: in the order of the renditions.
+        placeholder: what to show before they have loaded.
+    """
 
     source: Source
     thumbnails: tuple[Picture, ...]
+    placeholder: Placeholder
 
 
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:
-    """Make every rendition of a picture.
+    """Make every rendition of a picture, at least one.
+
+    The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
     Raises:
-        NotAPicture, TooManyPixels, Corrupt: see `probe`; `Corrupt` also when the pixels cannot be
-            decoded.
+        NotAPicture, TooManyPixels, Corrupt: see `probe`; `Corrupt` also when too little of the
+            picture can be decoded.
+        CannotFit: a thumbnail cannot be as light as was asked.
+        TooSlow: the time limit is over.
     """
-    source = describe(open_picture(data, limits))
-    try:
-        thumbnails = tuple(_one(open_picture(data, limits), rendition) for rendition in renditions)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Corrupt(f"The picture cannot be decoded: {error}.") from error
-    return Rendered(source, thumbnails)
+    deadline = Deadline(limits.max_seconds)
+    encoded = Encoded(data, open_picture(data, limits), limits.max_decoded_bytes)
+    source = describe(encoded.header)
+    finishes = {
+        rendition: Finish(
+            encoded.header,
+            turns(encoded.header),
+            plan((source.width, source.height), (rendition.width, rendition.height), rendition.fit),
+            rendition.gravity,
+        )
+        for rendition in renditions
+    }
+    descending = sorted(finishes, key=lambda each: prod(finishes[each].reduced), reverse=True)
+    reducer = Reducer(encoded, finishes[descending[0]].reduced)
+    made: dict[Rendition, Picture] = {}
+    for rendition in descending:
+        deadline.check()
+        finish = finishes[rendition]
+        image = finish(reducer.to(finish.reduced))
+        moving = None
+        if rendition.format != "jpeg" and is_animated(encoded):
+            moving = animation(
+                encoded, _frame_maker(finish, rendition.background), limits, deadline
+            )
+        made[rendition] = _encoded(image, moving, rendition, encoded, deadline)
+    # The last is the smallest: all that a placeholder needs.
+    shown = placeholder(image)
+    return Rendered(source, tuple(made[rendition] for rendition in renditions), shown)
 
 
-def _one(image: Image.Image, rendition: Rendition) -> Picture:
-    image.thumbnail((rendition.width, rendition.height), Image.Resampling.LANCZOS)
-    upright = ImageOps.exif_transpose(image).convert("RGB")
-    out = io.BytesIO()
-    upright.save(out, "JPEG", quality=rendition.quality or 80)
-    return Picture(rendition.name, "image/jpeg", "jpg", *upright.size, out.getvalue())
+def _frame_maker(finish: Finish, background: str | None) -> Callable[[Image.Image], Image.Image]:
+    """Return what makes a frame of a thumbnail from a frame of an animation."""
+    shrink = PillowEngine().shrink
+
+    def make(frame: Image.Image) -> Image.Image:
+        image = finish(shrink(frame, finish.reduced))
+        return flatten(image, background) if background else image
+
+    return make
+
+
+def _encoded(
+    image: Image.Image,
+    moving: Animation | None,
+    rendition: Rendition,
+    encoded: Encoded,
+    deadline: Deadline,
+) -> Picture:
+    transparent = is_transparent(image) and rendition.background is None
+    output = choose_format(
+        rendition.format, image.size, transparent=transparent, animated=moving is not None
+    )
+    still = prepared(image, output, rendition.background)
+
+    def encode_at(quality: int) -> bytes:
+        deadline.check()
+        if moving is not None:
+            return encode_animation(moving, output, quality)
+        return encode(still, output, quality)
+
+    data = weigh(
+        encode_at,
+        rendition.quality or DEFAULT_QUALITY[output],
+        original=len(encoded.data),
+        max_bytes=rendition.max_bytes,
+        # Few colours are no loss to a picture that has no more itself.
+        lossless=output == "png" and encoded.header.mode != "P",
+    )
+    return Picture(rendition.name, f"image/{output}", EXTENSIONS[output], *still.size, data)

@@ -1,28 +1,17 @@
 """What the bytes are, read from their header alone."""
 
 import io
-import warnings
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import ImageFile
 
-from quickthumb.errors import Corrupt, NotAPicture, TooManyPixels
+from quickthumb.errors import TooManyPixels, UnsupportedFormat
+from quickthumb.imaging.formats import CONTENT_TYPES, reader, sniff
+from quickthumb.imaging.geometry import turned
+from quickthumb.imaging.jpeg import bits_per_sample, coefficient_bytes, scans
 from quickthumb.imaging.limits import Limits
-
-CONTENT_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "AVIF": "image/avif",
-    "GIF": "image/gif",
-    "TIFF": "image/tiff",
-    "BMP": "image/bmp",
-}
-"""Pillow's name of each accepted format, and its media type."""
-
-_ORIENTATION = (
-    0x0112  # EXIF tag, https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf
-)
+from quickthumb.imaging.orient import orientation
+from quickthumb.imaging.parsing import hostile_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,56 +32,65 @@ class Source:
 
 
 def probe(data: bytes, limits: Limits) -> Source:
-    """Read the header of a picture and hold it against the limits.
+    """Read the header of a picture and hold it against the limits; no pixel is decoded.
 
     Raises:
-        NotAPicture: the format is none of `CONTENT_TYPES`.
-        TooManyPixels: the header declares more pixels than `limits.max_pixels`.
+        NotAPicture: the format is not accepted (`UnsupportedFormat` where it has a name).
+        TooManyPixels: the header declares more than the limits allow.
         Corrupt: the header makes no sense.
     """
     return describe(open_picture(data, limits))
 
 
-def open_picture(data: bytes, limits: Limits) -> Image.Image:
+def open_picture(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     """Open a picture without decoding it; raises what `probe` raises."""
-    try:
-        with warnings.catch_warnings():
-            # Our limit is the stricter one; Pillow's own is a process-wide switch.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=list(CONTENT_TYPES))
-    except UnidentifiedImageError as error:
-        raise NotAPicture(
-            "The file is no picture that is accepted: "
-            "expected JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP."
-        ) from error
-    except Image.DecompressionBombError as error:
+    name = sniff(data)
+    opener = reader(name)
+    with hostile_bytes(f"The header of the {name} picture"):
+        if name == "JPEG":
+            _check_jpeg(data, limits)
+        image = opener(io.BytesIO(data))
+    _check_size(image.size, limits)
+    return image
+
+
+def turns(image: ImageFile.ImageFile) -> int:
+    """Return the EXIF orientation that is still to be applied once the picture is decoded, 1 to 8.
+
+    Pillow turns a TIFF itself, and reports its size as turned.
+    """
+    return 1 if image.format == "TIFF" else orientation(image)
+
+
+def describe(image: ImageFile.ImageFile) -> Source:
+    """Return what the header of an opened picture says."""
+    width, height = turned(image.size, turns(image))
+    return Source(CONTENT_TYPES[str(image.format)], width, height, orientation(image))
+
+
+def _check_jpeg(data: bytes, limits: Limits) -> None:
+    bits = bits_per_sample(data)
+    if bits not in (8, None):
+        raise UnsupportedFormat(
+            f"JPEG pictures with {bits} bits per sample are not accepted: expected 8 bits."
+        )
+    # Looking through all of the file costs a tenth of a thumbnail: only where there can be many.
+    passes = scans(data) if coefficient_bytes(data) else 1
+    if passes > limits.max_scans:
         raise TooManyPixels(
-            f"The picture has too many pixels: at most {limits.max_pixels:,}."
-        ) from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise Corrupt(f"The header of the picture makes no sense: {error}.") from error
-    width, height = image.size
+            f"The JPEG picture has {passes} scans: at most {limits.max_scans} are accepted."
+        )
+
+
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
+    if max(size) > limits.max_side:
+        raise TooManyPixels(
+            f"The picture has {width} x {height} pixels: "
+            f"at most {limits.max_side:,} are accepted on a side."
+        )
     if width * height > limits.max_pixels:
         raise TooManyPixels(
             f"The picture has {width} x {height} = {width * height:,} pixels: "
             f"at most {limits.max_pixels:,} are accepted."
         )
-    return image
-
-
-def describe(image: Image.Image) -> Source:
-    """Return what the header of an opened picture says."""
-    orientation = orientation_of(image)
-    width, height = image.size
-    if orientation >= 5:
-        width, height = height, width
-    return Source(CONTENT_TYPES[str(image.format)], width, height, orientation)
-
-
-def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 where there is none or it is nonsense."""
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError):
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1

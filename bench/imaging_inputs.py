@@ -1,0 +1,55 @@
+"""Pictures to measure with: mosaics of the samples at native resolution, with a sensor's noise.
+
+An upscaled picture compresses and decodes unlike a photograph; so does one without noise.
+"""
+
+import io
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SAMPLES = Path(__file__).parents[1] / "tests" / "fixtures" / "samples"
+NOISE = 3.0
+"""Standard deviation of a sensor's noise, of 255 levels."""
+
+
+def mosaic(width: int, height: int) -> Image.Image:
+    """Return a collage of the samples in columns; always the same one."""
+    choice = random.Random(7)  # noqa: S311  # no secret
+    samples = [Image.open(path).convert("RGB") for path in sorted(SAMPLES.glob("*.*g"))]
+    collage = Image.new("RGB", (width, height))
+    for left in range(0, width, 450):
+        top = 0
+        while top < height:
+            tile = choice.choice(samples)
+            if choice.random() < 0.5:
+                tile = tile.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            collage.paste(tile, (left, top))
+            top += tile.height
+    noise = np.random.default_rng(7)
+    rows = np.asarray(collage).copy()
+    for row in rows:  # one by one, for noise of a whole large picture needs gigabytes
+        row[:] = np.clip(row + noise.normal(0.5, NOISE, row.shape), 0, 255)
+    return Image.fromarray(rows)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return a picture as a file of a kind that Pillow names."""
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def inputs() -> dict[str, bytes]:
+    """Return what the contenders are given: a picture of 12 megapixels, and a small one."""
+    large, small = mosaic(4000, 3000), mosaic(640, 480)
+    return {
+        "jpeg": encoded(large, "JPEG", quality=90),
+        "progressive": encoded(large, "JPEG", quality=90, progressive=True),
+        "png": encoded(large, "PNG"),
+        "webp": encoded(large, "WEBP", quality=85, method=2),
+        "small": encoded(small, "JPEG", quality=85),
+    }

@@ -1,0 +1,33 @@
+"""Transparency: kept, dropped where nothing shows through, or flattened."""
+
+from PIL import Image
+
+WHITE = "#ffffff"
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Tell whether anything shows through the picture."""
+    if image.mode not in ("LA", "RGBA"):
+        return False
+    lowest, _ = image.getchannel("A").getextrema()
+    return bool(lowest != 255)
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """Return the picture without its alpha channel, as if nothing showed through."""
+    mode = {"LA": "L", "RGBA": "RGB"}.get(image.mode)
+    return image.convert(mode) if mode else image
+
+
+def flatten(image: Image.Image, background: str) -> Image.Image:
+    """Lay the picture on a plain background.
+
+    Args:
+        image: of mode L, LA, RGB or RGBA.
+        background: "#rrggbb".
+    """
+    if not is_transparent(image):
+        return opaque(image)
+    ground = Image.new("RGB", image.size, background)
+    ground.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return ground

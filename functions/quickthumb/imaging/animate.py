@@ -1,0 +1,98 @@
+"""Animations that stay animated."""
+
+from collections.abc import Callable
+
+from PIL import Image, ImageFile
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.deadline import Deadline
+from quickthumb.imaging.encode import Animation
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.limits import Limits
+from quickthumb.imaging.memory import held_by_pillow
+from quickthumb.imaging.parsing import hostile_bytes
+
+_ANIMATED = frozenset(("GIF", "WEBP", "PNG"))
+
+_LEAST_DURATION = 20
+_DURATION_OF_NONE = 100
+"""Browsers show frames that ask for next to no time this long, milliseconds."""
+
+
+def is_animated(encoded: Encoded) -> bool:
+    """Tell whether the picture has frames that are to be shown one after another."""
+    with hostile_bytes(f"The {encoded.header.format} animation"):
+        return encoded.header.format in _ANIMATED and bool(
+            getattr(encoded.header, "is_animated", False)
+        )
+
+
+def animation(
+    encoded: Encoded,
+    finish: Callable[[Image.Image], Image.Image],
+    limits: Limits,
+    deadline: Deadline,
+) -> Animation | None:
+    """Read all frames, each finished before the next is read.
+
+    Args:
+        encoded: an animated picture.
+        finish: makes the thumbnail of a frame; its results are what is held in memory.
+        limits: on frames; they are counted while reading, for some files do not say how many.
+        deadline: of the job.
+
+    Returns:
+        None where the animation is beyond the limits or breaks off after one frame.
+
+    Raises:
+        Corrupt: not even the first frame can be decoded.
+        TooSlow: the time is up.
+    """
+    if held_by_pillow(encoded, encoded.header.size) > encoded.max_bytes // 2:
+        return None  # the other half is for the frames
+    image = encoded.open()
+    pixels = image.width * image.height
+    most = min(limits.max_frames, limits.max_frame_pixels // pixels)
+    frames: list[Image.Image] = []
+    durations: list[int] = []
+    first = 1 if getattr(image, "default_image", False) else 0  # APNG: a still for old viewers
+    while True:
+        deadline.check()
+        try:
+            with hostile_bytes(f"The {image.format} animation"):
+                if not _seek(image, first + len(frames)):
+                    break
+                if len(frames) == most:
+                    return None
+                frames.append(finish(image.convert("RGBA")))
+                frames[-1].info.clear()
+                durations.append(_duration(image))
+        except Corrupt:
+            break  # it ends early: what came before is shown
+    return Animation(frames, durations, _loop(image)) if len(frames) > 1 else None
+
+
+def _seek(image: ImageFile.ImageFile, frame: int) -> bool:
+    try:
+        image.seek(frame)
+    except EOFError:
+        return False
+    return True
+
+
+def _duration(image: ImageFile.ImageFile) -> int:
+    duration = round(image.info.get("duration") or 0)
+    return duration if duration >= _LEAST_DURATION else _DURATION_OF_NONE
+
+
+def _loop(image: ImageFile.ImageFile) -> int:
+    """Return how often the animation is played, 0 for ever.
+
+    A GIF counts the repetitions after the first, and plays once where it says nothing.
+    """
+    loop = image.info.get("loop")
+    if image.format != "GIF":
+        return int(loop or 0)
+    if loop is None:
+        return 1
+    return int(loop) + 1 if loop else 0

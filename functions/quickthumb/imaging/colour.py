@@ -1,0 +1,77 @@
+"""Colours as every screen shows them: sRGB, without a profile."""
+
+import io
+
+from PIL import Image, ImageCms, ImageFile
+
+from quickthumb.imaging.alpha import opaque
+
+_COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
+"""Of a profile (ICC.1:2022, table 19), for each of Pillow's modes."""
+
+_SRGB_GAMMA = 1 / 2.2
+_VISIBLE_GAMMA = 0.05
+
+_PERCEPTUAL = ImageCms.Intent.PERCEPTUAL
+
+
+def to_srgb(image: Image.Image, header: ImageFile.ImageFile) -> Image.Image:
+    """Return a reduced picture in mode RGB, RGBA or, where it is grey, L or LA, in sRGB.
+
+    A profile that is broken or meant for another kind of pixels is ignored, as browsers do.
+
+    Args:
+        image: the reduced picture, in the colours of the file.
+        header: the opened file, which knows what those colours are.
+    """
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    colours = opaque(image)
+    profile = _profile(colours.mode, header)
+    converted = _through_profile(colours, profile) if profile else _without_profile(colours, header)
+    if converted is colours:
+        return image
+    if alpha:
+        converted.putalpha(alpha)
+    return converted
+
+
+def _profile(mode: str, header: ImageFile.ImageFile) -> ImageCms.ImageCmsProfile | None:
+    if mode == "LAB":
+        return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    embedded = header.info.get("icc_profile")
+    if not embedded:
+        return None
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+    except (OSError, TypeError, ImageCms.PyCMSError):
+        return None
+    space = profile.profile.xcolor_space.strip()
+    description = profile.profile.profile_description or ""
+    if space != _COLOUR_SPACES.get(mode) or "srgb" in description.lower():
+        return None
+    return profile
+
+
+def _through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    srgb = ImageCms.createProfile("sRGB")
+    try:
+        converted = ImageCms.profileToProfile(image, profile, srgb, _PERCEPTUAL, outputMode="RGB")
+    except ImageCms.PyCMSError:
+        return image.convert("RGB")
+    if converted is None:
+        raise AssertionError("profileToProfile returns a picture unless told to work in place")
+    return converted.convert("L") if image.mode == "L" else converted
+
+
+def _without_profile(image: Image.Image, header: ImageFile.ImageFile) -> Image.Image:
+    if image.mode == "CMYK":
+        return image.convert("RGB")
+    gamma = header.info.get("gamma")
+    if header.format != "PNG" or not gamma or "srgb" in header.info:
+        return image
+    # https://www.w3.org/TR/png-3/#11gAMA: samples are light to the power of the file's gamma
+    if abs(gamma - _SRGB_GAMMA) < _VISIBLE_GAMMA:
+        return image
+    exponent = _SRGB_GAMMA / gamma
+    table = [round(255 * (level / 255) ** exponent) for level in range(256)]
+    return image.point(table * len(image.getbands()))

@@ -1,0 +1,50 @@
+"""Which part of a picture `cover` keeps."""
+
+import struct
+
+from PIL import Image
+
+from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.saliency import saliency
+from quickthumb.jobs import Gravity
+
+Window = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels."""
+
+
+def window(image: Image.Image, size: Size, gravity: Gravity) -> Window:
+    """Choose which `size` pixels of a picture, at least that large, to keep."""
+    left, top = (image.width - size[0], image.height - size[1])
+    if gravity == "center" or image.size == size:
+        left, top = left // 2, top // 2
+    else:
+        weights = saliency(image)
+        left = _best_start(_sums(weights, horizontal=True), left, size[0] / image.width)
+        top = _best_start(_sums(weights, horizontal=False), top, size[1] / image.height)
+    return left, top, left + size[0], top + size[1]
+
+
+def _sums(weights: Image.Image, *, horizontal: bool) -> list[float]:
+    """Return the mean weight of every column, or of every row."""
+    line = (weights.width, 1) if horizontal else (1, weights.height)
+    means = weights.resize(line, Image.Resampling.BOX).tobytes()
+    return list(struct.unpack(f"={len(means) // 4}f", means))
+
+
+def _best_start(weights: list[float], slack: int, share: float) -> int:
+    """Return where to begin, of 0 to `slack` pixels, so that the most weight is inside.
+
+    Between equals the one nearest to the middle wins.
+
+    Args:
+        weights: along the axis, at any resolution.
+        slack: pixels that are cut off on this axis.
+        share: the part of the axis that is kept, above 0 and up to 1.
+    """
+    window = max(1, round(len(weights) * share))
+    last = len(weights) - window
+    if slack == 0 or last == 0:
+        return slack // 2
+    inside = [sum(weights[start : start + window]) for start in range(last + 1)]
+    best = max(range(last + 1), key=lambda start: (inside[start], -abs(start - last / 2)))
+    return round(best / last * slack)

@@ -1,0 +1,31 @@
+"""The time limit of a job."""
+
+import time
+from collections.abc import Callable
+
+from quickthumb.errors import TooSlow
+
+
+class Deadline:
+    """A moment after which no further step is begun.
+
+    Decoders are C code that nothing can interrupt from within the process, so this is looked at
+    between steps and frames; the limits on pixels bound what one step takes.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def check(self) -> None:
+        """Return while there is time left.
+
+        Raises:
+            TooSlow: the time is up.
+        """
+        if self._clock() > self._end:
+            raise TooSlow(
+                f"Making the thumbnails took longer than {self._seconds:g} seconds: "
+                "ask for fewer or smaller ones, or send a smaller picture."
+            )

@@ -1,0 +1,1 @@
+"""Libraries that read pictures, behind one seam."""

@@ -1,0 +1,49 @@
+"""The seam: decode-and-reduce, hiding which library reads the bytes."""
+
+import io
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image, ImageFile
+
+from quickthumb.imaging.formats import reader
+from quickthumb.imaging.geometry import Size
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A picture whose header is read, held against the limits, and whose pixels are not.
+
+    Attributes:
+        data: the bytes of the file.
+        header: the file as Pillow opened it; not to be loaded, so that every reader starts afresh.
+        max_bytes: the most that decoding it may hold in memory, bytes.
+    """
+
+    data: bytes
+    header: ImageFile.ImageFile
+    max_bytes: int
+
+    def open(self) -> ImageFile.ImageFile:
+        """Open the file once more, to decode it."""
+        return reader(str(self.header.format))(io.BytesIO(self.data))
+
+
+class Engine(Protocol):
+    """One way to get small pictures out of encoded bytes.
+
+    Pictures come out as they lie in the file: not turned, in the colours of their profile, alpha
+    not multiplied in, 8 bits a channel, in one of the layouts of `modes.AVERAGED`. What every
+    engine returns for a call is the same picture, to the eye and to a few levels of each pixel.
+    """
+
+    def decode(self, encoded: Encoded, size: Size) -> Image.Image:
+        """Decode the first frame, reduced to exactly `size` pixels (never more than it has).
+
+        Raises:
+            TooManyPixels: that would hold more than `encoded.max_bytes`; nothing was decoded.
+            Corrupt: the bytes cannot be decoded.
+        """
+
+    def shrink(self, image: Image.Image, size: Size) -> Image.Image:
+        """Reduce a decoded picture further, to exactly `size` pixels."""

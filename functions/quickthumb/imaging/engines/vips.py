@@ -1,0 +1,118 @@
+"""The fast engine: libvips, whose resampling and PNG reader use SIMD and stream rows."""
+
+from functools import cache
+from math import prod
+from typing import Any
+
+from PIL import Image
+
+from quickthumb.imaging.engines.pillow import PillowEngine
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.jpeg import idct_scale
+from quickthumb.imaging.memory import check_memory, held_by_vips
+
+_WEBP_RESERVE = 2.5
+"""Times the target that libwebp's own scaler leaves: its filter is coarse."""
+
+_BOX_RESERVE = 3.0
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+@cache
+def library() -> Any:
+    """Load libvips and set it up: one thread, no cache of results, no loaders of exotic formats.
+
+    These are settings of libvips, which nothing else in the process uses.
+
+    Raises:
+        ImportError, OSError: it is not there.
+    """
+    import pyvips
+
+    pyvips.concurrency_set(1)
+    pyvips.cache_set_max(0)
+    pyvips.block_untrusted_set(True)
+    return pyvips
+
+
+def is_there() -> bool:
+    """Tell whether libvips can be used in this process."""
+    try:
+        library()
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+class VipsEngine:
+    """Reads the formats in which libvips was measured to win; leaves broken files to Pillow."""
+
+    def __init__(self, fallback: PillowEngine) -> None:
+        self._fallback = fallback
+
+    def decode(self, encoded: Encoded, size: Size) -> Image.Image:
+        """See `Engine.decode`."""
+        scaled = prod(encoded.header.size) * _webp_scale(encoded, size) ** 2
+        check_memory(encoded, held_by_vips(encoded, size, scaled))
+        try:
+            return _to_pillow(_resized(_opened(encoded, size), size))
+        except library().Error:
+            # One engine decides what a broken picture is, and what of it can be kept.
+            return self._fallback.decode(encoded, size)
+
+    def shrink(self, image: Image.Image, size: Size) -> Image.Image:
+        """See `Engine.shrink`."""
+        bands = len(image.getbands())
+        memory = image.tobytes()
+        picture = library().Image.new_from_memory(memory, *image.size, bands, "uchar")
+        interpretation = "b-w" if bands < 3 else "srgb"
+        return _to_pillow(_resized(picture.copy(interpretation=interpretation), size))
+
+
+def _opened(encoded: Encoded, size: Size) -> Any:
+    """Open with the loader of this one format; pixels are pulled through it row by row."""
+    image = library().Image
+    options = {"access": "sequential", "fail_on": "error"}
+    picture = encoded.header.size
+    match encoded.header.format:
+        case "JPEG":
+            scale = idct_scale(picture, size)
+            return image.jpegload_buffer(encoded.data, shrink=scale, **options)
+        case "WEBP":
+            scaled = _webp_scale(encoded, size)
+            return image.webpload_buffer(encoded.data, scale=scaled, **options)
+        case _:
+            return image.pngload_buffer(encoded.data, **options)
+
+
+def _webp_scale(encoded: Encoded, size: Size) -> float:
+    """Return to which share of its sides libwebp reduces a picture while it decodes."""
+    width, height = encoded.header.size
+    return min(1.0, max(size[0] / width, size[1] / height) * _WEBP_RESERVE)
+
+
+def _resized(picture: Any, size: Size) -> Any:
+    """Reduce, with alpha multiplied in, so that invisible colours leave no halo."""
+    if (picture.width, picture.height) == size:
+        return picture
+    form = picture.format
+    alpha = picture.hasalpha()
+    if alpha:
+        picture = picture.premultiply()
+    picture = picture.resize(
+        size[0] / picture.width,
+        vscale=size[1] / picture.height,
+        kernel="lanczos3",
+        gap=_BOX_RESERVE,
+    )
+    return picture.unpremultiply().cast(form) if alpha else picture
+
+
+def _to_pillow(picture: Any) -> Image.Image:
+    if picture.format == "ushort":
+        picture = picture.cast("uchar", shift=True)
+    mode = _MODES[picture.bands]
+    size = (picture.width, picture.height)
+    return Image.frombytes(mode, size, picture.write_to_memory())

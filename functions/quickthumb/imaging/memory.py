@@ -1,0 +1,85 @@
+"""What decoding a picture holds in memory at its peak, reckoned from its header.
+
+The bytes a pixel takes are measured (docs/decisions/0003-imaging-engines.md) and rounded up.
+"""
+
+from quickthumb.errors import TooManyPixels
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.jpeg import coefficient_bytes, idct_scale
+from quickthumb.imaging.orient import orientation
+
+_WEBP_PER_PIXEL = 16
+"""Two canvases, the frame as bytes, and the picture, at four bytes each."""
+
+_AVIF_PER_PIXEL = 13
+"""Up to 10 bits in three full planes; then interleaved, and once more as a picture."""
+
+_HEIF_PER_PIXEL = 7.2
+"""At 8 bits and half the colours in both directions, as phones store them."""
+
+_OTHER_HEIF_PER_PIXEL = 14
+
+_BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+"""Of a pixel in Pillow; all other modes take four."""
+
+
+def check_memory(encoded: Encoded, held: float) -> None:
+    """Refuse a picture for which decoding would hold too many bytes.
+
+    Raises:
+        TooManyPixels: naming how it is stored, for the same pixels may fit if stored otherwise.
+    """
+    if held > encoded.max_bytes:
+        header = encoded.header
+        raise TooManyPixels(
+            f"Decoding {header.width} x {header.height} pixels stored like this takes "
+            f"{held / 1e6:,.0f} MB: at most {encoded.max_bytes / 1e6:,.0f} MB are granted. "
+            "Send it smaller, or as a baseline JPEG."
+        )
+
+
+def held_by_pillow(encoded: Encoded, size: Size) -> float:
+    """Return the bytes that Pillow holds when it decodes and reduces to `size` pixels."""
+    header = encoded.header
+    pixels = header.width * header.height
+    mode = _BYTES_OF_MODE.get(header.mode, 4)
+    resampled = 4 * size[0] * (header.height + size[1])
+    match header.format:
+        case "JPEG":
+            scale = idct_scale(header.size, size)
+            return coefficient_bytes(encoded.data) + mode * pixels / scale**2 + resampled / scale
+        case "WEBP":
+            return _WEBP_PER_PIXEL * pixels
+        case "AVIF":
+            return _AVIF_PER_PIXEL * pixels
+        case "HEIF":
+            stored = (header.info.get("bit_depth"), header.info.get("chroma"))
+            return (_HEIF_PER_PIXEL if stored == (8, 420) else _OTHER_HEIF_PER_PIXEL) * pixels
+        case "TIFF":
+            # Pillow turns it by copying it.
+            turned = orientation(header) != 1
+            return (2 * mode if turned else mode) * pixels + resampled
+        case _:
+            return mode * pixels + resampled
+
+
+def held_by_vips(encoded: Encoded, size: Size, scaled: float) -> float:
+    """Return the bytes that libvips holds when it decodes and reduces to `size` pixels.
+
+    Args:
+        encoded: the picture; libvips copies the file.
+        size: of what is asked for.
+        scaled: pixels that libwebp leaves, having reduced while it decodes.
+    """
+    header = encoded.header
+    reduced = 12 * size[0] * size[1] + len(encoded.data)
+    match header.format:
+        case "JPEG":
+            return reduced + coefficient_bytes(encoded.data)
+        case "WEBP":
+            pixels = header.width * header.height
+            transparent_or_lossless = header.mode == "RGBA" or b"VP8L" in encoded.data[:64]
+            return reduced + 6 * scaled + (6 * pixels if transparent_or_lossless else 0)
+        case _:
+            return reduced

@@ -1,0 +1,67 @@
+"""From the many pixel layouts of files to the few that can be averaged: 8 bits a channel."""
+
+from collections.abc import Callable
+
+from PIL import Image
+
+AVERAGED = frozenset(("L", "LA", "RGB", "RGBA", "CMYK", "LAB"))
+"""Layouts that are reduced as they are."""
+
+_SAME_MEANING = {
+    "P": "RGB",
+    "1": "L",
+    "PA": "RGBA",
+    "La": "LA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+}
+
+
+def averageable(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Return what brings a picture, or any part of it, into one of the `AVERAGED` layouts.
+
+    A palette becomes its colours, a transparent colour becomes an alpha channel, 16 bits a channel
+    become the upper 8. Wider numbers have no agreed black and white, so theirs are the darkest and
+    the brightest pixel of the whole.
+    """
+    mode = image.mode
+    if mode in ("P", "L", "RGB", "1") and "transparency" in image.info:
+        with_alpha = "LA" if mode in ("L", "1") else "RGBA"
+        return lambda part: part.convert(with_alpha)
+    if mode in AVERAGED:
+        return lambda part: part
+    if mode.startswith("I;16"):
+        return _eight_of_sixteen_bits
+    if mode in ("I", "F"):
+        return _stretching(image)
+    other = _SAME_MEANING[mode]
+    return lambda part: part.convert(other)
+
+
+def premultiplied(image: Image.Image) -> Image.Image:
+    """Return the picture with alpha multiplied in, so that invisible colours are not averaged."""
+    mode = {"LA": "La", "RGBA": "RGBa"}.get(image.mode)
+    return image.convert(mode) if mode else image
+
+
+def unmultiplied(image: Image.Image) -> Image.Image:
+    """Return a `premultiplied` picture as it was."""
+    mode = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
+    return image.convert(mode) if mode else image
+
+
+def _eight_of_sixteen_bits(image: Image.Image) -> Image.Image:
+    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+
+
+def _stretching(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    extrema = image.getextrema()
+    low, high = float(extrema[0]), float(extrema[1])  # type: ignore[arg-type]  # one channel
+    scale = 255.0 / (high - low) if high > low else 0.0
+
+    def stretched(part: Image.Image) -> Image.Image:
+        return part.convert("F").point(lambda value: value * scale - low * scale).convert("L")
+
+    return stretched

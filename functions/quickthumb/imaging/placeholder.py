@@ -1,0 +1,46 @@
+"""What a page shows until the thumbnail has loaded."""
+
+import base64
+
+from PIL import Image
+
+from quickthumb.imaging.alpha import is_transparent
+from quickthumb.imaging.encode import encode
+from quickthumb.jobs import Placeholder
+
+_SIDE = 16
+_QUALITY = 40
+_COLOURS = 16
+_COLOUR_SIDE = 64
+_SEEN = 128
+
+
+def placeholder(image: Image.Image) -> Placeholder:
+    """Return a small upright sRGB picture in some 16 pixels, and its dominant colour."""
+    tiny = image.copy()
+    tiny.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+    data = encode(tiny, "webp", _QUALITY)  # half the bytes of a JPEG, whose tables weigh 600
+    uri = "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
+    return Placeholder(uri, _dominant(image))
+
+
+def _dominant(image: Image.Image) -> str:
+    """Return the most frequent of a few colours, of what is not seen through: "#rrggbb"."""
+    small = image.copy()
+    small.thumbnail((_COLOUR_SIDE, _COLOUR_SIDE), Image.Resampling.BOX)
+    rgb = small.convert("RGB")
+    if is_transparent(small):
+        rgb = _seen_pixels(rgb, small.getchannel("A"))
+    palette = rgb.quantize(_COLOURS, Image.Quantize.FASTOCTREE)  # a tenth of the time of median cut
+    pixels = palette.histogram()
+    index = pixels.index(max(pixels))
+    red, green, blue = (palette.getpalette() or [])[3 * index : 3 * index + 3]
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _seen_pixels(rgb: Image.Image, alpha: Image.Image) -> Image.Image:
+    colours, opacities = rgb.tobytes(), alpha.tobytes()
+    seen = b"".join(
+        colours[3 * at : 3 * at + 3] for at, opacity in enumerate(opacities) if opacity >= _SEEN
+    )
+    return Image.frombytes("RGB", (len(seen) // 3, 1), seen) if seen else rgb

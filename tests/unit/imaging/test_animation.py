@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from quickthumb.imaging import Limits, render
+from quickthumb.jobs import Rendition
+from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, thumbnail
+
+COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
+
+
+def moving(
+    kind: str, *, frames: int = 4, size: tuple[int, int] = (200, 100), **options: Any
+) -> bytes:
+    first, *others = [Image.new("RGB", size, COLOURS[each % 4]) for each in range(frames)]
+    options = {"duration": 80, "loop": 0} | options
+    return encoded(first, kind, save_all=True, append_images=others, **options)
+
+
+@pytest.mark.parametrize("output", ["auto", "webp", "png", "avif"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
+def test_an_animation_stays_animated(kind: str, output: str) -> None:
+    image = opened(thumbnail(moving(kind), 50, format=output))
+    assert image.size == (50, 25)
+    assert image.n_frames == 4
+    for frame, expected in enumerate(COLOURS):
+        image.seek(frame)
+        image.load()
+        assert image.info["duration"] == 80
+        assert near(colour(image.convert("RGB"), 0.5, 0.5), expected, by=25)
+
+
+def test_every_frame_has_its_own_duration() -> None:
+    image = opened(thumbnail(moving("GIF", duration=[50, 100, 150, 200]), 50))
+    durations = []
+    for frame in range(4):
+        image.seek(frame)
+        image.load()
+        durations.append(image.info["duration"])
+    assert durations == [50, 100, 150, 200]
+
+
+@pytest.mark.parametrize(("stored", "played"), [(None, 1), (0, 0), (2, 3)])
+def test_a_gif_is_played_as_often_as_it_was(stored: int | None, played: int) -> None:
+    image = opened(thumbnail(moving("GIF", loop=stored), 50))
+    assert image.info["loop"] == played
+
+
+@pytest.mark.parametrize("output", ["jpeg"])
+def test_a_still_format_shows_the_first_frame(output: str) -> None:
+    image = opened(thumbnail(moving("GIF"), 50, format=output))
+    assert getattr(image, "n_frames", 1) == 1
+    assert near(colour(image, 0.5, 0.5), COLOURS[0])
+
+
+@pytest.mark.parametrize("limits", [Limits(max_frames=3), Limits(max_frame_pixels=3 * 20_000)])
+def test_an_animation_beyond_the_limits_shows_its_first_frame(limits: Limits) -> None:
+    [picture] = render(moving("GIF"), [Rendition.square(50)], limits).thumbnails
+    assert picture.content_type == "image/jpeg"
+    assert near(colour(opened(picture), 0.5, 0.5), COLOURS[0])
+
+
+def test_all_frames_are_cropped_alike() -> None:
+    image = opened(thumbnail(moving("GIF"), 40, 40, fit="cover", gravity="smart"))
+    assert (image.size, image.n_frames) == ((40, 40), 4)
+
+
+def test_a_background_lies_behind_every_frame() -> None:
+    frames = [Image.new("RGBA", (60, 60), (*each, 0)) for each in COLOURS]
+    for number, frame in enumerate(frames):
+        frame.paste((255, 0, 0, 255), (number * 10, 0, number * 10 + 10, 60))
+    data = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    image = opened(thumbnail(data, 30, background="#00ff00"))
+    for number in range(4):
+        image.seek(number)
+        assert near(colour(image.convert("RGBA"), 0.9, 0.5), (0, 255, 0, 255), by=25)
+
+
+def test_an_animation_that_breaks_off_shows_the_frames_before() -> None:
+    data = moving("GIF", frames=8)
+    whole = opened(thumbnail(data, 50)).n_frames
+    cut = opened(thumbnail(data[: len(data) * 2 // 3], 50)).n_frames
+    assert 1 < cut < whole
+
+
+def test_a_still_for_old_viewers_is_no_frame() -> None:
+    first, *others = [Image.new("RGB", (60, 60), each) for each in COLOURS]
+    data = encoded(
+        first, "PNG", save_all=True, append_images=others, default_image=True, duration=80
+    )
+    image = opened(thumbnail(data, 30))
+    assert image.n_frames == 3
+
+
+def test_one_frame_is_a_still() -> None:
+    picture = thumbnail(moving("GIF", frames=1), 50)
+    assert picture.content_type == "image/jpeg"
+
+
+def test_the_same_animation_gives_the_same_bytes() -> None:
+    one, other = (render(moving("WEBP"), [Rendition.square(50)], LIMITS) for _ in range(2))
+    assert one == other

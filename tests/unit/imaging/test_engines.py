@@ -1,0 +1,164 @@
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging import Limits, render
+from quickthumb.imaging.engines import vips
+from quickthumb.imaging.engines.choice import engine_for
+from quickthumb.imaging.engines.pillow import PillowEngine
+from quickthumb.imaging.engines.seam import Encoded, Engine
+from quickthumb.imaging.source import open_picture
+from quickthumb.jobs import Rendition
+from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
+
+needs_vips = pytest.mark.skipif(not vips.is_there(), reason="libvips (pyvips-binary) is not there")
+
+ENGINES = [
+    pytest.param("pillow", id="pillow"),
+    pytest.param("vips", id="vips", marks=needs_vips),
+]
+LANCZOS = Image.Resampling.LANCZOS
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    pillow = PillowEngine()
+    return pillow if request.param == "pillow" else vips.VipsEngine(pillow)
+
+
+@pytest.fixture
+def no_libvips(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run as where libvips is not installed."""
+    vips.library.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    yield
+    vips.library.cache_clear()
+
+
+def opened_by(data: bytes) -> Encoded:
+    return Encoded(data, open_picture(data, LIMITS), LIMITS.max_decoded_bytes)
+
+
+def golden(kind: str) -> tuple[bytes, Image.Image]:
+    image = photo(1600, 1200)
+    if kind == "GREY":
+        return encoded(image.convert("L"), "PNG"), image.convert("L")
+    if kind == "ALPHA":
+        image.putalpha(image.getchannel("G").resize(image.size))
+        return encoded(image, "PNG", compress_level=1), image
+    options = {"progressive": True} if kind == "PROGRESSIVE" else {}
+    name = "JPEG" if kind == "PROGRESSIVE" else kind
+    data = encoded(image, name, quality=90, **options)
+    return data, Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def as_seen(image: Image.Image) -> Image.Image:
+    """Return the picture with alpha multiplied in: nobody sees the colour of what is invisible."""
+    return image.convert("RGBa") if image.mode == "RGBA" else image
+
+
+@pytest.mark.parametrize("size", [(160, 120), (400, 300), (1000, 750), (1600, 1200), (1333, 1000)])
+@pytest.mark.parametrize("kind", ["JPEG", "PROGRESSIVE", "PNG", "WEBP", "GREY", "ALPHA"])
+def test_a_reduced_picture_is_that_of_a_full_decoding(
+    engine: Engine, kind: str, size: tuple[int, int]
+) -> None:
+    data, whole = golden(kind)
+    image = engine.decode(opened_by(data), size)
+    assert (image.size, image.mode) == (size, whole.mode)
+    assert psnr(as_seen(image), as_seen(whole.resize(size, LANCZOS))) >= 46
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
+def test_a_picture_is_reduced_further(engine: Engine, mode: str) -> None:
+    if mode == "CMYK" and isinstance(engine, vips.VipsEngine):
+        pytest.skip("libvips is not given pictures in CMYK")
+    image = photo(900, 600).convert(mode)
+    assert psnr(engine.shrink(image, (300, 200)), image.resize((300, 200), LANCZOS)) >= 46
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_bytes_that_make_no_sense_are_corrupt(engine: Engine, kind: str) -> None:
+    if isinstance(engine, vips.VipsEngine) and kind in ("GIF", "TIFF"):
+        pytest.skip("libvips is not given this kind")
+    data = encoded(photo(300, 200), kind)
+    middle = len(data) // 8
+    with pytest.raises(Corrupt):
+        engine.decode(opened_by(data[:middle]), (30, 20))
+
+
+def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
+    assert not vips.is_there()
+    for kind in ("JPEG", "PNG", "WEBP"):
+        data = encoded(photo(1600, 1200), kind)
+        assert isinstance(engine_for(open_picture(data, LIMITS), (1000, 750)), PillowEngine)
+        assert opened(thumbnail(data, 1000)).size == (1000, 750)
+
+
+@needs_vips
+@pytest.mark.parametrize(
+    ("kind", "size", "chosen"),
+    [
+        ("JPEG", (160, 120), PillowEngine),
+        ("JPEG", (1000, 750), vips.VipsEngine),
+        ("PNG", (160, 120), vips.VipsEngine),
+        ("WEBP", (160, 120), vips.VipsEngine),
+        ("GIF", (160, 120), PillowEngine),
+        ("TIFF", (160, 120), PillowEngine),
+    ],
+)
+def test_the_faster_engine_is_chosen(
+    kind: str, size: tuple[int, int], chosen: type[Engine]
+) -> None:
+    header = open_picture(encoded(photo(1600, 1200), kind), LIMITS)
+    assert isinstance(engine_for(header, size), chosen)
+
+
+@pytest.mark.parametrize("sizes", [(1000, 500, 250, 120), (300, 290, 280), (64,)])
+def test_sizes_made_from_one_another_are_as_good_as_each_alone(sizes: tuple[int, ...]) -> None:
+    data, whole = golden("JPEG")
+    renditions = [Rendition(str(size), size, size, format="png") for size in sizes]
+    for picture in render(data, renditions, LIMITS).thumbnails:
+        expected = whole.resize((picture.width, picture.height), LANCZOS)
+        assert psnr(opened(picture), expected) >= 44
+
+
+def test_thumbnails_are_in_the_order_of_the_request_and_the_same_each_time() -> None:
+    data = encoded(photo(1600, 1200), "JPEG")
+    renditions = [Rendition.square(size) for size in (100, 1000, 300)]
+    one, other = (render(data, renditions, LIMITS) for _ in range(2))
+    assert [picture.name for picture in one.thumbnails] == ["100", "1000", "300"]
+    assert one == other
+
+
+def test_a_heavy_library_is_loaded_only_when_an_input_needs_it() -> None:
+    code = (
+        "import sys, quickthumb.imaging as i;"
+        "from pathlib import Path;"
+        "i.probe(Path(sys.argv[1]).read_bytes(), i.Limits());"
+        "print([name for name in sys.modules if name.split('.')[0] in ('pyvips', 'pillow_heif')])"
+    )
+    root = Path(__file__).parents[3]
+    sample = root / "tests" / "fixtures" / "samples" / "chelsea.png"
+    shown = subprocess.run(
+        [sys.executable, "-c", code, str(sample)],
+        cwd=root / "functions",
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert shown.stdout.strip() == "[]"
+
+
+def test_no_switch_of_pillow_is_left_thrown() -> None:
+    from PIL import ImageFile
+
+    before = (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS)
+    data = encoded(photo(300, 200), "JPEG")
+    render(data[: int(len(data) * 0.9)], [Rendition.square(64)], Limits())
+    assert before == (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS)

@@ -1,0 +1,116 @@
+import io
+import zipfile
+
+import pytest
+from PIL import Image
+
+from quickthumb.errors import Corrupt, NotAPicture, UnsupportedFormat
+from quickthumb.imaging import probe
+from tests.unit.imaging.pictures import (
+    LIMITS,
+    SAMPLES,
+    encoded,
+    opened,
+    photo,
+    psnr,
+    rendered,
+    thumbnail,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("MPO", "image/jpeg"),
+        ("PNG", "image/png"),
+        ("WEBP", "image/webp"),
+        ("AVIF", "image/avif"),
+        ("GIF", "image/gif"),
+        ("TIFF", "image/tiff"),
+        ("BMP", "image/bmp"),
+    ],
+)
+def test_each_accepted_format_becomes_a_thumbnail(kind: str, content_type: str) -> None:
+    data = encoded(photo(600, 400), kind)
+    source = probe(data, LIMITS)
+    assert (source.content_type, source.width, source.height) == (content_type, 600, 400)
+    image = opened(thumbnail(data, 150, format="png")).convert("RGB")
+    least = 25 if kind == "GIF" else 35
+    assert psnr(image, photo(600, 400).resize((150, 100), Image.Resampling.LANCZOS)) > least
+
+
+def test_heic_becomes_a_thumbnail() -> None:
+    heif = pytest.importorskip("pillow_heif")
+    out = io.BytesIO()
+    heif.from_pillow(photo(600, 400)).save(out, quality=80)
+    assert probe(out.getvalue(), LIMITS).content_type == "image/heic"
+    image = opened(thumbnail(out.getvalue(), 150, format="png")).convert("RGB")
+    assert psnr(image, photo(600, 400).resize((150, 100), Image.Resampling.LANCZOS)) > 30
+
+
+@pytest.mark.parametrize("name", [path.name for path in SAMPLES.glob("*.*g")])
+def test_the_samples_become_thumbnails(name: str) -> None:
+    [picture] = rendered((SAMPLES / name).read_bytes(), 128).thumbnails
+    assert max(opened(picture).size) == 128
+
+
+def test_the_first_page_of_a_tiff_is_shown() -> None:
+    data = encoded(
+        photo(200, 100), "TIFF", save_all=True, append_images=[Image.new("RGB", (50, 50))]
+    )
+    assert opened(thumbnail(data, 100)).size == (100, 50)
+
+
+def zip_file() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a.txt", "a")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"\n <svg width='1'/>", "SVG"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"8BPS\0\1" + b"\0" * 40, "PSD"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
+        (b"\0\0\1\0\1\0\x10\x10", "ICO"),
+        (b"P6 1 1 255\n\0\0\0", "Netpbm"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 20, "JPEG 2000"),
+        (b"\xff\x0a\xfa\x7f", "JPEG XL"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "Video"),
+        (zip_file(), "ZIP"),
+    ],
+)
+def test_a_format_that_is_not_accepted_is_refused_by_name(data: bytes, name: str) -> None:
+    with pytest.raises(UnsupportedFormat, match=name) as refusal:
+        probe(data, LIMITS)
+    assert refusal.value.code == "unsupported-format"
+    assert isinstance(refusal.value, NotAPicture)
+
+
+@pytest.mark.parametrize(
+    "data", [b"hello, world", b"\0" * 100, b"x", b"<html><body></body></html>"]
+)
+def test_anything_else_is_no_picture(data: bytes) -> None:
+    with pytest.raises(NotAPicture, match="expected JPEG") as refusal:
+        probe(data, LIMITS)
+    assert refusal.value.code == "not-a-picture"
+
+
+def test_a_jpeg_with_12_bits_is_refused_with_the_reason() -> None:
+    data = bytearray(encoded(photo(64, 64), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 4] = 12
+    with pytest.raises(UnsupportedFormat, match="12 bits"):
+        probe(bytes(data), LIMITS)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"])
+def test_a_header_without_a_picture_is_corrupt(kind: str) -> None:
+    data = encoded(photo(64, 64), kind)[:20]
+    with pytest.raises(Corrupt, match=kind):
+        rendered(data, 32)
