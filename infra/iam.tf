@@ -1,0 +1,174 @@
+# Who may do what. Every function has an identity of its own, with roles on single buckets and topics;
+# names are those of topology.yaml.
+
+locals {
+  # What the code calls, and the permission that Cloud Storage wants for it
+  # (https://docs.cloud.google.com/storage/docs/access-control/iam-json):
+  #   read, stat -> get; walk -> list; delete -> delete; create -> create;
+  #   write      -> create, and delete for the blob that it replaces.
+  # Each also has list: without it the answer for a blob that is not there may be 403 instead of the
+  # 404 by which the code tells "not yet" from "not allowed". No predefined role fits: objectUser adds
+  # update, move and folders, objectViewer with objectCreator lacks delete.
+  storage_permissions = {
+    reader  = ["storage.objects.get", "storage.objects.list"]
+    remover = ["storage.objects.delete", "storage.objects.get", "storage.objects.list"]
+    keeper  = ["storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list"]
+  }
+
+  access = {
+    upload = {
+      buckets = { originals = "keeper", processed = "remover" }
+      topics  = ["uploads"]
+    }
+    resize = {
+      buckets = { originals = "reader", processed = "keeper" }
+      topics  = ["completed"]
+    }
+  }
+
+  bucket_access = merge([
+    for function, access in local.access : {
+      for bucket, role in access.buckets :
+      "${function}-${bucket}" => { function = function, bucket = bucket, role = role }
+    }
+  ]...)
+
+  topic_access = merge([
+    for function, access in local.access : {
+      for topic in access.topics : "${function}-${topic}" => { function = function, topic = topic }
+    }
+  ]...)
+
+  http_callers = {
+    for pair in setproduct(keys(local.http_functions), var.public ? ["allUsers"] : var.callers) :
+    "${pair[0]} ${pair[1]}" => { function = pair[0], member = pair[1] }
+  }
+
+  pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+}
+
+data "google_project" "this" {
+  project_id = var.project
+}
+
+resource "google_service_account" "function" {
+  for_each = local.functions
+
+  account_id   = "quickthumb-${each.key}"
+  display_name = "QuickThumb: the function ${each.key}"
+}
+
+resource "google_project_iam_custom_role" "storage" {
+  for_each = local.storage_permissions
+
+  role_id     = "quickthumb.${each.key}"
+  title       = "QuickThumb ${each.key}"
+  description = "What QuickThumb's functions do with blobs, as ${each.key}."
+  permissions = each.value
+}
+
+resource "google_storage_bucket_iam_member" "function" {
+  for_each = local.bucket_access
+
+  bucket = google_storage_bucket.bucket[each.value.bucket].name
+  role   = google_project_iam_custom_role.storage[each.value.role].id
+  member = google_service_account.function[each.value.function].member
+}
+
+resource "google_pubsub_topic_iam_member" "publish" {
+  for_each = local.topic_access
+
+  topic  = google_pubsub_topic.topic[each.value.topic].id
+  role   = "roles/pubsub.publisher" # on a topic: pubsub.topics.publish and nothing else
+  member = google_service_account.function[each.value.function].member
+}
+
+# Who calls the functions. Cloud Run checks the caller, so the role is on the service behind a function:
+# https://docs.cloud.google.com/functions/docs/securing/authenticating
+
+resource "google_service_account" "push" {
+  account_id   = "quickthumb-push"
+  display_name = "QuickThumb: Pub/Sub when it pushes"
+}
+
+resource "google_cloud_run_v2_service_iam_member" "push" {
+  for_each = local.pushed_functions
+
+  location = var.region
+  name     = google_cloudfunctions2_function.function[each.key].name
+  role     = "roles/run.invoker"
+  member   = google_service_account.push.member
+}
+
+resource "google_cloud_run_v2_service_iam_member" "caller" {
+  for_each = local.http_callers
+
+  location = var.region
+  name     = google_cloudfunctions2_function.function[each.value.function].name
+  role     = "roles/run.invoker"
+  member   = each.value.member
+}
+
+# What Pub/Sub itself needs: to sign its pushes as the identity above, and to move messages to the
+# dead letters (https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#grant_forwarding_permissions).
+
+resource "google_service_account_iam_member" "pubsub_signs" {
+  service_account_id = google_service_account.push.name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = local.pubsub_agent
+}
+
+resource "google_pubsub_topic_iam_member" "dead_letters" {
+  for_each = { for name, topic in local.topics : name => topic if topic.is_dead_letter }
+
+  topic  = google_pubsub_topic.topic[each.key].id
+  role   = "roles/pubsub.publisher"
+  member = local.pubsub_agent
+}
+
+resource "google_pubsub_subscription_iam_member" "dead_letters" {
+  for_each = { for name, subscription in local.subscriptions : name => subscription if subscription.dead_letter != null }
+
+  subscription = google_pubsub_subscription.push[each.key].id
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+}
+
+# The identity that builds the images, in place of the project's default one, which may be an editor:
+# https://docs.cloud.google.com/functions/docs/securing/build-custom-sa
+
+resource "google_service_account" "build" {
+  account_id   = "quickthumb-build"
+  display_name = "QuickThumb: builds the functions"
+}
+
+resource "google_project_iam_member" "build_logs" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+resource "google_project_iam_member" "build_sources" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  # Cloud Run functions copies every bundle into a bucket of this name before it builds.
+  condition {
+    title      = "sources of functions"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+  }
+}
+
+resource "google_storage_bucket_iam_member" "build" {
+  bucket = google_storage_bucket.bundles.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.build.member
+}
+
+resource "google_artifact_registry_repository_iam_member" "build" {
+  location   = google_artifact_registry_repository.images.location
+  repository = google_artifact_registry_repository.images.name
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.build.member
+}

@@ -1,0 +1,47 @@
+resource "google_pubsub_topic" "topic" {
+  #checkov:skip=CKV_GCP_83: Google's own encryption at rest is enough; a message has no bytes of a picture
+
+  for_each = local.topics
+
+  name = each.value.name
+  # A topic without a subscription drops what it is sent; one that retains can be read later by a
+  # subscription that seeks back: https://docs.cloud.google.com/pubsub/docs/replay-overview
+  message_retention_duration = each.value.is_dead_letter ? "${var.dead_letter_days * 86400}s" : null
+}
+
+resource "google_pubsub_subscription" "push" {
+  for_each = local.subscriptions
+
+  name                 = each.key
+  topic                = google_pubsub_topic.topic[each.value.topic].id
+  ack_deadline_seconds = each.value.ack_deadline_seconds
+
+  push_config {
+    push_endpoint = google_cloudfunctions2_function.function[each.value.push_to].service_config[0].uri
+    oidc_token {
+      service_account_email = google_service_account.push.email
+      audience              = google_cloudfunctions2_function.function[each.value.push_to].service_config[0].uri
+    }
+  }
+
+  retry_policy {
+    minimum_backoff = "${each.value.minimum_backoff_seconds}s"
+    maximum_backoff = "${each.value.maximum_backoff_seconds}s"
+  }
+
+  dynamic "dead_letter_policy" {
+    for_each = each.value.dead_letter[*]
+    content {
+      dead_letter_topic     = google_pubsub_topic.topic[dead_letter_policy.value.topic].id
+      max_delivery_attempts = dead_letter_policy.value.max_delivery_attempts
+    }
+  }
+
+  # Never: by default Pub/Sub deletes a subscription after 31 days without a delivery.
+  expiration_policy {
+    ttl = ""
+  }
+
+  # Pushes that Cloud Run refuses count as delivery attempts.
+  depends_on = [google_cloud_run_v2_service_iam_member.push]
+}

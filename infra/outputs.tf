@@ -1,0 +1,19 @@
+output "urls" {
+  description = "URL of each function that is called over HTTP."
+  value       = { for name, _ in local.http_functions : name => google_cloudfunctions2_function.function[name].service_config[0].uri }
+}
+
+output "services" {
+  description = "Names of the Cloud Run services behind the functions, whose traffic a rollback moves."
+  value       = keys(local.functions)
+}
+
+output "buckets" {
+  description = "Full name of each bucket."
+  value       = { for name, bucket in google_storage_bucket.bucket : name => bucket.name }
+}
+
+output "accounts" {
+  description = "Service account of each function."
+  value       = { for name, account in google_service_account.function : name => account.email }
+}

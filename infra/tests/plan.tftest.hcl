@@ -1,0 +1,67 @@
+# Run with `terraform init -backend=false && terraform test` in infra/. No cloud is touched: the
+# provider is a mock, and the topology is the project's own.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = { number = "123456789" }
+  }
+}
+
+variables {
+  project = "quickthumb-test"
+}
+
+run "private_by_default" {
+  command = plan
+
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.caller) == 0
+    error_message = "Somebody may call the functions although nobody was named."
+  }
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.bucket : bucket.public_access_prevention == "enforced" && bucket.uniform_bucket_level_access])
+    error_message = "A bucket could be made public."
+  }
+  assert {
+    condition     = toset(keys(google_cloudfunctions2_function.function)) == toset(keys(local.topology.functions))
+    error_message = "Functions and topology differ."
+  }
+  assert {
+    condition = alltrue([
+      for name, function in google_cloudfunctions2_function.function :
+      function.service_config[0].ingress_settings == (local.functions[name].trigger == "http" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY")
+    ])
+    error_message = "A function that only Pub/Sub calls can be reached from outside."
+  }
+  assert {
+    condition     = alltrue([for name, _ in local.pushed_functions : contains(keys(google_cloud_run_v2_service_iam_member.push), name)])
+    error_message = "Pub/Sub may not call a function that it pushes to."
+  }
+}
+
+run "public_when_asked" {
+  command = plan
+
+  variables {
+    public = true
+  }
+
+  assert {
+    condition     = alltrue([for grant in google_cloud_run_v2_service_iam_member.caller : grant.member == "allUsers"])
+    error_message = "Others than everyone are named."
+  }
+  assert {
+    condition     = toset([for grant in google_cloud_run_v2_service_iam_member.caller : grant.name]) == toset(keys(local.http_functions))
+    error_message = "Not exactly the functions with an HTTP trigger are public."
+  }
+}
+
+run "only_named_callers" {
+  command = plan
+
+  variables {
+    callers = ["allUsers"]
+  }
+
+  expect_failures = [var.callers]
+}

@@ -1,0 +1,59 @@
+# What topology.yaml says, with names made full. Nothing here needs a provider, so that
+# `terraform console` renders it without a cloud; resources take their values from here alone.
+
+locals {
+  topology = yamldecode(file("${path.module}/topology.yaml"))
+
+  runtime = local.topology.runtime
+
+  buckets = {
+    for name, bucket in local.topology.buckets : name => {
+      name              = "${var.project}-${name}"
+      delete_after_days = try(bucket.delete_after_days, null)
+    }
+  }
+
+  topics = {
+    for name, _ in local.topology.topics : name => {
+      name           = name
+      path           = "projects/${var.project}/topics/${name}"
+      is_dead_letter = contains([for s in local.topology.subscriptions : try(s.dead_letter.topic, "")], name)
+    }
+  }
+
+  functions = {
+    for name, function in local.topology.functions : name => {
+      entry_point     = function.entry_point
+      trigger         = function.trigger
+      memory          = function.memory
+      cpu             = tostring(function.cpu)
+      concurrency     = function.concurrency
+      timeout_seconds = function.timeout_seconds
+      min_instances   = function.min_instances
+      max_instances   = function.max_instances
+      environment = merge(
+        {
+          for variable, value in merge(local.topology.environment, function.environment) :
+          variable => try(local.buckets[value.bucket].name, local.topics[value.topic].path, tostring(value))
+        },
+        # With a single thread the gunicorn of functions-framework takes its sync worker, which waits
+        # up to two seconds after each answer for the client to close a connection that is kept alive.
+        { THREADS = tostring(max(2, function.concurrency)) },
+      )
+    }
+  }
+
+  subscriptions = {
+    for name, subscription in local.topology.subscriptions : name => {
+      topic                   = subscription.topic
+      push_to                 = subscription.push_to
+      ack_deadline_seconds    = subscription.ack_deadline_seconds
+      minimum_backoff_seconds = subscription.minimum_backoff_seconds
+      maximum_backoff_seconds = subscription.maximum_backoff_seconds
+      dead_letter             = try(subscription.dead_letter, null)
+    }
+  }
+
+  http_functions   = { for name, function in local.functions : name => function if function.trigger == "http" }
+  pushed_functions = { for name, function in local.functions : name => function if function.trigger == "pubsub" }
+}

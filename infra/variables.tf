@@ -1,0 +1,86 @@
+variable "project" {
+  description = "Id of the Google Cloud project that everything is made in."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project: expected the id of a project: 6 to 30 lower case letters, digits and hyphens."
+  }
+}
+
+variable "region" {
+  description = "Where functions, buckets and images are."
+  type        = string
+  default     = "europe-west1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region: expected the name of a region such as europe-west1."
+  }
+}
+
+variable "public" {
+  description = "Whether anyone may call the functions with an HTTP trigger; otherwise only `callers` may."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "callers" {
+  description = "Who may call the functions with an HTTP trigger, as IAM members: user:…, group:…, serviceAccount:…"
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.callers : can(regex("^(user|group|serviceAccount|domain):.+$", member))])
+    error_message = "callers: expected members that begin with user:, group:, serviceAccount: or domain:. To let anyone call, set public = true."
+  }
+}
+
+variable "soft_delete_days" {
+  description = "Days that a deleted blob can be restored and is paid for; 0 deletes at once."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.soft_delete_days == 0 || (var.soft_delete_days >= 7 && var.soft_delete_days <= 90)
+    error_message = "soft_delete_days: expected 0, or 7 to 90 days, which is what Cloud Storage takes."
+  }
+}
+
+variable "dead_letter_days" {
+  description = "Days that a topic of dead letters keeps its messages, since nothing may subscribe to it."
+  type        = number
+  default     = 7
+  nullable    = false
+
+  validation {
+    condition     = var.dead_letter_days >= 1 && var.dead_letter_days <= 31
+    error_message = "dead_letter_days: expected 1 to 31 days, which is what Pub/Sub takes."
+  }
+}
+
+variable "deletion_allowed" {
+  description = "Whether `terraform destroy` may delete buckets that still have blobs."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "notification_channels" {
+  description = "Who is told of an alert: full names of notification channels, projects/…/notificationChannels/…"
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "labels" {
+  description = "Labels of everything that takes labels."
+  type        = map(string)
+  default     = { app = "quickthumb" }
+  nullable    = false
+}

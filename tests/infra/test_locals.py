@@ -1,0 +1,70 @@
+"""What the locals come to, evaluated by Terraform itself."""
+
+import pytest
+
+from tests.infra.hcl import INFRA
+from tests.infra.terraform import evaluated
+
+TOPOLOGY = (INFRA / "topology.yaml").read_text()
+
+
+def test_nobody_may_call_unless_named(tmp_path):
+    assert evaluated("local.http_callers", tmp_path, TOPOLOGY) == {}
+
+
+def test_whom_one_names_may_call_what_has_an_http_trigger(tmp_path):
+    callers = '-var=callers=["user:a@example.com"]'
+    assert evaluated("local.http_callers", tmp_path, TOPOLOGY, callers) == {
+        "upload user:a@example.com": {"function": "upload", "member": "user:a@example.com"}
+    }
+
+
+def test_anyone_may_call_when_it_is_public(tmp_path):
+    callers = evaluated("local.http_callers", tmp_path, TOPOLOGY, "-var=public=true")
+    assert callers == {"upload allUsers": {"function": "upload", "member": "allUsers"}}
+
+
+def test_every_function_has_its_own_grants(tmp_path):
+    granted = evaluated("[local.bucket_access, local.topic_access]", tmp_path, TOPOLOGY)
+    buckets, topics = granted
+    assert {(g["function"], g["bucket"], g["role"]) for g in buckets.values()} == {
+        ("upload", "originals", "keeper"),
+        ("upload", "processed", "remover"),
+        ("resize", "originals", "reader"),
+        ("resize", "processed", "keeper"),
+    }
+    assert {(g["function"], g["topic"]) for g in topics.values()} == {
+        ("upload", "uploads"),
+        ("resize", "completed"),
+    }
+
+
+def test_everything_that_can_go_wrong_has_an_alert(tmp_path):
+    alerts = evaluated("local.alerts", tmp_path, TOPOLOGY)
+    assert alerts.keys() == {
+        "dead letters of resize",
+        "oldest unacknowledged message of resize",
+        *(
+            f"{what} of {name}"
+            for what in ("server errors", "p95")
+            for name in ("resize", "upload")
+        ),
+    }
+    assert all(alert["advice"] for alert in alerts.values())
+    assert alerts["p95 of upload"]["threshold"] == 30_000
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("project=No", "id of a project"),
+        ("region=europe", "name of a region"),
+        ('callers=["allUsers"]', "set public = true"),
+        ("soft_delete_days=3", "7 to 90"),
+        ("dead_letter_days=32", "1 to 31"),
+    ],
+)
+def test_a_wrong_value_is_refused_and_the_right_one_told(tmp_path, option, message):
+    with pytest.raises(ValueError, match="Invalid value") as raised:
+        evaluated("local.runtime", tmp_path, TOPOLOGY, f"-var={option}")
+    assert message in " ".join(str(raised.value).replace("│", " ").split())

@@ -1,0 +1,264 @@
+"""Every field of topology.yaml, changed: the deployment changes, and so does the emulator."""
+
+import copy
+import itertools
+
+import pytest
+import yaml
+
+import emulator.cloud
+import emulator.pubsub_resources
+from emulator.cloud import TOPOLOGY, Cloud
+from emulator.console import Console
+from emulator.topology import Topology
+from tests.infra.hcl import INFRA, of_kind, text_of
+from tests.infra.terraform import evaluated
+
+DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
+
+ONLY_IN_THE_CLOUD = {
+    "runtime": "the emulator runs the Python it was started with",
+    "memory": "processes here share the machine's memory; no limit works alike on every system",
+    "cpu": "processes here share the machine's processors",
+    "min_instances": "the emulator keeps as many instances as `--instances` says, one by default",
+    "max_instances": "the emulator starts no instances by itself",
+    "delete_after_days": "nothing runs long enough here for a blob to grow days old",
+}
+
+OTHER = {
+    "runtime": "python312",
+    "memory": "3Gi",
+    "entry_point": "another",
+    "trigger": {"http": "pubsub", "pubsub": "http"},
+    "topic": {"uploads": "dead", "completed": "uploads", "dead": "completed"},
+    "bucket": {"originals": "processed", "processed": "originals"},
+    "push_to": {"resize": "upload", "upload": "resize"},
+}
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from leaves(inner, (*path, name))
+    else:
+        yield path
+
+
+def changed(path):
+    """Return the topology with one field changed; one that is not there is set."""
+    document = copy.deepcopy(DOCUMENT)
+    place = document
+    for name in path[:-1]:
+        place = place[name]
+    last = path[-1]
+    old = place.get(last, 0)
+    if isinstance(old, dict):  # nothing is in it: give it something
+        place[last] = {"environment": {"ADDED": "value"}}.get(last, {})
+    elif isinstance(old, int):
+        place[last] = old + 3
+    else:
+        other = OTHER[last]
+        place[last] = other if isinstance(other, str) else other[old]
+    return document
+
+
+def added(section):
+    """Return the topology with one more of something."""
+    document = copy.deepcopy(DOCUMENT)
+    new = copy.deepcopy(list(document[section].values())[-1])
+    document[section]["added"] = "value" if section == "environment" else new
+    return document
+
+
+FIELDS = sorted(
+    {path for path in leaves(DOCUMENT) if path[0] not in ("buckets", "topics")}
+    | {("buckets", name, "delete_after_days") for name in DOCUMENT["buckets"]}
+)
+SECTIONS = [name for name, value in DOCUMENT.items() if isinstance(value, dict)]
+
+
+def rendered(document, folder):
+    """Return what Terraform makes of a topology, without any provider."""
+    names = ("runtime", "functions", "buckets", "topics", "subscriptions")
+    expression = "{" + ", ".join(f"{name} = local.{name}" for name in names) + "}"
+    return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
+
+
+class Recorder:
+    """Stands in for a client of Pub/Sub and keeps what it is asked for."""
+
+    asked: list
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def create_topic(self, **request):
+        self.asked.append(request)
+
+    def create_subscription(self, **request):
+        self.asked.append(request)
+
+
+@pytest.fixture
+def emulated(tmp_path, monkeypatch):
+    """Returns what the emulator would run of a topology, and how, as text."""
+
+    def run(document):
+        file = tmp_path / "emulated.yaml"
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        kept = []
+        ports = itertools.count(20000)
+        client = type("Client", (Recorder,), {"asked": kept})
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "")
+        monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
+        monkeypatch.setattr(emulator.cloud, "_is_healthy", lambda port: f"healthy {port}")
+        monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
+        monkeypatch.setattr(emulator.cloud, "storage_part", lambda *args: kept.append(args))
+        monkeypatch.setattr(
+            emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
+        )
+        monkeypatch.setattr(emulator.pubsub_resources.pubsub_v1, "PublisherClient", client)
+        monkeypatch.setattr(emulator.pubsub_resources.pubsub_v1, "SubscriberClient", client)
+        Cloud(Topology.load(file), tmp_path / "data", Console([]))
+        parts = [item for item in kept if hasattr(item, "command")]
+        for part in parts:
+            part.on_ready()
+        others = [item for item in kept if not hasattr(item, "command") and item is not None]
+        return [
+            *((part.name, [*part.command], dict(part.env), part.is_ready()) for part in parts),
+            *map(str, others),
+        ]
+
+    return run
+
+
+@pytest.mark.parametrize("path", FIELDS, ids=".".join)
+def test_a_changed_field_changes_the_deployment(path, tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    assert rendered(DOCUMENT, before) != rendered(changed(path), after)
+
+
+@pytest.mark.parametrize("path", FIELDS, ids=".".join)
+def test_a_changed_field_changes_what_the_emulator_runs(path, emulated):
+    differs = emulated(DOCUMENT) != emulated(changed(path))
+    assert differs != (path[-1] in ONLY_IN_THE_CLOUD), ONLY_IN_THE_CLOUD.get(path[-1])
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_one_more_of_something_is_deployed_and_emulated(section, tmp_path, emulated):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    assert rendered(DOCUMENT, before) != rendered(added(section), after)
+    assert emulated(DOCUMENT) != emulated(added(section))
+
+
+def test_the_same_topology_is_emulated_alike(emulated):
+    assert emulated(DOCUMENT) == emulated(copy.deepcopy(DOCUMENT))
+
+
+def test_both_tell_the_functions_the_same(tmp_path, emulated):
+    functions = rendered(DOCUMENT, tmp_path)["functions"]
+    parts = {part[0]: part[2] for part in emulated(DOCUMENT) if isinstance(part, tuple)}
+    for name, function in functions.items():
+        told = function["environment"]
+        assert told.items() <= parts[name].items(), name
+
+
+RENDERED = {
+    "functions": "google_cloudfunctions2_function",
+    "buckets": "google_storage_bucket",
+    "topics": "google_pubsub_topic",
+    "subscriptions": "google_pubsub_subscription",
+}
+
+
+def resource_of(section):
+    return next(
+        block
+        for block in of_kind("resource")
+        if block.labels[0] == RENDERED[section]
+        and block.body.get("for_each") == f"${{local.{section}}}"
+    )
+
+
+@pytest.mark.parametrize("section", RENDERED)
+def test_what_is_rendered_reaches_a_resource(section, tmp_path):
+    text = text_of(resource_of(section).body)
+    for element in rendered(DOCUMENT, tmp_path)[section].values():
+        for key in element.keys() - {"path"}:  # which is for the environment of functions
+            assert f"each.value.{key}" in text, key
+        for key in element.get("dead_letter") or ():
+            assert f"dead_letter_policy.value.{key}" in text, key
+
+
+ARGUMENTS = {
+    "functions": {
+        "build_config.entry_point": "entry_point",
+        "service_config.available_memory": "memory",
+        "service_config.available_cpu": "cpu",
+        "service_config.max_instance_request_concurrency": "concurrency",
+        "service_config.timeout_seconds": "timeout_seconds",
+        "service_config.min_instance_count": "min_instances",
+        "service_config.max_instance_count": "max_instances",
+        "service_config.environment_variables": "environment",
+    },
+    "subscriptions": {"ack_deadline_seconds": "ack_deadline_seconds"},
+    "buckets": {"name": "name"},
+    "topics": {"name": "name"},
+}
+
+
+@pytest.mark.parametrize("section", ARGUMENTS)
+def test_every_value_goes_where_it_belongs(section):
+    for argument, key in ARGUMENTS[section].items():
+        value = resource_of(section).body
+        for name in argument.split("."):
+            value = value[name]
+            value = value[0] if isinstance(value, list) else value
+        assert value == f"${{each.value.{key}}}", argument
+
+
+def test_the_runtime_reaches_every_function():
+    assert "local.runtime" in text_of(resource_of("functions").body)
+
+
+def test_only_topology_tf_reads_the_topology():
+    for file in INFRA.glob("*.tf"):
+        if file.name != "topology.tf":
+            assert "local.topology." not in file.read_text(), file.name
+
+
+def test_no_value_of_the_topology_is_written_a_second_time():
+    names = {name for section in SECTIONS for name in DOCUMENT[section]}
+    texts = {
+        value
+        for path in leaves(DOCUMENT)
+        if isinstance(value := at(path), str) and path[-1] != "trigger"  # a word of the language
+    }
+    for block in of_kind("resource", "data", "variable", "output"):
+        for value in texts | names:
+            assert f'"{value}"' not in text_of(block.body), f"{block.address} repeats {value}"
+    for section in ("functions", "subscriptions"):
+        assert not numbers(resource_of(section).body), f"{section}: a number of its own"
+
+
+def at(path):
+    place = DOCUMENT
+    for name in path:
+        place = place[name]
+    return place
+
+
+def numbers(value):
+    """Return the numbers that stand in a body as such."""
+    if isinstance(value, dict):
+        return [n for key, item in value.items() if "__" not in key for n in numbers(item)]
+    if isinstance(value, list):
+        return [n for item in value for n in numbers(item)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
