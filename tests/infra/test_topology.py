@@ -84,24 +84,6 @@ def rendered(document, folder):
     return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
 
 
-class Recorder:
-    """Stands in for a client of Pub/Sub and keeps what it is asked for."""
-
-    asked: list
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def create_topic(self, **request):
-        self.asked.append(request)
-
-    def create_subscription(self, **request):
-        self.asked.append(request)
-
-
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     """Returns what the emulator would run of a topology, and how, as text."""
@@ -111,8 +93,6 @@ def emulated(tmp_path, monkeypatch):
         file.write_text(yaml.safe_dump(document, sort_keys=False))
         kept = []
         ports = itertools.count(20000)
-        client = type("Client", (Recorder,), {"asked": kept})
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "")
         monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
         monkeypatch.setattr(emulator.cloud, "_is_healthy", lambda port: f"healthy {port}")
         monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
@@ -120,8 +100,11 @@ def emulated(tmp_path, monkeypatch):
         monkeypatch.setattr(
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )
-        monkeypatch.setattr(emulator.pubsub_resources.pubsub_v1, "PublisherClient", client)
-        monkeypatch.setattr(emulator.pubsub_resources.pubsub_v1, "SubscriberClient", client)
+        monkeypatch.setattr(
+            emulator.pubsub_resources,
+            "_call",
+            lambda _, method, request: kept.append(f"{method} {request}"),
+        )
         Cloud(Topology.load(file), tmp_path / "data", Console([]))
         parts = [item for item in kept if hasattr(item, "command")]
         for part in parts:
