@@ -84,10 +84,11 @@ def rendered(document, folder):
     return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
 
 
-class Recorder:
-    """Stands in for a client of Pub/Sub and keeps what it is asked for."""
+class Channel:
+    """Stands in for a channel to Pub/Sub and keeps what is sent over it."""
 
-    asked: list
+    def __init__(self, sent):
+        self.sent = sent
 
     def __enter__(self):
         return self
@@ -95,11 +96,8 @@ class Recorder:
     def __exit__(self, *_):
         return None
 
-    def create_topic(self, **request):
-        self.asked.append(request)
-
-    def create_subscription(self, **request):
-        self.asked.append(request)
+    def unary_unary(self, method, **_):
+        return lambda request, **_: self.sent.append(f"{method} {request}")
 
 
 @pytest.fixture
@@ -111,8 +109,6 @@ def emulated(tmp_path, monkeypatch):
         file.write_text(yaml.safe_dump(document, sort_keys=False))
         kept = []
         ports = itertools.count(20000)
-        client = type("Client", (Recorder,), {"asked": kept})
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "")
         monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
         monkeypatch.setattr(emulator.cloud, "_is_healthy", lambda port: f"healthy {port}")
         monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
@@ -120,8 +116,9 @@ def emulated(tmp_path, monkeypatch):
         monkeypatch.setattr(
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )
-        monkeypatch.setattr(emulator.pubsub_resources.pubsub_v1, "PublisherClient", client)
-        monkeypatch.setattr(emulator.pubsub_resources.pubsub_v1, "SubscriberClient", client)
+        monkeypatch.setattr(
+            emulator.pubsub_resources.grpc, "insecure_channel", lambda _: Channel(kept)
+        )
         Cloud(Topology.load(file), tmp_path / "data", Console([]))
         parts = [item for item in kept if hasattr(item, "command")]
         for part in parts:
