@@ -84,6 +84,22 @@ def rendered(document, folder):
     return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
 
 
+class Channel:
+    """Stands in for a channel to Pub/Sub and keeps what is sent over it."""
+
+    def __init__(self, sent):
+        self.sent = sent
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def unary_unary(self, method, **_):
+        return lambda request, **_: self.sent.append(f"{method} {request}")
+
+
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     """Returns what the emulator would run of a topology, and how, as text."""
@@ -101,9 +117,7 @@ def emulated(tmp_path, monkeypatch):
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )
         monkeypatch.setattr(
-            emulator.pubsub_resources,
-            "_call",
-            lambda _, method, request: kept.append(f"{method} {request}"),
+            emulator.pubsub_resources.grpc, "insecure_channel", lambda _: Channel(kept)
         )
         Cloud(Topology.load(file), tmp_path / "data", Console([]))
         parts = [item for item in kept if hasattr(item, "command")]
