@@ -21,6 +21,9 @@ ACKNOWLEDGING = frozenset({PROCESSING, 200, 201, 202, 204})
 # A lease outlives its request by this, so that the request times out first.
 GRACE_SECONDS = 1.0
 
+# An endpoint that keeps failing in the same way is reported no more often.
+COMPLAINT_SECONDS = 30.0
+
 _log = logging.getLogger(__name__)
 
 MakeToken = Callable[[str, str], str]
@@ -97,7 +100,8 @@ class _Courier:
         self._make_token = make_token
         self._window = PushWindow(limit)
         self._poster = HttpPoster()
-        self._failing = False
+        self._complaint = ""
+        self._complained_at = float("-inf")
 
     def take(self) -> list[Delivery]:
         """Lease what may be pushed now."""
@@ -128,7 +132,7 @@ class _Courier:
             pauses = subscription.policy.retry is None
             self._window.failed(started_at, now, pause=pauses)
             subscription.modify([delivery.lease], 0, now)
-        self._tell(target, problem)
+            self._complain(target, problem, now)
 
     def close(self) -> None:
         """Close the connections."""
@@ -149,12 +153,10 @@ class _Courier:
             return str(error) or type(error).__name__
         return None if status in ACKNOWLEDGING else f"answered {status}"
 
-    def _tell(self, target: PushTarget, problem: str | None) -> None:
-        """Log the first of several failures in a row, and the end of them."""
-        if problem is not None and not self._failing:
-            _log.warning(
-                "%s: push to %s failed: %s", self._subscription.name, target.endpoint, problem
-            )
-        elif problem is None and self._failing:
-            _log.warning("%s: push to %s works again", self._subscription.name, target.endpoint)
-        self._failing = problem is not None
+    def _complain(self, target: PushTarget, problem: str, now: float) -> None:
+        """Log a failure, unless the same one was logged a moment ago."""
+        if problem != self._complaint or now - self._complained_at > COMPLAINT_SECONDS:
+            name = self._subscription.name
+            _log.warning("%s: push to %s failed: %s", name, target.endpoint, problem)
+            self._complaint = problem
+            self._complained_at = now

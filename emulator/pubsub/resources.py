@@ -160,11 +160,13 @@ def _dead_letter_policy(subscription: Any) -> DeadLetterPolicy | None:
     policy = subscription.dead_letter_policy
     names.check("topics", policy.dead_letter_topic)
     policy.max_delivery_attempts = policy.max_delivery_attempts or _DELIVERY_ATTEMPTS[0]
+    attempts = policy.max_delivery_attempts
     lowest, highest = _DELIVERY_ATTEMPTS
-    if not lowest <= policy.max_delivery_attempts <= highest:
+    if not lowest <= attempts <= highest:
+        size, bound = ("small", "minimum") if attempts < lowest else ("large", "maximum")
         raise InvalidArgument(
-            "Invalid dead_letter_policy.max_delivery_attempts:"
-            f" {policy.max_delivery_attempts}. It must be between {lowest} and {highest}."
+            f"The value for max_delivery_attempts is too {size}. You passed {attempts} in the"
+            f" request, but the {bound} value is {min(max(attempts, lowest), highest)}."
         )
     return DeadLetterPolicy(policy.dead_letter_topic, policy.max_delivery_attempts)
 

@@ -90,8 +90,8 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
         OSError: If the data folder cannot be used.
         sqlite3.Error: If the database in it cannot be read.
     """
-    stop = _stop_signal()
     async with AsyncExitStack() as cleanup:
+        stop = _stop_signal(cleanup)
         clock = steady_clock()
         doorbell = Doorbell(clock)
         journal = Journal(options.data) if options.data else None
@@ -250,11 +250,12 @@ def _check_port_free(host: str, port: int) -> None:
         raise PortTaken(f"cannot listen on {host}:{port}: {error}") from error
 
 
-def _stop_signal() -> asyncio.Event:
-    """Return an event that SIGINT and SIGTERM set."""
+def _stop_signal(cleanup: AsyncExitStack) -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set, until the end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     # Not `loop.add_signal_handler`, which Windows does not have.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        cleanup.callback(signal.signal, number, before)
     return stop

@@ -1,0 +1,115 @@
+"""The broker as a command: how it starts, why it does not, and how it stops."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+
+from emulator.pubsub.__main__ import main
+
+COMMAND = [sys.executable, "-m", "emulator.pubsub"]
+
+
+@contextmanager
+def running(*arguments, **environment):
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_it_says_where_it_is_and_what_to_paste():
+    with running("--port", "0") as broker:
+        ready, export = broker.stdout.readline(), broker.stdout.readline()
+    address = export.removeprefix("export PUBSUB_EMULATOR_HOST=").strip()
+    assert ready.startswith(
+        f"Pub/Sub is ready on {address}; keys of push tokens: http://127.0.0.1:"
+    )
+    assert address.startswith("127.0.0.1:")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to send")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_when_it_is_told_to(number, tmp_path):
+    with running("--port", "0", "--data", str(tmp_path)) as broker:
+        broker.stdout.readline()
+        broker.send_signal(number)
+        assert broker.wait(timeout=10) == 0
+        assert broker.stderr.read() == ""
+
+
+def test_it_says_that_a_port_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running("--port", str(port)) as broker:
+            assert broker.wait(timeout=10) == 1
+            problem = broker.stderr.read()
+    assert problem.startswith(f"pubsub: cannot listen on 127.0.0.1:{port}: ")
+    assert problem.count("\n") == 1
+
+
+def test_it_says_that_another_broker_uses_the_data(tmp_path):
+    with running("--port", "0", "--data", str(tmp_path)) as first:
+        first.stdout.readline()
+        with running("--port", "0", "--data", str(tmp_path)) as second:
+            assert second.wait(timeout=10) == 1
+            assert second.stderr.read() == (
+                f"pubsub: {tmp_path} is in use by another broker."
+                " Stop that, or choose another --data.\n"
+            )
+
+
+def test_it_says_that_the_data_cannot_be_used(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["--port", "0", "--data", str(tmp_path / "file")]) == 1
+    assert f"cannot use the data folder {tmp_path / 'file'}" in capsys.readouterr().err
+
+
+def test_every_option_has_an_environment_variable():
+    with running(QUICKTHUMB_PUBSUB_PORT="0", QUICKTHUMB_PUBSUB_HOST="localhost") as broker:
+        assert broker.stdout.readline().startswith("Pub/Sub is ready on localhost:")
+
+
+@pytest.mark.parametrize("arguments", [["--port", "x"], ["--push-limit", "0"], ["--nonsense"]])
+def test_a_wrong_option_is_named(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_it_serves_its_key():
+    with running("--port", "0") as broker:
+        url = broker.stdout.readline().split()[-1]
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            assert b'"kty": "RSA"' in answer.read()
+
+
+def test_it_loads_no_client_library_to_start():
+    script = "import sys, emulator.pubsub.__main__; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "google.pubsub_v1.types.pubsub" in loaded
+    for needless in ("google.pubsub_v1", "google.auth", "cryptography", "requests"):
+        assert needless not in loaded
+
+
+def test_the_client_library_can_be_loaded_after_the_broker():
+    script = (
+        "import emulator.pubsub.protos as ours, google.cloud.pubsub_v1;"
+        "from google.pubsub_v1.types import pubsub;"
+        "assert pubsub.Topic.pb() is ours.Topic"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,212 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from emulator.pubsub import protos, wire
+from emulator.pubsub.broker import Broker
+from emulator.pubsub.catalogue import Catalogue
+from emulator.pubsub.errors import NotFound
+from emulator.pubsub.journal import FILE_NAME, DataInUse, Journal, JournalFailed
+from emulator.pubsub.server import restore
+
+NOW = 1_700_000_000.0
+TOPIC = "projects/p/topics/things"
+SUBSCRIPTION = "projects/p/subscriptions/all"
+
+
+class Run:
+    """A broker on a data folder, from its start to its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = Journal(folder)
+        first = self.journal.last_number() + 1
+        self.broker = Broker(
+            self, self.journal, compose=wire.compose_dead_letter, first_number=first
+        )
+        self.catalogue = Catalogue(self.broker, self.journal)
+        restore(self.journal, self.broker, self.catalogue)
+        self.journal.start()
+
+    def ready(self, subscription) -> None:
+        """Nobody waits."""
+
+    def due(self, at) -> None:
+        """Time is told."""
+
+    def create(self, retention=0, **subscription) -> None:
+        topic = protos.Topic(name=TOPIC)
+        if retention:
+            topic.message_retention_duration.FromSeconds(retention)
+        self.catalogue.create_topic(topic)
+        self.catalogue.create_subscription(
+            protos.Subscription(name=SUBSCRIPTION, topic=TOPIC, **subscription)
+        )
+
+    def publish(self, *contents, key="") -> None:
+        drafts = [protos.PubsubMessage(data=c.encode(), ordering_key=key) for c in contents]
+        messages = wire.stamp(drafts, self.broker.new_ids(len(drafts)), NOW)
+        self.broker.publish(TOPIC, messages)
+
+    def lease(self, limit=100):
+        return self.broker.subscription(SUBSCRIPTION).lease(NOW, limit)
+
+    def take(self, limit=100):
+        deliveries = self.lease(limit)
+        leases = [delivery.lease for delivery in deliveries]
+        self.broker.subscription(SUBSCRIPTION).acknowledge(leases, NOW)
+        return data_of(deliveries)
+
+    def end(self) -> None:
+        self.journal.close()
+
+
+def data_of(deliveries):
+    return [wire.parse(delivery.message.wire).data.decode() for delivery in deliveries]
+
+
+@pytest.fixture
+def start(tmp_path):
+    runs = []
+
+    def start_after_the_last() -> Run:
+        if runs:
+            runs[-1].end()
+        runs.append(Run(tmp_path))
+        return runs[-1]
+
+    yield start_after_the_last
+    runs[-1].end()
+
+
+def test_messages_and_descriptions_survive(start):
+    run = start()
+    run.create(ack_deadline_seconds=33, filter='NOT attributes:"x"')
+    described = run.catalogue.subscription(SUBSCRIPTION)
+    run.publish("a", "b")
+    run = start()
+    assert run.catalogue.subscription(SUBSCRIPTION) == described
+    assert run.catalogue.topic(TOPIC).name == TOPIC
+    assert run.take() == ["a", "b"]
+
+
+def test_messages_in_flight_come_again(start):
+    run = start()
+    run.create()
+    run.publish("a")
+    run.lease()
+    assert start().take() == ["a"]
+
+
+def test_acknowledged_messages_stay_away(start):
+    run = start()
+    run.create()
+    run.publish("a", "b")
+    run.take(limit=1)
+    run = start()
+    assert run.take() == ["b"]
+    assert start().take() == []
+
+
+def test_failed_attempts_are_remembered(start):
+    run = start()
+    run.create()
+    run.publish("a")
+    (delivery,) = run.lease()
+    run.broker.subscription(SUBSCRIPTION).modify([delivery.lease], 0, NOW)
+    (again,) = start().lease()
+    assert again.attempts == 2
+
+
+def test_ids_grow_from_one_run_to_the_next(start):
+    run = start()
+    run.create()
+    run.publish("a")
+    (first,) = run.lease()
+    last = first.message.id
+    run.broker.subscription(SUBSCRIPTION).acknowledge([first.lease], NOW)
+    run = start()
+    run.publish("b")
+    (second,) = run.lease()
+    assert second.message.id > last
+
+
+def test_ordered_messages_stay_in_order(start):
+    run = start()
+    run.create(enable_message_ordering=True)
+    run.publish("a", "b", key="k")
+    run.lease(limit=1)
+    run = start()
+    run.publish("c", key="k")
+    assert run.take() == ["a", "b", "c"]
+
+
+def test_retained_messages_can_be_replayed_after_a_restart(start):
+    run = start()
+    run.create(retain_acked_messages=True)
+    run.publish("a")
+    run.take()
+    run = start()
+    assert run.take() == []
+    run.broker.seek(SUBSCRIPTION, NOW, NOW)
+    run = start()
+    assert run.take() == ["a"]
+
+
+def test_messages_that_a_topic_retains_survive(start):
+    run = start()
+    run.create(retention=600)
+    run.publish("a")
+    run.take()
+    run = start()
+    run.broker.seek(SUBSCRIPTION, NOW, NOW)
+    assert run.take() == ["a"]
+
+
+def test_what_is_deleted_stays_deleted(start, tmp_path):
+    run = start()
+    run.create()
+    run.publish("a")
+    run.catalogue.delete_topic(TOPIC)
+    run = start()
+    assert run.catalogue.subscription(SUBSCRIPTION).topic == "_deleted-topic_"
+    assert run.take() == ["a"]
+    with pytest.raises(NotFound):
+        run.publish("b")
+    run.catalogue.delete_subscription(SUBSCRIPTION)
+    run = start()
+    assert run.catalogue.subscriptions("projects/p") == []
+    run.end()
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        for table in ("topics", "subscriptions", "messages", "deliveries"):
+            assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
+
+
+def test_what_is_committed_can_be_waited_for(start):
+    run = start()
+    run.create()
+    run.publish("a")
+    assert run.journal.committed().result(timeout=10) is None
+
+
+def test_a_folder_serves_one_broker_at_a_time(start, tmp_path):
+    start()
+    with pytest.raises(DataInUse, match=str(tmp_path)):
+        Journal(tmp_path)
+
+
+def test_a_database_that_fails_fails_who_waits_for_it(start):
+    run = start()
+    run.create()
+    run.journal.committed().result(timeout=10)
+    run.journal._record("INSERT INTO nowhere VALUES (?)", [(1,)])
+    with pytest.raises(JournalFailed, match="nowhere"):
+        run.journal.committed().result(timeout=10)
+    with pytest.raises(JournalFailed, match="nowhere"):
+        run.journal.committed().result(timeout=10)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / FILE_NAME).write_text("something else entirely " * 100)
+    with pytest.raises(sqlite3.DatabaseError):
+        Journal(tmp_path)

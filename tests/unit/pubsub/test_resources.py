@@ -1,0 +1,141 @@
+import pytest
+
+from emulator.pubsub import names, protos
+from emulator.pubsub.errors import InvalidArgument, Unimplemented
+from emulator.pubsub.paging import MAXIMUM_SIZE, page
+from emulator.pubsub.policies import DeadLetterPolicy, PushTarget, RetryPolicy
+from emulator.pubsub.resources import complete_subscription, complete_topic
+
+TOPIC = "projects/p/topics/things"
+
+
+def subscription(**fields):
+    return protos.Subscription(**{"name": "projects/p/subscriptions/all", "topic": TOPIC, **fields})
+
+
+def test_a_subscription_gets_the_defaults_of_production():
+    described = subscription()
+    policy = complete_subscription(described)
+    assert (policy.ack_deadline, policy.retention) == (10.0, 7 * 86_400)
+    assert (policy.retry, policy.dead_letter, policy.push, policy.matches) == (None,) * 4
+    assert described.ack_deadline_seconds == 10
+    assert described.message_retention_duration.seconds == 7 * 86_400
+    assert described.expiration_policy.ttl.seconds == 31 * 86_400
+    assert described.state == 1
+
+
+def test_policies_get_their_defaults():
+    policy = complete_subscription(
+        subscription(retry_policy={}, dead_letter_policy={"dead_letter_topic": TOPIC})
+    )
+    assert policy.retry == RetryPolicy(10.0, 600.0)
+    assert policy.dead_letter == DeadLetterPolicy(TOPIC, 5)
+
+
+def test_a_subscription_that_never_expires_stays_so():
+    described = subscription(expiration_policy={})
+    complete_subscription(described)
+    assert not described.expiration_policy.HasField("ttl")
+
+
+def test_a_push_config_is_read():
+    policy = complete_subscription(
+        subscription(
+            push_config={
+                "push_endpoint": "https://me/push",
+                "no_wrapper": {"write_metadata": True},
+                "oidc_token": {"service_account_email": "a@b.c"},
+            }
+        )
+    )
+    assert policy.push == PushTarget(
+        "https://me/push", False, True, "a@b.c", audience="https://me/push"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"ack_deadline_seconds": 9}, r"ack_deadline=9.*between 10 and 600 seconds"),
+        ({"ack_deadline_seconds": 601}, r"ack_deadline=601"),
+        ({"message_retention_duration": {"seconds": 599}}, "between 600 and 2678400 seconds"),
+        ({"expiration_policy": {"ttl": {"seconds": 60}}}, "must be at least a day"),
+        ({"retry_policy": {"minimum_backoff": {"seconds": 601}}}, "between 0 and 600 seconds"),
+        (
+            {
+                "retry_policy": {
+                    "minimum_backoff": {"seconds": 9},
+                    "maximum_backoff": {"seconds": 8},
+                }
+            },
+            r"minimum_backoff \(9 s\) is larger than maximum_backoff \(8 s\)",
+        ),
+        ({"dead_letter_policy": {"dead_letter_topic": "x"}}, r"name=x"),
+        (
+            {"dead_letter_policy": {"dead_letter_topic": TOPIC, "max_delivery_attempts": 4}},
+            "You passed 4 in the request, but the minimum value is 5",
+        ),
+        ({"push_config": {"push_endpoint": "ftp://x"}}, "endpoint=ftp://x"),
+        (
+            {"push_config": {"push_endpoint": "http://x", "oidc_token": {"audience": "y"}}},
+            "oidc_token::service_account_email",
+        ),
+        ({"filter": "nonsense"}, "Invalid filter 'nonsense'"),
+    ],
+)
+def test_a_value_out_of_its_limits_is_refused(fields, reason):
+    with pytest.raises(InvalidArgument, match=reason):
+        complete_subscription(subscription(**fields))
+
+
+@pytest.mark.parametrize(
+    "fields", [{"bigquery_config": {"table": "a.b.c"}}, {"cloud_storage_config": {}}]
+)
+def test_what_only_google_cloud_does_is_refused_plainly(fields):
+    with pytest.raises(Unimplemented, match=next(iter(fields))):
+        complete_subscription(subscription(**fields))
+    with pytest.raises(Unimplemented, match="schema_settings"):
+        complete_topic(protos.Topic(name=TOPIC, schema_settings={"schema": "x"}))
+
+
+def test_a_topic_retains_messages_for_ten_minutes_to_a_month():
+    topic = protos.Topic(name=TOPIC, message_retention_duration={"seconds": 600})
+    assert complete_topic(topic) == 600.0
+    topic.message_retention_duration.seconds = 599
+    with pytest.raises(InvalidArgument, match="message_retention_duration: 599 s"):
+        complete_topic(topic)
+
+
+@pytest.mark.parametrize("short", ["abc", "a" * 255, "A-_.~+%9", "Goog"])
+def test_a_good_name_is_accepted(short):
+    assert names.check("topics", f"projects/p/topics/{short}").endswith(short)
+
+
+@pytest.mark.parametrize("short", ["", "ab", "a" * 256, "1abc", "a b c", "googabc", "a/bcd", "äbc"])
+def test_a_bad_name_is_refused(short):
+    with pytest.raises(InvalidArgument, match=r"Invalid \[topics\] name"):
+        names.check("topics", f"projects/p/topics/{short}")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "things", "projects/p/subscriptions/all", "projects//topics/a"]
+)
+def test_a_name_of_another_form_is_refused(name):
+    with pytest.raises(InvalidArgument, match="Invalid resource name given"):
+        names.check("topics", name)
+
+
+def test_pages_make_up_the_whole_list():
+    entries = [f"{number:03}" for number in range(7)]
+    seen, token = [], ""
+    for _ in range(3):
+        entries_of_page, token = page(entries, str, 3, token)
+        seen += entries_of_page
+    assert (seen, token) == (entries, "")
+
+
+def test_a_page_has_its_limits():
+    many = [f"{number:05}" for number in range(MAXIMUM_SIZE + 1)]
+    assert len(page(many, str, MAXIMUM_SIZE * 2, "")[0]) == MAXIMUM_SIZE
+    with pytest.raises(InvalidArgument, match="page_size"):
+        page(many, str, -1, "")
