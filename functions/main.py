@@ -17,7 +17,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from quickthumb import api, logs, messaging, storage
-from quickthumb.errors import InvalidMessage, QuickThumbError, Unavailable
+from quickthumb.api import problems
+from quickthumb.errors import InvalidMessage, InvalidSetting, QuickThumbError, Unavailable
 from quickthumb.messaging import CloudTopic, delivered
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings
@@ -32,7 +33,11 @@ log = logging.getLogger("quickthumb")
 async def upload(_: Request) -> Response:
     """Take an HTTP request."""
     # To the framework a response is an ASGI application that answers the request; so is ours.
-    return cast(Response, _api())
+    try:
+        return cast(Response, _api())
+    except InvalidSetting as error:
+        log.error("cannot start: %s", error)
+        return problems.answer(error)
 
 
 @functions_framework.cloud_event
@@ -47,6 +52,7 @@ def resize(event: CloudEvent) -> None:
 
 @functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]
 @functions_framework.errorhandler(InvalidMessage)  # type: ignore[untyped-decorator]
+@functions_framework.errorhandler(InvalidSetting)  # type: ignore[untyped-decorator]
 def deliver_again(error: QuickThumbError) -> tuple[str, int]:
     """Answer a message that is not done with: anything but a success has it delivered again."""
     log.warning("to be delivered again: %s", error)
@@ -60,7 +66,7 @@ def _settings() -> Settings:
 
 @cache
 def _store() -> Store:
-    client, settings = storage.connect(), _settings()
+    settings, client = _settings(), storage.connect()
     return Store(
         CloudBucket(client, settings.originals_bucket, settings.call_seconds),
         CloudBucket(client, settings.processed_bucket, settings.call_seconds),

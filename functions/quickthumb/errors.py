@@ -8,12 +8,27 @@ caller is told to come back or the message is delivered again.
 from typing import ClassVar
 
 
+LOCALLY = 'On your machine, eval "$(python3 -m emulator env)" sets all of them while `up` runs.'
+"""What helps who started a function by hand."""
+
+
 class QuickThumbError(Exception):
     """Base of everything this package raises."""
 
 
 class InvalidSetting(QuickThumbError):
     """A setting in the environment is missing or wrong; the function cannot start."""
+
+
+class NoCredentials(InvalidSetting):
+    """There is neither an emulator to talk to nor an identity on Google Cloud."""
+
+    def __init__(self, emulator: str) -> None:
+        super().__init__(
+            f"There are no credentials for Google Cloud, and {emulator} names no emulator. Set "
+            f"STORAGE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST, or GOOGLE_APPLICATION_CREDENTIALS. "
+            f"{LOCALLY}"
+        )
 
 
 class Unavailable(QuickThumbError):

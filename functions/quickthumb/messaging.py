@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from google.api_core.exceptions import GoogleAPIError
 from google.api_core.retry import Retry
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import pubsub_v1
 
-from quickthumb.errors import InvalidMessage, Unavailable
+from quickthumb.errors import InvalidMessage, NoCredentials, Unavailable
 
 
 class Topic(Protocol):
@@ -48,8 +48,14 @@ def connect() -> pubsub_v1.PublisherClient:
 
     A batch would wait for company on a thread of its own; a function's CPU may be taken away as
     soon as it has answered.
+
+    Raises:
+        NoCredentials: there is neither an emulator nor an identity.
     """
-    return pubsub_v1.PublisherClient(pubsub_v1.types.BatchSettings(max_messages=1))
+    try:
+        return pubsub_v1.PublisherClient(pubsub_v1.types.BatchSettings(max_messages=1))
+    except DefaultCredentialsError as error:
+        raise NoCredentials("PUBSUB_EMULATOR_HOST") from error
 
 
 @dataclass(frozen=True, slots=True)

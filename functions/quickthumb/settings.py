@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from quickthumb.errors import InvalidSetting
+from quickthumb.errors import LOCALLY, InvalidSetting
 from quickthumb.imaging import Limits
 
 MAX_SIZE = 4096
@@ -111,5 +111,5 @@ class Settings:
             if name not in values
         ]
         if missing:
-            raise InvalidSetting(f"{', '.join(missing)}: not set in the environment")
+            raise InvalidSetting(f"{', '.join(missing)}: not set in the environment. {LOCALLY}")
         return cls(**values)

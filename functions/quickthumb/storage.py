@@ -8,12 +8,12 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import requests
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from quickthumb.errors import Unavailable
+from quickthumb.errors import NoCredentials, Unavailable
 
 _CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
 
@@ -178,8 +178,15 @@ class CloudBucket:
 
 
 def connect() -> storage.Client:
-    """Return a client with enough connections for every request of an instance."""
-    client = storage.Client()
+    """Return a client with enough connections for every request of an instance.
+
+    Raises:
+        NoCredentials: there is neither an emulator nor an identity.
+    """
+    try:
+        client = storage.Client()
+    except DefaultCredentialsError as error:
+        raise NoCredentials("STORAGE_EMULATOR_HOST") from error
     # requests keeps ten connections to a host and drops the others after each use.
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
     client._http.mount("https://", adapter)

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from quickthumb.errors import (
+    InvalidSetting,
     NotAPicture,
     QuickThumbError,
     Refused,
@@ -58,6 +59,8 @@ def document(error: QuickThumbError) -> dict[str, Any]:
             # What exactly did not answer is for the log, not for whoever is outside.
             detail = "Storage or messaging does not answer; nothing was stored. Try again later."
             return _document(503, "unavailable", detail)
+        case InvalidSetting():
+            return _document(500, "misconfigured", str(error))
         case _:
             return _document(500, "internal", "Something went wrong on our side; see the log.")
 
