@@ -7,7 +7,6 @@ caller is told to come back or the message is delivered again.
 
 from typing import ClassVar
 
-
 LOCALLY = 'On your machine, eval "$(python3 -m emulator env)" sets all of them while `up` runs.'
 """What helps who started a function by hand."""
 
