@@ -62,6 +62,8 @@ def install(requirements: Sequence[str]) -> None:
             _make_venv()
         _pip_install(ROOT / requirements[-1])
         _stamp(requirements).write_text(_fingerprint(requirements))
+        if requirements == _TEST:  # which includes the other
+            _stamp(_RUN).write_text(_fingerprint(_RUN))
 
 
 def _is_current(requirements: Sequence[str]) -> bool:

@@ -10,9 +10,8 @@ from emulator.bootstrap import ROOT
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
-    parser.add_argument(
-        "pytest", nargs=argparse.REMAINDER, help="for pytest, which then runs alone: -k orientation"
-    )
+    parser.usage = "python3 -m emulator test [-h] [PYTEST OPTION ...]"
+    parser.epilog = "With options for pytest, as in `test -k orientation`, pytest runs alone."
 
 
 def run(args: argparse.Namespace) -> int:

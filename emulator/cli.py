@@ -40,7 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             implementation = import_module(f"emulator.{module}")
             implementation.add_arguments(command)
             command.set_defaults(run=implementation.run)
-    args = parser.parse_args(arguments)
+    args, unknown = parser.parse_known_args(arguments)
+    if arguments[:1] == ["test"]:  # whose own options are pytest's
+        args.pytest = unknown
+    elif unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     # Both, since a shell that starts this in the background has Ctrl-C ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)

@@ -69,6 +69,14 @@ def test_every_command_has_a_help(command):
     assert result.stdout.startswith(f"usage: python3 -m emulator {command}")
 
 
+def test_what_follows_test_goes_to_pytest():
+    assert "`python3 -m emulator test -k orientation`" in README
+    result = run("test", "-k", "orientation", "--collect-only", "-q", "tests/unit/imaging")
+    assert result.returncode == 0, result.stderr
+    assert "test_orientation.py::" in result.stdout
+    assert "test_crop.py::" not in result.stdout
+
+
 def test_every_link_to_a_file_leads_somewhere():
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert links
