@@ -12,11 +12,12 @@ from typing import Literal, Self
 
 from emulator.bootstrap import ROOT
 from emulator.console import Console
-from emulator.errors import PortTaken
+from emulator.errors import PortTaken, StorageUnusable
 from emulator.official import official_command
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
-from emulator.storage import storage_part
+from emulator.scheduler import Job
+from emulator.storage import Events, storage_part
 from emulator.topology import Function, Reference, Topology
 
 PROJECT = "quickthumb"
@@ -97,9 +98,9 @@ class Cloud:
         buckets = tuple(bucket_name(name) for name in topology.buckets)
         services = [
             self._pubsub_part(broker, pubsub_port, data / "pubsub"),
-            storage_part(data / "storage", storage_port, buckets),
+            storage_part(data / "storage", storage_port, buckets, self._events()),
         ]
-        self._supervisor = Supervisor([functions, services], console)
+        self._supervisor = Supervisor([self._scheduler_parts(), functions, services], console)
 
     def __enter__(self) -> Self:
         self._supervisor.start()
@@ -154,6 +155,49 @@ class Cloud:
             on_ready=self._make_pubsub_resources,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
+
+    def _events(self) -> Events | None:
+        """Return which blobs storage is to tell of.
+
+        Raises:
+            StorageUnusable: the topology has it tell of more than one bucket.
+        """
+        notifying = {
+            name: bucket.notify for name, bucket in self._topology.buckets.items() if bucket.notify
+        }
+        if len(notifying) > 1:
+            raise StorageUnusable(
+                f"Buckets {', '.join(notifying)} notify a topic each; fake-gcs-server can tell of "
+                "one bucket only. Leave `notify` to one of them in infra/topology.yaml."
+            )
+        for name, notify in notifying.items():
+            bucket = bucket_name(name)
+            return Events(bucket, notify.prefix, PROJECT, notify.topic, self.addresses.pubsub)
+        return None
+
+    def _scheduler_parts(self) -> list[Part]:
+        """Return the part that calls functions at set times, if the topology has any."""
+        jobs = [
+            Job(
+                name,
+                schedule.cron,
+                self.addresses.functions[schedule.function],
+                self._topology.functions[schedule.function].timeout_seconds,
+            )
+            for name, schedule in self._topology.schedules.items()
+        ]
+        if not jobs:
+            return []
+        arguments = [argument for job in jobs for argument in job.arguments()]
+        return [
+            Part(
+                "scheduler",
+                [sys.executable, "-m", "emulator.scheduler", *arguments],
+                is_ready=lambda: True,  # it listens nowhere
+                env={"PYTHONPATH": str(ROOT)},
+                matters=lambda line: True,  # noqa: ARG005 - it only tells what went wrong
+            )
+        ]
 
     def _make_pubsub_resources(self) -> None:
         from emulator.pubsub_resources import make_resources  # imported while the parts start

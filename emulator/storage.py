@@ -6,6 +6,7 @@ import platform
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +15,32 @@ from emulator.ports import HOST, answers
 from emulator.processes import Part
 
 
-def storage_part(data: Path, port: int, buckets: tuple[str, ...]) -> Part:
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Which new blobs are told of, and where.
+
+    Attributes:
+        bucket: its full name.
+        prefix: of the names of the blobs.
+        project: that owns the topic.
+        topic: its short name.
+        broker: address of Pub/Sub, host:port.
+    """
+
+    bucket: str
+    prefix: str
+    project: str
+    topic: str
+    broker: str
+
+
+def storage_part(
+    data: Path, port: int, buckets: tuple[str, ...], events: Events | None = None
+) -> Part:
     """Return the part that serves the buckets at `port`, kept in the folder `data`.
+
+    The server publishes an event once and never again: one that meets a broker which is not
+    there is lost, other than in production.
 
     Raises:
         StorageUnusable: there is no server for this platform, or the folder cannot keep metadata.
@@ -31,10 +56,17 @@ def storage_part(data: Path, port: int, buckets: tuple[str, ...]) -> Part:
         *("-external-url", url, "-public-host", address),
         *("-log-level", "warn"),
     ]
+    if events:
+        command += [
+            *("-event.bucket", events.bucket, "-event.object-prefix", events.prefix),
+            *("-event.pubsub-project-id", events.project, "-event.pubsub-topic", events.topic),
+            *("-event.list", "finalize"),
+        ]
     return Part(
         "storage",
         command,
         is_ready=lambda: answers(port),
+        env={"PUBSUB_EMULATOR_HOST": events.broker} if events else {},
         on_ready=lambda: _make_buckets(url, buckets),
     )
 

@@ -3,16 +3,19 @@
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
+from cronsim import CronSim, CronSimError
 
 from emulator.errors import InvalidTopology
 
 T = TypeVar("T")
 
-_SECTIONS = ("functions", "buckets", "topics", "subscriptions")
+_SECTIONS = ("functions", "buckets", "topics", "subscriptions", "schedules")
+_TRIGGERS = ("http", "pubsub", "schedule")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Function:
 
     Attributes:
         entry_point: its name in `functions/main.py`.
-        trigger: `http` or `pubsub`.
+        trigger: who calls it: anyone over `http`, a subscription (`pubsub`) or a `schedule`.
         memory: of an instance, bytes.
         cpu: of an instance.
         concurrency: requests that an instance works on at once.
@@ -56,14 +59,29 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """Where a bucket tells of the blobs that are put into it.
+
+    Attributes:
+        topic: its name.
+        prefix: of the names of the blobs that are told of; empty for all.
+    """
+
+    topic: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bucket:
     """A bucket.
 
     Attributes:
         delete_after_days: age at which its blobs are deleted; None keeps them.
+        notify: None tells nobody of new blobs.
     """
 
     delete_after_days: int | None = None
+    notify: Notification | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +119,19 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """A function that is called at set times.
+
+    Attributes:
+        function: its name; its trigger is `schedule`.
+        cron: the times, in UTC: minute, hour, day, month, day of the week.
+    """
+
+    function: str
+    cron: str
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """All of it, by name."""
 
@@ -109,6 +140,7 @@ class Topology:
     buckets: Mapping[str, Bucket]
     topics: tuple[str, ...]
     subscriptions: Mapping[str, Subscription]
+    schedules: Mapping[str, Schedule]
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -138,7 +170,7 @@ class Topology:
                 for name, value in sections["functions"].items()
             },
             buckets={
-                name: _build(Bucket, f"buckets.{name}", value)
+                name: _bucket(f"buckets.{name}", value)
                 for name, value in sections["buckets"].items()
             },
             topics=tuple(sections["topics"]),
@@ -146,17 +178,26 @@ class Topology:
                 name: _subscription(f"subscriptions.{name}", value)
                 for name, value in sections["subscriptions"].items()
             },
+            schedules={
+                name: _schedule(f"schedules.{name}", value)
+                for name, value in sections["schedules"].items()
+            },
         )
         topology._check_references()
         return topology
 
     def _check_references(self) -> None:
+        for name, bucket in self.buckets.items():
+            if bucket.notify:
+                self._expect(f"buckets.{name}.notify", "topic", bucket.notify.topic)
         for name, subscription in self.subscriptions.items():
             place = f"subscriptions.{name}"
             self._expect(place, "topic", subscription.topic)
-            self._expect(place, "function", subscription.push_to)
+            self._expect_function(place, subscription.push_to, "pubsub")
             if subscription.dead_letter:
                 self._expect(place, "topic", subscription.dead_letter.topic)
+        for name, schedule in self.schedules.items():
+            self._expect_function(f"schedules.{name}", schedule.function, "schedule")
         for name, function in self.functions.items():
             for variable, value in function.environment.items():
                 if isinstance(value, Reference):
@@ -167,6 +208,14 @@ class Topology:
         if name not in known:
             raise InvalidTopology(
                 f"{place}: there is no {kind} {name!r}: expected {', '.join(known)}"
+            )
+
+    def _expect_function(self, place: str, name: str, trigger: str) -> None:
+        """See that a function is there, and can be called by what calls it in the cloud."""
+        self._expect(place, "function", name)
+        if self.functions[name].trigger != trigger:
+            raise InvalidTopology(
+                f"{place}: calls {name}: expected functions.{name}.trigger: {trigger}"
             )
 
 
@@ -183,9 +232,36 @@ def _function(place: str, value: dict[str, Any], shared: dict[str, Any]) -> Func
     }
     memory = _bytes(f"{place}.memory", value.get("memory"))
     function = _build(Function, place, {**value, "memory": memory, "environment": environment})
-    if function.trigger not in ("http", "pubsub"):
-        raise InvalidTopology(f"{place}.trigger: {function.trigger!r}: expected http or pubsub")
+    if function.trigger not in _TRIGGERS:
+        raise InvalidTopology(
+            f"{place}.trigger: {function.trigger!r}: expected {', '.join(_TRIGGERS)}"
+        )
     return function
+
+
+def _bucket(place: str, value: Any) -> Bucket:
+    given = _mapping(place, value)
+    if "notify" in given:
+        notify = _build(Notification, f"{place}.notify", given["notify"])
+        given = {**given, "notify": notify}
+    return _build(Bucket, place, given)
+
+
+def _schedule(place: str, value: Any) -> Schedule:
+    schedule = _build(Schedule, place, value)
+    # Fewer forms than CronSim takes: those that Cloud Scheduler documents too, see
+    # https://docs.cloud.google.com/scheduler/docs/configuring/cron-job-schedules
+    field = r"(?:[0-9*,/-]|[A-Za-z]{3})+"
+    try:
+        if not re.fullmatch(rf"{field}(?: {field}){{4}}", str(schedule.cron)):
+            raise CronSimError("not five fields")
+        CronSim(schedule.cron, datetime.now(UTC))
+    except CronSimError as error:
+        raise InvalidTopology(
+            f"{place}.cron: {schedule.cron!r}: {error}: expected minute, hour, day, month and day "
+            "of the week, such as */5 * * * *"
+        ) from None
+    return schedule
 
 
 def _subscription(place: str, value: Any) -> Subscription:

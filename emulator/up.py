@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the cloud until it is interrupted."""
     started = time.monotonic()
     topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage"], verbose=args.verbose)
+    console = Console([*topology.functions, "pubsub", "scheduler", "storage"], verbose=args.verbose)
     instances = instances_of(args, topology)
     make_folder(args.data, "--data")
     with only_one(args.data):
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             with cloud, announced(args.data, cloud.addresses):
                 seconds = time.monotonic() - started
                 print(
-                    _welcome(cloud.addresses, args.data, args.pubsub, instances, seconds),
+                    _welcome(topology, cloud.addresses, args.data, args.pubsub, instances, seconds),
                     flush=True,
                 )
                 while True:
@@ -55,7 +55,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _welcome(
-    addresses: Addresses, data: Path, broker: str, instances: Mapping[str, int], seconds: float
+    topology: Topology,
+    addresses: Addresses,
+    data: Path,
+    broker: str,
+    instances: Mapping[str, int],
+    seconds: float,
 ) -> str:
     rows = [
         (name, url, f"{instances[name]} x, functions-framework")
@@ -64,6 +69,10 @@ def _welcome(
     rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(data)}"))
     rows.append(
         ("pubsub", addresses.pubsub, "Google's emulator" if broker == "official" else "embedded")
+    )
+    rows.extend(
+        ("scheduler", schedule.cron, f"calls {schedule.function}")
+        for schedule in topology.schedules.values()
     )
     table = "\n".join(f"  {name:9} {where:24} {what}" for name, where, what in rows)
     return (

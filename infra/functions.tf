@@ -65,7 +65,7 @@ resource "google_cloudfunctions2_function" "function" {
     max_instance_count               = each.value.max_instances
     environment_variables            = each.value.environment
     service_account_email            = google_service_account.function[each.key].email
-    # Pushes of the same project's Pub/Sub count as internal:
+    # Calls of the same project's Pub/Sub and Cloud Scheduler count as internal:
     # https://docs.cloud.google.com/run/docs/securing/ingress
     ingress_settings               = each.value.trigger == "http" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision = true

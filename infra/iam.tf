@@ -100,6 +100,20 @@ resource "google_cloud_run_v2_service_iam_member" "push" {
   member   = google_service_account.push.member
 }
 
+resource "google_service_account" "schedule" {
+  account_id   = "quickthumb-schedule"
+  display_name = "QuickThumb: Cloud Scheduler when it calls"
+}
+
+resource "google_cloud_run_v2_service_iam_member" "schedule" {
+  for_each = local.scheduled_functions
+
+  location = var.region
+  name     = google_cloudfunctions2_function.function[each.key].name
+  role     = "roles/run.invoker"
+  member   = google_service_account.schedule.member
+}
+
 resource "google_cloud_run_v2_service_iam_member" "caller" {
   for_each = local.http_callers
 
@@ -132,6 +146,19 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   subscription = google_pubsub_subscription.push[each.key].id
   role         = "roles/pubsub.subscriber"
   member       = local.pubsub_agent
+}
+
+# Cloud Storage's own identity, for the topics that buckets tell of new blobs:
+# https://docs.cloud.google.com/storage/docs/reporting-changes#prereqs
+
+data "google_storage_project_service_account" "this" {}
+
+resource "google_pubsub_topic_iam_member" "notifications" {
+  for_each = toset([for bucket in local.buckets : bucket.notify.topic if bucket.notify != null])
+
+  topic  = google_pubsub_topic.topic[each.key].id
+  role   = "roles/pubsub.publisher"
+  member = data.google_storage_project_service_account.this.member
 }
 
 # The identity that builds the images, in place of the project's default one, which may be an editor:

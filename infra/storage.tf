@@ -32,6 +32,21 @@ resource "google_storage_bucket" "bucket" {
   }
 }
 
+# A blob that is written, or written anew, is told of once it is whole:
+# https://docs.cloud.google.com/storage/docs/pubsub-notifications
+resource "google_storage_notification" "bucket" {
+  for_each = { for name, bucket in local.buckets : name => bucket.notify if bucket.notify != null }
+
+  bucket             = google_storage_bucket.bucket[each.key].name
+  topic              = google_pubsub_topic.topic[each.value.topic].id
+  object_name_prefix = each.value.prefix
+  event_types        = ["OBJECT_FINALIZE"]
+  payload_format     = "JSON_API_V1"
+
+  # Cloud Storage refuses to notify a topic to which it may not publish.
+  depends_on = [google_pubsub_topic_iam_member.notifications]
+}
+
 resource "google_storage_bucket" "bundles" {
   #checkov:skip=CKV_GCP_62: only the deployer writes here, and that is in the audit log of the deployment
   #checkov:skip=CKV_GCP_78: bundles are named by their content, so that one is never changed

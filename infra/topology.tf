@@ -10,6 +10,7 @@ locals {
     for name, bucket in local.topology.buckets : name => {
       name              = "${var.project}-${name}"
       delete_after_days = try(bucket.delete_after_days, null)
+      notify            = try(bucket.notify, null)
     }
   }
 
@@ -54,6 +55,14 @@ locals {
     }
   }
 
-  http_functions   = { for name, function in local.functions : name => function if function.trigger == "http" }
-  pushed_functions = { for name, function in local.functions : name => function if function.trigger == "pubsub" }
+  schedules = {
+    for name, schedule in local.topology.schedules : name => {
+      function = schedule.function
+      cron     = schedule.cron
+    }
+  }
+
+  http_functions      = { for name, function in local.functions : name => function if function.trigger == "http" }
+  pushed_functions    = { for name, function in local.functions : name => function if function.trigger == "pubsub" }
+  scheduled_functions = { for name, function in local.functions : name => function if function.trigger == "schedule" }
 }

@@ -91,8 +91,8 @@ def test_functions_that_are_killed_are_back_and_the_job_is_done(tmp_path):
                 parts[arguments[arguments.index("--target") + 1]] = os.getpgid(pid)
         for group in parts.values():
             os.killpg(group, signal.SIGKILL)
-        cloud.wait_for("upload  | ended with status -9: started again")
-        cloud.wait_for("resize  | ended with status -9: started again")
+        cloud.wait_for("upload    | ended with status -9: started again")
+        cloud.wait_for("resize    | ended with status -9: started again")
         id = upload_once_it_listens(url)
         assert thumbnail(url, id, wait=30).status_code == 200
         cloud.stop(signal.SIGINT)

@@ -1,6 +1,7 @@
 """Every field of topology.yaml, changed: the deployment changes, and so does the emulator."""
 
 import copy
+import dataclasses
 import itertools
 
 import pytest
@@ -10,11 +11,40 @@ import emulator.cloud
 import emulator.pubsub_resources
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology import (
+    Bucket,
+    Function,
+    Notification,
+    Schedule,
+    Subscription,
+    Topology,
+)
 from tests.infra.hcl import INFRA, of_kind, text_of
 from tests.infra.terraform import evaluated
 
-DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
+
+def complete():
+    """Return the project's topology, and in it something of all that a topology can have.
+
+    Of each kind of function there is one that nothing calls, so that its trigger can change.
+    """
+    document = yaml.safe_load(TOPOLOGY.read_text())
+    functions, buckets, schedules = (
+        document[section] for section in ("functions", "buckets", "schedules")
+    )
+    for trigger in ("http", "pubsub", "schedule"):
+        functions[f"spare-{trigger}"] = {**functions["resize"], "trigger": trigger}
+    for bucket in buckets.values():
+        bucket.setdefault("delete_after_days", 90)
+    if not any("notify" in bucket for bucket in buckets.values()):
+        buckets["originals"]["notify"] = {"topic": "uploads", "prefix": "incoming/"}
+    if not schedules:
+        functions["nightly"] = {**functions["resize"], "trigger": "schedule"}
+        schedules["nightly"] = {"function": "nightly", "cron": "5 3 * * *"}
+    return document
+
+
+DOCUMENT = complete()
 
 ONLY_IN_THE_CLOUD = {
     "runtime": "the emulator runs the Python it was started with",
@@ -29,11 +59,28 @@ OTHER = {
     "runtime": "python312",
     "memory": "3Gi",
     "entry_point": "another",
-    "trigger": {"http": "pubsub", "pubsub": "http"},
-    "topic": {"uploads": "dead", "completed": "uploads", "dead": "completed"},
-    "bucket": {"originals": "processed", "processed": "originals"},
-    "push_to": {"resize": "upload", "upload": "resize"},
+    "cron": "6 4 * * *",
+    "prefix": "elsewhere/",
 }
+OTHER_TRIGGER = {"http": "pubsub", "pubsub": "http", "schedule": "http"}
+
+
+def another(name, old):
+    """Return another value that a field can have."""
+    functions = DOCUMENT["functions"]
+    choice = {
+        "topic": DOCUMENT["topics"],
+        "bucket": DOCUMENT["buckets"],
+        "push_to": [n for n, f in functions.items() if f["trigger"] == "pubsub"],
+        "function": [n for n, f in functions.items() if f["trigger"] == "schedule"],
+    }
+    if isinstance(old, int):
+        return old + 3
+    if name == "trigger":
+        return OTHER_TRIGGER[old]
+    if name in choice:
+        return next(value for value in choice[name] if value != old)
+    return OTHER.get(name, f"{old}x")
 
 
 def leaves(value, path=()):
@@ -45,20 +92,14 @@ def leaves(value, path=()):
 
 
 def changed(path):
-    """Return the topology with one field changed; one that is not there is set."""
+    """Return the topology with one field changed."""
     document = copy.deepcopy(DOCUMENT)
     place = document
     for name in path[:-1]:
         place = place[name]
     last = path[-1]
-    old = place.get(last, 0)
-    if isinstance(old, dict):  # nothing is in it: give it something
-        place[last] = {"environment": {"ADDED": "value"}}.get(last, {})
-    elif isinstance(old, int):
-        place[last] = old + 3
-    else:
-        other = OTHER[last]
-        place[last] = other if isinstance(other, str) else other[old]
+    # Of environments alone some are empty.
+    place[last] = {"ADDED": "value"} if place[last] == {} else another(last, place[last])
     return document
 
 
@@ -66,20 +107,27 @@ def added(section):
     """Return the topology with one more of something."""
     document = copy.deepcopy(DOCUMENT)
     new = copy.deepcopy(list(document[section].values())[-1])
+    if section == "buckets":
+        new.pop("notify", None)  # of which the emulator can have one
     document[section]["added"] = "value" if section == "environment" else new
     return document
 
 
+CALLED = {s["push_to"] for s in DOCUMENT["subscriptions"].values()} | {
+    s["function"] for s in DOCUMENT["schedules"].values()
+}
 FIELDS = sorted(
-    {path for path in leaves(DOCUMENT) if path[0] not in ("buckets", "topics")}
-    | {("buckets", name, "delete_after_days") for name in DOCUMENT["buckets"]}
+    path
+    for path in leaves(DOCUMENT)
+    if path[0] != "topics"
+    and not (path[-1] == "trigger" and path[1] in CALLED)  # which must fit who calls it
 )
 SECTIONS = [name for name, value in DOCUMENT.items() if isinstance(value, dict)]
 
 
 def rendered(document, folder):
     """Return what Terraform makes of a topology, without any provider."""
-    names = ("runtime", "functions", "buckets", "topics", "subscriptions")
+    names = ("runtime", "functions", "buckets", "topics", "subscriptions", "schedules")
     expression = "{" + ", ".join(f"{name} = local.{name}" for name in names) + "}"
     return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
 
@@ -167,11 +215,26 @@ def test_both_tell_the_functions_the_same(tmp_path, emulated):
         assert told.items() <= parts[name].items(), name
 
 
+FIELDS_OF = {
+    "functions": Function,
+    "buckets": Bucket,
+    "subscriptions": Subscription,
+    "schedules": Schedule,
+}
+
+
+@pytest.mark.parametrize("section", FIELDS_OF)
+def test_every_field_that_there_can_be_is_changed_by_these_tests(section):
+    written = set().union(*DOCUMENT[section].values())
+    assert written == {field.name for field in dataclasses.fields(FIELDS_OF[section])}
+
+
 RENDERED = {
     "functions": "google_cloudfunctions2_function",
     "buckets": "google_storage_bucket",
     "topics": "google_pubsub_topic",
     "subscriptions": "google_pubsub_subscription",
+    "schedules": "google_cloud_scheduler_job",
 }
 
 
@@ -188,7 +251,8 @@ def resource_of(section):
 def test_what_is_rendered_reaches_a_resource(section, tmp_path):
     text = text_of(resource_of(section).body)
     for element in rendered(DOCUMENT, tmp_path)[section].values():
-        for key in element.keys() - {"path"}:  # which is for the environment of functions
+        # A path is for the environment of functions; what a bucket tells of is a block of its own.
+        for key in element.keys() - {"path", "notify"}:
             assert f"each.value.{key}" in text, key
         for key in element.get("dead_letter") or ():
             assert f"dead_letter_policy.value.{key}" in text, key
@@ -208,6 +272,7 @@ ARGUMENTS = {
     "subscriptions": {"ack_deadline_seconds": "ack_deadline_seconds"},
     "buckets": {"name": "name"},
     "topics": {"name": "name"},
+    "schedules": {"schedule": "cron"},
 }
 
 
@@ -219,6 +284,25 @@ def test_every_value_goes_where_it_belongs(section):
             value = value[name]
             value = value[0] if isinstance(value, list) else value
         assert value == f"${{each.value.{key}}}", argument
+
+
+def test_what_a_bucket_tells_of_reaches_its_notification():
+    (block,) = [b for b in of_kind("resource") if b.labels[0] == "google_storage_notification"]
+    assert "bucket.notify" in block.body["for_each"]
+    for field in dataclasses.fields(Notification):
+        assert f"each.value.{field.name}" in text_of(block.body)
+
+
+def test_what_calls_a_function_may_call_it(tmp_path):
+    """The grants go by the trigger of the called, so that has to fit who calls."""
+    granted = evaluated(
+        "[keys(local.pushed_functions), keys(local.scheduled_functions)]",
+        tmp_path,
+        yaml.safe_dump(DOCUMENT),
+    )
+    callees = [("subscriptions", "push_to"), ("schedules", "function")]
+    for may, (section, field) in zip(granted, callees, strict=True):
+        assert {element[field] for element in DOCUMENT[section].values()} <= set(may)
 
 
 def test_the_runtime_reaches_every_function():

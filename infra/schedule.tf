@@ -1,0 +1,25 @@
+resource "google_cloud_scheduler_job" "schedule" {
+  for_each = local.schedules
+
+  name     = each.key
+  region   = var.region
+  schedule = each.value.cron
+  # What is not done in one run is done in the next: a call that failed is not made again before.
+  time_zone        = "Etc/UTC"
+  attempt_deadline = "${local.functions[each.value.function].timeout_seconds}s"
+
+  http_target {
+    uri         = google_cloudfunctions2_function.function[each.value.function].service_config[0].uri
+    http_method = "POST"
+    oidc_token {
+      service_account_email = google_service_account.schedule.email
+      audience              = google_cloudfunctions2_function.function[each.value.function].service_config[0].uri
+    }
+  }
+
+  retry_config {
+    retry_count = 0
+  }
+
+  depends_on = [google_cloud_run_v2_service_iam_member.schedule]
+}

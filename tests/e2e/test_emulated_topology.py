@@ -1,0 +1,58 @@
+"""What a topology can have that the project's own may not use, run by the emulator."""
+
+import pytest
+import requests
+import yaml
+from google.cloud import pubsub_v1
+
+from emulator.cloud import PROJECT, TOPOLOGY, Cloud
+from emulator.console import Console
+from emulator.errors import StorageUnusable
+from emulator.topology import Topology
+from tests.e2e.conftest import BROKERS, need
+
+
+def topology(folder, **sections):
+    """Return the project's topology without functions, and with these sections."""
+    document = yaml.safe_load(TOPOLOGY.read_text())
+    document |= {"functions": {}, "subscriptions": {}, "schedules": {}, "environment": {}}
+    file = folder / "topology.yaml"
+    file.write_text(yaml.safe_dump(document | sections))
+    return Topology.load(file)
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_a_bucket_tells_of_new_blobs_below_its_prefix(tmp_path, monkeypatch, broker):
+    need(broker)
+    notify = {"topic": "told", "prefix": "incoming/"}
+    sections = {"buckets": {"inbox": {"notify": notify}, "other": {}}, "topics": {"told": {}}}
+    cloud = Cloud(topology(tmp_path, **sections), tmp_path / "data", Console([]), broker=broker)
+    with cloud:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", cloud.addresses.pubsub)
+        with pubsub_v1.SubscriberClient() as subscriber:
+            path = subscriber.subscription_path(PROJECT, "reader")
+            name = f"projects/{PROJECT}/topics/told"
+            subscriber.create_subscription(name=path, topic=name, timeout=20)
+            for bucket, blob in [
+                ("inbox", "elsewhere"),
+                ("other", "incoming/a"),
+                ("inbox", "incoming/b"),
+            ]:
+                url = f"{cloud.addresses.storage}/upload/storage/v1/b/{PROJECT}-{bucket}/o"
+                query = {"uploadType": "media", "name": blob}
+                requests.post(url, params=query, data=b"x", timeout=20).raise_for_status()
+            answer = subscriber.pull(subscription=path, max_messages=10, timeout=30)
+    (received,) = answer.received_messages  # the last blob alone
+    attributes = received.message.attributes
+    assert attributes["eventType"] == "OBJECT_FINALIZE"
+    assert attributes["bucketId"] == f"{PROJECT}-inbox"
+    assert attributes["objectId"] == "incoming/b"
+    assert int(attributes["objectGeneration"]) > 0
+
+
+def test_that_two_buckets_cannot_tell_is_said(tmp_path):
+    notify = {"topic": "told", "prefix": ""}
+    sections = {"buckets": {"a": {"notify": notify}, "b": {"notify": notify}}}
+    told = topology(tmp_path, **sections, topics={"told": {}})
+    with pytest.raises(StorageUnusable, match="Buckets a, b notify a topic each"):
+        Cloud(told, tmp_path / "data", Console([]))
