@@ -47,7 +47,7 @@ def resize(event: CloudEvent) -> None:
     # way; the request itself still has it, and is the same in production.
     body = flask.request.get_json(silent=True)
     pushed = isinstance(body, dict) and "message" in body
-    do_resize(delivered(body if pushed else event.data), _store(), _completed(), _settings().limits)
+    do_resize(delivered(body if pushed else event.data), _store(), _completed(), _settings())
 
 
 @functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]

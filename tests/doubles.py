@@ -42,8 +42,10 @@ class MemoryBucket:
         self._check()
         return self.blobs[name][0] if name in self.blobs else None
 
-    def delete(self, name: str) -> bool:
+    def delete(self, name: str, generation: int | None = None) -> bool:
         self._check()
+        if generation is not None and self.read(name, generation) is None:
+            return False
         return self.blobs.pop(name, None) is not None
 
     def walk(self, prefix: str) -> Iterator[Blob]:

@@ -108,6 +108,12 @@ class TooManyPixels(Unprocessable):
     code = "too-many-pixels"
 
 
+class TooManyBytes(Unprocessable):
+    """The file has more bytes than the limit; it was not fetched."""
+
+    code = "too-many-bytes"
+
+
 class Corrupt(Unprocessable):
     """The format is accepted, but the bytes end early or make no sense."""
 

@@ -1,9 +1,11 @@
 """The vocabulary of a job, and its JSON.
 
-An upload becomes a `Job` on the topic; a finished job becomes a `Manifest` in the processed bucket.
-Neither holds a time of day, so that a job done twice leaves the same bytes.
+An upload becomes a `Job` on the topic, or an `Arrival` where a client or another program has put
+the picture into the bucket; a finished job becomes a `Manifest` in the processed bucket. None holds
+a time of day, so that a job done twice leaves the same bytes.
 """
 
+import hashlib
 import json
 import re
 import secrets
@@ -20,6 +22,9 @@ Fit = Literal["contain", "cover"]
 Gravity = Literal["center", "smart"]
 Format = Literal["auto", "jpeg", "png", "webp", "avif"]
 
+INCOMING = "incoming/"
+"""Begins the names of originals that did not come through the function `upload`."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -35,6 +40,19 @@ def new_id() -> str:
 def is_id(text: str) -> bool:
     """Tell whether the text has the form of an id made by `new_id`."""
     return _ID.fullmatch(text) is not None
+
+
+def id_of(bucket: str, name: str, generation: int) -> str:
+    """Return the id of the upload that a blob of the originals is.
+
+    The uploads of this service are named by their ids. What another program puts under `incoming/`
+    is an upload of its own each time it is written; its id follows from the version of the blob, so
+    that whoever wrote it knows it: the first 32 digits of SHA-256 of "bucket/name#generation".
+    """
+    own = name.removeprefix(INCOMING)
+    if is_id(own):
+        return own
+    return hashlib.sha256(f"{bucket}/{name}#{generation}".encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,7 @@ class Job:
         name: the blob of the original.
         generation: the version of that blob, given by Cloud Storage.
         renditions: the thumbnails to make, at least one.
+        size: of that blob, bytes.
     """
 
     id: str
@@ -94,6 +113,7 @@ class Job:
     name: str
     generation: int
     renditions: tuple[Rendition, ...]
+    size: int = 0
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
@@ -104,6 +124,7 @@ class Job:
                 "name": self.name,
                 "generation": self.generation,
                 "renditions": [rendition.to_dict() for rendition in self.renditions],
+                "size": self.size,
             }
         )
 
@@ -122,6 +143,7 @@ class Job:
                 name=_text(document["name"]),
                 generation=int(document["generation"]),
                 renditions=renditions_from(document["renditions"]),
+                size=int(document.get("size", 0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidMessage(f"message is no job: {error!r}") from error
@@ -138,6 +160,48 @@ def renditions_from(documents: Any) -> tuple[Rendition, ...]:
     if not renditions:
         raise ValueError("no renditions")
     return renditions
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What Cloud Storage tells of a blob that was written.
+
+    Its form is https://docs.cloud.google.com/storage/docs/pubsub-notifications#attributes; all that
+    is needed is in the attributes, so that the payload may be left out.
+
+    Attributes:
+        bucket: of the blob.
+        name: of the blob.
+        generation: the version that was written.
+    """
+
+    bucket: str
+    name: str
+    generation: int
+
+    @property
+    def id(self) -> str:
+        """The upload that it is."""
+        return id_of(self.bucket, self.name, self.generation)
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, str]) -> Self | None:
+        """Read the attributes of a message; None if it is no notification of Cloud Storage.
+
+        Raises:
+            InvalidMessage: it is one, but not of a blob that was written.
+        """
+        event = attributes.get("eventType")
+        if event is None:
+            return None
+        try:
+            if event != "OBJECT_FINALIZE":
+                raise ValueError(f"eventType {event!r}, expected OBJECT_FINALIZE")
+            return cls(
+                attributes["bucketId"], attributes["objectId"], int(attributes["objectGeneration"])
+            )
+        except (KeyError, ValueError) as error:
+            raise InvalidMessage(f"notification of Cloud Storage: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +278,7 @@ class Manifest:
 
     Attributes:
         id: the upload.
+        name: the blob of the original.
         generation: the version of the original it is about.
         original: what the picture was, None where it could not be read.
         thumbnails: in the order of the request; empty when the job failed.
@@ -222,6 +287,7 @@ class Manifest:
     """
 
     id: str
+    name: str
     generation: int
     original: Original | None = None
     thumbnails: tuple[Thumbnail, ...] = ()
@@ -254,6 +320,7 @@ class Manifest:
             placeholder = document.get("placeholder")
             return cls(
                 id=_text(document["id"]),
+                name=_text(document.get("name", document["id"])),
                 generation=int(document["generation"]),
                 original=Original(**original) if original else None,
                 thumbnails=tuple(Thumbnail(**thumb) for thumb in document["thumbnails"]),

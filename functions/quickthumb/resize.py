@@ -6,31 +6,34 @@ Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
 import hashlib
 import logging
 
-from quickthumb.errors import Unprocessable
-from quickthumb.imaging import Limits, Picture, render
-from quickthumb.jobs import SCHEMA, Failure, Job, Manifest, Original, Thumbnail
+from quickthumb.errors import TooManyBytes, Unprocessable
+from quickthumb.imaging import Picture, render
+from quickthumb.jobs import SCHEMA, Arrival, Failure, Job, Manifest, Original, Thumbnail
 from quickthumb.messaging import Message, Topic
+from quickthumb.settings import Settings
 from quickthumb.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def resize(message: Message, store: Store, completed: Topic, limits: Limits) -> None:
+def resize(message: Message, store: Store, completed: Topic, settings: Settings) -> None:
     """Do the job of a message; doing it again, late or in parallel leaves the same.
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub did not answer; to be delivered again.
-        InvalidMessage: the message is no job of this version; to be delivered again, and kept in
-            the dead-letter topic in the end.
+        InvalidMessage: the message is neither a job of this version nor a notification of Cloud
+            Storage; to be delivered again, and kept in the dead-letter topic in the end.
     """
-    job = Job.from_json(message.data)
+    job = _ordered(message, store, settings)
+    if job is None:
+        log.warning("message %s: its original is gone or replaced: nothing to do", message.id)
+        return
     manifest = store.manifest(job.id)
     if manifest is None or manifest.generation != job.generation:
-        data = store.original(job)
-        if data is None:
+        manifest = _make(job, store, settings)
+        if manifest is None:
             log.warning("original %s is gone: nothing to do", job.id)
             return
-        manifest = _make(job, data, store, limits)
         store.put_manifest(manifest)
         # Whoever deletes an upload deletes the original first. If that happened while this ran,
         # it may have missed what was written since.
@@ -42,20 +45,46 @@ def resize(message: Message, store: Store, completed: Topic, limits: Limits) -> 
     log.info("%s %s", manifest.state, job.id)
 
 
-def _make(job: Job, data: bytes, store: Store, limits: Limits) -> Manifest:
-    """Write the thumbnails of a job and return its manifest, which is not yet written."""
+def _ordered(message: Message, store: Store, settings: Settings) -> Job | None:
+    """Read the job of a message: one of ours, or what Cloud Storage tells of a new blob."""
+    arrival = Arrival.from_attributes(message.attributes)
+    if arrival is None:
+        return Job.from_json(message.data)
+    return store.arrived(arrival, settings.renditions)
+
+
+def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
+    """Write the thumbnails of a job and return its manifest, which is not yet written.
+
+    None tells that there is no original any more.
+    """
     try:
-        rendered = render(data, job.renditions, limits)
+        _check_size(job, settings)
+        data = store.original(job)
+        if data is None:
+            return None
+        rendered = render(data, job.renditions, settings.limits)
     except Unprocessable as error:
-        return Manifest(job.id, job.generation, failure=Failure(error.code, str(error)))
+        failure = Failure(error.code, str(error))
+        return Manifest(job.id, job.name, job.generation, failure=failure)
     source = rendered.source
     return Manifest(
         job.id,
+        job.name,
         job.generation,
         Original(source.content_type, source.width, source.height, source.orientation, len(data)),
         tuple(_put(job.id, picture, store) for picture in rendered.thumbnails),
         placeholder=rendered.placeholder,
     )
+
+
+def _check_size(job: Job, settings: Settings) -> None:
+    """Refuse an original that would not fit into memory, before it is fetched."""
+    if job.size > settings.max_original_bytes:
+        raise TooManyBytes(
+            f"The picture has {job.size:,} bytes: "
+            f"at most {settings.max_original_bytes:,} are accepted."
+        )
 
 
 def _put(id: str, picture: Picture, store: Store) -> Thumbnail:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from quickthumb.errors import LOCALLY, InvalidSetting
 from quickthumb.imaging import Limits
+from quickthumb.jobs import Rendition
 
 MAX_SIZE = 4096
 """The longest side a thumbnail may be asked for, pixels."""
@@ -66,6 +67,8 @@ class Settings:
         sizes: longest sides of the thumbnails of an upload that asks for none, pixels.
         max_upload_bytes: the largest request body accepted, bytes. Cloud Run itself refuses more
             than 32 MiB (https://docs.cloud.google.com/run/quotas).
+        max_original_bytes: the largest picture that is fetched to be resized, bytes. It bounds the
+            uploads that go to Cloud Storage directly, and is held in memory beside what is decoded.
         max_files: the most pictures one request may carry.
         max_pixels: the most pixels a picture may have, width times height.
         max_wait_seconds: the longest `?wait=` granted, seconds.
@@ -78,6 +81,7 @@ class Settings:
     completed_topic: str = _setting(_topic)
     sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
+    max_original_bytes: int = _setting(_count, default=128 * 1024 * 1024)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     max_wait_seconds: int = _setting(_count, default=30)
@@ -87,6 +91,11 @@ class Settings:
     def limits(self) -> Limits:
         """What one picture may cost."""
         return Limits(max_pixels=self.max_pixels)
+
+    @property
+    def renditions(self) -> tuple[Rendition, ...]:
+        """What is made of a picture that asks for nothing itself."""
+        return tuple(Rendition.square(size) for size in self.sizes)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

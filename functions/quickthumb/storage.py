@@ -63,8 +63,8 @@ class Bucket(Protocol):
     def stat(self, name: str) -> Blob | None:
         """Return what is known of a blob, None if it does not exist."""
 
-    def delete(self, name: str) -> bool:
-        """Delete a blob; tell whether it was there."""
+    def delete(self, name: str, generation: int | None = None) -> bool:
+        """Delete a blob, or only that generation of it; tell whether it was there."""
 
     def walk(self, prefix: str) -> Iterator[Blob]:
         """Walk over the blobs whose names begin with `prefix`, by name, page by page."""
@@ -152,10 +152,12 @@ class CloudBucket:
         return _described(blob) if blob else None
 
     @_translated
-    def delete(self, name: str) -> bool:
+    def delete(self, name: str, generation: int | None = None) -> bool:
         """See `Bucket`."""
         try:
-            self._bucket.blob(name).delete(retry=self._retry, timeout=self._timeout)
+            self._bucket.blob(name, generation=generation).delete(
+                retry=self._retry, timeout=self._timeout
+            )
         except NotFound:
             return False
         return True

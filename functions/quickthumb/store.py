@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import Job, Manifest, Rendition, renditions_from
-from quickthumb.storage import Bucket
+from quickthumb.jobs import INCOMING, Arrival, Job, Manifest, Rendition, id_of, renditions_from
+from quickthumb.storage import Blob, Bucket
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _CHANGING = "no-cache"
@@ -49,15 +49,51 @@ class Store:
             if blob is None:
                 raise Unavailable(f"original {id} vanished while it was stored")
             generation = blob.generation
-        return Job(id, self._originals.name, id, generation, renditions)
+        return Job(id, self._originals.name, id, generation, renditions, len(data))
+
+    def job_of(self, blob: Blob, renditions: tuple[Rendition, ...]) -> Job:
+        """Return the job that a blob of the originals is.
+
+        Args:
+            blob: put there by this service or by another program.
+            renditions: what to make where the blob does not say.
+
+        Raises:
+            InvalidMessage: the blob says it in a way that cannot be read.
+        """
+        bucket = self._originals.name
+        return Job(
+            id_of(bucket, blob.name, blob.generation),
+            bucket,
+            blob.name,
+            blob.generation,
+            _requested(blob.metadata) or renditions,
+            blob.size,
+        )
+
+    def arrived(self, arrival: Arrival, renditions: tuple[Rendition, ...]) -> Job | None:
+        """Return the job that an arrival asks for, None if that blob was deleted or replaced.
+
+        Raises:
+            InvalidMessage: it is of another bucket; or see `job_of`.
+        """
+        if arrival.bucket != self._originals.name:
+            raise InvalidMessage(
+                f"notification of the bucket {arrival.bucket}, expected {self._originals.name}"
+            )
+        blob = self._originals.stat(arrival.name)
+        if blob is None or blob.generation != arrival.generation:
+            return None
+        return self.job_of(blob, renditions)
 
     def original(self, job: Job) -> bytes | None:
         """Return the picture of a job, None if it was deleted or replaced."""
         return self._originals.read(job.name, job.generation)
 
-    def has_original(self, job: Job) -> bool:
-        """Tell whether the picture of a job is still there."""
-        return self._originals.stat(job.name) is not None
+    def has_original(self, job: Job | Manifest) -> bool:
+        """Tell whether the picture of a job is still there, and no other in its place."""
+        blob = self._originals.stat(job.name)
+        return blob is not None and blob.generation == job.generation
 
     def drop_original(self, id: str) -> None:
         """Delete an upload that was not accepted after all."""
@@ -87,7 +123,7 @@ class Store:
         manifest = self.manifest(id)
         if manifest:
             return manifest
-        original = self._originals.stat(id)
+        original = self._originals.stat(id) or self._originals.stat(INCOMING + id)
         return Queued(_requested(original.metadata)) if original else None
 
     def delete(self, id: str) -> bool:
@@ -96,8 +132,12 @@ class Store:
         The original goes first: a `resize` that is at work now finds it gone and cleans up. The
         manifest goes last: an interrupted call can be made again.
         """
-        found = self._originals.delete(id)
-        return self.delete_results(id) or found
+        found = [self._originals.delete(name) for name in (id, INCOMING + id)]
+        manifest = self.manifest(id)
+        # What another program wrote it may have written again since: that is another upload.
+        if manifest and self.has_original(manifest):
+            found.append(self._originals.delete(manifest.name, manifest.generation))
+        return self.delete_results(id) or any(found)
 
     def delete_results(self, id: str) -> bool:
         """Delete the thumbnails and then the manifest; tell whether there was anything."""

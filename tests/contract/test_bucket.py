@@ -96,6 +96,12 @@ def test_a_deleted_blob_is_gone(bucket, name):
     assert bucket.read(name) is None
 
 
+def test_one_generation_of_a_blob_is_deleted(bucket, name):
+    generation = bucket.create(name, b"bytes", "text/plain", {})
+    assert bucket.delete(name, generation) is True
+    assert bucket.read(name) is None
+
+
 def test_a_walk_gives_the_blobs_of_a_prefix_by_name(bucket, name):
     for suffix in ("/b", "/a", "x", "/c/d"):
         bucket.write(name + suffix, b"1", "text/plain", "no-cache")

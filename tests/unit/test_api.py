@@ -34,7 +34,7 @@ class Service:
     def work(self) -> None:
         while self.uploads.messages:
             body, attributes = self.uploads.messages.pop(0)
-            resize(Message(body, attributes, "1", 1), self.store, MemoryTopic(), SETTINGS.limits)
+            resize(Message(body, attributes, "1", 1), self.store, MemoryTopic(), SETTINGS)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_a_thumbnail_nobody_asked_for_is_not_found_before_and_after_the_work(ser
 
 def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
     id = service.post().json()["id"]
-    service.store.put_manifest(Manifest(id, 1, failure=Failure("corrupt", "It ends early.")))
+    service.store.put_manifest(Manifest(id, id, 1, failure=Failure("corrupt", "It ends early.")))
     assert service.http.get(f"/{id}").json()["error"] == {
         "code": "corrupt",
         "detail": "It ends early.",

@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 
 from quickthumb.errors import InvalidMessage
 from quickthumb.jobs import (
+    Arrival,
     Failure,
     Job,
     Manifest,
     Original,
     Rendition,
     Thumbnail,
+    id_of,
     is_id,
     new_id,
 )
@@ -33,6 +35,7 @@ jobs = st.builds(
     name=st.text(),
     generation=st.integers(0),
     renditions=st.lists(renditions, min_size=1, max_size=8).map(tuple),
+    size=st.integers(0),
 )
 JOB = Job("a" * 32, "originals", "a" * 32, 7, (Rendition.square(256),))
 ORIGINAL = Original("image/jpeg", 640, 427, 1, 112_525)
@@ -70,8 +73,8 @@ def test_what_is_no_job_is_refused(body):
 @pytest.mark.parametrize(
     "manifest",
     [
-        Manifest("i", 7, ORIGINAL, (THUMB,)),
-        Manifest("i", 7, failure=Failure("corrupt", "The picture ends early.")),
+        Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,)),
+        Manifest("i", "incoming/i", 7, failure=Failure("corrupt", "The picture ends early.")),
     ],
 )
 def test_a_manifest_survives_the_bucket(manifest):
@@ -79,12 +82,17 @@ def test_a_manifest_survives_the_bucket(manifest):
 
 
 def test_a_manifest_says_how_the_job_ended():
-    assert json.loads(Manifest("i", 7, ORIGINAL, (THUMB,)).to_json())["state"] == "done"
-    assert json.loads(Manifest("i", 7, failure=Failure("c", "d")).to_json())["state"] == "failed"
+    assert (
+        json.loads(Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,)).to_json())["state"] == "done"
+    )
+    assert (
+        json.loads(Manifest("i", "incoming/i", 7, failure=Failure("c", "d")).to_json())["state"]
+        == "failed"
+    )
 
 
 def test_a_manifest_finds_a_thumbnail_by_its_name():
-    manifest = Manifest("i", 7, ORIGINAL, (THUMB,))
+    manifest = Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,))
     assert manifest.thumbnail("256") is THUMB
     assert manifest.thumbnail("64") is None
 
@@ -93,6 +101,51 @@ def test_a_manifest_finds_a_thumbnail_by_its_name():
 def test_what_is_no_manifest_is_refused(body):
     with pytest.raises(InvalidMessage):
         Manifest.from_json(body)
+
+
+NOTIFICATION = {
+    "eventType": "OBJECT_FINALIZE",
+    "payloadFormat": "JSON_API_V1",
+    "bucketId": "originals",
+    "objectId": "incoming/cat.jpg",
+    "objectGeneration": "7",
+}
+
+
+def test_a_notification_of_cloud_storage_is_an_arrival():
+    arrival = Arrival.from_attributes(NOTIFICATION)
+    assert arrival == Arrival("originals", "incoming/cat.jpg", 7)
+
+
+def test_a_message_of_another_kind_is_no_arrival():
+    assert Arrival.from_attributes({"schema": "1"}) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"eventType": "OBJECT_DELETE"},
+        {"objectGeneration": "seven"},
+        {"objectGeneration": None},
+        {"objectId": None},
+        {"bucketId": None},
+    ],
+)
+def test_a_notification_that_tells_of_no_new_blob_is_refused(change):
+    attributes = {name: text for name, text in (NOTIFICATION | change).items() if text}
+    with pytest.raises(InvalidMessage, match="notification"):
+        Arrival.from_attributes(attributes)
+
+
+def test_an_upload_of_this_service_has_its_name_as_its_id():
+    id = new_id()
+    assert id_of("originals", id, 1) == id_of("originals", f"incoming/{id}", 2) == id
+
+
+def test_what_another_program_writes_is_an_upload_of_its_own_each_time():
+    # printf 'originals/incoming/cat.jpg#7' | sha256sum | cut -c-32
+    assert id_of("originals", "incoming/cat.jpg", 7) == "21d4f6c81b024a8e1df4c1afbcd94267"
+    assert id_of("originals", "incoming/cat.jpg", 8) != id_of("originals", "incoming/cat.jpg", 7)
 
 
 def test_ids_are_new_each_time_and_end_in_no_letter_that_cloud_run_keeps():

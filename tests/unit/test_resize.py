@@ -4,22 +4,42 @@ from dataclasses import dataclass, field
 import pytest
 
 from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.imaging import Limits
-from quickthumb.jobs import Job, Rendition, new_id
+from quickthumb.jobs import Job, Rendition, id_of, new_id
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
+from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.pictures import picture, sideways, size_of
 
+SETTINGS = Settings(
+    "originals",
+    "processed",
+    "projects/p/topics/u",
+    "projects/p/topics/c",
+    sizes=(24,),
+    max_original_bytes=50_000,
+)
 RENDITIONS = (Rendition.square(32), Rendition.square(16))
+
+
+def arrival(name, generation, bucket="originals"):
+    """Return the attributes of a notification of Cloud Storage."""
+    return {
+        "notificationConfig": "projects/_/buckets/originals/notificationConfigs/1",
+        "eventType": "OBJECT_FINALIZE",
+        "payloadFormat": "JSON_API_V1",
+        "bucketId": bucket,
+        "objectId": name,
+        "objectGeneration": str(generation),
+    }
 
 
 @dataclass
 class Kitchen:
     """What `resize` works with, in memory."""
 
-    originals: MemoryBucket = field(default_factory=MemoryBucket)
+    originals: MemoryBucket = field(default_factory=lambda: MemoryBucket("originals"))
     processed: MemoryBucket = field(default_factory=MemoryBucket)
     completed: MemoryTopic = field(default_factory=MemoryTopic)
 
@@ -31,8 +51,16 @@ class Kitchen:
         return self.store.keep_original(new_id(), data, "image/jpeg", "a.jpg", RENDITIONS)
 
     def do(self, job: Job) -> None:
-        message = Message(job.to_json(), {}, "1", 1)
-        resize(message, self.store, self.completed, Limits())
+        self.take(Message(job.to_json(), {}, "1", 1))
+
+    def take(self, message: Message) -> None:
+        resize(message, self.store, self.completed, SETTINGS)
+
+    def put(self, name: str, data: bytes, metadata: dict[str, str] | None = None) -> Message:
+        """Write a blob as other programs do; return what Cloud Storage tells of it."""
+        self.originals.delete(name)
+        generation = self.originals.create(name, data, "image/jpeg", metadata or {})
+        return Message(b"", arrival(name, generation), "2", 1)
 
     def events(self) -> list[tuple[str, str]]:
         return [(a["id"], a["state"]) for _, a in self.completed.messages]
@@ -128,4 +156,109 @@ def test_thumbnails_come_before_the_manifest(kitchen):
 
 def test_a_message_of_another_version_is_not_dropped(kitchen):
     with pytest.raises(InvalidMessage):
-        resize(Message(b'{"v":2}', {}, "1", 1), kitchen.store, kitchen.completed, Limits())
+        kitchen.take(Message(b'{"v":2}', {}, "1", 1))
+
+
+def test_a_picture_that_another_program_put_there_gets_the_default_thumbnails(kitchen):
+    message = kitchen.put("incoming/holiday/cat.jpg", picture(64, 48))
+    kitchen.take(message)
+    generation = int(message.attributes["objectGeneration"])
+    id = id_of("originals", "incoming/holiday/cat.jpg", generation)
+    manifest = kitchen.store.manifest(id)
+    assert manifest.name == "incoming/holiday/cat.jpg"
+    assert [(t.name, t.width, t.height) for t in manifest.thumbnails] == [("24", 24, 18)]
+    assert kitchen.events() == [(id, "done")]
+
+
+def test_an_upload_that_went_to_the_bucket_itself_gets_the_thumbnails_it_asked_for(kitchen):
+    id = new_id()
+    metadata = {"renditions": json.dumps([rendition.to_dict() for rendition in RENDITIONS])}
+    kitchen.take(kitchen.put(f"incoming/{id}", picture(64, 48), metadata))
+    assert [thumb.name for thumb in kitchen.store.manifest(id).thumbnails] == ["32", "16"]
+
+
+def test_a_blob_that_is_told_of_twice_is_done_once(kitchen):
+    message = kitchen.put("incoming/cat.jpg", picture())
+    kitchen.take(message)
+    before = dict(kitchen.processed.blobs)
+    kitchen.take(message)
+    assert kitchen.processed.blobs == before
+
+
+def test_a_blob_that_a_job_and_a_notification_tell_of_is_done_once(kitchen):
+    id = new_id()
+    message = kitchen.put(f"incoming/{id}", picture())
+    kitchen.take(message)
+    before = dict(kitchen.processed.blobs)
+    blob = kitchen.originals.stat(f"incoming/{id}")
+    kitchen.do(kitchen.store.job_of(blob, SETTINGS.renditions))
+    assert kitchen.processed.blobs == before
+
+
+def test_a_blob_that_was_written_again_is_another_upload(kitchen):
+    first = kitchen.put("incoming/cat.jpg", picture(64, 48))
+    kitchen.take(first)
+    second = kitchen.put("incoming/cat.jpg", picture(48, 64))
+    kitchen.take(second)
+    kitchen.take(first)  # late, once more: what it tells of is no longer there
+    ids = [id for id, _ in kitchen.events()]
+    assert len(ids) == len(set(ids)) == 2
+    tall = kitchen.store.manifest(ids[1])
+    assert (tall.thumbnails[0].width, tall.thumbnails[0].height) == (18, 24)
+
+
+def test_what_another_program_put_there_and_is_no_picture_ends_as_failed(kitchen):
+    kitchen.take(kitchen.put("incoming/notes.txt", b"hello"))
+    [(id, state)] = kitchen.events()
+    assert state == "failed"
+    assert kitchen.store.manifest(id).failure.code == "not-a-picture"
+
+
+def test_a_blob_above_the_limit_fails_without_being_fetched(kitchen):
+    fetched = []
+
+    class Watched(MemoryBucket):
+        def read(self, name, generation=None):
+            fetched.append(name)
+            return super().read(name, generation)
+
+    kitchen.originals = Watched("originals")
+    kitchen.take(kitchen.put("incoming/huge.tif", bytes(50_001)))
+    [(id, _)] = kitchen.events()
+    failure = kitchen.store.manifest(id).failure
+    assert failure.code == "too-many-bytes"
+    assert "50,001 bytes: at most 50,000" in failure.detail
+    assert not fetched
+
+
+def test_a_notification_of_another_bucket_is_not_dropped(kitchen):
+    with pytest.raises(InvalidMessage, match="bucket other, expected originals"):
+        kitchen.take(Message(b"", arrival("incoming/cat.jpg", 1, "other"), "1", 1))
+
+
+def test_the_picture_of_another_program_is_deleted_with_its_thumbnails(kitchen):
+    kitchen.take(kitchen.put("incoming/cat.jpg", picture()))
+    [(id, _)] = kitchen.events()
+    assert kitchen.store.delete(id)
+    assert not kitchen.originals.blobs
+    assert not kitchen.processed.blobs
+    assert not kitchen.store.delete(id)
+
+
+def test_deleting_spares_what_was_written_in_place_of_the_original_since(kitchen):
+    kitchen.take(kitchen.put("incoming/cat.jpg", picture()))
+    [(id, _)] = kitchen.events()
+    kitchen.put("incoming/cat.jpg", picture(9, 9))
+    assert kitchen.store.delete(id)
+    assert kitchen.originals.stat("incoming/cat.jpg")
+    assert not kitchen.processed.blobs
+
+
+def test_an_upload_that_went_to_the_bucket_itself_is_queued_until_it_is_done(kitchen):
+    id = new_id()
+    assert kitchen.store.status(id) is None
+    metadata = {"renditions": json.dumps([rendition.to_dict() for rendition in RENDITIONS])}
+    kitchen.put(f"incoming/{id}", picture(), metadata)
+    assert kitchen.store.status(id).renditions == RENDITIONS
+    assert kitchen.store.delete(id)
+    assert not kitchen.originals.blobs
