@@ -12,11 +12,12 @@ import flask
 import functions_framework
 import functions_framework.aio
 from cloudevents.http import CloudEvent
+from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from quickthumb import api, logs, messaging, storage
+from quickthumb import api, logs, messaging, storage, tracing
 from quickthumb.api import problems
 from quickthumb.errors import InvalidMessage, InvalidSetting, QuickThumbError, Unavailable
 from quickthumb.messaging import CloudTopic, delivered
@@ -26,6 +27,7 @@ from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 
 logs.configure(os.environ)
+tracing.configure(os.environ)
 log = logging.getLogger("quickthumb")
 
 
@@ -47,7 +49,9 @@ def resize(event: CloudEvent) -> None:
     # way; the request itself still has it, and is the same in production.
     body = flask.request.get_json(silent=True)
     pushed = isinstance(body, dict) and "message" in body
-    do_resize(delivered(body if pushed else event.data), _store(), _completed(), _settings())
+    message = delivered(body if pushed else event.data)
+    with tracing.span("resize", tracing.of_message(message.attributes), SpanKind.CONSUMER):
+        do_resize(message, _store(), _completed(), _settings())
 
 
 @functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]
@@ -74,15 +78,20 @@ def _store() -> Store:
 
 
 @cache
+def _publisher() -> messaging.Publisher:
+    return messaging.connect(traced=tracing.is_configured(os.environ))
+
+
+@cache
 def _uploads() -> CloudTopic:
     settings = _settings()
-    return CloudTopic(messaging.connect(), settings.uploads_topic, settings.call_seconds)
+    return CloudTopic(_publisher(), settings.uploads_topic, settings.call_seconds)
 
 
 @cache
 def _completed() -> CloudTopic:
     settings = _settings()
-    return CloudTopic(messaging.connect(), settings.completed_topic, settings.call_seconds)
+    return CloudTopic(_publisher(), settings.completed_topic, settings.call_seconds)
 
 
 @cache

@@ -4,14 +4,18 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
 
 from google.api_core.exceptions import GoogleAPIError
 from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import pubsub_v1
 
+from quickthumb import tracing
 from quickthumb.errors import InvalidMessage, NoCredentials, Unavailable
+
+Publisher: TypeAlias = pubsub_v1.PublisherClient
 
 
 class Topic(Protocol):
@@ -24,7 +28,7 @@ class Topic(Protocol):
 class CloudTopic:
     """A topic of Pub/Sub, or of the emulator that `PUBSUB_EMULATOR_HOST` names."""
 
-    def __init__(self, client: pubsub_v1.PublisherClient, path: str, call_seconds: float) -> None:
+    def __init__(self, client: Publisher, path: str, call_seconds: float) -> None:
         self._client = client
         self._path = path
         self._seconds = call_seconds
@@ -33,7 +37,12 @@ class CloudTopic:
     def publish(self, data: bytes, **attributes: str) -> None:
         """See `Topic`."""
         future = self._client.publish(
-            self._path, data, retry=self._retry, timeout=self._seconds, **attributes
+            self._path,
+            data,
+            retry=self._retry,
+            timeout=self._seconds,
+            **attributes,
+            **tracing.to_attributes(),
         )
         try:
             # The future ends by itself at about the time of the retries; the margin is for its
@@ -43,17 +52,23 @@ class CloudTopic:
             raise Unavailable(f"Pub/Sub, {self._path}: {error}") from error
 
 
-def connect() -> pubsub_v1.PublisherClient:
+def connect(*, traced: bool = False) -> Publisher:
     """Return a client that sends every message at once.
 
     A batch would wait for company on a thread of its own; a function's CPU may be taken away as
     soon as it has answered.
 
+    Args:
+        traced: record a span for each message, and carry it on in an attribute.
+
     Raises:
         NoCredentials: there is neither an emulator nor an identity.
     """
     try:
-        return pubsub_v1.PublisherClient(pubsub_v1.types.BatchSettings(max_messages=1))
+        return pubsub_v1.PublisherClient(
+            pubsub_v1.types.BatchSettings(max_messages=1),
+            pubsub_v1.types.PublisherOptions(enable_open_telemetry_tracing=traced),
+        )
     except DefaultCredentialsError as error:
         raise NoCredentials("PUBSUB_EMULATOR_HOST") from error
 
@@ -66,6 +81,7 @@ class Message:
         data: its body.
         attributes: its attributes.
         id: given by Pub/Sub.
+        published: when; None where the delivery does not tell.
         attempt: which delivery this is, from 1; None where Pub/Sub does not count, which is for
             subscriptions without a dead-letter policy.
     """
@@ -74,6 +90,7 @@ class Message:
     attributes: Mapping[str, str]
     id: str
     attempt: int | None
+    published: datetime | None = None
 
 
 def delivered(envelope: Any) -> Message:
@@ -92,6 +109,11 @@ def delivered(envelope: Any) -> Message:
             attributes=dict(message.get("attributes") or {}),
             id=str(message.get("messageId") or message.get("message_id") or ""),
             attempt=None if attempt is None else int(attempt),
+            published=_time(message.get("publishTime") or message.get("publish_time")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
         raise InvalidMessage(f"no Pub/Sub message: {error!r}") from error
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

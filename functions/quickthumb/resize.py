@@ -5,7 +5,10 @@ Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
 
 import hashlib
 import logging
+from datetime import UTC, datetime
+from typing import Any
 
+from quickthumb import logs, tracing
 from quickthumb.errors import TooManyBytes, Unprocessable
 from quickthumb.imaging import Picture, render
 from quickthumb.jobs import SCHEMA, Arrival, Failure, Job, Manifest, Original, Thumbnail
@@ -24,10 +27,13 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
         InvalidMessage: the message is neither a job of this version nor a notification of Cloud
             Storage; to be delivered again, and kept in the dead-letter topic in the end.
     """
+    started = datetime.now(UTC)
+    logs.about(None)  # no longer what this thread did before
     job = _ordered(message, store, settings)
     if job is None:
         log.warning("message %s: its original is gone or replaced: nothing to do", message.id)
         return
+    logs.about(job.id)
     manifest = store.manifest(job.id)
     if manifest is None or manifest.generation != job.generation:
         manifest = _make(job, store, settings)
@@ -42,7 +48,7 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
             log.info("original %s was deleted meanwhile: so are its thumbnails", job.id)
             return
     completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)
-    log.info("%s %s", manifest.state, job.id)
+    log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
 
 
 def _ordered(message: Message, store: Store, settings: Settings) -> Job | None:
@@ -63,7 +69,8 @@ def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
         data = store.original(job)
         if data is None:
             return None
-        rendered = render(data, job.renditions, settings.limits)
+        with tracing.span("make thumbnails", bytes=len(data)):
+            rendered = render(data, job.renditions, settings.limits)
     except Unprocessable as error:
         failure = Failure(error.code, str(error))
         return Manifest(job.id, job.name, job.generation, failure=failure)
@@ -98,4 +105,17 @@ def _put(id: str, picture: Picture, store: Store) -> Thumbnail:
         picture.height,
         len(picture.data),
         hashlib.sha256(picture.data).hexdigest(),
+    )
+
+
+def _figures(manifest: Manifest, message: Message, started: datetime) -> dict[str, Any]:
+    """Return what to count of a job that has ended, as fields of its log line."""
+    published = message.published
+    return logs.fields(
+        event=manifest.state,
+        code=manifest.failure.code if manifest.failure else None,
+        queue_seconds=(started - published).total_seconds() if published else None,
+        work_seconds=(datetime.now(UTC) - started).total_seconds(),
+        bytes_in=manifest.original.bytes if manifest.original else None,
+        bytes_out=sum(thumb.bytes for thumb in manifest.thumbnails),
     )

@@ -13,6 +13,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from quickthumb import tracing
 from quickthumb.errors import NoCredentials, Unavailable
 
 _CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
@@ -78,7 +79,8 @@ def _translated(
     @wraps(call)
     def wrapper(self: "CloudBucket", /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return call(self, *args, **kwargs)
+            with tracing.span(f"storage {call.__name__}", bucket=self.name):
+                return call(self, *args, **kwargs)
         except (
             GoogleAPIError,
             GoogleAuthError,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from quickthumb import logs
 from quickthumb.errors import EmptyFile, Unavailable
 from quickthumb.imaging import Limits, probe
 from quickthumb.jobs import SCHEMA, Job, Rendition, new_id
@@ -40,15 +41,21 @@ def accept(
     if not file.data:
         raise EmptyFile("The file is empty.", field="file")
     source = probe(file.data, limits)
-    job = store.keep_original(
-        new_id(), file.data, source.content_type, file.filename, tuple(renditions)
-    )
+    id = new_id()
+    logs.about(id)
+    job = store.keep_original(id, file.data, source.content_type, file.filename, tuple(renditions))
     try:
         uploads.publish(job.to_json(), schema=SCHEMA)
     except Unavailable:
         _take_back(job, store)
         raise
-    log.info("accepted %s: %s, %d bytes", job.id, source.content_type, len(file.data))
+    log.info(
+        "accepted %s: %s, %d bytes",
+        *(job.id, source.content_type, len(file.data)),
+        extra=logs.fields(
+            event="accepted", content_type=source.content_type, bytes_in=len(file.data)
+        ),
+    )
     return job
 
 

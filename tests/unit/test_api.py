@@ -278,3 +278,17 @@ def test_a_job_is_what_the_message_says(service):
     job = Job.from_json(body)
     assert (job.id, job.bucket, job.name) == (id, "originals", id)
     assert job.renditions[0].fit == "cover"
+
+
+def test_what_was_accepted_and_refused_is_counted_in_the_log(service, caplog):
+    caplog.set_level("INFO", logger="quickthumb")
+    service.post()
+    service.http.post("/", content=b"no picture")
+    files = [("file", picture()), ("file", b"")]
+    service.http.post("/", files=files)
+    told = [record.fields for record in caplog.records if hasattr(record, "fields")]
+    size = len(picture())
+    assert [fields["event"] for fields in told].count("accepted") == 2
+    assert {"event": "accepted", "content_type": "image/jpeg", "bytes_in": size} in told
+    assert {"event": "refused", "code": "not-a-picture", "status": 415} in told
+    assert {"event": "refused", "code": "empty-file", "status": 400} in told

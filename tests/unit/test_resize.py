@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -262,3 +263,19 @@ def test_an_upload_that_went_to_the_bucket_itself_is_queued_until_it_is_done(kit
     assert kitchen.store.status(id).renditions == RENDITIONS
     assert kitchen.store.delete(id)
     assert not kitchen.originals.blobs
+
+
+def test_what_a_job_took_is_counted_in_the_log(kitchen, caplog):
+    caplog.set_level("INFO", logger="quickthumb")
+    published = datetime.now(UTC) - timedelta(seconds=5)
+    good, bad = kitchen.upload(picture(64, 48)), kitchen.upload(b"no picture")
+    for job in (good, bad):
+        kitchen.take(Message(job.to_json(), {}, "1", 1, published))
+    done, failed = [record.fields for record in caplog.records if hasattr(record, "fields")]
+    assert (done["event"], done["code"]) == ("done", None)
+    assert (failed["event"], failed["code"]) == ("failed", "not-a-picture")
+    assert done["queue_seconds"] >= 5
+    assert done["work_seconds"] >= 0
+    assert done["bytes_in"] == len(picture(64, 48))
+    thumbnails = kitchen.store.manifest(good.id).thumbnails
+    assert done["bytes_out"] == sum(thumb.bytes for thumb in thumbnails)

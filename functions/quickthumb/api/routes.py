@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -12,9 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from quickthumb import logs
 from quickthumb.api import documents, problems
 from quickthumb.api.intake import receive
 from quickthumb.api.options import renditions_of
+from quickthumb.api.traced import Traced
 from quickthumb.api.waiting import until_ended, wait_seconds
 from quickthumb.errors import QuickThumbError
 from quickthumb.jobs import Job, Manifest, Rendition, is_id
@@ -61,7 +63,9 @@ class Api:
         try:
             return name | documents.receipt(await self._accept(file, renditions))
         except QuickThumbError as error:
-            return name | problems.document(error)
+            refusal = problems.document(error)
+            _log_refusal(refusal, error)
+            return name | refusal
 
     async def _accept(self, file: File, renditions: Sequence[Rendition]) -> Job:
         return await run_in_threadpool(
@@ -143,7 +147,7 @@ def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
         redirect_slashes=False,
         default=_nothing_there,
     )
-    return ExceptionMiddleware(router, {Exception: _on_error})
+    return Traced(ExceptionMiddleware(router, {Exception: _on_error}))
 
 
 def _route(path: str, **handlers: Handler) -> Route:
@@ -195,10 +199,15 @@ async def _on_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, QuickThumbError):
         log.exception("%s %s", request.method, path, exc_info=error)
         return problems.answer(QuickThumbError())
-    response = problems.answer(error)
-    if response.status_code >= 500:
-        log.error("%s %s: %s", request.method, path, error)
-    return response
+    _log_refusal(problems.document(error), error)
+    return problems.answer(error)
+
+
+def _log_refusal(refusal: Mapping[str, Any], error: QuickThumbError) -> None:
+    """Say why a request was refused; loudly where that is not its own fault."""
+    level = logging.ERROR if refusal["status"] >= 500 else logging.INFO
+    told = logs.fields(event="refused", code=refusal["code"], status=refusal["status"])
+    log.log(level, "refused: %s", error, extra=told)
 
 
 async def _nothing_there(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,37 @@
+"""Puts a request into the trace of its caller, and its log lines under its job."""
+
+from opentelemetry.trace import SpanKind
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quickthumb import logs, tracing
+from quickthumb.jobs import is_id
+
+
+class Traced:
+    """Middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request inside a span."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
+        logs.about(first if is_id(first) else None)
+        with tracing.span(
+            f"upload {scope['method']}",
+            tracing.of_request(headers),
+            SpanKind.SERVER,
+            **{"http.request.method": scope["method"], "url.path": scope["path"]},
+        ) as span:
+
+            async def noting_the_status(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.set_attribute("http.response.status_code", message["status"])
+                await send(message)
+
+            await self._app(scope, receive, noting_the_status)
