@@ -5,6 +5,7 @@ What they share is built on first use: importing this file needs no cloud.
 
 import logging
 import os
+from dataclasses import asdict
 from functools import cache
 from typing import cast
 
@@ -19,12 +20,20 @@ from starlette.types import ASGIApp
 
 from quickthumb import api, logs, messaging, storage, tracing
 from quickthumb.api import problems
-from quickthumb.errors import InvalidMessage, InvalidSetting, QuickThumbError, Unavailable
-from quickthumb.messaging import CloudTopic, delivered
+from quickthumb.bury import bury as do_bury
+from quickthumb.errors import (
+    InvalidMessage,
+    InvalidOption,
+    InvalidSetting,
+    QuickThumbError,
+    Unavailable,
+)
+from quickthumb.messaging import CloudTopic, Message, delivered
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
+from quickthumb.sweep import Asked, Sweep, sweep_on
 
 logs.configure(os.environ)
 tracing.configure(os.environ)
@@ -45,13 +54,47 @@ async def upload(_: Request) -> Response:
 @functions_framework.cloud_event
 def resize(event: CloudEvent) -> None:
     """Take a job from a push subscription or from Eventarc."""
+    message = _message(event)
+    with tracing.span("resize", tracing.of_message(message.attributes), SpanKind.CONSUMER):
+        do_resize(message, _store(), _completed(), _settings())
+
+
+@functions_framework.cloud_event
+def bury(event: CloudEvent) -> None:
+    """Take a dead letter from a push subscription or from Eventarc."""
+    message = _message(event)
+    with tracing.span("bury", tracing.of_message(message.attributes), SpanKind.CONSUMER):
+        do_bury(message, _store(), _completed())
+
+
+@functions_framework.http
+def sweep(request: flask.Request) -> flask.Response:
+    """Take the call of a schedule, or that of a person who sweeps a part by hand."""
+    asked = Asked.read(request.args)
+    settings = _settings()
+    sweep = Sweep(
+        _store(),
+        _uploads(),
+        _completed(),
+        settings.policy,
+        settings.renditions,
+        asked.first_after_seconds,
+        asked.dry_run,
+    )
+    if asked.start is None:
+        report = sweep_on(sweep, settings.sweep_seconds)
+    else:
+        report = sweep.run(asked.start, asked.seconds)
+    log.info("swept: %s", report)
+    return flask.jsonify(asdict(report))
+
+
+def _message(event: CloudEvent) -> Message:
     # The framework makes an event of a plain push request and drops the delivery attempt on the
     # way; the request itself still has it, and is the same in production.
     body = flask.request.get_json(silent=True)
     pushed = isinstance(body, dict) and "message" in body
-    message = delivered(body if pushed else event.data)
-    with tracing.span("resize", tracing.of_message(message.attributes), SpanKind.CONSUMER):
-        do_resize(message, _store(), _completed(), _settings())
+    return delivered(body if pushed else event.data)
 
 
 @functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]
@@ -61,6 +104,12 @@ def deliver_again(error: QuickThumbError) -> tuple[str, int]:
     """Answer a message that is not done with: anything but a success has it delivered again."""
     log.warning("to be delivered again: %s", error)
     return str(error), 400 if isinstance(error, InvalidMessage) else 503
+
+
+@functions_framework.errorhandler(InvalidOption)  # type: ignore[untyped-decorator]
+def refuse(error: InvalidOption) -> tuple[str, int]:
+    """Answer a call that asks for something there is not."""
+    return str(error), 400
 
 
 @cache

@@ -24,6 +24,14 @@ locals {
       buckets = { originals = "reader", processed = "keeper" }
       topics  = ["completed"]
     }
+    bury = {
+      buckets = { originals = "reader", processed = "keeper" }
+      topics  = ["completed"]
+    }
+    sweep = {
+      buckets = { originals = "reader", processed = "keeper" }
+      topics  = ["completed", "uploads"]
+    }
   }
 
   bucket_access = merge([

@@ -1,7 +1,7 @@
 """Buckets and topics in memory; the contract tests hold them to what the real ones do."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -17,6 +17,7 @@ class MemoryBucket:
     name: str = "memory"
     broken: bool = False
     blobs: dict[str, tuple[Blob, bytes]] = field(default_factory=dict)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _generations: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -48,15 +49,17 @@ class MemoryBucket:
             return False
         return self.blobs.pop(name, None) is not None
 
-    def walk(self, prefix: str) -> Iterator[Blob]:
+    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob]:
         self._check()
         yield from [
-            blob for name, (blob, _) in sorted(self.blobs.items()) if name.startswith(prefix)
+            blob
+            for name, (blob, _) in sorted(self.blobs.items())
+            if name.startswith(prefix) and name >= start and (not end or name < end)
         ]
 
     def _put(self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]) -> int:
         generation = next(self._generations)
-        blob = Blob(name, content_type, len(data), generation, datetime.now(UTC), dict(metadata))
+        blob = Blob(name, content_type, len(data), generation, self.now(), dict(metadata))
         self.blobs[name] = (blob, data)
         return generation
 

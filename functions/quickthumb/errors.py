@@ -130,3 +130,9 @@ class CannotFit(Unprocessable):
     """No quality makes a thumbnail as light as was asked."""
 
     code = "cannot-fit"
+
+
+class GaveUp(Unprocessable):
+    """Every attempt at a job ended without a result, and there will be no further one."""
+
+    code = "gave-up"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
-from quickthumb.errors import InvalidMessage
+from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
 
 SCHEMA = "1"
 """Version of the job message and of the manifest, kept in the message attribute `schema`."""
@@ -104,7 +104,7 @@ class Job:
         bucket: the bucket of the original.
         name: the blob of the original.
         generation: the version of that blob, given by Cloud Storage.
-        renditions: the thumbnails to make, at least one.
+        renditions: the thumbnails to make; empty where the original itself has to tell.
         size: of that blob, bytes.
     """
 
@@ -180,9 +180,10 @@ class Arrival:
     generation: int
 
     @property
-    def id(self) -> str:
-        """The upload that it is."""
-        return id_of(self.bucket, self.name, self.generation)
+    def job(self) -> Job:
+        """What is to be done, without the thumbnails, which the blob itself asks for."""
+        id = id_of(self.bucket, self.name, self.generation)
+        return Job(id, self.bucket, self.name, self.generation, ())
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Self | None:
@@ -293,6 +294,19 @@ class Manifest:
     thumbnails: tuple[Thumbnail, ...] = ()
     failure: Failure | None = None
     placeholder: Placeholder | None = None
+
+    @classmethod
+    def failed(cls, job: Job, error: Unprocessable) -> Self:
+        """Return the end of a job that no retry can help."""
+        return cls(job.id, job.name, job.generation, failure=Failure(error.code, str(error)))
+
+    def ends(self, job: Job) -> bool:
+        """Tell whether there is nothing left to do for a job.
+
+        A job that was given up is tried again when it is delivered once more, late or by hand.
+        """
+        gave_up = self.failure is not None and self.failure.code == GaveUp.code
+        return self.generation == job.generation and not gave_up
 
     @property
     def state(self) -> Literal["done", "failed"]:

@@ -11,7 +11,7 @@ from typing import Any
 from quickthumb import logs, tracing
 from quickthumb.errors import TooManyBytes, Unprocessable
 from quickthumb.imaging import Picture, render
-from quickthumb.jobs import SCHEMA, Arrival, Failure, Job, Manifest, Original, Thumbnail
+from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail
 from quickthumb.messaging import Message, Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Store
@@ -29,34 +29,34 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
     """
     started = datetime.now(UTC)
     logs.about(None)  # no longer what this thread did before
-    job = _ordered(message, store, settings)
-    if job is None:
-        log.warning("message %s: its original is gone or replaced: nothing to do", message.id)
-        return
+    job = job_of(message)
     logs.about(job.id)
     manifest = store.manifest(job.id)
-    if manifest is None or manifest.generation != job.generation:
-        manifest = _make(job, store, settings)
-        if manifest is None:
-            log.warning("original %s is gone: nothing to do", job.id)
-            return
-        store.put_manifest(manifest)
-        # Whoever deletes an upload deletes the original first. If that happened while this ran,
-        # it may have missed what was written since.
-        if not store.has_original(job):
-            store.delete_results(job.id)
-            log.info("original %s was deleted meanwhile: so are its thumbnails", job.id)
-            return
-    completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)
-    log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
+    if manifest is None or not manifest.ends(job):
+        made = _make(job, store, settings)
+        if made:
+            store.put_manifest(made)
+            manifest = made
+    # Whoever deletes an upload deletes the original first, and may have missed what was written
+    # since, by this delivery or by one that was cut off.
+    if not store.has_blob(job.name):
+        store.delete_results(job.id)
+        log.info("original %s is gone: so are its thumbnails", job.id)
+    elif manifest is None or not manifest.ends(job):
+        log.warning("original %s was replaced: nothing to do", job.id)
+    else:
+        completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)
+        log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
 
 
-def _ordered(message: Message, store: Store, settings: Settings) -> Job | None:
-    """Read the job of a message: one of ours, or what Cloud Storage tells of a new blob."""
+def job_of(message: Message) -> Job:
+    """Read the job of a message: one of ours, or what Cloud Storage tells of a new blob.
+
+    Raises:
+        InvalidMessage: it is neither, of this version.
+    """
     arrival = Arrival.from_attributes(message.attributes)
-    if arrival is None:
-        return Job.from_json(message.data)
-    return store.arrived(arrival, settings.renditions)
+    return arrival.job if arrival else Job.from_json(message.data)
 
 
 def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
@@ -64,16 +64,18 @@ def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
 
     None tells that there is no original any more.
     """
+    requested = job if job.renditions else store.read_request(job, settings.renditions)
+    if requested is None:
+        return None
     try:
-        _check_size(job, settings)
-        data = store.original(job)
+        _check_size(requested, settings)
+        data = store.original(requested)
         if data is None:
             return None
         with tracing.span("make thumbnails", bytes=len(data)):
-            rendered = render(data, job.renditions, settings.limits)
+            rendered = render(data, requested.renditions, settings.limits)
     except Unprocessable as error:
-        failure = Failure(error.code, str(error))
-        return Manifest(job.id, job.name, job.generation, failure=failure)
+        return Manifest.failed(job, error)
     source = rendered.source
     return Manifest(
         job.id,

@@ -8,6 +8,7 @@ from typing import Any, Self
 from quickthumb.errors import LOCALLY, InvalidSetting
 from quickthumb.imaging import Limits
 from quickthumb.jobs import Rendition
+from quickthumb.policy import Policy
 
 MAX_SIZE = 4096
 """The longest side a thumbnail may be asked for, pixels."""
@@ -73,6 +74,10 @@ class Settings:
         max_pixels: the most pixels a picture may have, width times height.
         max_wait_seconds: the longest `?wait=` granted, seconds.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
+        sweep_seconds: how long one sweep works, seconds; below the time-out of its function.
+        sweep_after_seconds: age at which an original without a manifest is published again.
+        sweep_attempts: how often that is done before the job is given up.
+        sweep_per_second: the most jobs that a sweep publishes in a second.
     """
 
     originals_bucket: str = _setting(_bucket)
@@ -86,11 +91,24 @@ class Settings:
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     max_wait_seconds: int = _setting(_count, default=30)
     call_seconds: int = _setting(_count, default=10)
+    sweep_seconds: int = _setting(_count, default=240)
+    sweep_after_seconds: int = _setting(_count, default=Policy().after_seconds)
+    sweep_attempts: int = _setting(_count, default=Policy().attempts)
+    sweep_per_second: int = _setting(_count, default=Policy().per_second)
 
     @property
     def limits(self) -> Limits:
         """What one picture may cost."""
         return Limits(max_pixels=self.max_pixels)
+
+    @property
+    def policy(self) -> Policy:
+        """When a job counts as lost."""
+        return Policy(
+            after_seconds=self.sweep_after_seconds,
+            attempts=self.sweep_attempts,
+            per_second=self.sweep_per_second,
+        )
 
     @property
     def renditions(self) -> tuple[Rendition, ...]:

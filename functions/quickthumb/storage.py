@@ -67,8 +67,14 @@ class Bucket(Protocol):
     def delete(self, name: str, generation: int | None = None) -> bool:
         """Delete a blob, or only that generation of it; tell whether it was there."""
 
-    def walk(self, prefix: str) -> Iterator[Blob]:
-        """Walk over the blobs whose names begin with `prefix`, by name, page by page."""
+    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob]:
+        """Walk over the blobs whose names begin with `prefix`, by name, page by page.
+
+        Args:
+            prefix: of their whole names.
+            start: the first name that may come.
+            end: the first name that may not; empty for no such limit.
+        """
 
 
 def _translated(
@@ -164,10 +170,15 @@ class CloudBucket:
             return False
         return True
 
-    def walk(self, prefix: str) -> Iterator[Blob]:
+    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob]:
         """See `Bucket`."""
         pages = self._client.list_blobs(
-            self._bucket, prefix=prefix, retry=self._retry, timeout=self._timeout
+            self._bucket,
+            prefix=prefix or None,
+            start_offset=start or None,
+            end_offset=end or None,
+            retry=self._retry,
+            timeout=self._timeout,
         ).pages
         while page := self._next_page(pages):
             yield from page

@@ -1,11 +1,14 @@
 """What is kept in which bucket, under which name: the only state there is."""
 
+import heapq
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from itertools import groupby
 
 from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import INCOMING, Arrival, Job, Manifest, Rendition, id_of, renditions_from
+from quickthumb.jobs import INCOMING, Job, Manifest, Rendition, id_of, renditions_from
 from quickthumb.storage import Blob, Bucket
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -13,6 +16,13 @@ _CHANGING = "no-cache"
 
 _MAX_FILENAME = 255
 """How much of a file name is kept, characters; all metadata together may have 8 KiB."""
+
+_MANIFEST = "manifest.json"
+_SWEEPS = "sweeps.json"
+_CURSOR = "sweep/cursor.json"
+
+_AFTER_IDS = "g"
+"""Greater than every id: what lies in a bucket beside the originals and results comes later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,53 @@ class Queued:
     """
 
     renditions: tuple[Rendition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An original that a walk over the bucket met.
+
+    Attributes:
+        job: what it asks for.
+        stem: its name without `incoming/`, by which the walk is ordered.
+        updated: when it was written.
+        fault: why nobody can tell what it asks for; None where that is clear.
+    """
+
+    job: Job
+    stem: str
+    updated: datetime
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What there is of a job in the processed bucket.
+
+    Attributes:
+        id: of the upload.
+        updated: when the newest blob was written.
+        ended: whether there is a manifest.
+        swept: when the job was last published again by a sweep; None if it never was.
+    """
+
+    id: str
+    updated: datetime
+    ended: bool
+    swept: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """How often a job was published again.
+
+    Attributes:
+        count: times.
+        name: the blob of its original.
+    """
+
+    count: int
+    name: str
 
 
 class Store:
@@ -71,18 +128,18 @@ class Store:
             blob.size,
         )
 
-    def arrived(self, arrival: Arrival, renditions: tuple[Rendition, ...]) -> Job | None:
-        """Return the job that an arrival asks for, None if that blob was deleted or replaced.
+    def read_request(self, job: Job, renditions: tuple[Rendition, ...]) -> Job | None:
+        """Return a job with what its original asks for, None if that was deleted or replaced.
 
         Raises:
             InvalidMessage: it is of another bucket; or see `job_of`.
         """
-        if arrival.bucket != self._originals.name:
+        if job.bucket != self._originals.name:
             raise InvalidMessage(
-                f"notification of the bucket {arrival.bucket}, expected {self._originals.name}"
+                f"notification of the bucket {job.bucket}, expected {self._originals.name}"
             )
-        blob = self._originals.stat(arrival.name)
-        if blob is None or blob.generation != arrival.generation:
+        blob = self._originals.stat(job.name)
+        if blob is None or blob.generation != job.generation:
             return None
         return self.job_of(blob, renditions)
 
@@ -94,6 +151,10 @@ class Store:
         """Tell whether the picture of a job is still there, and no other in its place."""
         blob = self._originals.stat(job.name)
         return blob is not None and blob.generation == job.generation
+
+    def has_blob(self, name: str) -> bool:
+        """Tell whether there is an original of that name, whichever version."""
+        return self._originals.stat(name) is not None
 
     def drop_original(self, id: str) -> None:
         """Delete an upload that was not accepted after all."""
@@ -112,6 +173,13 @@ class Store:
         self._processed.write(
             _manifest_name(manifest.id), manifest.to_json(), "application/json", _CHANGING
         )
+
+    def add_manifest(self, manifest: Manifest) -> Manifest:
+        """Write the end of a job unless it has ended already; return how it ended."""
+        name = _manifest_name(manifest.id)
+        if self._processed.create(name, manifest.to_json(), "application/json", {}) is not None:
+            return manifest
+        return self.manifest(manifest.id) or manifest
 
     def manifest(self, id: str) -> Manifest | None:
         """Return the end of a job, None if it has not ended or never was."""
@@ -148,9 +216,82 @@ class Store:
                 found = self._processed.delete(blob.name) or found
         return self._processed.delete(manifest) or found
 
+    def walk_originals(self, start: str, default: tuple[Rendition, ...]) -> Iterator[Found]:
+        """Walk over the originals by stem, from `start` on, page by page.
+
+        What was sent to the bucket directly lies behind `incoming/` and is woven in, so that all
+        that are named by their ids come in the order of ids.
+        """
+        own = self._originals.walk(start=start, end=_AFTER_IDS)
+        incoming = self._originals.walk(prefix=INCOMING, start=INCOMING + start)
+        for blob in heapq.merge(own, incoming, key=_stem):
+            if not blob.name.endswith("/"):  # which consoles make to show a folder
+                yield self._found(blob, default)
+
+    def _found(self, blob: Blob, default: tuple[Rendition, ...]) -> Found:
+        try:
+            return Found(self.job_of(blob, default), _stem(blob), blob.updated)
+        except InvalidMessage as error:
+            unreadable = replace(blob, metadata={})
+            return Found(self.job_of(unreadable, default), _stem(blob), blob.updated, str(error))
+
+    def walk_results(self, start: str) -> Iterator[Results]:
+        """Walk over the results of all jobs by id, from `start` on, page by page."""
+        blobs = self._processed.walk(start=start, end=_AFTER_IDS)
+        for id, group in groupby(blobs, lambda blob: blob.name.partition("/")[0]):
+            yield _results(id, group)
+
+    def results(self, id: str) -> Results | None:
+        """Return what there is of one job, None if there is nothing."""
+        blobs = [
+            blob
+            for name in (_MANIFEST, _SWEEPS)
+            if (blob := self._processed.stat(f"{id}/{name}")) is not None
+        ]
+        return _results(id, blobs) if blobs else None
+
+    def sweeps(self, id: str) -> Sweeps | None:
+        """Return how often a job was published again, None if it never was."""
+        body = self._processed.read(f"{id}/{_SWEEPS}")
+        return None if body is None else Sweeps(**json.loads(body))
+
+    def put_sweeps(self, id: str, sweeps: Sweeps) -> None:
+        """Note that a job is published again."""
+        body = json.dumps(asdict(sweeps)).encode()
+        self._processed.write(f"{id}/{_SWEEPS}", body, "application/json", _CHANGING)
+
+    def drop_sweeps(self, id: str) -> None:
+        """Forget how often a job was published again."""
+        self._processed.delete(f"{id}/{_SWEEPS}")
+
+    def drop_leftovers(self, id: str, before: datetime) -> None:
+        """Delete what was written before some time for a job that nobody will end."""
+        for blob in self._processed.walk(f"{id}/"):
+            if blob.updated < before:
+                self._processed.delete(blob.name, blob.generation)
+
+    def cursor(self) -> str:
+        """Return where the next sweep goes on, empty for the beginning."""
+        body = self._processed.read(_CURSOR)
+        return "" if body is None else str(json.loads(body)["next"])
+
+    def put_cursor(self, cursor: str) -> None:
+        """Note where the next sweep goes on."""
+        body = json.dumps({"next": cursor}).encode()
+        self._processed.write(_CURSOR, body, "application/json", _CHANGING)
+
+
+def _stem(blob: Blob) -> str:
+    return blob.name.removeprefix(INCOMING)
+
+
+def _results(id: str, blobs: Iterable[Blob]) -> Results:
+    written = {blob.name.partition("/")[2]: blob.updated for blob in blobs}
+    return Results(id, max(written.values()), _MANIFEST in written, written.get(_SWEEPS))
+
 
 def _manifest_name(id: str) -> str:
-    return f"{id}/manifest.json"
+    return f"{id}/{_MANIFEST}"
 
 
 def _metadata(filename: str, renditions: tuple[Rendition, ...]) -> dict[str, str]:

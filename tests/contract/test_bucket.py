@@ -112,6 +112,29 @@ def test_a_walk_gives_the_blobs_of_a_prefix_by_name(bucket, name):
     ]
 
 
+def test_a_walk_begins_and_ends_where_it_is_told(bucket, name):
+    for suffix in ("/a", "/b", "/c", "/d"):
+        bucket.write(name + suffix, b"1", "text/plain", "no-cache")
+    found = [blob.name for blob in bucket.walk(start=f"{name}/b", end=f"{name}/d")]
+    assert found == [f"{name}/b", f"{name}/c"]
+    assert [blob.name for blob in bucket.walk(prefix=f"{name}/", start=f"{name}/c")] == [
+        f"{name}/c",
+        f"{name}/d",
+    ]
+    assert not list(bucket.walk(start=f"{name}/z", end=f"{name}/b"))
+
+
+def test_a_walk_goes_on_where_its_last_name_was_deleted_meanwhile(bucket, name):
+    bucket.write(f"{name}/b", b"1", "text/plain", "no-cache")
+    assert [blob.name for blob in bucket.walk(start=f"{name}/a", end=f"{name}/c")] == [f"{name}/b"]
+
+
+def test_the_current_generation_of_a_blob_is_deleted(bucket, name):
+    bucket.write(name, b"bytes", "text/plain", "no-cache")
+    assert bucket.delete(name, bucket.stat(name).generation) is True
+    assert bucket.read(name) is None
+
+
 def test_a_walk_over_nothing_ends(bucket, name):
     assert list(bucket.walk(name)) == []
 

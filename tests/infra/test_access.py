@@ -9,6 +9,8 @@ CODE = ROOT / "functions" / "quickthumb"
 MODULES = {
     "upload": [*sorted((CODE / "api").glob("*.py")), CODE / "upload.py"],
     "resize": [CODE / "resize.py"],
+    "bury": [CODE / "bury.py"],
+    "sweep": [CODE / "sweep.py", CODE / "bury.py"],
 }
 PERMISSIONS = {
     "create": {"create"},
@@ -51,7 +53,7 @@ def needed_on_buckets(function):
     needed = {}
     for module in MODULES[function]:
         for receiver, name in attributes(ast.parse(module.read_text())):
-            if receiver.removeprefix("self._") == "store" and name in methods:
+            if receiver in ("store", "self._store", "self.store") and name in methods:
                 for bucket, call in calls_on_buckets(name, methods):
                     needed.setdefault(bucket, set(ALWAYS)).update(PERMISSIONS[call])
     return {

@@ -32,10 +32,17 @@ def test_every_function_has_its_own_grants(tmp_path):
         ("upload", "processed", "remover"),
         ("resize", "originals", "reader"),
         ("resize", "processed", "keeper"),
+        ("bury", "originals", "reader"),
+        ("bury", "processed", "keeper"),
+        ("sweep", "originals", "reader"),
+        ("sweep", "processed", "keeper"),
     }
     assert {(g["function"], g["topic"]) for g in topics.values()} == {
         ("upload", "uploads"),
         ("resize", "completed"),
+        ("bury", "completed"),
+        ("sweep", "completed"),
+        ("sweep", "uploads"),
     }
 
 
@@ -44,10 +51,11 @@ def test_everything_that_can_go_wrong_has_an_alert(tmp_path):
     assert alerts.keys() == {
         "dead letters of resize",
         "oldest unacknowledged message of resize",
+        "oldest unacknowledged message of bury",
         *(
             f"{what} of {name}"
             for what in ("server errors", "p95")
-            for name in ("resize", "upload")
+            for name in ("bury", "resize", "sweep", "upload")
         ),
     }
     assert all(alert["advice"] for alert in alerts.values())

@@ -1,0 +1,105 @@
+import pytest
+
+from quickthumb.bury import bury
+from quickthumb.errors import Unavailable
+from quickthumb.jobs import Manifest, Rendition, id_of, new_id
+from quickthumb.messaging import Message
+from quickthumb.store import Store
+from tests.doubles import MemoryBucket, MemoryTopic
+from tests.pictures import picture
+
+
+@pytest.fixture
+def originals():
+    return MemoryBucket("originals")
+
+
+@pytest.fixture
+def processed():
+    return MemoryBucket("processed")
+
+
+@pytest.fixture
+def store(originals, processed):
+    return Store(originals, processed)
+
+
+@pytest.fixture
+def completed():
+    return MemoryTopic()
+
+
+@pytest.fixture
+def job(store):
+    return store.keep_original(new_id(), picture(), "image/jpeg", "a.jpg", (Rendition.square(8),))
+
+
+def dead(job):
+    """What Pub/Sub moves to the dead-letter topic."""
+    attributes = {"schema": "1", "CloudPubSubDeadLetterSourceDeliveryCount": "5"}
+    return Message(job.to_json(), attributes, "1", None)
+
+
+def test_a_dead_letter_ends_as_failed_and_says_so(store, completed, job):
+    bury(dead(job), store, completed)
+    manifest = store.manifest(job.id)
+    assert (manifest.state, manifest.failure.code, manifest.name) == ("failed", "gave-up", job.name)
+    assert "5 attempts" in manifest.failure.detail
+    [(body, attributes)] = completed.messages
+    assert Manifest.from_json(body) == manifest
+    assert attributes == {"schema": "1", "id": job.id, "state": "failed"}
+
+
+def test_a_job_that_has_ended_after_all_keeps_its_end_which_is_told(store, completed, job):
+    done = Manifest(job.id, job.name, job.generation)
+    store.put_manifest(done)
+    bury(dead(job), store, completed)
+    assert store.manifest(job.id) == done
+    [(_, attributes)] = completed.messages
+    assert attributes["state"] == "done"
+
+
+def test_a_dead_letter_that_is_delivered_twice_leaves_the_same(processed, store, completed, job):
+    bury(dead(job), store, completed)
+    before = dict(processed.blobs)
+    bury(dead(job), store, completed)
+    assert processed.blobs == before
+
+
+def test_of_a_deleted_upload_nothing_is_left_or_told(processed, store, completed, job):
+    store.put_thumbnail(f"{job.id}/8.jpg", b"half of a job", "image/jpeg")
+    store.drop_original(job.id)
+    bury(dead(job), store, completed)
+    assert not processed.blobs
+    assert not completed.messages
+
+
+def test_a_dead_notification_of_a_bucket_ends_as_failed_too(originals, store, completed):
+    generation = originals.create("incoming/cat.jpg", picture(), "image/jpeg", {})
+    attributes = {
+        "eventType": "OBJECT_FINALIZE",
+        "bucketId": "originals",
+        "objectId": "incoming/cat.jpg",
+        "objectGeneration": str(generation),
+    }
+    bury(Message(b"{}", attributes, "1", None), store, completed)
+    id = id_of("originals", "incoming/cat.jpg", generation)
+    assert store.manifest(id).failure.code == "gave-up"
+
+
+def test_a_dead_letter_that_nobody_can_read_is_not_delivered_for_ever(processed, store, completed):
+    bury(Message(b"\xff", {}, "1", None), store, completed)
+    assert not processed.blobs
+
+
+@pytest.mark.parametrize("part", ["processed", "originals", "completed"])
+def test_while_a_part_does_not_answer_the_letter_is_delivered_again(request, store, job, part):
+    broken = request.getfixturevalue(part)
+    completed = request.getfixturevalue("completed")
+    broken.broken = True
+    with pytest.raises(Unavailable):
+        bury(dead(job), store, completed)
+    broken.broken = False
+    bury(dead(job), store, completed)
+    assert store.manifest(job.id).failure.code == "gave-up"
+    assert [attributes["state"] for _, attributes in completed.messages] == ["failed"]
