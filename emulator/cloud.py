@@ -98,7 +98,13 @@ class Cloud:
         buckets = tuple(bucket_name(name) for name in topology.buckets)
         services = [
             self._pubsub_part(broker, pubsub_port, data / "pubsub"),
-            storage_part(data / "storage", storage_port, buckets, self._events()),
+            storage_part(
+                data / "storage",
+                storage_port,
+                buckets,
+                self._events(),
+                log_requests=console.verbose,
+            ),
         ]
         self._supervisor = Supervisor([self._scheduler_parts(), functions, services], console)
 

@@ -35,7 +35,12 @@ class Events:
 
 
 def storage_part(
-    data: Path, port: int, buckets: tuple[str, ...], events: Events | None = None
+    data: Path,
+    port: int,
+    buckets: tuple[str, ...],
+    events: Events | None = None,
+    *,
+    log_requests: bool = False,
 ) -> Part:
     """Return the part that serves the buckets at `port`, kept in the folder `data`.
 
@@ -54,7 +59,7 @@ def storage_part(
         *("-scheme", "http", "-host", HOST, "-port", str(port)),
         *("-backend", "filesystem", "-filesystem-root", str(data)),
         *("-external-url", url, "-public-host", address),
-        *("-log-level", "warn"),
+        *("-log-level", "info" if log_requests else "warn"),
     ]
     if events:
         command += [

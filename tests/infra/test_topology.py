@@ -160,7 +160,7 @@ def emulated(tmp_path, monkeypatch):
         monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
         monkeypatch.setattr(emulator.cloud, "_is_healthy", lambda port: f"healthy {port}")
         monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
-        monkeypatch.setattr(emulator.cloud, "storage_part", lambda *args: kept.append(args))
+        monkeypatch.setattr(emulator.cloud, "storage_part", lambda *args, **_: kept.append(args))
         monkeypatch.setattr(
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )
