@@ -17,6 +17,7 @@ from emulator.official import official_command
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
 from emulator.scheduler import Job
+from emulator.sessions import sessions_part
 from emulator.storage import Events, storage_part
 from emulator.topology import Function, Reference, Topology
 
@@ -37,11 +38,13 @@ class Addresses:
     Attributes:
         functions: URL of each function.
         storage: URL.
+        sessions: URL to which resumable uploads are sent.
         pubsub: host:port.
     """
 
     functions: Mapping[str, str]
     storage: str
+    sessions: str
     pubsub: str
 
     @property
@@ -85,10 +88,11 @@ class Cloud:
         ports = {name: free_port() for name in topology.functions}
         if port is not None:
             ports["upload"] = port
-        storage_port, pubsub_port = free_port(), free_port()
+        storage_port, sessions_port, pubsub_port = free_port(), free_port(), free_port()
         self.addresses = Addresses(
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
             f"http://{HOST}:{storage_port}",
+            f"http://{HOST}:{sessions_port}",
             f"{HOST}:{pubsub_port}",
         )
         functions = [
@@ -105,6 +109,7 @@ class Cloud:
                 self._events(),
                 log_requests=console.verbose,
             ),
+            sessions_part(data / "sessions", sessions_port, storage_port),
         ]
         self._supervisor = Supervisor([self._scheduler_parts(), functions, services], console)
 
@@ -221,6 +226,7 @@ def environment(function: Function, addresses: Addresses) -> dict[str, str]:
     return {
         "STORAGE_EMULATOR_HOST": addresses.storage,
         "PUBSUB_EMULATOR_HOST": addresses.pubsub,
+        "QUICKTHUMB_SESSIONS_URL": addresses.sessions,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         **{name: _full_name(value) for name, value in function.environment.items()},
     }

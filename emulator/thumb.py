@@ -106,7 +106,7 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
         Cloud(
             topology,
             Path(folder),
-            Console([*topology.functions, "pubsub", "storage"]),
+            Console([*topology.functions, "pubsub", "storage", "sessions"]),
             broker=args.pubsub,
             instances=instances_of(args, topology),
         ) as cloud,

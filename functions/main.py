@@ -121,7 +121,9 @@ def _settings() -> Settings:
 def _store() -> Store:
     settings, client = _settings(), storage.connect()
     return Store(
-        CloudBucket(client, settings.originals_bucket, settings.call_seconds),
+        CloudBucket(
+            client, settings.originals_bucket, settings.call_seconds, settings.sessions_url
+        ),
         CloudBucket(client, settings.processed_bucket, settings.call_seconds),
     )
 

@@ -4,7 +4,7 @@
 locals {
   # What the code calls, and the permission that Cloud Storage wants for it
   # (https://docs.cloud.google.com/storage/docs/access-control/iam-json):
-  #   read, stat -> get; walk -> list; delete -> delete; create -> create;
+  #   read, stat -> get; walk -> list; delete -> delete; create, begin -> create;
   #   write      -> create, and delete for the blob that it replaces.
   # Each also has list: without it the answer for a blob that is not there may be 403 instead of the
   # 404 by which the code tells "not yet" from "not allowed". No predefined role fits: objectUser adds

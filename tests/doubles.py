@@ -18,6 +18,9 @@ class MemoryBucket:
     broken: bool = False
     blobs: dict[str, tuple[Blob, bytes]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    begun: dict[str, tuple[str, int, str, Mapping[str, str], str | None]] = field(
+        default_factory=dict
+    )
     _generations: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -27,6 +30,25 @@ class MemoryBucket:
         self._check()
         with self._lock:
             return None if name in self.blobs else self._put(name, data, content_type, metadata)
+
+    def begin(
+        self,
+        name: str,
+        size: int,
+        content_type: str,
+        metadata: Mapping[str, str],
+        origin: str | None,
+    ) -> str:
+        self._check()
+        url = f"https://storage.example/{self.name}?upload_id={len(self.begun)}"
+        self.begun[url] = (name, size, content_type, dict(metadata), origin)
+        return url
+
+    def send(self, url: str, data: bytes) -> int | None:
+        """Send the bytes of an upload that was begun, as its client does."""
+        name, size, content_type, metadata, _ = self.begun[url]
+        assert len(data) == size
+        return self.create(name, data, content_type, metadata)
 
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
         self._check()

@@ -46,6 +46,12 @@ def _topic(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#\s]+", text):
+        raise ValueError("expected http://HOST or https://HOST")
+    return text
+
+
 def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
         raise ValueError("expected a whole number above 0")
@@ -70,6 +76,8 @@ class Settings:
             than 32 MiB (https://docs.cloud.google.com/run/quotas).
         max_original_bytes: the largest picture that is fetched to be resized, bytes. It bounds the
             uploads that go to Cloud Storage directly, and is held in memory beside what is decoded.
+        sessions_url: scheme and host to which clients send large uploads, where they cannot reach
+            Cloud Storage under the name that the functions use.
         max_files: the most pictures one request may carry.
         max_pixels: the most pixels a picture may have, width times height.
         max_wait_seconds: the longest `?wait=` granted, seconds.
@@ -87,6 +95,7 @@ class Settings:
     sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
     max_original_bytes: int = _setting(_count, default=128 * 1024 * 1024)
+    sessions_url: str | None = _setting(_url, default=None)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     max_wait_seconds: int = _setting(_count, default=30)

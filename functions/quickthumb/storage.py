@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
@@ -55,6 +56,24 @@ class Bucket(Protocol):
     ) -> int | None:
         """Write a blob that must not exist yet; return its generation, None if it exists."""
 
+    def begin(
+        self,
+        name: str,
+        size: int,
+        content_type: str,
+        metadata: Mapping[str, str],
+        origin: str | None,
+    ) -> str:
+        """Begin a resumable upload of a blob that must not exist yet; return where to send it.
+
+        Args:
+            name: of the blob.
+            size: bytes that will be sent, no more and no fewer.
+            content_type: media type.
+            metadata: custom metadata.
+            origin: of the web page that will send them, None if no browser does.
+        """
+
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
         """Write a blob, replacing one of that name."""
 
@@ -100,11 +119,25 @@ def _translated(
 
 
 class CloudBucket:
-    """A bucket of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names."""
+    """A bucket of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names.
 
-    def __init__(self, client: storage.Client, name: str, call_seconds: float) -> None:
+    Args:
+        client: from `connect`.
+        name: of the bucket.
+        call_seconds: how long a call is retried, seconds.
+        sessions_url: scheme and host of resumable uploads, None for those that the client uses.
+    """
+
+    def __init__(
+        self,
+        client: storage.Client,
+        name: str,
+        call_seconds: float,
+        sessions_url: str | None = None,
+    ) -> None:
         self._client = client
         self._bucket = client.bucket(name)
+        self._sessions_url = sessions_url
         self._retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2).with_timeout(call_seconds)
         self._timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to hear the next byte
 
@@ -131,6 +164,31 @@ class CloudBucket:
         except PreconditionFailed:
             return None
         return _generation(blob)
+
+    @_translated
+    def begin(
+        self,
+        name: str,
+        size: int,
+        content_type: str,
+        metadata: Mapping[str, str],
+        origin: str | None,
+    ) -> str:
+        """See `Bucket`."""
+        blob = self._bucket.blob(name)
+        blob.metadata = dict(metadata)
+        url: str = blob.create_resumable_upload_session(
+            content_type=content_type,
+            size=size,
+            origin=origin,
+            if_generation_match=0,
+            retry=self._retry,
+            timeout=self._timeout,
+        )
+        if self._sessions_url:
+            _, _, path, query, _ = urlsplit(url)
+            url = f"{self._sessions_url}{path}?{query}"
+        return url
 
     @_translated
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:

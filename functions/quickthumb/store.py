@@ -108,6 +108,19 @@ class Store:
             generation = blob.generation
         return Job(id, self._originals.name, id, generation, renditions, len(data))
 
+    def expect_original(
+        self,
+        id: str,
+        size: int,
+        content_type: str,
+        filename: str,
+        renditions: tuple[Rendition, ...],
+        origin: str | None,
+    ) -> str:
+        """Return the URL to which an upload may be sent, past this service; see `Bucket.begin`."""
+        metadata = _metadata(filename, renditions)
+        return self._originals.begin(INCOMING + id, size, content_type, metadata, origin)
+
     def job_of(self, blob: Blob, renditions: tuple[Rendition, ...]) -> Job:
         """Return the job that a blob of the originals is.
 

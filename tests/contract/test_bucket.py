@@ -3,6 +3,7 @@
 import io
 
 import pytest
+import requests
 
 from emulator.console import Console
 from emulator.ports import free_port
@@ -84,6 +85,19 @@ def test_a_written_blob_replaces_the_one_before(bucket, name):
     assert bucket.read(name, before.generation) is None
 
 
+def test_a_blob_that_was_begun_is_there_once_its_bytes_have_been_sent(bucket, name):
+    metadata = {"filename": "Kätzchen.tif"}
+    url = bucket.begin(name, 5, "image/tiff", metadata, "https://example.org")
+    assert bucket.stat(name) is None
+    if isinstance(bucket, MemoryBucket):
+        bucket.send(url, b"bytes")
+    else:
+        requests.put(url, data=b"bytes", timeout=20).raise_for_status()
+    blob = bucket.stat(name)
+    assert (blob.size, blob.metadata) == (5, metadata)
+    assert bucket.read(name, blob.generation) == b"bytes"
+
+
 def test_what_is_not_there_is_told_by_none(bucket, name):
     assert bucket.read(name) is None
     assert bucket.stat(name) is None
@@ -151,13 +165,14 @@ def broken(request, monkeypatch):
     "call",
     [
         lambda b: b.create("a", b"", "text/plain", {}),
+        lambda b: b.begin("a", 1, "image/png", {}, None),
         lambda b: b.write("a", b"", "text/plain", "no-cache"),
         lambda b: b.read("a"),
         lambda b: b.stat("a"),
         lambda b: b.delete("a"),
         lambda b: list(b.walk("a")),
     ],
-    ids=["create", "write", "read", "stat", "delete", "walk"],
+    ids=["create", "begin", "write", "read", "stat", "delete", "walk"],
 )
 def test_a_bucket_that_does_not_answer_is_unavailable(broken, call):
     with pytest.raises(Unavailable, match="contract"):

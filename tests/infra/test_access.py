@@ -14,6 +14,7 @@ MODULES = {
 }
 PERMISSIONS = {
     "create": {"create"},
+    "begin": {"create"},
     "write": {"create", "delete"},
     "read": {"get"},
     "stat": {"get"},

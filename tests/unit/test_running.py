@@ -7,7 +7,9 @@ from emulator.cloud import Addresses
 from emulator.errors import AlreadyRunning
 from emulator.running import announced, find, only_one
 
-ADDRESSES = Addresses({"upload": "http://127.0.0.1:1"}, "http://127.0.0.1:2", "127.0.0.1:3")
+ADDRESSES = Addresses(
+    {"upload": "http://127.0.0.1:1"}, "http://127.0.0.1:2", "http://127.0.0.1:3", "127.0.0.1:4"
+)
 
 
 def test_a_running_cloud_is_found_by_its_data_folder(tmp_path):

@@ -88,7 +88,9 @@ def test_what_is_no_topology_is_told(tmp_path, text):
 def test_a_function_is_told_the_full_names_of_what_it_uses():
     function = Topology.load(TOPOLOGY).functions["upload"]
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
-    variables = environment(function, Addresses({}, "http://storage", "pubsub:1"))
+    variables = environment(
+        function, Addresses({}, "http://storage", "http://sessions", "pubsub:1")
+    )
     assert variables["QUICKTHUMB_ORIGINALS_BUCKET"] == "quickthumb-originals"
     assert variables["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/quickthumb/topics/uploads"
     assert variables["STORAGE_EMULATOR_HOST"] == "http://storage"
