@@ -80,6 +80,18 @@ class TooLarge(Refused):
     code = "too-large"
 
 
+class UnsupportedEncoding(Refused):
+    """The body is compressed by the request's own statement, `Content-Encoding`."""
+
+    code = "unsupported-encoding"
+
+
+class Unauthorized(Refused):
+    """The request needs a key, and has none that is accepted."""
+
+    code = "unauthorized"
+
+
 class Unprocessable(QuickThumbError):
     """The picture itself is at fault; no retry can help.
 

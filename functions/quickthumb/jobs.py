@@ -106,6 +106,7 @@ class Job:
         generation: the version of that blob, given by Cloud Storage.
         renditions: the thumbnails to make; empty where the original itself has to tell.
         size: of that blob, bytes.
+        filename: as the sender calls the picture, empty if not at all.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Job:
     generation: int
     renditions: tuple[Rendition, ...]
     size: int = 0
+    filename: str = ""
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
@@ -125,6 +127,7 @@ class Job:
                 "generation": self.generation,
                 "renditions": [rendition.to_dict() for rendition in self.renditions],
                 "size": self.size,
+                "filename": self.filename,
             }
         )
 
@@ -144,6 +147,7 @@ class Job:
                 generation=int(document["generation"]),
                 renditions=renditions_from(document["renditions"]),
                 size=int(document.get("size", 0)),
+                filename=_text(document.get("filename", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidMessage(f"message is no job: {error!r}") from error
@@ -285,6 +289,7 @@ class Manifest:
         thumbnails: in the order of the request; empty when the job failed.
         failure: None when the job is done.
         placeholder: None when the job failed.
+        filename: as the sender calls the picture, empty if not at all.
     """
 
     id: str
@@ -294,6 +299,7 @@ class Manifest:
     thumbnails: tuple[Thumbnail, ...] = ()
     failure: Failure | None = None
     placeholder: Placeholder | None = None
+    filename: str = ""
 
     @classmethod
     def failed(cls, job: Job, error: Unprocessable) -> Self:
@@ -340,6 +346,7 @@ class Manifest:
                 thumbnails=tuple(Thumbnail(**thumb) for thumb in document["thumbnails"]),
                 failure=Failure(**failure) if failure else None,
                 placeholder=Placeholder(**placeholder) if placeholder else None,
+                filename=_text(document.get("filename", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidMessage(f"no manifest: {error!r}") from error

@@ -84,6 +84,7 @@ def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
         Original(source.content_type, source.width, source.height, source.orientation, len(data)),
         tuple(_put(job.id, picture, store) for picture in rendered.thumbnails),
         placeholder=rendered.placeholder,
+        filename=requested.filename,
     )
 
 

@@ -58,8 +58,30 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _setting(parse: Callable[[str], Any], **default: Any) -> Any:
-    return field(metadata={"parse": parse}, **default)
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(","))
+    for origin in origins:
+        if origin != "*" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise ValueError(
+                "expected origins separated by commas, https://app.example.com, as a browser sends "
+                "them: in small letters, with neither a path nor a slash at the end; or *"
+            )
+    return origins
+
+
+def _hashes(text: str) -> tuple[str, ...]:
+    hashes = tuple(part.strip().lower() for part in text.split(","))
+    for position, text in enumerate(hashes, 1):
+        if not re.fullmatch(r"[0-9a-f]{64}", text):
+            raise ValueError(
+                "expected SHA-256 hashes of keys, 64 hexadecimal digits each, separated by commas; "
+                f"number {position} of {len(hashes)} is none"
+            )
+    return hashes
+
+
+def _setting(parse: Callable[[str], Any], *, secret: bool = False, **default: Any) -> Any:
+    return field(metadata={"parse": parse, "secret": secret}, **default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +103,8 @@ class Settings:
         max_files: the most pictures one request may carry.
         max_pixels: the most pixels a picture may have, width times height.
         max_wait_seconds: the longest `?wait=` granted, seconds.
+        cors_origins: origins whose pages may use the API from a browser, "*" for every one.
+        api_keys: SHA-256 of each key that may POST and DELETE; without any, no key is needed.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
         sweep_seconds: how long one sweep works, seconds; below the time-out of its function.
         sweep_after_seconds: age at which an original without a manifest is published again.
@@ -99,6 +123,8 @@ class Settings:
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     max_wait_seconds: int = _setting(_count, default=30)
+    cors_origins: tuple[str, ...] = _setting(_origins, default=())
+    api_keys: tuple[str, ...] = _setting(_hashes, secret=True, default=())
     call_seconds: int = _setting(_count, default=10)
     sweep_seconds: int = _setting(_count, default=240)
     sweep_after_seconds: int = _setting(_count, default=Policy().after_seconds)
@@ -129,8 +155,8 @@ class Settings:
         """Read the settings from environment variables; those of other names are ignored.
 
         Raises:
-            InvalidSetting: a variable is missing or wrong; the message names it, its value and what
-                was expected.
+            InvalidSetting: a variable is missing or wrong; the message names it, its value unless
+                that is a secret, and what was expected.
         """
         values: dict[str, Any] = {}
         for setting in fields(cls):
@@ -140,7 +166,9 @@ class Settings:
                 try:
                     values[setting.name] = setting.metadata["parse"](text)
                 except ValueError as error:
-                    raise InvalidSetting(f"{name}: {text!r}: {error}") from None
+                    # In the place of a hash there may be the key itself: it is not repeated.
+                    shown = name if setting.metadata["secret"] else f"{name}: {text!r}"
+                    raise InvalidSetting(f"{shown}: {error}") from None
         missing = [
             f"QUICKTHUMB_{name.upper()}"
             for name in ("originals_bucket", "processed_bucket", "uploads_topic", "completed_topic")

@@ -99,14 +99,23 @@ class Store:
         renditions: tuple[Rendition, ...],
     ) -> Job:
         """Store an upload and return the job it is."""
-        generation = self._originals.create(id, data, content_type, _metadata(filename, renditions))
+        metadata = _metadata(filename, renditions)
+        generation = self._originals.create(id, data, content_type, metadata)
         if generation is None:
             # The id is new, so the blob is ours: its first write arrived, the answer did not.
             blob = self._originals.stat(id)
             if blob is None:
                 raise Unavailable(f"original {id} vanished while it was stored")
             generation = blob.generation
-        return Job(id, self._originals.name, id, generation, renditions, len(data))
+        return Job(
+            id,
+            self._originals.name,
+            id,
+            generation,
+            renditions,
+            len(data),
+            metadata["filename"],
+        )
 
     def expect_original(
         self,
@@ -139,6 +148,7 @@ class Store:
             blob.generation,
             _requested(blob.metadata) or renditions,
             blob.size,
+            blob.metadata.get("filename", blob.name.rpartition("/")[2]),
         )
 
     def read_request(self, job: Job, renditions: tuple[Rendition, ...]) -> Job | None:

@@ -1,56 +1,15 @@
 import pytest
-from starlette.testclient import TestClient
 
-from quickthumb.api import build
 from quickthumb.jobs import Failure, Job, Manifest
-from quickthumb.messaging import Message
-from quickthumb.resize import resize
-from quickthumb.settings import Settings
-from quickthumb.store import Store
-from tests.doubles import MemoryBucket, MemoryTopic
 from tests.pictures import picture, size_of
+from tests.service import Service, expect_problem
 
 UNKNOWN = "0" * 32
-SETTINGS = Settings(
-    "originals", "processed", "projects/p/topics/u", "projects/p/topics/c", max_upload_bytes=50_000
-)
-
-
-class Service:
-    """The routes over memory, and a chef who works on request."""
-
-    def __init__(self) -> None:
-        self.originals = MemoryBucket("originals")
-        self.processed = MemoryBucket("processed")
-        self.uploads = MemoryTopic()
-        self.store = Store(self.originals, self.processed)
-        app = build(self.store, self.uploads, SETTINGS)
-        self.http = TestClient(app, raise_server_exceptions=False)
-
-    def post(self, **arguments):
-        files = {"file": ("cat.jpg", picture())}
-        return self.http.post("/", files=files, **arguments)
-
-    def work(self) -> None:
-        while self.uploads.messages:
-            body, attributes = self.uploads.messages.pop(0)
-            resize(Message(body, attributes, "1", 1), self.store, MemoryTopic(), SETTINGS)
 
 
 @pytest.fixture
 def service():
     return Service()
-
-
-def expect_problem(answer, status, code):
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["type"] == f"/problems/{code}"
-    assert problem["status"] == status
-    assert problem["title"]
-    assert problem["detail"].endswith(".")
-    return problem
 
 
 def test_an_upload_is_answered_with_its_id_and_links(service):
@@ -247,7 +206,10 @@ def test_other_paths_are_not_found(service, path):
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("PUT", "/", "GET, HEAD, POST"), ("POST", f"/{UNKNOWN}", "DELETE, GET, HEAD")],
+    [
+        ("PUT", "/", "GET, HEAD, OPTIONS, POST"),
+        ("POST", f"/{UNKNOWN}", "DELETE, GET, HEAD, OPTIONS"),
+    ],
 )
 def test_a_wrong_method_is_answered_with_the_right_ones(service, method, path, allowed):
     answer = service.http.request(method, path)

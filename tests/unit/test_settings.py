@@ -43,12 +43,35 @@ def test_an_empty_variable_counts_as_missing():
         ("MAX_PIXELS", "1e6"),
         ("ORIGINALS_BUCKET", "gs://originals"),
         ("UPLOADS_TOPIC", "uploads"),
+        ("CORS_ORIGINS", "https://app.example.com/"),
+        ("CORS_ORIGINS", "app.example.com"),
+        ("CORS_ORIGINS", "https://a.example,"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_variable_and_what_was_expected(name, value):
     with pytest.raises(InvalidSetting) as raised:
         Settings.from_env(ENV | {f"QUICKTHUMB_{name}": value})
     assert f"QUICKTHUMB_{name}: {value!r}: expected" in str(raised.value)
+
+
+def test_origins_and_hashes_of_keys_are_lists():
+    settings = Settings.from_env(
+        ENV
+        | {
+            "QUICKTHUMB_CORS_ORIGINS": "https://app.example.com, http://localhost:3000",
+            "QUICKTHUMB_API_KEYS": f"{'0a' * 32}, {'0B' * 32}",
+        }
+    )
+    assert settings.cors_origins == ("https://app.example.com", "http://localhost:3000")
+    assert settings.api_keys == ("0a" * 32, "0b" * 32)
+
+
+def test_a_key_in_the_place_of_its_hash_is_not_repeated():
+    with pytest.raises(InvalidSetting) as raised:
+        Settings.from_env(ENV | {"QUICKTHUMB_API_KEYS": f"{'0a' * 32},the key itself"})
+    assert "QUICKTHUMB_API_KEYS: expected SHA-256" in str(raised.value)
+    assert "number 2 of 2" in str(raised.value)
+    assert "the key itself" not in str(raised.value)
 
 
 @given(st.lists(st.integers(1, MAX_SIZE), min_size=1, max_size=MAX_RENDITIONS, unique=True))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from quickthumb.errors import NoFile, Refused, TooLarge
+from quickthumb.errors import NoFile, Refused, TooLarge, UnsupportedEncoding
 from quickthumb.settings import Settings
 from quickthumb.upload import File
 
@@ -45,8 +45,16 @@ async def receive(request: Request, settings: Settings) -> Sent:
     Raises:
         TooLarge: the body has more than `settings.max_upload_bytes`.
         NoFile: there is no file in it.
+        UnsupportedEncoding: the body is compressed.
         Refused: the form is malformed, incomplete or has too many parts.
     """
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedEncoding(
+            f"The body is encoded as {encoding[:100]!r}: send pictures as they are, without "
+            "Content-Encoding. Their formats are compressed already.",
+            field="Content-Encoding",
+        )
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         files, fields = await _read_form(request, body, settings.max_files)

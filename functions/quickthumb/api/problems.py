@@ -11,12 +11,21 @@ from quickthumb.errors import (
     QuickThumbError,
     Refused,
     TooLarge,
+    Unauthorized,
     Unavailable,
     Unprocessable,
+    UnsupportedEncoding,
 )
 
-RETRY_AFTER_SECONDS = 2
-"""When to come back after a 503."""
+_HEADERS: Mapping[str, Mapping[str, str]] = {
+    "unavailable": {"Retry-After": "2"},
+    "unauthorized": {"WWW-Authenticate": 'Bearer realm="QuickThumb"'},
+    "unsupported-encoding": {"Accept-Encoding": "identity"},
+}
+"""What HTTP wants beside some problems, by their codes."""
+
+# An error may be over in a moment, and without this a cache may keep a 404 for a while.
+_ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 def problem(
@@ -36,12 +45,7 @@ def problem(
         field: the form field, query parameter or header at fault.
         headers: sent beside it.
     """
-    return JSONResponse(
-        _document(status, code, detail, field),
-        status,
-        headers=dict(headers or {}),
-        media_type="application/problem+json",
-    )
+    return _response(_document(status, code, detail, field), headers or {})
 
 
 def document(error: QuickThumbError) -> dict[str, Any]:
@@ -49,6 +53,10 @@ def document(error: QuickThumbError) -> dict[str, Any]:
     match error:
         case TooLarge():
             return _document(413, error.code, str(error), error.field)
+        case Unauthorized():
+            return _document(401, error.code, str(error))
+        case UnsupportedEncoding():
+            return _document(415, error.code, str(error), error.field)
         case Refused():
             return _document(400, error.code, str(error), error.field)
         case NotAPicture():
@@ -57,7 +65,7 @@ def document(error: QuickThumbError) -> dict[str, Any]:
             return _document(422, error.code, str(error), "file")
         case Unavailable():
             # What exactly did not answer is for the log, not for whoever is outside.
-            detail = "Storage or messaging does not answer; nothing was stored. Try again later."
+            detail = "Storage or messaging does not answer, so nothing was done: try again later."
             return _document(503, "unavailable", detail)
         case InvalidSetting():
             return _document(500, "misconfigured", str(error))
@@ -68,8 +76,13 @@ def document(error: QuickThumbError) -> dict[str, Any]:
 def answer(error: QuickThumbError) -> JSONResponse:
     """Return the response to an error of ours."""
     body = document(error)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if body["status"] == 503 else {}
-    return JSONResponse(body, body["status"], headers, media_type="application/problem+json")
+    return _response(body, _HEADERS.get(body["code"], {}))
+
+
+def _response(body: Mapping[str, Any], headers: Mapping[str, str]) -> JSONResponse:
+    return JSONResponse(
+        body, body["status"], {**_ALWAYS, **headers}, media_type="application/problem+json"
+    )
 
 
 def _document(status: int, code: str, detail: str, field: str | None = None) -> dict[str, Any]:

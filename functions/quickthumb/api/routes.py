@@ -13,7 +13,9 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quickthumb import logs
-from quickthumb.api import documents, problems
+from quickthumb.api import documents, pictures, problems
+from quickthumb.api.access import Keys
+from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive
 from quickthumb.api.options import renditions_of
 from quickthumb.api.traced import Traced
@@ -32,7 +34,6 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")  # the f
 Handler = Callable[[Request], Awaitable[Response]]
 
 _NO_STORE = {"Cache-Control": "no-store"}
-_IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class Api:
@@ -94,14 +95,10 @@ class Api:
         thumb = state.thumbnail(name)
         if thumb is None:
             return _no_such_thumbnail(name, [thumb.name for thumb in state.thumbnails])
-        headers = {"ETag": f'"{thumb.sha256[:32]}"', "Cache-Control": _IMMUTABLE}
-        if _matches(request.headers.get("if-none-match", ""), headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        data = await run_in_threadpool(self._store.thumbnail, thumb.blob)
-        if data is None:
-            return _unknown(id)
-        headers["X-Content-Type-Options"] = "nosniff"
-        return Response(data, 200, headers, media_type=thumb.content_type)
+        answer = await pictures.answer(
+            request, state, thumb, lambda: run_in_threadpool(self._store.thumbnail, thumb.blob)
+        )
+        return answer or _unknown(id)
 
     async def _state(self, request: Request, id: str) -> Manifest | Queued | None:
         seconds = wait_seconds(request, self._settings.max_wait_seconds)
@@ -137,37 +134,49 @@ class Api:
 def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
     """Return the application behind the function `upload`."""
     api = Api(store, uploads, settings)
+    keys = Keys(settings.api_keys)
     router = Router(
         [
-            _route("/", GET=api.describe, POST=api.create),
-            _route("/health", GET=api.health),
-            _route("/{id}", GET=api.status, DELETE=api.delete),
-            _route("/{id}/{name}", GET=api.thumbnail),
+            _route("/", keys, GET=api.describe, POST=api.create),
+            _route("/health", keys, GET=api.health),
+            _route("/{id}", keys, GET=api.status, DELETE=api.delete),
+            _route("/{id}/{name}", keys, GET=api.thumbnail),
         ],
         redirect_slashes=False,
         default=_nothing_there,
     )
-    return Traced(ExceptionMiddleware(router, {Exception: _on_error}))
+    app: ASGIApp = ExceptionMiddleware(router, {Exception: _on_error})
+    if settings.cors_origins:
+        app = Cors(app, settings.cors_origins)
+    return Traced(app)
 
 
-def _route(path: str, **handlers: Handler) -> Route:
-    """Return one route for all methods of a path, which names the right ones to the others."""
-    allowed = ", ".join(sorted([*handlers, *(["HEAD"] if "GET" in handlers else [])]))
+def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
+    """Return one route for all methods of a path, which names the right ones to the others.
+
+    Whatever changes something needs a key.
+    """
+    allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 
     async def by_method(request: Request) -> Response:
         handler = handlers.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            detail = f"{request.method} is not for {request.url.path[:100]}: expected {allowed}."
-            headers = {"Allow": allowed}
-            return problems.problem(405, "method-not-allowed", detail, headers=headers)
-        return await handler(request)
+            return _without_handler(request, allowed)
+        if request.method not in ("GET", "HEAD"):
+            request.state.key = keys.holder(request)
+        response = await handler(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
     return Route(path, by_method, methods=_METHODS)
 
 
-def _matches(if_none_match: str, etag: str) -> bool:
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in tags or "*" in tags
+def _without_handler(request: Request, allowed: str) -> Response:
+    headers = {"Allow": allowed}
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=headers)
+    detail = f"{request.method} is not for {request.url.path[:100]}: expected {allowed}."
+    return problems.problem(405, "method-not-allowed", detail, headers=headers)
 
 
 def _unknown(id: str) -> Response:
@@ -181,7 +190,7 @@ def _not_ready(id: str, name: str) -> Response:
         404,
         "not-ready",
         f"The thumbnail {name} is not made yet: ask again, or ask /{id}/{name}?wait=20 to wait.",
-        headers={"Retry-After": "1", **_NO_STORE},
+        headers={"Retry-After": "1"},
     )
 
 

@@ -1,0 +1,56 @@
+"""Pages of other origins: what a browser lets their scripts send and read."""
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from quickthumb.api import problems
+
+_METHODS = ("GET", "HEAD", "POST", "DELETE")
+_SENT = (
+    *("Authorization", "Idempotency-Key", "X-API-Key"),
+    *("If-None-Match", "If-Range", "Range"),
+    *("traceparent", "tracestate"),
+)
+_READ = (
+    *("Location", "Retry-After", "Idempotent-Replayed"),
+    *("ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"),
+    *("Allow", "WWW-Authenticate"),
+)
+_MAX_AGE_SECONDS = 7200  # Chrome keeps the answer to a preflight no longer
+
+
+class Cors(CORSMiddleware):
+    """Lets scripts of some origins in, and tells the others why not.
+
+    Every answer has `Vary: Origin`, also those to requests without one: a thumbnail is cached for
+    ever, and an `img` must not leave a copy there that a script of the same page cannot read.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=_METHODS,
+            allow_headers=_SENT,
+            expose_headers=_READ,
+            max_age=_MAX_AGE_SECONDS,
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer what a browser asks before it lets a script send something."""
+        answer = super().preflight_response(request_headers)
+        kept = {
+            name: text for name, text in answer.headers.items() if not name.startswith("content-")
+        }
+        if answer.status_code == 200:
+            return Response(status_code=204, headers=kept)
+        origin = request_headers["origin"]
+        detail = (
+            f"A script of {origin[:200]} may not send this. Origins in QUICKTHUMB_CORS_ORIGINS may "
+            f"send {', '.join(_METHODS)} with the headers {', '.join(_SENT)}."
+        )
+        return problems.problem(403, "cross-origin", detail, headers=kept)

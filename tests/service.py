@@ -1,0 +1,57 @@
+"""The function `upload` over memory, for tests of what it answers."""
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from quickthumb.api import build
+from quickthumb.messaging import Message
+from quickthumb.resize import resize
+from quickthumb.settings import Settings
+from quickthumb.store import Store
+from tests.doubles import MemoryBucket, MemoryTopic
+from tests.pictures import picture
+
+SETTINGS = Settings(
+    "originals", "processed", "projects/p/topics/u", "projects/p/topics/c", max_upload_bytes=50_000
+)
+
+
+class Service:
+    """The routes over memory, and a chef who works on request."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.originals = MemoryBucket("originals")
+        self.processed = MemoryBucket("processed")
+        self.uploads = MemoryTopic()
+        self.store = Store(self.originals, self.processed)
+        self.settings = replace(SETTINGS, **settings)
+        app = build(self.store, self.uploads, self.settings)
+        self.http = TestClient(app, raise_server_exceptions=False)
+
+    def post(self, filename: str = "cat.jpg", **arguments):
+        files = {"file": (filename, picture())}
+        return self.http.post("/", files=files, **arguments)
+
+    def done(self, **arguments) -> str:
+        """Return the id of an upload whose job has ended."""
+        id = self.post(**arguments).json()["id"]
+        self.work()
+        return id
+
+    def work(self) -> None:
+        while self.uploads.messages:
+            body, attributes = self.uploads.messages.pop(0)
+            resize(Message(body, attributes, "1", 1), self.store, MemoryTopic(), self.settings)
+
+
+def expect_problem(answer, status, code):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == f"/problems/{code}"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"].endswith(".")
+    return problem
