@@ -14,6 +14,7 @@ _ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Ja
 _COMMANDS = {
     "up": ("up", "run the whole cloud until Ctrl-C"),
     "thumb": ("thumb", "make thumbnails of files and folders through the whole pipeline"),
+    "sweep": ("sweep", "see to what was lost, and to pictures that lay in the bucket before"),
     "env": ("by_hand", "print what a function needs to be run by hand, for `eval`"),
     "test": ("checks", "run tests, lint and types"),
     "pubsub": ("pubsub", "run the embedded Pub/Sub alone, for any project"),

@@ -1,0 +1,56 @@
+"""The command `sweep`, as one uses it to have existing pictures done."""
+
+import signal
+
+import requests
+
+from emulator.ports import free_port
+from tests.e2e.commands import run, up
+from tests.pictures import ROCKET
+
+BUCKET = "quickthumb-originals"
+
+
+def put(storage, name):
+    """Put a picture into the bucket as another program does."""
+    answer = requests.post(
+        f"{storage}/upload/storage/v1/b/{BUCKET}/o",
+        params={"uploadType": "media", "name": name},
+        data=ROCKET.read_bytes(),
+        headers={"Content-Type": "image/jpeg"},
+        timeout=30,
+    )
+    answer.raise_for_status()
+
+
+def test_pictures_that_nobody_told_of_are_done_when_the_bucket_is_swept(tmp_path):
+    with up(tmp_path, "--port", free_port()) as cloud:
+        url, storage, data = cloud.url("upload"), cloud.url("storage"), tmp_path / "data"
+        ids = [f"{number:032x}" for number in range(3)]
+        for id in ids:
+            put(storage, id)  # not behind `incoming/`: storage tells nobody
+        rehearsal = run("sweep", "--data", data, "--older-than", 0, "--dry-run")
+        assert rehearsal.returncode == 0, rehearsal.stderr
+        assert "3 published again" in rehearsal.stdout
+        assert requests.get(f"{url}/{ids[0]}", timeout=30).json()["status"] == "queued"
+        assert "3 not due yet" in run("sweep", "--data", data).stdout
+        swept = run("sweep", "--data", data, "--older-than", 0)
+        assert "3 originals seen, 0 not due yet, 3 published again" in swept.stdout
+        for id in ids:
+            answer = requests.get(f"{url}/{id}", params={"wait": 30}, timeout=60)
+            assert answer.json()["status"] == "done"
+        again = run("sweep", "--data", data, "--older-than", 0)
+        assert "0 published again" in again.stdout
+        cloud.stop(signal.SIGINT)
+
+
+def test_without_up_it_says_what_to_start(tmp_path):
+    result = run("sweep", "--data", tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "python3 -m emulator up" in result.stderr
+
+
+def test_an_age_that_is_none_is_told(tmp_path):
+    result = run("sweep", "--data", tmp_path, "--older-than", "1h")
+    assert result.returncode == 2
+    assert "'1h': expected whole seconds" in result.stderr
