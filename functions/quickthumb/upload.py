@@ -43,11 +43,15 @@ def accept(
     source = probe(file.data, limits)
     id = new_id()
     logs.about(id)
-    job = store.keep_original(id, file.data, source.content_type, file.filename, tuple(renditions))
     try:
+        job = store.keep_original(
+            id, file.data, source.content_type, file.filename, tuple(renditions)
+        )
         uploads.publish(job.to_json(), schema=SCHEMA)
     except Unavailable:
-        _take_back(job, store)
+        # Also where it was the original that could not be stored: perhaps it was, and only the
+        # answer was lost.
+        _take_back(id, store)
         raise
     log.info(
         "accepted %s: %s, %d bytes",
@@ -59,8 +63,9 @@ def accept(
     return job
 
 
-def _take_back(job: Job, store: Store) -> None:
+def _take_back(id: str, store: Store) -> None:
+    """Delete an original that was not accepted; what cannot be deleted is left for `sweep`."""
     try:
-        store.drop_original(job.id)
+        store.drop_original(id)
     except Unavailable as error:
-        log.error("original %s was not published and could not be deleted: %s", job.id, error)
+        log.error("original %s was not accepted and could not be deleted: %s", id, error)

@@ -1,0 +1,355 @@
+"""The promise of docs/reliability.md: a process may die before and after each thing it does.
+
+Buckets and topics count the calls that are made to them, and at one of these the process dies: the
+call is not made, or it is made and its answer never seen. What Pub/Sub then delivers again, or what
+a sweep finds, must lead to the same end as a life without deaths.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import quickthumb.resize
+from quickthumb.bury import bury
+from quickthumb.errors import Unavailable
+from quickthumb.imaging import Limits, render
+from quickthumb.jobs import Job, Rendition
+from quickthumb.messaging import Message
+from quickthumb.policy import Policy
+from quickthumb.resize import resize
+from quickthumb.settings import Settings
+from quickthumb.store import Store
+from quickthumb.sweep import Sweep
+from quickthumb.upload import File, accept
+from tests.doubles import MemoryBucket, MemoryTopic
+from tests.pictures import picture
+
+RENDITIONS = (Rendition.square(24), Rendition.square(12))
+SETTINGS = Settings("originals", "processed", "projects/p/topics/u", "projects/p/topics/c")
+PICTURE = picture()
+
+
+class Death(BaseException):
+    """The process is gone: no handler of ours may see this."""
+
+
+@dataclass
+class Fate:
+    """What happens at one of the calls that a process makes.
+
+    Attributes:
+        at: number of the call, from 1; 0 lets the process live.
+        on: name of the call, instead.
+        answered: whether the call is made first.
+        strike: what happens.
+    """
+
+    at: int = 0
+    answered: bool = False
+    strike: Callable[[], None] = lambda: _die()
+    on: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    def meet(self, name: str, call: Callable[[], Any]) -> Any:
+        self.calls.append(name)
+        fated = len(self.calls) == self.at or name == self.on
+        if fated and not self.answered:
+            self.strike()
+        result = call()
+        if fated and self.answered:
+            self.strike()
+        return result
+
+
+def _die() -> None:
+    raise Death
+
+
+class Mortal:
+    """A bucket or a topic whose every call meets a fate."""
+
+    def __init__(self, inner: Any, fate: Fate) -> None:
+        self._inner, self._fate = inner, fate
+
+    @property
+    def name(self) -> str:
+        return str(self._inner.name)
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        call = getattr(self._inner, method)
+        return lambda *args, **kwargs: self._fate.meet(method, lambda: call(*args, **kwargs))
+
+
+@dataclass
+class World:
+    """The whole service, in memory, with a clock."""
+
+    time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    originals: MemoryBucket = field(init=False)
+    processed: MemoryBucket = field(init=False)
+    uploads: MemoryTopic = field(default_factory=MemoryTopic)
+    completed: MemoryTopic = field(default_factory=MemoryTopic)
+
+    def __post_init__(self) -> None:
+        self.originals = MemoryBucket("originals", now=lambda: self.time)
+        self.processed = MemoryBucket("processed", now=lambda: self.time)
+
+    def store(self, fate: Fate | None = None) -> Store:
+        fate = fate or Fate()
+        return Store(Mortal(self.originals, fate), Mortal(self.processed, fate))
+
+    def upload(self, fate: Fate | None = None) -> Job:
+        fate = fate or Fate()
+        file = File("a.jpg", PICTURE)
+        return accept(file, RENDITIONS, self.store(fate), Mortal(self.uploads, fate), Limits())
+
+    def resize(self, job: Job, fate: Fate | None = None) -> None:
+        fate = fate or Fate()
+        message = Message(job.to_json(), {}, "1", 1)
+        with pytest.MonkeyPatch.context() as patch:
+            decode = lambda *args: fate.meet("decode", lambda: render(*args))  # noqa: E731
+            patch.setattr(quickthumb.resize, "render", decode)
+            resize(message, self.store(fate), Mortal(self.completed, fate), SETTINGS)
+
+    def bury(self, job: Job, fate: Fate | None = None) -> None:
+        fate = fate or Fate()
+        message = Message(job.to_json(), {}, "1", None)
+        bury(message, self.store(fate), Mortal(self.completed, fate))
+
+    def sweep(self, fate: Fate | None = None) -> None:
+        fate = fate or Fate()
+        Sweep(
+            self.store(fate),
+            Mortal(self.uploads, fate),
+            Mortal(self.completed, fate),
+            Policy(attempts=2, per_second=100_000),
+            SETTINGS.renditions,
+            now=lambda: self.time,
+        ).run()
+
+    def deliver(self) -> None:
+        """Deliver what was published, each message once, to a `resize` that lives."""
+        while self.uploads.messages:
+            body, _ = self.uploads.messages.pop(0)
+            self.resize(Job.from_json(body))
+
+    def lose(self) -> None:
+        """Be a broker that forgets."""
+        self.uploads.messages.clear()
+
+    def recover(self) -> None:
+        """Let some sweeps go by."""
+        for _ in range(3):
+            self.time += timedelta(days=2)
+            self.sweep()
+            self.deliver()
+
+    def results(self) -> dict[str, bytes]:
+        """Return what lies in the processed bucket, under the names without the ids."""
+        found = {name.partition("/")[2]: data for name, (_, data) in self.processed.blobs.items()}
+        if "manifest.json" in found:
+            found["manifest.json"] = b"names the id"
+        return found
+
+    def events(self) -> set[str]:
+        return {attributes["state"] for _, attributes in self.completed.messages}
+
+
+def calm() -> World:
+    world = World()
+    world.upload()
+    world.deliver()
+    return world
+
+
+def calls_of(act: Callable[[World, Fate], Any], prepare: Callable[[World], Any]) -> list[str]:
+    """Return the calls that an act makes in a life without deaths."""
+    world, fate = World(), Fate()
+    prepare(world)
+    act(world, fate)
+    return fate.calls
+
+
+def points(calls: list[str]) -> list[Any]:
+    """Return every point at which a process can die, before and after each call."""
+    return [
+        pytest.param(number, answered, id=f"{'after' if answered else 'before'}-{number}-{name}")
+        for number, name in enumerate(calls, 1)
+        for answered in (False, True)
+    ]
+
+
+UPLOAD = calls_of(lambda world, fate: world.upload(fate), lambda world: None)
+RESIZE = calls_of(
+    lambda world, fate: world.resize(Job.from_json(world.uploads.messages[0][0]), fate),
+    lambda world: world.upload(),
+)
+BURY = calls_of(
+    lambda world, fate: world.bury(Job.from_json(world.uploads.messages[0][0]), fate),
+    lambda world: world.upload(),
+)
+
+
+def lost(world: World) -> Job:
+    """Have an upload whose message is lost."""
+    job = world.upload()
+    world.lose()
+    world.time += timedelta(days=2)
+    return job
+
+
+SWEEP = calls_of(lambda world, fate: world.sweep(fate), lost)
+
+
+def test_every_point_of_the_table_is_met():
+    assert UPLOAD == ["create", "publish"]
+    assert RESIZE == [
+        "read",  # is there a manifest?
+        "read",  # the original
+        "decode",
+        "write",
+        "write",
+        "write",  # the manifest
+        "stat",  # was it deleted meanwhile?
+        "publish",
+    ]
+    assert BURY == ["create", "stat", "publish"]
+    assert SWEEP[-2:] == ["write", "publish"]
+
+
+@pytest.mark.parametrize(("at", "answered"), points(UPLOAD))
+def test_an_upload_that_dies_leaves_nothing_or_ends(at, answered):
+    world = World()
+    with pytest.raises(Death):
+        world.upload(Fate(at, answered))
+    world.deliver()
+    world.recover()
+    if world.originals.blobs:
+        assert world.results() == calm().results()
+        assert world.events() == {"done"}
+    else:
+        assert not world.processed.blobs
+
+
+@pytest.mark.parametrize("redelivered", [True, False], ids=["redelivered", "swept"])
+@pytest.mark.parametrize(("at", "answered"), points(RESIZE))
+def test_a_job_that_dies_is_done_in_the_end(at, answered, redelivered):
+    world = World()
+    job = world.upload()
+    with pytest.raises(Death):
+        world.resize(job, Fate(at, answered))
+    if not redelivered:
+        world.lose()
+    world.deliver()
+    world.recover()
+    assert world.results() == calm().results()
+    if redelivered:
+        assert world.events() == {"done"}
+
+
+@pytest.mark.parametrize(("at", "answered"), points(RESIZE))
+def test_a_job_that_storage_or_pubsub_fails_is_done_in_the_end(at, answered):
+    def fail() -> None:
+        raise Unavailable("it does not answer")
+
+    world = World()
+    job = world.upload()
+    with pytest.raises(Unavailable):
+        world.resize(job, Fate(at, answered, fail))
+    world.deliver()
+    assert world.results() == calm().results()
+    assert world.events() == {"done"}
+
+
+@pytest.mark.parametrize("then", ["lives", "dies"])
+@pytest.mark.parametrize(("at", "answered"), points(RESIZE))
+def test_of_an_upload_that_is_deleted_meanwhile_nothing_is_left(at, answered, then):
+    world = World()
+    job = world.upload()
+
+    def delete() -> None:
+        world.store().delete(job.id)
+        if then == "dies":
+            raise Death
+
+    with suppress(Death):
+        world.resize(job, Fate(at, answered, delete))
+    world.deliver()  # the message that nobody acknowledged, or that is delivered twice
+    world.recover()
+    assert not world.originals.blobs
+    assert not world.processed.blobs
+
+
+@pytest.mark.parametrize(("at", "answered"), points(BURY))
+def test_a_burial_that_dies_is_held_in_the_end(at, answered):
+    world = World()
+    job = world.upload()
+    world.lose()
+    with pytest.raises(Death):
+        world.bury(job, Fate(at, answered))
+    world.bury(job)
+    assert world.results() == {"manifest.json": b"names the id"}
+    assert world.store().manifest(job.id).failure.code == "gave-up"
+    assert world.events() == {"failed"}
+
+
+@pytest.mark.parametrize(("at", "answered"), points(SWEEP))
+def test_a_sweep_that_dies_is_made_up_for(at, answered):
+    world = World()
+    lost(world)
+    with pytest.raises(Death):
+        world.sweep(Fate(at, answered))
+    world.deliver()
+    world.recover()
+    assert world.results() == calm().results()
+    assert world.events() == {"done"}
+
+
+def test_a_sweep_that_dies_whenever_it_has_published_does_not_feed_a_loop():
+    world = World()
+    job = lost(world)
+    for _ in range(2):
+        with pytest.raises(Death):
+            world.sweep(Fate(on="publish", answered=True))
+        world.time += timedelta(days=30)
+    world.sweep()
+    assert len(world.uploads.messages) == 2  # the policy's attempts, and no more
+    assert world.store().manifest(job.id).failure.code == "gave-up"
+
+
+@pytest.mark.parametrize("copies", [2, 5])
+def test_a_job_that_is_delivered_several_times_is_the_same_job(copies):
+    world = World()
+    job = world.upload()
+    for _ in range(copies):
+        world.resize(job)
+    assert world.results() == calm().results()
+
+
+def test_a_picture_that_could_not_be_published_or_deleted_is_swept_up():
+    world = World()
+
+    def storage_goes() -> None:
+        world.originals.broken = True
+        raise Unavailable("it does not answer")
+
+    with pytest.raises(Unavailable):
+        world.upload(Fate(2, answered=False, strike=storage_goes))
+    world.originals.broken = False
+    world.recover()
+    assert world.results() == calm().results()
+
+
+def test_a_picture_whose_storing_was_not_answered_is_taken_back():
+    world = World()
+
+    def fail() -> None:
+        raise Unavailable("it does not answer")
+
+    with pytest.raises(Unavailable):
+        world.upload(Fate(1, answered=True, strike=fail))
+    assert not world.originals.blobs
