@@ -11,6 +11,7 @@ from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
+from tests.openapi import Contract
 from tests.pictures import picture
 
 SETTINGS = Settings(
@@ -29,6 +30,8 @@ class Service:
         self.settings = replace(SETTINGS, **settings)
         app = build(self.store, self.uploads, self.settings)
         self.http = TestClient(app, raise_server_exceptions=False)
+        self.contract = Contract(self.settings)
+        self.http.event_hooks = {"response": [self._is_as_documented]}
 
     def post(self, filename: str = "cat.jpg", **arguments):
         files = {"file": (filename, picture())}
@@ -39,6 +42,10 @@ class Service:
         id = self.post(**arguments).json()["id"]
         self.work()
         return id
+
+    def _is_as_documented(self, answer) -> None:
+        answer.read()
+        self.contract.check(answer.request.method, answer.request.url.path, answer)
 
     def work(self) -> None:
         while self.uploads.messages:

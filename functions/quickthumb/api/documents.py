@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from quickthumb.jobs import Job, Manifest, Rendition
+from quickthumb.settings import Settings
 from quickthumb.store import Queued
 
 
@@ -43,6 +44,23 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
             for thumb in state.thumbnails
         },
         "links": _links(id, [thumb.name for thumb in state.thumbnails]),
+    }
+
+
+def service(settings: Settings) -> dict[str, Any]:
+    """Describe what this service is and takes."""
+    return {
+        "service": "QuickThumb",
+        "upload": "POST a picture to /, as the body or as the field file of a form",
+        "links": {
+            "self": "/",
+            "status": "/{id}",
+            "thumbnail": "/{id}/{size}",
+            "docs": "/docs",
+            "openapi": "/openapi.json",
+        },
+        "sizes": list(settings.sizes),
+        "max_upload_bytes": settings.max_upload_bytes,
     }
 
 

@@ -17,7 +17,7 @@ from quickthumb.errors import (
     UnsupportedEncoding,
 )
 
-_HEADERS: Mapping[str, Mapping[str, str]] = {
+HEADERS: Mapping[str, Mapping[str, str]] = {
     "unavailable": {"Retry-After": "2"},
     "unauthorized": {"WWW-Authenticate": 'Bearer realm="QuickThumb"'},
     "unsupported-encoding": {"Accept-Encoding": "identity"},
@@ -45,38 +45,38 @@ def problem(
         field: the form field, query parameter or header at fault.
         headers: sent beside it.
     """
-    return _response(_document(status, code, detail, field), headers or {})
+    return _response(body_of(status, code, detail, field), headers or {})
 
 
 def document(error: QuickThumbError) -> dict[str, Any]:
     """Return an error of ours as a problem document."""
     match error:
         case TooLarge():
-            return _document(413, error.code, str(error), error.field)
+            return body_of(413, error.code, str(error), error.field)
         case Unauthorized():
-            return _document(401, error.code, str(error))
+            return body_of(401, error.code, str(error))
         case UnsupportedEncoding():
-            return _document(415, error.code, str(error), error.field)
+            return body_of(415, error.code, str(error), error.field)
         case Refused():
-            return _document(400, error.code, str(error), error.field)
+            return body_of(400, error.code, str(error), error.field)
         case NotAPicture():
-            return _document(415, error.code, str(error), "file")
+            return body_of(415, error.code, str(error), "file")
         case Unprocessable():
-            return _document(422, error.code, str(error), "file")
+            return body_of(422, error.code, str(error), "file")
         case Unavailable():
             # What exactly did not answer is for the log, not for whoever is outside.
             detail = "Storage or messaging does not answer, so nothing was done: try again later."
-            return _document(503, "unavailable", detail)
+            return body_of(503, "unavailable", detail)
         case InvalidSetting():
-            return _document(500, "misconfigured", str(error))
+            return body_of(500, "misconfigured", str(error))
         case _:
-            return _document(500, "internal", "Something went wrong on our side; see the log.")
+            return body_of(500, "internal", "Something went wrong on our side; see the log.")
 
 
 def answer(error: QuickThumbError) -> JSONResponse:
     """Return the response to an error of ours."""
     body = document(error)
-    return _response(body, _HEADERS.get(body["code"], {}))
+    return _response(body, HEADERS.get(body["code"], {}))
 
 
 def _response(body: Mapping[str, Any], headers: Mapping[str, str]) -> JSONResponse:
@@ -85,7 +85,8 @@ def _response(body: Mapping[str, Any], headers: Mapping[str, str]) -> JSONRespon
     )
 
 
-def _document(status: int, code: str, detail: str, field: str | None = None) -> dict[str, Any]:
+def body_of(status: int, code: str, detail: str, field: str | None = None) -> dict[str, Any]:
+    """Return a problem document; `problem` tells what the arguments are."""
     members = {
         "type": f"/problems/{code}",
         "title": code.replace("-", " ").capitalize(),

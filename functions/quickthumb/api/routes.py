@@ -18,6 +18,7 @@ from quickthumb.api.access import Keys
 from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive
 from quickthumb.api.options import renditions_of
+from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
 from quickthumb.api.waiting import until_ended, wait_seconds
 from quickthumb.errors import QuickThumbError
@@ -114,18 +115,6 @@ class Api:
         log.info("deleted %s", id)
         return Response(status_code=204)
 
-    async def describe(self, _: Request) -> Response:
-        """GET /: what this service is."""
-        return JSONResponse(
-            {
-                "service": "QuickThumb",
-                "upload": "POST a picture to /, as the body or as the field file of a form",
-                "links": {"self": "/", "status": "/{id}", "thumbnail": "/{id}/{size}"},
-                "sizes": self._settings.sizes,
-                "max_upload_bytes": self._settings.max_upload_bytes,
-            }
-        )
-
     async def health(self, _: Request) -> Response:
         """GET /health: whether this process answers; it asks nobody else."""
         return JSONResponse({"status": "ok"}, headers=_NO_STORE)
@@ -133,15 +122,10 @@ class Api:
 
 def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
     """Return the application behind the function `upload`."""
-    api = Api(store, uploads, settings)
+    handlers = table(Api(store, uploads, settings), Pages(settings))
     keys = Keys(settings.api_keys)
     router = Router(
-        [
-            _route("/", keys, GET=api.describe, POST=api.create),
-            _route("/health", keys, GET=api.health),
-            _route("/{id}", keys, GET=api.status, DELETE=api.delete),
-            _route("/{id}/{name}", keys, GET=api.thumbnail),
-        ],
+        [_route(path, keys, **by_method) for path, by_method in handlers.items()],
         redirect_slashes=False,
         default=_nothing_there,
     )
@@ -149,6 +133,20 @@ def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
     if settings.cors_origins:
         app = Cors(app, settings.cors_origins)
     return Traced(app)
+
+
+def table(api: Api, pages: Pages) -> Mapping[str, Mapping[str, Handler]]:
+    """Return what handles each method of each path; of paths that match, the first one counts."""
+    return {
+        "/": {"GET": pages.root, "POST": api.create},
+        "/health": {"GET": api.health},
+        "/docs": {"GET": pages.docs},
+        "/openapi.json": {"GET": pages.openapi},
+        "/problems/{code}": {"GET": pages.problem},
+        "/web/{name}": {"GET": pages.asset},
+        "/{id}": {"GET": api.status, "DELETE": api.delete},
+        "/{id}/{name}": {"GET": api.thumbnail},
+    }
 
 
 def _route(path: str, keys: Keys, **handlers: Handler) -> Route:

@@ -1,0 +1,270 @@
+"""Every route: what it takes and what it answers."""
+
+from typing import Any
+
+from quickthumb.api.openapi import service
+from quickthumb.api.openapi.catalogue import KINDS, REFUSED, UNPROCESSABLE, Kind
+from quickthumb.api.openapi.parts import (
+    BINARY,
+    ETAG,
+    IF_NONE_MATCH,
+    NO_STORE,
+    NOSNIFF,
+    header,
+    json,
+    maybe,
+    problems,
+)
+from quickthumb.api.openapi.schemas import (
+    DONE,
+    FAILED,
+    ID,
+    QUEUED,
+    THUMBNAIL_TYPES,
+    VERDICTS,
+    Schema,
+    option,
+    ref,
+)
+from quickthumb.api.options import OPTIONS
+from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.settings import Settings
+
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "Of the upload.",
+    "schema": ref("Id"),
+    "example": ID,
+}
+
+_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "description": "Of the thumbnail: the size that was asked for.",
+    "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,3}$"},
+    "example": "256",
+}
+
+_DOWNLOAD = {
+    "name": "download",
+    "in": "query",
+    "description": (
+        "1 has browsers save the thumbnail, under the original's name with the thumbnail's added."
+    ),
+    "schema": {"type": "integer", "enum": [0, 1], "default": 0},
+}
+
+_RANGE = {
+    "name": "Range",
+    "in": "header",
+    "description": (
+        "The bytes to send. Several ranges, or what is no range of bytes, are answered with the "
+        "whole."
+    ),
+    "schema": {"type": "string"},
+    "example": "bytes=0-999",
+}
+
+_IF_RANGE = {
+    "name": "If-Range",
+    "in": "header",
+    "description": "An `ETag`: where it is not the right one, the whole is sent.",
+    "schema": {"type": "string"},
+}
+
+KEYS = {
+    "key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "One of the keys that the service is set to.",
+    },
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The same key, where `Authorization` is not taken by Google's IAM.",
+    },
+}
+"""How a key is shown."""
+
+
+def paths(settings: Settings) -> dict[str, Any]:
+    """Return the path items."""
+    return {
+        "/": {"post": _create(settings), "get": service.root(settings)},
+        "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
+        "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
+        **service.paths(),
+    }
+
+
+def _create(settings: Settings) -> Schema:
+    return {
+        "operationId": "createUpload",
+        "tags": ["uploads"],
+        "summary": "Send a picture, or several",
+        "description": (
+            "The body is a picture, or a form with pictures in the field `file`. The answer comes "
+            "as soon as the pictures are stored; the thumbnails are made afterwards, and their "
+            f"links are in the answer. A request has {settings.max_upload_bytes:,} bytes at most. "
+            "What a picture is, is told from its bytes; its name and content type do not matter. "
+            "An option is a query parameter or, in a form, a field, and not both."
+        ),
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "description": OPTIONS[name].meaning,
+                "schema": option(name, settings),
+            }
+            for name in OPTIONS
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "multipart/form-data": {"schema": ref("Form")},
+                **{
+                    media_type: {"schema": BINARY}
+                    for media_type in ("application/octet-stream", *CONTENT_TYPES.values())
+                },
+            },
+        },
+        "responses": {
+            "202": _accepted(),
+            **_or_verdicts(problems([*_refused(settings), *UNPROCESSABLE])),
+        },
+        **_security(settings),
+    }
+
+
+def _refused(settings: Settings) -> list[Kind]:
+    return [kind for kind in REFUSED if settings.api_keys or kind.code != "unauthorized"]
+
+
+def _accepted() -> Schema:
+    location = header("The status of the upload; absent for several files.", f"/{ID}")
+    id = {"id": "$response.body#/id"}
+    return {
+        "description": (
+            "Accepted: the upload will not be lost. Of several files, at least one is accepted, "
+            "and each has its own verdict."
+        ),
+        "headers": {"Location": maybe(location)} | NO_STORE,
+        "content": {
+            "application/json": {
+                "schema": {"oneOf": [ref("Queued"), ref("Verdicts")]},
+                "examples": {
+                    "one": {"summary": "One file", "value": QUEUED},
+                    "several": {"summary": "Several files", "value": VERDICTS},
+                },
+            }
+        },
+        "links": {
+            "status": {"operationId": "getUpload", "parameters": id},
+            "thumbnail": {"operationId": "getThumbnail", "parameters": id},
+            "delete": {"operationId": "deleteUpload", "parameters": id},
+        },
+    }
+
+
+def _or_verdicts(responses: dict[str, Schema]) -> dict[str, Schema]:
+    """Say that several files of which none was accepted are answered one by one."""
+    for status in ("400", "415", "422", "503"):
+        responses[status]["content"]["application/json"] = {"schema": ref("Verdicts")}
+        headers = responses[status].get("headers", {}) | NO_STORE
+        responses[status]["headers"] = {name: maybe(value) for name, value in headers.items()}
+    return responses
+
+
+def _status(settings: Settings) -> Schema:
+    examples = {"queued": QUEUED, "done": DONE, "failed": FAILED}
+    return {
+        "operationId": "getUpload",
+        "tags": ["uploads"],
+        "summary": "How an upload stands",
+        "parameters": [_wait(settings)],
+        "responses": {
+            "200": json("Queued, done or failed.", "Status", examples, NO_STORE),
+            **problems([KINDS["invalid-option"], KINDS["not-found"]]),
+        },
+    }
+
+
+def _delete(settings: Settings) -> Schema:
+    return {
+        "operationId": "deleteUpload",
+        "tags": ["uploads"],
+        "summary": "Forget an upload",
+        "description": (
+            "The original, its thumbnails and its status are gone. Caches may keep thumbnails that "
+            "they were given before."
+        ),
+        "responses": {
+            "204": {"description": "Deleted.", "headers": NOSNIFF},
+            **problems([KINDS["not-found"], *_keys(settings)]),
+        },
+        **_security(settings),
+    }
+
+
+def _keys(settings: Settings) -> list[Kind]:
+    return [KINDS["unauthorized"]] if settings.api_keys else []
+
+
+def _security(settings: Settings) -> Schema:
+    """Say which key is needed, by a service that needs one."""
+    return {"security": [{name: []} for name in KEYS]} if settings.api_keys else {}
+
+
+def _thumbnail(settings: Settings) -> Schema:
+    for_ever = header("It never changes.", "public, max-age=31536000, immutable")
+    name = header("With `download`: the name to save it under.", 'attachment; filename="cat.jpg"')
+    known = {
+        "ETag": ETAG,
+        "Cache-Control": for_ever,
+        "Accept-Ranges": header("Parts may be asked for.", "bytes"),
+        "Content-Disposition": maybe(name),
+        **NOSNIFF,
+    }
+    part = {"Content-Range": header("Which bytes these are.", "bytes 0-999/7712")}
+    content = {media_type: {"schema": BINARY} for media_type in THUMBNAIL_TYPES}
+    return {
+        "operationId": "getThumbnail",
+        "tags": ["thumbnails"],
+        "summary": "The picture",
+        "parameters": [_wait(settings), _DOWNLOAD, IF_NONE_MATCH, _RANGE, _IF_RANGE],
+        "responses": {
+            "200": {"description": "The thumbnail.", "headers": known, "content": content},
+            "206": {
+                "description": "The bytes that `Range` asks for.",
+                "headers": known | part,
+                "content": content,
+            },
+            "304": {"description": "It is what `If-None-Match` names.", "headers": known},
+            **problems(
+                [
+                    KINDS["invalid-option"],
+                    KINDS["not-found"],
+                    KINDS["not-ready"],
+                    KINDS["range-not-satisfiable"],
+                    *UNPROCESSABLE,
+                ]
+            ),
+        },
+    }
+
+
+def _wait(settings: Settings) -> Schema:
+    return {
+        "name": "wait",
+        "in": "query",
+        "description": (
+            "Hold the answer back until the job has ended, for so many seconds; "
+            f"{settings.max_wait_seconds} at most, more counts as that."
+        ),
+        "schema": {"type": "number", "minimum": 0, "default": 0},
+        "example": 20,
+    }

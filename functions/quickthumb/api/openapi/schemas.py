@@ -1,0 +1,247 @@
+"""The documents that go over the wire, as JSON Schema."""
+
+from typing import Any, get_args
+
+from quickthumb.api import documents
+from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
+from quickthumb.api.options import OPTIONS
+from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.jobs import (
+    Failure,
+    Format,
+    Manifest,
+    Original,
+    Rendition,
+    Thumbnail,
+)
+from quickthumb.settings import Settings
+
+ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
+"""The upload of the examples."""
+
+THUMBNAIL_TYPES = [f"image/{format}" for format in get_args(Format) if format != "auto"]
+
+_ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
+_THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
+
+QUEUED = documents.queued(ID, [Rendition.square(256)])
+DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,)))
+FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
+
+_NOT_A_PICTURE = KINDS["not-a-picture"].example
+VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
+
+Schema = dict[str, Any]
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to a schema of `components`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def schemas(settings: Settings) -> dict[str, Schema]:
+    """Return all schemas by name."""
+    return {
+        "Id": {
+            "type": "string",
+            "pattern": "^[0-9a-f]{32}$",
+            "description": "128 random bits: the capability to read and delete an upload.",
+            "examples": [ID],
+        },
+        "Form": _form(settings),
+        "Queued": _status("queued", "An accepted upload whose job has not ended.", {}, [QUEUED]),
+        "Done": _status(
+            "done",
+            "All thumbnails are there.",
+            {
+                "original": ref("Original"),
+                "thumbnails": {
+                    "type": "object",
+                    "description": "By name: the size that was asked for.",
+                    "additionalProperties": ref("Thumbnail"),
+                },
+            },
+            [DONE],
+        ),
+        "Failed": _status(
+            "failed",
+            "The job ended without thumbnails, and no retry can help.",
+            {"error": ref("Failure")},
+            [FAILED],
+            optional={"original": ref("Original")},
+        ),
+        "Status": {
+            "oneOf": [ref("Queued"), ref("Done"), ref("Failed")],
+            "discriminator": {
+                "propertyName": "status",
+                "mapping": {
+                    state: ref(state.capitalize())["$ref"] for state in ("queued", "done", "failed")
+                },
+            },
+        },
+        "Verdicts": _object(
+            "What became of each of several files, in their order.",
+            {
+                "uploads": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"filename": {"type": "string"}},
+                        "required": ["filename"],
+                        "oneOf": [ref("Queued"), ref("Problem")],
+                    },
+                }
+            },
+            [VERDICTS],
+        ),
+        "Original": _object(
+            "What the picture was.",
+            {
+                "content_type": {
+                    "type": "string",
+                    "enum": list(CONTENT_TYPES.values()),
+                    "description": "Told from its bytes, never from its name.",
+                },
+                "width": _count("Pixels, as a viewer shows it."),
+                "height": _count("Pixels, as a viewer shows it."),
+                "orientation": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "maximum": 8,
+                    "description": "EXIF orientation of the original; thumbnails are upright.",
+                },
+                "bytes": _count("Its size."),
+            },
+        ),
+        "Thumbnail": _object(
+            "A thumbnail that can be fetched.",
+            {
+                "href": {"type": "string", "format": "uri-reference"},
+                "width": _count("Pixels."),
+                "height": _count("Pixels."),
+                "bytes": _count("Its size."),
+                "content_type": {"type": "string", "enum": THUMBNAIL_TYPES},
+            },
+        ),
+        "Links": _object(
+            "Where to go from here; the links of thumbnails are known before they are made.",
+            {
+                "self": {"type": "string", "format": "uri-reference"},
+                "thumbnails": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string", "format": "uri-reference"},
+                },
+            },
+        ),
+        "Failure": _object(
+            "Why a job has no thumbnails.",
+            {
+                "code": {"type": "string", "enum": [kind.code for kind in UNPROCESSABLE]},
+                "detail": {"type": "string", "description": "A sentence for who uploaded."},
+            },
+        ),
+        "Problem": _object(
+            "An error (RFC 9457).",
+            {
+                "type": {
+                    "type": "string",
+                    "format": "uri-reference",
+                    "description": "Explains this type of problem.",
+                },
+                "title": {"type": "string"},
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "code": {
+                    "type": "string",
+                    "enum": sorted(KINDS),
+                    "description": "The stable name of the problem, the last part of `type`.",
+                },
+                "detail": {
+                    "type": "string",
+                    "description": "What was wrong and what to do, a sentence for a person.",
+                },
+            },
+            [_NOT_A_PICTURE],
+            optional={
+                "field": {
+                    "type": "string",
+                    "description": "The form field, query parameter or header at fault.",
+                }
+            },
+        ),
+        "Service": _object(
+            "What this service is and takes.",
+            {
+                "service": {"type": "string"},
+                "upload": {"type": "string"},
+                "links": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                },
+                "sizes": {
+                    "type": "array",
+                    "items": {"type": "integer"},
+                    "description": "Of an upload that asks for none, pixels.",
+                },
+                "max_upload_bytes": _count("The most bytes of a request."),
+            },
+        ),
+        "Health": _object("Whether it answers.", {"status": {"const": "ok"}}),
+    }
+
+
+def option(name: str, settings: Settings) -> Schema:
+    """Return the schema of an option of an upload."""
+    schema = dict(OPTIONS[name].schema)
+    if name == "sizes":
+        schema["default"] = ",".join(map(str, settings.sizes))
+    return schema
+
+
+def _form(settings: Settings) -> Schema:
+    files = {
+        "type": "array",
+        "items": {
+            "type": "string",
+            "format": "binary",
+            "contentMediaType": "application/octet-stream",
+        },
+        "minItems": 1,
+        "maxItems": settings.max_files,
+        "description": f"The pictures, {settings.max_files} at most, each judged by itself.",
+    }
+    options = {
+        name: {"description": OPTIONS[name].meaning, **option(name, settings)} for name in OPTIONS
+    }
+    return _object("Pictures and options.", {"file": files}, optional=options) | {
+        "additionalProperties": False
+    }
+
+
+def _status(
+    state: str,
+    description: str,
+    members: dict[str, Schema],
+    examples: list[Any],
+    optional: dict[str, Schema] | None = None,
+) -> Schema:
+    common = {"id": ref("Id"), "status": {"const": state}, "links": ref("Links")}
+    return _object(description, common | members, examples, optional)
+
+
+def _object(
+    description: str,
+    members: dict[str, Schema],
+    examples: list[Any] | None = None,
+    optional: dict[str, Schema] | None = None,
+) -> Schema:
+    schema = {
+        "type": "object",
+        "description": description,
+        "properties": members | (optional or {}),
+        "required": list(members),
+    }
+    return schema | ({"examples": examples} if examples else {})
+
+
+def _count(description: str) -> Schema:
+    return {"type": "integer", "minimum": 1, "description": description}

@@ -1,0 +1,58 @@
+"""The pages for people and the documents about the API itself."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from quickthumb.api import documents, problems
+from quickthumb.api.content import ASSETS, Content, file, prefers_html
+from quickthumb.api.openapi import KINDS, describe
+from quickthumb.settings import Settings
+
+_OF_PAGES = {
+    # Nothing from elsewhere and no code in the page itself, so that nothing foreign can run here.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Pages:
+    """Handlers that need the settings alone; what they answer is made on first use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._openapi: Content | None = None
+
+    async def root(self, request: Request) -> Response:
+        """GET /: a page for browsers, and for programs what this service is."""
+        headers = {"Vary": "Accept, Accept-Encoding"}
+        if prefers_html(request):
+            return file("page.html").answer(request, headers | _OF_PAGES)
+        return Content.json(documents.service(self._settings)).answer(request, headers)
+
+    async def docs(self, request: Request) -> Response:
+        """GET /docs: the API to read and to try out."""
+        return file("docs.html").answer(request, _OF_PAGES)
+
+    async def openapi(self, request: Request) -> Response:
+        """GET /openapi.json: the API for programs."""
+        if self._openapi is None:
+            self._openapi = Content.json(describe(self._settings))
+        return self._openapi.answer(request)
+
+    async def asset(self, request: Request) -> Response:
+        """GET /web/{name}: a file that a page refers to."""
+        name = request.path_params["name"]
+        if name not in ASSETS:
+            return problems.problem(404, "not-found", f"There is no file {name[:100]!r}.")
+        return file(name).answer(request)
+
+    async def problem(self, request: Request) -> Response:
+        """GET /problems/{code}: what a type of problem means."""
+        code = request.path_params["code"]
+        if code not in KINDS:
+            detail = f"There is no problem {code[:100]!r}: expected {', '.join(sorted(KINDS))}."
+            return problems.problem(404, "not-found", detail)
+        return JSONResponse(KINDS[code].document)

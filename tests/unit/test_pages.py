@@ -1,0 +1,99 @@
+"""The pages, their files, and the documents about the API."""
+
+import gzip
+import re
+
+import pytest
+
+from quickthumb.api.content import ASSETS
+from quickthumb.api.openapi import KINDS
+from tests.openapi import Contract
+from tests.service import SETTINGS, Service
+from tests.swagger_ui import vendored
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+@pytest.fixture
+def http():
+    return Service().http
+
+
+@pytest.mark.parametrize("accept", [BROWSER, "text/html", "text/*", "text/html, */*;q=0.1"])
+def test_a_browser_gets_the_page(http, accept):
+    answer = http.get("/", headers={"accept": accept})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<title>QuickThumb</title>" in answer.text
+    assert "Accept" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    "accept", ["*/*", "application/json", "", "image/png", "text/html;q=0", "\xff, ;q=x,,/"]
+)
+def test_a_program_gets_json(http, accept):
+    answer = http.get("/", headers={"accept": accept.encode("latin-1")})
+    assert answer.json()["links"]["docs"] == "/docs"
+    assert "Accept" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize(("path", "accept"), [("/", BROWSER), ("/docs", "*/*")])
+def test_a_page_allows_nothing_from_elsewhere_and_its_files_are_there(http, path, accept):
+    page = http.get(path, headers={"accept": accept})
+    policy = page.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    files = re.findall(r'(?:src|href)="(/web/[^"]+)"', page.text)
+    assert files
+    for link in files:
+        answer = http.get(link)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert not re.search(r'(src|href)="(https?:)?//', page.text)
+
+
+@pytest.mark.parametrize("name", sorted(ASSETS))
+def test_a_file_has_its_type_and_is_asked_for_again_where_its_link_does_not_name_it(http, name):
+    answer = http.get(f"/web/{name}")
+    assert answer.headers["content-type"] == ASSETS[name]
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    tag = answer.headers["etag"]
+    for known in (tag, f'"other", {tag}', "*"):
+        again = http.get(f"/web/{name}", headers={"if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    stale = http.get(f"/web/{name}?v=old", headers={"if-none-match": '"other"'})
+    assert stale.status_code == 200
+    assert stale.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br, gzip;q=0.5", "identity", "gzip;q=0"])
+def test_a_file_is_the_same_compressed_or_not(http, encoding):
+    answer = http.get("/web/swagger-ui.css", headers={"accept-encoding": encoding})
+    compressed = encoding not in ("identity", "gzip;q=0")
+    assert answer.headers.get("content-encoding") == ("gzip" if compressed else None)
+    assert "Accept-Encoding" in answer.headers["vary"]
+    assert answer.content == vendored()["swagger-ui.css"]
+    if compressed:
+        assert len(gzip.compress(answer.content)) >= int(answer.headers["content-length"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/web/nothing.js", "/web/docs.html", "/web/LICENSE", "/web/..%2Fpages.py", "/problems/x"],
+)
+def test_there_is_nothing_else(http, path):
+    assert http.get(path).json()["code"] == "not-found"
+
+
+def test_the_type_of_a_problem_leads_to_its_meaning(http):
+    problem = http.get("/nothing").json()
+    answer = http.get(problem["type"])
+    assert answer.json()["detail"] == KINDS["not-found"].meaning
+
+
+def test_the_openapi_document_is_served_and_cached(http):
+    answer = http.get("/openapi.json")
+    assert answer.json() == Contract(SETTINGS).document
+    again = http.get("/openapi.json", headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
