@@ -7,7 +7,9 @@ from emulator.pubsub.subscription import Subscription
 
 
 class Doorbell:
-    """The broker's `Doors` on an asyncio loop: one bell for each subscription, one alarm."""
+    """The broker's `Doors` on an asyncio loop: one bell for each subscription that somebody
+    waits for, which rings once, and one alarm.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start silent.
@@ -31,10 +33,9 @@ class Doorbell:
 
     def ready(self, subscription: Subscription) -> None:
         """Wake everyone who waits for this subscription now."""
-        bell = self._bells.get(subscription.number)
+        bell = self._bells.pop(subscription.number, None)
         if bell is not None:
             bell.set()
-            bell.clear()
         for tell in self._on_ready:
             tell(subscription)
 
@@ -53,7 +54,8 @@ class Doorbell:
         """Return when the bell of a subscription rings, or after so many seconds."""
         bell = self._bells.setdefault(subscription.number, asyncio.Event())
         try:
-            await asyncio.wait_for(bell.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await bell.wait()
         except TimeoutError:
             return
 

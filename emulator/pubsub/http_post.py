@@ -2,12 +2,18 @@
 
 import asyncio
 import ssl
+from functools import cache
 from urllib.parse import SplitResult, urlsplit
 
 import h11
 
 _READ_BYTES = 65_536
 _USER_AGENT = "CloudPubSub-Google"
+
+# A connection that rested longer is not used again: its server may be about to close it, and a
+# request that meets the end of a connection counts as failed. Gunicorn closes after 2 s, which is
+# the least among the servers in wide use.
+MAX_IDLE_SECONDS = 1.0
 
 # 102 Processing announces another response in HTTP, but acknowledges a message in Pub/Sub.
 PROCESSING = 102
@@ -18,6 +24,7 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.state = h11.Connection(h11.CLIENT)
+        self.idle_since = 0.0
 
     async def status(self, request: h11.Request, body: bytes) -> int:
         """Send a request and return the status of its response, which is read to its end."""
@@ -69,7 +76,8 @@ class HttpPoster:
         Raises:
             TimeoutError: If there is none in time.
             OSError: If the endpoint cannot be reached, or hangs up.
-            h11.RemoteProtocolError: If it does not answer in HTTP.
+            h11.ProtocolError: If it does not answer in HTTP, or the headers are not HTTP.
+            ValueError: If the host of the URL cannot be the name of one.
         """
         parts = urlsplit(url)
         request = h11.Request(
@@ -94,14 +102,14 @@ class HttpPoster:
         self._idle.clear()
 
     async def _exchange(self, parts: SplitResult, request: h11.Request, body: bytes) -> int:
+        now = asyncio.get_running_loop().time
         idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
         while idle:
             connection = idle.pop()
-            # The endpoint may have closed it while it was idle.
-            if connection.reader.at_eof():
-                connection.writer.close()
-            else:
+            rested = now() - connection.idle_since
+            if rested <= MAX_IDLE_SECONDS and not connection.reader.at_eof():
                 break
+            connection.writer.close()
         else:
             connection = await _connect(parts)
         keep = False
@@ -110,6 +118,7 @@ class HttpPoster:
             keep = connection.reusable()
         finally:
             if keep:
+                connection.idle_since = now()
                 idle.append(connection)
             else:
                 connection.writer.close()
@@ -121,6 +130,12 @@ async def _connect(parts: SplitResult) -> _Connection:
     reader, writer = await asyncio.open_connection(
         parts.hostname,
         parts.port or (443 if secure else 80),
-        ssl=ssl.create_default_context() if secure else None,
+        ssl=_secure() if secure else None,
     )
     return _Connection(reader, writer)
+
+
+@cache
+def _secure() -> ssl.SSLContext:
+    """Return what TLS connections share; it reads all certificate authorities of the machine."""
+    return ssl.create_default_context()

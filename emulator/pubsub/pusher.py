@@ -58,10 +58,13 @@ class Pusher:
 
     def notice(self, subscription: Subscription) -> None:
         """Begin to push a subscription, if that is asked for and not done yet."""
-        if subscription.policy.push is not None and subscription.number not in self._tasks:
-            task = asyncio.get_running_loop().create_task(self._push(subscription))
-            self._tasks[subscription.number] = task
-            task.add_done_callback(lambda _: self._tasks.pop(subscription.number, None))
+        if subscription.policy.push is None or subscription.number in self._tasks:
+            return
+        if self._broker.subscriptions.get(subscription.name) is not subscription:
+            return
+        task = asyncio.get_running_loop().create_task(self._push(subscription))
+        self._tasks[subscription.number] = task
+        task.add_done_callback(lambda task: self._ended(subscription, task))
 
     async def close(self) -> None:
         """Stop, and give up on the requests that are in flight."""
@@ -69,6 +72,15 @@ class Pusher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, subscription: Subscription, task: asyncio.Task[None]) -> None:
+        del self._tasks[subscription.number]
+        if task.cancelled():
+            return
+        if error := task.exception():
+            _log.error("%s: pushing has failed", subscription.name, exc_info=error)
+        # A new endpoint may have been set while the last requests to the old one were under way.
+        self.notice(subscription)
 
     async def _push(self, subscription: Subscription) -> None:
         courier = _Courier(subscription, self._clock, self._make_token, self._limit)
@@ -141,15 +153,15 @@ class _Courier:
     async def _attempt(self, target: PushTarget, delivery: Delivery) -> str | None:
         """Return what went wrong, or None."""
         headers, body = push_request(self._subscription, delivery)
-        if target.service_account:
-            token = self._make_token(target.service_account, target.audience)
-            headers.append(("Authorization", f"Bearer {token}"))
         deadline = self._subscription.policy.ack_deadline
         try:
+            if target.service_account:
+                token = self._make_token(target.service_account, target.audience)
+                headers.append(("Authorization", f"Bearer {token}"))
             status = await self._poster.post(target.endpoint, headers, body, deadline)
         except TimeoutError:
             return f"no answer within the ack deadline of {deadline:g} s"
-        except (OSError, h11.ProtocolError) as error:
+        except (OSError, ValueError, h11.ProtocolError) as error:
             return str(error) or type(error).__name__
         return None if status in ACKNOWLEDGING else f"answered {status}"
 

@@ -85,8 +85,7 @@ def push_target(config: Any) -> PushTarget | None:
     """
     if not config.push_endpoint:
         return None
-    url = urlsplit(config.push_endpoint)
-    if url.scheme not in ("http", "https") or not url.hostname:
+    if not _is_http_url(config.push_endpoint):
         raise InvalidArgument(
             f"Invalid push endpoint given (endpoint={config.push_endpoint}). It has to be a URL"
             " that starts with https:// or http://."
@@ -104,6 +103,18 @@ def push_target(config: Any) -> PushTarget | None:
         service_account=config.oidc_token.service_account_email,
         audience=config.oidc_token.audience or config.push_endpoint,
     )
+
+
+def _is_http_url(text: str) -> bool:
+    """Tell whether a request can be sent there, as far as the text says."""
+    try:
+        url = urlsplit(text)
+        host = (url.hostname or "").encode("idna")
+        port = url.port
+    except ValueError:
+        return False
+    visible = text.isascii() and text.isprintable() and " " not in text
+    return visible and url.scheme in ("http", "https") and bool(host) and port != 0
 
 
 def _ack_deadline(subscription: Any) -> float:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -66,10 +67,7 @@ class SigningKey:
     @cached_property
     def _key(self) -> rsa.RSAPrivateKey:
         if self._file is not None and self._file.exists():
-            key = serialization.load_pem_private_key(self._file.read_bytes(), password=None)
-            if not isinstance(key, rsa.RSAPrivateKey):
-                raise ValueError(f"{self._file}: expected an RSA private key")
-            return key
+            return _read(self._file)
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         if self._file is not None:
             # Whole or not at all, also if the broker is killed now.
@@ -116,6 +114,18 @@ class PushTokens:
             )
             self._tokens[service_account, audience] = (now, token)
         return token
+
+
+def _read(file: Path) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError(
+            f"{file}: expected an RSA private key in PEM. Delete the file to have a new one made"
+        )
+    return key
 
 
 def _private_pem(key: rsa.RSAPrivateKey) -> bytes:

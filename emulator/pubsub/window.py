@@ -3,9 +3,8 @@
 https://docs.cloud.google.com/pubsub/docs/push#delivery_rate
 """
 
-# Production does not tell where its window starts; from 16, an endpoint that takes a second
-# for each message gets its hundredth in the third second.
-INITIAL_SIZE = 16
+# Production says that it begins with a single digit, and no more.
+INITIAL_SIZE = 8
 
 MINIMUM_BACKOFF_SECONDS = 0.1
 MAXIMUM_BACKOFF_SECONDS = 60.0

@@ -5,6 +5,7 @@ import asyncio
 import h11
 import pytest
 
+from emulator.pubsub import http_post
 from emulator.pubsub.http_post import HttpPoster
 
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -68,6 +69,12 @@ def test_a_connection_is_used_again():
     assert outcomes == [204, 204, 204]
     assert requests[2].endswith(b"body 2")
     assert connections == 1
+
+
+def test_a_connection_that_rested_for_long_is_not_trusted(monkeypatch):
+    monkeypatch.setattr(http_post, "MAX_IDLE_SECONDS", -1.0)
+    outcomes, _, connections = exchange(OK, OK, posts=2)
+    assert (outcomes, connections) == ([204, 204], 2)
 
 
 @pytest.mark.parametrize("status", [200, 404, 500, 302])

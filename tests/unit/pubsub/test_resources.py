@@ -89,6 +89,24 @@ def test_a_value_out_of_its_limits_is_refused(fields, reason):
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    [
+        "http://",
+        "http:///push",
+        "http://host:99999/push",
+        "http://host:x/push",
+        "http://host/a b",
+        "http://host/a\n",
+        "http://host/\u00e4",
+        "http://" + "a" * 64 + ".example/",
+    ],
+)
+def test_an_endpoint_that_no_request_can_reach_is_refused(endpoint):
+    with pytest.raises(InvalidArgument, match="Invalid push endpoint given"):
+        complete_subscription(subscription(push_config={"push_endpoint": endpoint}))
+
+
+@pytest.mark.parametrize(
     "fields", [{"bigquery_config": {"table": "a.b.c"}}, {"cloud_storage_config": {}}]
 )
 def test_what_only_google_cloud_does_is_refused_plainly(fields):

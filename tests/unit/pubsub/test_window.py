@@ -19,10 +19,10 @@ def test_the_window_doubles_in_every_round_that_succeeds():
 
 
 def test_the_window_never_exceeds_its_limit():
-    window = PushWindow(limit=20)
-    window.started(10)
-    succeed(window, 10)
-    assert window.size == 20
+    window = PushWindow(limit=INITIAL_SIZE + 5)
+    window.started(8)
+    succeed(window, 8)
+    assert window.size == INITIAL_SIZE + 5
 
 
 def test_a_small_limit_is_kept_from_the_beginning():

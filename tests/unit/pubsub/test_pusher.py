@@ -1,0 +1,154 @@
+"""The pusher with an endpoint that only exists in memory."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from emulator.pubsub import pusher as pushing
+from emulator.pubsub import wire
+from emulator.pubsub.broker import Broker
+from emulator.pubsub.doorbell import Doorbell
+from emulator.pubsub.policies import PushTarget, SubscriptionPolicy
+from emulator.pubsub.protos import PubsubMessage
+from emulator.pubsub.pusher import Pusher
+
+TOPIC = "projects/p/topics/things"
+NAME = "projects/p/subscriptions/pushed"
+
+
+class World:
+    """A broker with one push subscription, whose endpoint is `answer`."""
+
+    def __init__(self, make_token=lambda account, audience: "token") -> None:
+        self.arrived: list[tuple[str, list]] = []
+        self.answer = self.accept
+        self.doorbell = Doorbell(time.time)
+        self.broker = Broker(self.doorbell, compose=wire.compose_dead_letter)
+        self.pusher = Pusher(self.broker, self.doorbell, time.time, make_token, limit=10)
+        self.doorbell.connect(on_ready=self.pusher.notice, on_due=self.broker.advance)
+        self.broker.create_topic(TOPIC)
+
+    async def accept(self, url):
+        return 204
+
+    async def post(self, url, headers, body, seconds):
+        self.arrived.append((url, headers))
+        return await self.answer(url)
+
+    def push_to(self, url, **target):
+        self.change(PushTarget(url, **target))
+
+    def change(self, target):
+        if NAME in self.broker.subscriptions:
+            policy = self.broker.subscription(NAME).policy
+            self.broker.change_policy(NAME, replace(policy, push=target))
+        else:
+            self.broker.create_subscription(NAME, SubscriptionPolicy(TOPIC, push=target))
+
+    def publish(self):
+        ids = self.broker.new_ids(1)
+        self.broker.publish(TOPIC, wire.stamp([PubsubMessage(data=b"x")], ids, time.time()))
+
+    async def until(self, condition):
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def play(monkeypatch):
+    def play(story, **options):
+        async def run():
+            world = World(**options)
+
+            class Poster:
+                post = staticmethod(world.post)
+
+                def close(self):
+                    pass
+
+            monkeypatch.setattr(pushing, "HttpPoster", Poster)
+            await story(world)
+            await world.pusher.close()
+
+        asyncio.run(run())
+
+    return play
+
+
+def test_a_new_endpoint_is_used_while_requests_to_the_old_one_are_under_way(play):
+    async def story(world):
+        release = asyncio.Event()
+
+        async def slow(url):
+            await release.wait()
+            return 204
+
+        world.answer = slow
+        world.push_to("http://old")
+        world.publish()
+        await world.until(lambda: world.arrived)
+        world.change(None)
+        await asyncio.sleep(0.01)
+        world.push_to("http://new")
+        world.publish()
+        release.set()
+        await world.until(lambda: [url for url, _ in world.arrived] == ["http://old", "http://new"])
+
+    play(story)
+
+
+@pytest.mark.parametrize("error", [ValueError("bad host"), OSError("no route")])
+def test_a_push_that_cannot_be_sent_does_not_end_the_others(play, error):
+    async def story(world):
+        async def fail_once(url):
+            if len(world.arrived) == 1:
+                raise error
+            return 204
+
+        world.answer = fail_once
+        world.push_to("http://there")
+        world.publish()
+        await world.until(lambda: len(world.arrived) == 2)
+        world.publish()
+        await world.until(lambda: len(world.arrived) == 3)
+
+    play(story)
+
+
+def test_a_token_that_cannot_be_made_is_a_failure_that_is_told(play, caplog):
+    def no_key(account, audience):
+        raise ValueError("signing-key.pem: expected an RSA private key")
+
+    async def story(world):
+        world.push_to("http://there", service_account="a@b.c")
+        world.publish()
+        await world.until(lambda: "signing-key.pem: expected" in caplog.text)
+        assert world.arrived == []
+
+    play(story, make_token=no_key)
+
+
+def test_a_token_goes_with_the_push(play):
+    async def story(world):
+        world.push_to("http://there", service_account="a@b.c")
+        world.publish()
+        await world.until(lambda: world.arrived)
+        assert ("Authorization", "Bearer token") in world.arrived[0][1]
+
+    play(story)
+
+
+def test_nothing_is_pushed_after_the_subscription_is_deleted(play):
+    async def story(world):
+        world.push_to("http://there")
+        subscription = world.broker.subscription(NAME)
+        world.broker.delete_subscription(NAME)
+        world.pusher.notice(subscription)
+        world.publish()
+        await asyncio.sleep(0.01)
+        assert world.arrived == []
+
+    play(story)
