@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from emulator.pubsub.journal import DataInUse
-from emulator.pubsub.server import Addresses, Options, PortTaken, run
+from emulator.pubsub.journal import DataInUse, JournalFailed
+from emulator.pubsub.server import Addresses, DataUnusable, Options, PortTaken, run
 
 DEFAULT_PORT = 8085
 # Below the backlog of the smallest servers in use (128), so that a burst is never refused.
@@ -34,8 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(
             f"{error} is in use by another broker. Stop that, or choose another --data."
         )
-    except (OSError, sqlite3.Error) as error:
-        return _complain(f"cannot use the data folder {options.data}: {error}")
+    except DataUnusable as error:
+        return _complain(f"{error}. Choose another --data, or remove that folder to start empty.")
+    except JournalFailed as error:
+        return _complain(
+            f"{error}. What was acknowledged last will be delivered again; nothing else is lost."
+        )
     return 0
 
 
@@ -68,6 +71,9 @@ def _options(argv: Sequence[str] | None, environment: Mapping[str, str]) -> Opti
         "most push requests in flight for a subscription; default %(default)s",
     )
     options = Options(**vars(parser.parse_args(argv)))
+    for name, port in (("--port", options.port), ("--jwks-port", options.jwks_port)):
+        if not 0 <= port <= 65535:
+            parser.error(f"argument {name}: {port} is not between 0 and 65535")
     if options.push_limit < 1:
         parser.error(f"argument --push-limit: {options.push_limit} is less than 1")
     return options

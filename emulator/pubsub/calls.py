@@ -53,7 +53,8 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 async def refuse(context: Context, error: Exception) -> None:
     """End a call with the status that an error stands for."""
-    code = error.code if isinstance(error, PubsubError) else "INTERNAL"
+    # Clients try again what is UNAVAILABLE, and succeed once the journal can be written.
+    code = error.code if isinstance(error, PubsubError) else "UNAVAILABLE"
     trailers = _details(error) if isinstance(error, StaleAckIds) else ()
     await context.abort(grpc.StatusCode[code], str(error), trailers)
 

@@ -7,9 +7,7 @@ from emulator.pubsub.subscription import Subscription
 
 
 class Doorbell:
-    """The broker's `Doors` on an asyncio loop: one bell for each subscription that somebody
-    waits for, which rings once, and one alarm.
-    """
+    """The broker's `Doors` on an asyncio loop: a bell where somebody waits, and one alarm."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Start silent.

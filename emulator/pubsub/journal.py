@@ -6,8 +6,12 @@ runs goes into the next one together, so the rate of commits adapts to the load 
 With a write-ahead log and `synchronous=NORMAL` a commit survives the end of the process,
 however sudden; what a power cut may take is the last moments before it.
 https://www.sqlite.org/pragma.html#pragma_synchronous
+
+When a commit fails, as on a full disk, nothing is forgotten: what was recorded stays in memory and
+is tried again until it is committed. Meanwhile `check` refuses whatever would add to it.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,6 +23,9 @@ from emulator.pubsub.messages import Message
 FILE_NAME = "pubsub.sqlite3"
 
 GATHER_SECONDS = 0.02
+RETRY_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, description BLOB NOT NULL);
@@ -56,7 +63,7 @@ class DataInUse(Exception):
 
 
 class JournalFailed(Exception):
-    """The database refused a commit: nothing that was recorded since is safe."""
+    """The database refuses to commit: what was recorded since is in memory only."""
 
 
 class Journal:
@@ -95,7 +102,7 @@ class Journal:
         self._waiting: list[Future[None]] = []
         self._changed = threading.Condition()
         self._open = True
-        self._failure: Exception | None = None
+        self._failure: JournalFailed | None = None
         self._writer = threading.Thread(target=self._write, name="journal")
 
     # What an earlier run left.
@@ -133,16 +140,35 @@ class Journal:
         self._writer.start()
 
     def close(self) -> None:
-        """Commit what is recorded, and let go of the database."""
+        """Commit what is recorded, and let go of the database.
+
+        Raises:
+            JournalFailed: If it cannot be committed.
+        """
         with self._changed:
             self._open = False
             self._changed.notify()
         if self._writer.is_alive():
             self._writer.join()
         self._database.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def check(self) -> None:
+        """See that what is recorded can be committed, as far as is known.
+
+        Raises:
+            JournalFailed: If the last commit failed.
+        """
+        if self._failure is not None:
+            raise self._failure
 
     def committed(self) -> "Future[None]":
-        """Return a future that is done when all that was recorded so far is committed."""
+        """Return a future that is done when all that was recorded so far is committed.
+
+        It fails with `JournalFailed` when the next attempt to commit does, although what was
+        recorded may be committed by a later one.
+        """
         future: Future[None] = Future()
         with self._changed:
             if self._failure is not None:
@@ -220,12 +246,30 @@ class Journal:
             try:
                 self._commit(recorded)
             except sqlite3.Error as error:
-                failure = JournalFailed(f"The journal cannot be written: {error}")
+                self._keep(recorded, error)
+                _settle(waiting, self._failure)
                 with self._changed:
-                    self._failure = failure
-                _settle(waiting, failure)
+                    if not self._open:
+                        return
+                    self._changed.wait_for(lambda: not self._open, RETRY_SECONDS)
             else:
+                self._recover()
                 _settle(waiting, None)
+
+    def _keep(self, recorded: list[tuple[str, list[_Row]]], error: sqlite3.Error) -> None:
+        """Put back what could not be committed, before what was recorded meanwhile."""
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        if self._failure is None:
+            _log.error("the journal cannot be written: %s; nothing is accepted until it can", error)
+        with self._changed:
+            self._failure = JournalFailed(f"The journal cannot be written: {error}")
+            self._recorded = recorded + self._recorded
+
+    def _recover(self) -> None:
+        if self._failure is not None:
+            _log.warning("the journal can be written again")
+            self._failure = None
 
     def _has_work(self) -> bool:
         return bool(self._recorded or self._waiting or not self._open)

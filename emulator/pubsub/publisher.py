@@ -1,6 +1,7 @@
 """The gRPC service `google.pubsub.v1.Publisher`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -30,7 +31,7 @@ class PublisherService:
         broker: Broker,
         catalogue: Catalogue,
         clock: Callable[[], float],
-        committed: Callable[[], Awaitable[None]],
+        journaled: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         """Serve a broker.
 
@@ -38,12 +39,13 @@ class PublisherService:
             broker: Gets the messages.
             catalogue: Has the topics.
             clock: Seconds since the epoch.
-            committed: Returns when everything recorded so far will survive.
+            journaled: Encloses a change: it begins only if the change can be written down, and
+                ends when that is done.
         """
         self._broker = broker
         self._catalogue = catalogue
         self._clock = clock
-        self._committed = committed
+        self._journaled = journaled
 
     def methods(self) -> dict[str, calls.Method]:
         """Return the methods of the service by name."""
@@ -64,24 +66,22 @@ class PublisherService:
 
     async def create_topic(self, topic: Any) -> Any:
         """Answer `CreateTopic`."""
-        created = self._catalogue.create_topic(topic)
-        await self._committed()
-        return created
+        async with self._journaled():
+            return self._catalogue.create_topic(topic)
 
     async def update_topic(self, request: Any) -> Any:
         """Answer `UpdateTopic`."""
-        updated = self._catalogue.update_topic(request.topic, request.update_mask)
-        await self._committed()
-        return updated
+        async with self._journaled():
+            return self._catalogue.update_topic(request.topic, request.update_mask)
 
     async def publish(self, request: Any) -> Any:
         """Answer `Publish`: with the ids of the messages, once they are safe."""
         topic = self._broker.topic(names.check("topics", request.topic)).name
         drafts = request.messages
         _check_drafts(drafts, request.ByteSize())
-        messages = wire.stamp(drafts, self._broker.new_ids(len(drafts)), self._clock())
-        self._broker.publish(topic, messages)
-        await self._committed()
+        async with self._journaled():
+            messages = wire.stamp(drafts, self._broker.new_ids(len(drafts)), self._clock())
+            self._broker.publish(topic, messages)
         return protos.PublishResponse(message_ids=[str(message.id) for message in messages])
 
     def get_topic(self, request: Any) -> Any:
@@ -112,14 +112,14 @@ class PublisherService:
 
     async def delete_topic(self, request: Any) -> Any:
         """Answer `DeleteTopic`."""
-        self._catalogue.delete_topic(request.topic)
-        await self._committed()
+        async with self._journaled():
+            self._catalogue.delete_topic(request.topic)
         return Empty()
 
     async def detach_subscription(self, request: Any) -> Any:
         """Answer `DetachSubscription`."""
-        self._catalogue.detach_subscription(request.subscription)
-        await self._committed()
+        async with self._journaled():
+            self._catalogue.detach_subscription(request.subscription)
         return protos.DetachSubscriptionResponse()
 
 

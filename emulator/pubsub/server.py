@@ -3,9 +3,10 @@
 import asyncio
 import signal
 import socket
+import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from emulator.pubsub import calls, publisher, subscriber, wire
 from emulator.pubsub.broker import Broker
 from emulator.pubsub.catalogue import Catalogue
 from emulator.pubsub.doorbell import Doorbell
+from emulator.pubsub.errors import PubsubError
 from emulator.pubsub.journal import Journal
 from emulator.pubsub.key_server import JWKS_PATH, serve_keys
 from emulator.pubsub.publisher import PublisherService
@@ -37,6 +40,10 @@ _GRACE_SECONDS = 0.5
 
 class PortTaken(Exception):
     """Somebody else listens on an address that the broker was told to use."""
+
+
+class DataUnusable(Exception):
+    """The data folder cannot be used, or holds what is not a broker's data (any more)."""
 
 
 @dataclass(frozen=True)
@@ -87,17 +94,18 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
     Raises:
         PortTaken: If it cannot listen.
         DataInUse: If another broker uses the data folder.
-        OSError: If the data folder cannot be used.
-        sqlite3.Error: If the database in it cannot be read.
+        DataUnusable: If the folder cannot be used, or what is in it cannot be read.
+        JournalFailed: If what happened last could not be written down at the end.
     """
     async with AsyncExitStack() as cleanup:
         stop = _stop_signal(cleanup)
         clock = steady_clock()
         doorbell = Doorbell(clock)
-        journal = Journal(options.data) if options.data else None
+        with _reading(options.data):
+            journal = Journal(options.data) if options.data else None
+            last_number = journal.last_number() if journal else 0
         if journal is not None:
             cleanup.callback(journal.close)
-        last_number = journal.last_number() if journal else 0
         broker = Broker(
             doorbell,
             journal,
@@ -107,7 +115,8 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
         )
         catalogue = Catalogue(broker, journal)
         if journal is not None:
-            restore(journal, broker, catalogue)
+            with _reading(options.data):
+                restore(journal, broker, catalogue)
             journal.start()
 
         signing = _Signing(options.data, clock)
@@ -130,6 +139,15 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
             )
         )
         await stop.wait()
+
+
+@contextmanager
+def _reading(data: Path | None) -> Iterator[None]:
+    """Say of which folder it is that something cannot be read."""
+    try:
+        yield
+    except (OSError, sqlite3.Error, DecodeError, PubsubError) as error:
+        raise DataUnusable(f"cannot use the data folder {data}: {error}") from error
 
 
 def restore(journal: Journal, broker: Broker, catalogue: Catalogue) -> None:
@@ -192,12 +210,16 @@ def _services(
     journal: Journal | None,
     clock: Callable[[], float],
 ) -> list[Any]:
-    async def committed() -> None:
+    @asynccontextmanager
+    async def journaled() -> AsyncIterator[None]:
+        if journal is not None:
+            journal.check()
+        yield
         if journal is not None:
             await asyncio.wrap_future(journal.committed())
 
-    publishing = PublisherService(broker, catalogue, clock, committed)
-    subscribing = SubscriberService(broker, catalogue, doorbell, clock, committed)
+    publishing = PublisherService(broker, catalogue, clock, journaled)
+    subscribing = SubscriberService(broker, catalogue, doorbell, clock, journaled)
     return [
         grpc.method_handlers_generic_handler(publisher.NAME, publishing.methods()),
         grpc.method_handlers_generic_handler(subscriber.NAME, subscribing.methods()),

@@ -1,6 +1,7 @@
 """The gRPC service `google.pubsub.v1.Subscriber`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -40,7 +41,7 @@ class SubscriberService:
         catalogue: Catalogue,
         doorbell: Doorbell,
         clock: Callable[[], float],
-        committed: Callable[[], Awaitable[None]],
+        journaled: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         """Serve a broker.
 
@@ -49,13 +50,14 @@ class SubscriberService:
             catalogue: Has the subscriptions.
             doorbell: Rings when there are messages.
             clock: Seconds since the epoch.
-            committed: Returns when everything recorded so far will survive.
+            journaled: Encloses a change: it begins only if the change can be written down, and
+                ends when that is done.
         """
         self._broker = broker
         self._catalogue = catalogue
         self._doorbell = doorbell
         self._clock = clock
-        self._committed = committed
+        self._journaled = journaled
 
     def methods(self) -> dict[str, calls.Method]:
         """Return the methods of the service by name."""
@@ -85,9 +87,8 @@ class SubscriberService:
 
     async def create_subscription(self, subscription: Any) -> Any:
         """Answer `CreateSubscription`."""
-        created = self._catalogue.create_subscription(subscription)
-        await self._committed()
-        return created
+        async with self._journaled():
+            return self._catalogue.create_subscription(subscription)
 
     def get_subscription(self, request: Any) -> Any:
         """Answer `GetSubscription`."""
@@ -95,9 +96,8 @@ class SubscriberService:
 
     async def update_subscription(self, request: Any) -> Any:
         """Answer `UpdateSubscription`."""
-        updated = self._catalogue.update_subscription(request.subscription, request.update_mask)
-        await self._committed()
-        return updated
+        async with self._journaled():
+            return self._catalogue.update_subscription(request.subscription, request.update_mask)
 
     def list_subscriptions(self, request: Any) -> Any:
         """Answer `ListSubscriptions`."""
@@ -111,14 +111,14 @@ class SubscriberService:
 
     async def delete_subscription(self, request: Any) -> Any:
         """Answer `DeleteSubscription`."""
-        self._catalogue.delete_subscription(request.subscription)
-        await self._committed()
+        async with self._journaled():
+            self._catalogue.delete_subscription(request.subscription)
         return Empty()
 
     async def modify_push_config(self, request: Any) -> Any:
         """Answer `ModifyPushConfig`."""
-        self._catalogue.modify_push_config(request.subscription, request.push_config)
-        await self._committed()
+        async with self._journaled():
+            self._catalogue.modify_push_config(request.subscription, request.push_config)
         return Empty()
 
     async def seek(self, request: Any) -> Any:
@@ -129,8 +129,8 @@ class SubscriberService:
         if not request.HasField("time"):
             raise InvalidArgument("The seek request names neither a time nor a snapshot.")
         time = request.time.seconds + request.time.nanos / 1_000_000_000
-        self._broker.seek(name, time, self._clock())
-        await self._committed()
+        async with self._journaled():
+            self._broker.seek(name, time, self._clock())
         return protos.SeekResponse()
 
     async def pull(self, request: Any) -> bytes:

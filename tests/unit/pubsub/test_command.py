@@ -3,14 +3,16 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from emulator.pubsub.__main__ import main
+from emulator.pubsub.journal import FILE_NAME, Journal
 
 COMMAND = [sys.executable, "-m", "emulator.pubsub"]
 
@@ -77,12 +79,37 @@ def test_it_says_that_the_data_cannot_be_used(tmp_path, capsys):
     assert f"cannot use the data folder {tmp_path / 'file'}" in capsys.readouterr().err
 
 
+def test_it_says_that_the_data_is_not_a_brokers(tmp_path, capsys):
+    (tmp_path / FILE_NAME).write_text("something else entirely " * 100)
+    assert main(["--port", "0", "--data", str(tmp_path)]) == 1
+    assert "file is not a database. Choose another --data, or remove" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("table", ["topics", "subscriptions"])
+def test_it_says_that_a_description_in_the_data_cannot_be_read(tmp_path, capsys, table):
+    Journal(tmp_path).close()
+    columns = {"topics": "('x', x'ffff')", "subscriptions": "(1, 'x', x'ffff')"}[table]
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database, database:
+        database.execute(f"INSERT INTO {table} VALUES {columns}")  # noqa: S608
+    assert main(["--port", "0", "--data", str(tmp_path)]) == 1
+    assert f"cannot use the data folder {tmp_path}: " in capsys.readouterr().err
+
+
 def test_every_option_has_an_environment_variable():
     with running(QUICKTHUMB_PUBSUB_PORT="0", QUICKTHUMB_PUBSUB_HOST="localhost") as broker:
         assert broker.stdout.readline().startswith("Pub/Sub is ready on localhost:")
 
 
-@pytest.mark.parametrize("arguments", [["--port", "x"], ["--push-limit", "0"], ["--nonsense"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "x"],
+        ["--port", "65536"],
+        ["--jwks-port", "-1"],
+        ["--push-limit", "0"],
+        ["--nonsense"],
+    ],
+)
 def test_a_wrong_option_is_named(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)

@@ -1,9 +1,11 @@
 import sqlite3
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from emulator.pubsub import protos, wire
+from emulator.pubsub import journal, protos, wire
 from emulator.pubsub.broker import Broker
 from emulator.pubsub.catalogue import Catalogue
 from emulator.pubsub.errors import NotFound
@@ -195,15 +197,63 @@ def test_a_folder_serves_one_broker_at_a_time(start, tmp_path):
         Journal(tmp_path)
 
 
-def test_a_database_that_fails_fails_who_waits_for_it(start):
-    run = start()
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Let the database not grow until told otherwise."""
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.01)
+
+    def set_pages(run, count):
+        run.journal.committed().result(timeout=10)
+        run.journal._database.execute(f"PRAGMA max_page_count = {count}")
+
+    return set_pages
+
+
+def fill(run):
     run.create()
     run.journal.committed().result(timeout=10)
-    run.journal._record("INSERT INTO nowhere VALUES (?)", [(1,)])
-    with pytest.raises(JournalFailed, match="nowhere"):
+    run.publish("x" * 1_000_000)
+    with pytest.raises(JournalFailed, match="full"):
         run.journal.committed().result(timeout=10)
-    with pytest.raises(JournalFailed, match="nowhere"):
-        run.journal.committed().result(timeout=10)
+    with pytest.raises(JournalFailed, match="full"):
+        run.journal.check()
+
+
+def test_a_full_disk_fails_who_waits_for_it_and_is_told(start, full_disk, caplog):
+    run = start()
+    full_disk(run, 20)
+    fill(run)
+    assert "the journal cannot be written: database or disk is full" in caplog.text
+    full_disk_is_over(run)
+
+
+def full_disk_is_over(run):
+    run.journal._database.execute("PRAGMA max_page_count = 1000000")
+    deadline = time.monotonic() + 20
+    while True:
+        with suppress(JournalFailed):
+            run.journal.check()
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_what_did_not_fit_is_written_once_there_is_room(start, full_disk):
+    run = start()
+    full_disk(run, 20)
+    fill(run)
+    run.publish("later")
+    full_disk_is_over(run)
+    run.journal.committed().result(timeout=10)
+    assert start().take() == ["x" * 1_000_000, "later"]
+
+
+def test_what_never_fits_is_told_at_the_end(tmp_path, full_disk):
+    run = Run(tmp_path)
+    full_disk(run, 20)
+    fill(run)
+    with pytest.raises(JournalFailed, match="full"):
+        run.end()
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path):
