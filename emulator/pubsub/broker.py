@@ -1,7 +1,7 @@
 """The rules between topics and subscriptions: who gets what is published."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -10,6 +10,7 @@ from emulator.pubsub.delivery import Delivery
 from emulator.pubsub.errors import AlreadyExists, FailedPrecondition, NotFound
 from emulator.pubsub.messages import Message
 from emulator.pubsub.policies import DELETED_TOPIC, SubscriptionPolicy
+from emulator.pubsub.snapshots import Snapshot
 from emulator.pubsub.subscription import Subscription
 
 ComposeMessage = Callable[[Message, Mapping[str, str], int, float], Message]
@@ -54,6 +55,7 @@ class Topic:
         name: Full name.
         retention: Seconds that every message is retained for, or None.
         subscriptions: Those attached to it, by full name.
+        snapshots: Of these subscriptions, by full name.
         retained: Messages in the order they were published.
     """
 
@@ -61,6 +63,7 @@ class Topic:
         self.name = name
         self.retention = retention
         self.subscriptions: dict[str, Subscription] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self.retained: deque[Message] = deque()
 
 
@@ -87,12 +90,13 @@ class Broker:
         """
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
+        self.snapshots: dict[str, Snapshot] = {}
         self._doors = doors
         self._ledger = ledger
         self._compose = compose
         self._next_message = first_number
         self._first_lease = first_number
-        self._next_subscription = 1
+        self._next_number = 1
 
     def create_topic(self, name: str, retention: float | None = None) -> Topic:
         """Add a topic.
@@ -116,6 +120,20 @@ class Broker:
         except KeyError:
             raise NotFound(name) from None
 
+    def retain(self, name: str, retention: float | None) -> None:
+        """Change for how many seconds a topic retains messages; None for not at all.
+
+        Raises:
+            NotFound: If there is no such topic.
+        """
+        topic = self.topic(name)
+        topic.retention = retention
+        for subscription in topic.subscriptions.values():
+            subscription.topic_retention = retention or 0.0
+        if retention is None:
+            while topic.retained:
+                self._release(topic.retained.popleft())
+
     def delete_topic(self, name: str) -> list[Subscription]:
         """Remove a topic; its subscriptions keep what they have, and get nothing new.
 
@@ -129,7 +147,7 @@ class Broker:
         del self.topics[name]
         orphans = list(topic.subscriptions.values())
         for subscription in orphans:
-            subscription.policy = replace(subscription.policy, topic=DELETED_TOPIC)
+            _orphan(subscription)
         for message in topic.retained:
             self._release(message)
         return orphans
@@ -151,12 +169,11 @@ class Broker:
         if name in self.subscriptions:
             raise AlreadyExists(name)
         topic = None if policy.topic == DELETED_TOPIC else self.topic(policy.topic)
-        number = self._next_subscription if number is None else number
-        self._next_subscription = max(self._next_subscription, number) + 1
-        subscription = Subscription(name, number, policy, self, self._first_lease)
+        subscription = Subscription(name, self._number(number), policy, self, self._first_lease)
         self.subscriptions[name] = subscription
         if topic is not None:
             topic.subscriptions[name] = subscription
+            subscription.topic_retention = topic.retention or 0.0
         return subscription
 
     def subscription(self, name: str) -> Subscription:
@@ -177,7 +194,7 @@ class Broker:
             NotFound: If there is no such subscription.
         """
         subscription = self.subscription(name)
-        subscription.policy = policy
+        subscription.change(policy)
         self._doors.ready(subscription)
 
     def delete_subscription(self, name: str) -> Subscription:
@@ -202,14 +219,77 @@ class Broker:
             FailedPrecondition: If it has no topic any more.
         """
         subscription = self.subscription(name)
-        topic = self.topics.get(subscription.policy.topic)
-        if topic is None:
-            raise FailedPrecondition(f"Subscription {name} is not attached to a topic.")
-        del topic.subscriptions[name]
+        del self._topic_of(subscription).subscriptions[name]
         subscription.close()
-        subscription.policy = replace(subscription.policy, topic=DELETED_TOPIC)
+        _orphan(subscription)
         self._doors.ready(subscription)
         return subscription
+
+    def create_snapshot(self, name: str, subscription: str) -> Snapshot:
+        """Note what a subscription has not acknowledged now, and what will be published.
+
+        Args:
+            name: Full name of the snapshot.
+            subscription: Full name of the subscription.
+
+        Raises:
+            AlreadyExists: If there is a snapshot of this name.
+            NotFound: If there is no such subscription.
+            FailedPrecondition: If it has no topic any more.
+        """
+        source = self.subscription(subscription)
+        snapshot = self.restore_snapshot(name, self._topic_of(source).name)
+        unacknowledged = source.unacknowledged()
+        for message in unacknowledged:
+            snapshot.offer(message)
+        if self._ledger is not None:
+            self._ledger.owed(snapshot.number, unacknowledged)
+        return snapshot
+
+    def restore_snapshot(self, name: str, topic: str, number: int | None = None) -> Snapshot:
+        """Add a snapshot without messages, which gets what is published from now on.
+
+        Args:
+            name: Full name.
+            topic: Full name of the topic; if it does not exist, nothing will be published.
+            number: The number it had in an earlier run.
+
+        Raises:
+            AlreadyExists: If there is one of this name.
+        """
+        if name in self.snapshots:
+            raise AlreadyExists(name)
+        snapshot = self.snapshots[name] = Snapshot(name, self._number(number), topic)
+        if topic in self.topics:
+            self.topics[topic].snapshots[name] = snapshot
+        return snapshot
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Return a snapshot by its full name.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        try:
+            return self.snapshots[name]
+        except KeyError:
+            raise NotFound(name) from None
+
+    def delete_snapshot(self, name: str) -> Snapshot:
+        """Remove a snapshot, and let go of its messages.
+
+        Raises:
+            NotFound: If there is none.
+        """
+        snapshot = self.snapshot(name)
+        del self.snapshots[name]
+        if snapshot.topic in self.topics:
+            self.topics[snapshot.topic].snapshots.pop(name, None)
+        for message in snapshot.messages:
+            if self._ledger is not None:
+                self._ledger.settled(snapshot.number, message.id)
+            self._release(message)
+        return snapshot
 
     def new_ids(self, count: int) -> range:
         """Return ids for so many messages, larger than every id given before."""
@@ -230,7 +310,9 @@ class Broker:
         topic = self.topic(name)
         if topic.retention is not None:
             self._retain(topic, messages)
-        takers = []
+        takers: list[tuple[Subscription | Snapshot, Sequence[Message]]] = [
+            (snapshot, messages) for snapshot in topic.snapshots.values()
+        ]
         for subscription in topic.subscriptions.values():
             matches = subscription.policy.matches
             wanted = messages if matches is None else [m for m in messages if matches(m.attributes)]
@@ -238,12 +320,13 @@ class Broker:
                 takers.append((subscription, wanted))
         if self._ledger is not None and (takers or topic.retention is not None):
             self._ledger.published(name, messages)
-        for subscription, wanted in takers:
+        for taker, wanted in takers:
             if self._ledger is not None:
-                self._ledger.owed(subscription.number, wanted)
+                self._ledger.owed(taker.number, wanted)
             for message in wanted:
-                subscription.offer(message)
-            self._doors.ready(subscription)
+                taker.offer(message)
+            if isinstance(taker, Subscription):
+                self._doors.ready(taker)
 
     def restore(self, topic: str, message: Message) -> None:
         """Take back a message that the topic retained in an earlier run, if it still does."""
@@ -265,13 +348,31 @@ class Broker:
         """
         subscription = self.subscription(name)
         topic = self.topics.get(subscription.policy.topic)
-        matches = subscription.policy.matches
-        replayable = [
-            message
-            for message in (topic.retained if topic else ())
-            if matches is None or matches(message.attributes)
-        ]
-        subscription.seek(time, now, replayable)
+        replayable = _matching(subscription, topic.retained if topic else ())
+        subscription.seek(lambda message: message.published_at >= time, now, replayable)
+
+    def seek_snapshot(self, name: str, snapshot: str, now: float) -> None:
+        """Make exactly the messages of a snapshot unacknowledged.
+
+        Args:
+            name: Full name of the subscription.
+            snapshot: Full name of the snapshot, of any subscription of the same topic.
+            now: Seconds since the epoch.
+
+        Raises:
+            NotFound: If there is no such subscription or snapshot.
+            FailedPrecondition: If they are not of one topic.
+        """
+        subscription = self.subscription(name)
+        source = self.snapshot(snapshot)
+        if self._topic_of(subscription).name != source.topic:
+            raise FailedPrecondition(
+                f"Snapshot {snapshot} is of topic {source.topic}, but subscription {name} is of"
+                f" topic {subscription.policy.topic}."
+            )
+        numbers = {message.id for message in source.messages}
+        replayable = _matching(subscription, source.messages)
+        subscription.seek(lambda message: message.id in numbers, now, replayable)
 
     def advance(self, now: float) -> None:
         """Let everything happen that is due."""
@@ -281,6 +382,13 @@ class Broker:
             next_due = min(next_due, subscription.next_due())
         if next_due < float("inf"):
             self._doors.due(next_due)
+
+    def expire(self, now: float) -> None:
+        """Let go of the messages that have been retained for long enough."""
+        for topic in self.topics.values():
+            self._expire_retained(topic, now)
+        for subscription in self.subscriptions.values():
+            subscription.expire(now)
 
     # What subscriptions report (see `subscription.Observer`).
 
@@ -326,18 +434,45 @@ class Broker:
         if self._ledger is not None:
             self._ledger.owed(subscription.number, [message])
 
+    def _number(self, earlier: int | None) -> int:
+        """Return the number of an earlier run, or one that was never given."""
+        number = self._next_number if earlier is None else earlier
+        self._next_number = max(self._next_number, number) + 1
+        return number
+
+    def _topic_of(self, subscription: Subscription) -> Topic:
+        topic = self.topics.get(subscription.policy.topic)
+        if topic is None:
+            raise FailedPrecondition(
+                f"Subscription {subscription.name} is not attached to a topic."
+            )
+        return topic
+
     def _retain(self, topic: Topic, messages: Sequence[Message]) -> None:
         for message in messages:
             message.holders += 1
             topic.retained.append(message)
-        oldest = messages[-1].published_at - (topic.retention or 0.0)
-        while topic.retained[0].published_at < oldest:
+        self._expire_retained(topic, messages[-1].published_at)
+
+    def _expire_retained(self, topic: Topic, now: float) -> None:
+        oldest = now - (topic.retention or 0.0)
+        while topic.retained and topic.retained[0].published_at < oldest:
             self._release(topic.retained.popleft())
 
     def _release(self, message: Message) -> None:
         message.holders -= 1
         if not message.holders and self._ledger is not None:
             self._ledger.forgotten(message.id)
+
+
+def _orphan(subscription: Subscription) -> None:
+    subscription.policy = replace(subscription.policy, topic=DELETED_TOPIC)
+    subscription.topic_retention = 0.0
+
+
+def _matching(subscription: Subscription, messages: Iterable[Message]) -> list[Message]:
+    matches = subscription.policy.matches
+    return [message for message in messages if matches is None or matches(message.attributes)]
 
 
 def dead_letter_attributes(subscription: str, delivery: Delivery) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The descriptions of topics and subscriptions, as clients read them back, beside the broker.
+"""What clients read back of topics, subscriptions and snapshots, beside the broker itself.
 
 Every change goes through here: it is checked, told to the broker's rules, and written down.
 """
@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from emulator.pubsub import names, resources
+from emulator.pubsub import names, resources, snapshots
 from emulator.pubsub.broker import Broker
 from emulator.pubsub.errors import InvalidArgument
 from emulator.pubsub.policies import DELETED_TOPIC
-from emulator.pubsub.protos import Subscription, Topic
+from emulator.pubsub.protos import Snapshot, Subscription, Topic
+from emulator.pubsub.snapshots import Snapshot as Collector
 from emulator.pubsub.subscription import Subscription as Deliverer
 
 _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
+_FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})
 _FIXED_SUBSCRIPTION_FIELDS = frozenset({"name", "topic", "filter", "enable_message_ordering"})
 
 
@@ -33,9 +35,15 @@ class Registry(Protocol):
     def subscription_deleted(self, number: int) -> None:
         """A subscription is gone."""
 
+    def snapshot_saved(self, number: int, name: str, description: bytes) -> None:
+        """A snapshot is new or has changed."""
+
+    def snapshot_deleted(self, number: int) -> None:
+        """A snapshot is gone."""
+
 
 class Catalogue:
-    """Creates, changes, lists and deletes topics and subscriptions."""
+    """Creates, changes, lists and deletes topics, subscriptions and snapshots."""
 
     def __init__(self, broker: Broker, registry: Registry | None = None) -> None:
         """Describe what a broker holds.
@@ -48,6 +56,7 @@ class Catalogue:
         self._registry = registry
         self._topics: dict[str, Any] = {}
         self._subscriptions: dict[str, Any] = {}
+        self._snapshots: dict[str, Any] = {}
 
     def create_topic(self, topic: Any) -> Any:
         """Add a `Topic` and return it with its defaults."""
@@ -63,7 +72,7 @@ class Catalogue:
     def update_topic(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Topic`."""
         topic = _merged(self.topic(changes.name), changes, mask, _FIXED_TOPIC_FIELDS)
-        self._broker.topic(topic.name).retention = resources.complete_topic(topic)
+        self._broker.retain(topic.name, resources.complete_topic(topic))
         return self._keep_topic(topic)
 
     def topics(self, project: str) -> list[Any]:
@@ -135,28 +144,78 @@ class Catalogue:
         if self._registry:
             self._registry.subscription_deleted(number)
 
+    def create_snapshot(self, name: str, subscription: str, labels: Any, now: float) -> Any:
+        """Take a snapshot of a subscription, and return the `Snapshot`."""
+        names.check("snapshots", name)
+        source = self._broker.subscription(names.check("subscriptions", subscription))
+        lifetime = snapshots.lifetime(source.unacknowledged(), now)
+        taken = self._broker.create_snapshot(name, subscription)
+        snapshot = Snapshot(name=name, topic=taken.topic, labels=labels)
+        snapshot.expire_time.FromMilliseconds(int((now + lifetime) * 1000))
+        return self._keep_snapshot(snapshot)
+
+    def snapshot(self, name: str) -> Any:
+        """Return the `Snapshot` of this full name."""
+        self._broker.snapshot(names.check("snapshots", name))
+        return self._snapshots[name]
+
+    def update_snapshot(self, changes: Any, mask: Any) -> Any:
+        """Change the fields that a mask names, and return the whole `Snapshot`."""
+        current = self.snapshot(changes.name)
+        return self._keep_snapshot(_merged(current, changes, mask, _FIXED_SNAPSHOT_FIELDS))
+
+    def snapshots(self, project: str) -> list[Any]:
+        """Return the snapshots of a project, sorted by name."""
+        return _of_project(self._snapshots, project)
+
+    def snapshots_of_topic(self, name: str) -> list[str]:
+        """Return the names of the snapshots that collect from a topic, sorted."""
+        return sorted(self._broker.topic(names.check("topics", name)).snapshots)
+
+    def delete_snapshot(self, name: str) -> None:
+        """Remove a snapshot."""
+        number = self._broker.delete_snapshot(names.check("snapshots", name)).number
+        del self._snapshots[name]
+        if self._registry:
+            self._registry.snapshot_deleted(number)
+
+    def expire(self, now: float) -> None:
+        """Remove the snapshots whose life is over, and messages that were retained long enough."""
+        for name, snapshot in list(self._snapshots.items()):
+            if snapshot.expire_time.ToMilliseconds() <= now * 1000:
+                self.delete_snapshot(name)
+        self._broker.expire(now)
+
     def restore(
-        self, topics: Iterable[bytes], subscriptions: Iterable[tuple[int, bytes]]
-    ) -> list[Deliverer]:
+        self,
+        topics: Iterable[bytes],
+        subscriptions: Iterable[tuple[int, bytes]],
+        snapshots: Iterable[tuple[int, bytes]] = (),
+    ) -> list[Deliverer | Collector]:
         """Take back the descriptions that an earlier run wrote down.
 
         Args:
             topics: Serialized `Topic`s.
             subscriptions: Numbers and serialized `Subscription`s.
+            snapshots: Numbers and serialized `Snapshot`s.
 
         Returns:
-            The subscriptions, still without messages.
+            The subscriptions and snapshots, still without messages.
         """
         for description in topics:
             topic = Topic.FromString(description)
             self._broker.create_topic(topic.name, resources.complete_topic(topic))
             self._topics[topic.name] = topic
-        restored = []
+        restored: list[Deliverer | Collector] = []
         for number, description in subscriptions:
             subscription = Subscription.FromString(description)
             policy = resources.complete_subscription(subscription)
             restored.append(self._broker.create_subscription(subscription.name, policy, number))
             self._subscriptions[subscription.name] = subscription
+        for number, description in snapshots:
+            snapshot = Snapshot.FromString(description)
+            restored.append(self._broker.restore_snapshot(snapshot.name, snapshot.topic, number))
+            self._snapshots[snapshot.name] = snapshot
         return restored
 
     def _keep_topic(self, topic: Any) -> Any:
@@ -173,6 +232,13 @@ class Catalogue:
                 number, subscription.name, subscription.SerializeToString()
             )
         return subscription
+
+    def _keep_snapshot(self, snapshot: Any) -> Any:
+        self._snapshots[snapshot.name] = snapshot
+        if self._registry:
+            number = self._broker.snapshot(snapshot.name).number
+            self._registry.snapshot_saved(number, snapshot.name, snapshot.SerializeToString())
+        return snapshot
 
 
 def _merged(current: Any, changes: Any, mask: Any, fixed: frozenset[str]) -> Any:

@@ -32,6 +32,9 @@ CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, description BLOB NOT N
 CREATE TABLE IF NOT EXISTS subscriptions (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, description BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS snapshots (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL, description BLOB NOT NULL
+);
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY, topic TEXT NOT NULL, wire BLOB NOT NULL
 );
@@ -54,6 +57,9 @@ _TOPIC_SAVED = "INSERT OR REPLACE INTO topics VALUES (?, ?)"
 _TOPIC_DELETED = "DELETE FROM topics WHERE name = ?"
 _SUBSCRIPTION_SAVED = "INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?)"
 _SUBSCRIPTION_DELETED = "DELETE FROM subscriptions WHERE number = ?"
+
+_SNAPSHOT_SAVED = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)"
+_SNAPSHOT_DELETED = "DELETE FROM snapshots WHERE number = ?"
 
 _Row = tuple[object, ...]
 
@@ -122,12 +128,21 @@ class Journal:
             "SELECT number, description FROM subscriptions ORDER BY number"
         ).fetchall()
 
+    def snapshots(self) -> list[tuple[int, bytes]]:
+        """Return numbers and serialized descriptions of all snapshots."""
+        return self._database.execute(
+            "SELECT number, description FROM snapshots ORDER BY number"
+        ).fetchall()
+
     def messages(self) -> Iterator[tuple[int, str, bytes]]:
         """Return id, topic and bytes of every message, in the order they were published."""
         return iter(self._database.execute("SELECT id, topic, wire FROM messages ORDER BY id"))
 
     def deliveries(self) -> Iterator[tuple[int, int, int, bool]]:
-        """Return message id, subscription number, failed attempts and whether acknowledged."""
+        """Return message id, owner's number, failed attempts and whether acknowledged.
+
+        The owner is a subscription, or a snapshot.
+        """
         rows = self._database.execute(
             "SELECT message, subscription, attempts, acknowledged FROM deliveries ORDER BY message"
         )
@@ -221,6 +236,14 @@ class Journal:
     def subscription_deleted(self, number: int) -> None:
         """Record that a subscription is gone."""
         self._record(_SUBSCRIPTION_DELETED, [(number,)])
+
+    def snapshot_saved(self, number: int, name: str, description: bytes) -> None:
+        """Record a snapshot."""
+        self._record(_SNAPSHOT_SAVED, [(number, name, description)])
+
+    def snapshot_deleted(self, number: int) -> None:
+        """Record that a snapshot is gone."""
+        self._record(_SNAPSHOT_DELETED, [(number,)])
 
     def _record(self, statement: str, rows: list[_Row]) -> None:
         with self._changed:

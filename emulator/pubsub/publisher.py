@@ -58,6 +58,9 @@ class PublisherService:
             "ListTopicSubscriptions": calls.unary(
                 protos.ListTopicSubscriptionsRequest, self.list_topic_subscriptions
             ),
+            "ListTopicSnapshots": calls.unary(
+                protos.ListTopicSnapshotsRequest, self.list_topic_snapshots
+            ),
             "DeleteTopic": calls.unary(protos.DeleteTopicRequest, self.delete_topic),
             "DetachSubscription": calls.unary(
                 protos.DetachSubscriptionRequest, self.detach_subscription
@@ -109,6 +112,16 @@ class PublisherService:
         return protos.ListTopicSubscriptionsResponse(
             subscriptions=subscriptions, next_page_token=token
         )
+
+    def list_topic_snapshots(self, request: Any) -> Any:
+        """Answer `ListTopicSnapshots`."""
+        snapshots, token = page(
+            self._catalogue.snapshots_of_topic(request.topic),
+            lambda name: name,
+            request.page_size,
+            request.page_token,
+        )
+        return protos.ListTopicSnapshotsResponse(snapshots=snapshots, next_page_token=token)
 
     async def delete_topic(self, request: Any) -> Any:
         """Answer `DeleteTopic`."""

@@ -25,6 +25,7 @@ from emulator.pubsub.journal import Journal
 from emulator.pubsub.key_server import JWKS_PATH, serve_keys
 from emulator.pubsub.publisher import PublisherService
 from emulator.pubsub.pusher import Pusher
+from emulator.pubsub.snapshots import Snapshot
 from emulator.pubsub.subscriber import SubscriberService
 from emulator.pubsub.subscription import Subscription
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _MAX_RECEIVE_BYTES = 32 * 1024 * 1024
 
 _GRACE_SECONDS = 0.5
+
+_EXPIRE_SECONDS = 60.0
 
 
 class PortTaken(Exception):
@@ -126,6 +129,8 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
         for subscription in broker.subscriptions.values():
             pusher.notice(subscription)
 
+        expiring = asyncio.create_task(_expire(catalogue, clock))
+        cleanup.callback(expiring.cancel)
         key_server = await _serve_keys(options, signing)
         cleanup.callback(key_server.close)
         port = await _serve_api(
@@ -139,6 +144,12 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
             )
         )
         await stop.wait()
+
+
+async def _expire(catalogue: Catalogue, clock: Callable[[], float]) -> None:
+    while True:
+        catalogue.expire(clock())
+        await asyncio.sleep(_EXPIRE_SECONDS)
 
 
 @contextmanager
@@ -158,23 +169,24 @@ def restore(journal: Journal, broker: Broker, catalogue: Catalogue) -> None:
         broker: Still empty.
         catalogue: Describes the broker.
     """
-    subscriptions = {
-        subscription.number: subscription
-        for subscription in catalogue.restore(journal.topics(), journal.subscriptions())
+    owners = {
+        owner.number: owner
+        for owner in catalogue.restore(
+            journal.topics(), journal.subscriptions(), journal.snapshots()
+        )
     }
-    holders: dict[int, list[tuple[Subscription, int, bool]]] = {}
+    holders: dict[int, list[tuple[Subscription | Snapshot, int, bool]]] = {}
     for message_id, number, attempts, acknowledged in journal.deliveries():
-        if number in subscriptions:
-            holder = (subscriptions[number], attempts, acknowledged)
-            holders.setdefault(message_id, []).append(holder)
+        if number in owners:
+            holders.setdefault(message_id, []).append((owners[number], attempts, acknowledged))
     for message_id, topic, content in journal.messages():
         message = wire.restore(message_id, content)
         broker.restore(topic, message)
-        for subscription, attempts, acknowledged in holders.get(message_id, ()):
-            if acknowledged:
-                subscription.retain(message)
+        for owner, attempts, acknowledged in holders.get(message_id, ()):
+            if acknowledged and isinstance(owner, Subscription):
+                owner.retain(message)
             else:
-                subscription.offer(message, attempts)
+                owner.offer(message, attempts)
         if not message.holders:
             journal.forgotten(message_id)
 

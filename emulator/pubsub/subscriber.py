@@ -14,7 +14,6 @@ from emulator.pubsub.errors import (
     FailedPrecondition,
     InvalidArgument,
     StaleAckIds,
-    Unimplemented,
 )
 from emulator.pubsub.paging import page
 from emulator.pubsub.streaming import StreamingPull
@@ -83,6 +82,11 @@ class SubscriberService:
                 protos.ModifyPushConfigRequest, self.modify_push_config
             ),
             "Seek": calls.unary(protos.SeekRequest, self.seek),
+            "CreateSnapshot": calls.unary(protos.CreateSnapshotRequest, self.create_snapshot),
+            "GetSnapshot": calls.unary(protos.GetSnapshotRequest, self.get_snapshot),
+            "UpdateSnapshot": calls.unary(protos.UpdateSnapshotRequest, self.update_snapshot),
+            "ListSnapshots": calls.unary(protos.ListSnapshotsRequest, self.list_snapshots),
+            "DeleteSnapshot": calls.unary(protos.DeleteSnapshotRequest, self.delete_snapshot),
         }
 
     async def create_subscription(self, subscription: Any) -> Any:
@@ -122,16 +126,50 @@ class SubscriberService:
         return Empty()
 
     async def seek(self, request: Any) -> Any:
-        """Answer `Seek` to a time."""
+        """Answer `Seek`, to a time or to a snapshot."""
         name = names.check("subscriptions", request.subscription)
-        if request.HasField("snapshot"):
-            raise Unimplemented("Seek to a snapshot: this broker seeks to a time only.")
-        if not request.HasField("time"):
-            raise InvalidArgument("The seek request names neither a time nor a snapshot.")
-        time = request.time.seconds + request.time.nanos / 1_000_000_000
         async with self._journaled():
-            self._broker.seek(name, time, self._clock())
+            if request.HasField("snapshot"):
+                snapshot = names.check("snapshots", request.snapshot)
+                self._broker.seek_snapshot(name, snapshot, self._clock())
+            elif request.HasField("time"):
+                time = request.time.seconds + request.time.nanos / 1_000_000_000
+                self._broker.seek(name, time, self._clock())
+            else:
+                raise InvalidArgument("The seek request names neither a time nor a snapshot.")
         return protos.SeekResponse()
+
+    async def create_snapshot(self, request: Any) -> Any:
+        """Answer `CreateSnapshot`."""
+        async with self._journaled():
+            return self._catalogue.create_snapshot(
+                request.name, request.subscription, request.labels, self._clock()
+            )
+
+    def get_snapshot(self, request: Any) -> Any:
+        """Answer `GetSnapshot`."""
+        return self._catalogue.snapshot(request.snapshot)
+
+    async def update_snapshot(self, request: Any) -> Any:
+        """Answer `UpdateSnapshot`."""
+        async with self._journaled():
+            return self._catalogue.update_snapshot(request.snapshot, request.update_mask)
+
+    def list_snapshots(self, request: Any) -> Any:
+        """Answer `ListSnapshots`."""
+        snapshots, token = page(
+            self._catalogue.snapshots(request.project),
+            lambda snapshot: str(snapshot.name),
+            request.page_size,
+            request.page_token,
+        )
+        return protos.ListSnapshotsResponse(snapshots=snapshots, next_page_token=token)
+
+    async def delete_snapshot(self, request: Any) -> Any:
+        """Answer `DeleteSnapshot`."""
+        async with self._journaled():
+            self._catalogue.delete_snapshot(request.snapshot)
+        return Empty()
 
     async def pull(self, request: Any) -> bytes:
         """Answer `Pull`: at once if there are messages, else when there are, or with none."""

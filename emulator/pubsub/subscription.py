@@ -6,7 +6,7 @@ an `Observer`.
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -46,7 +46,13 @@ class Observer(Protocol):
 
 
 class Subscription:
-    """The backlog, the leases and the retained messages of one subscription."""
+    """The backlog, the leases and the retained messages of one subscription.
+
+    Attributes:
+        policy: Its settings. Replaced with `change`.
+        topic_retention: Seconds that its topic retains messages for, and so keeps them available
+            here too, however short the subscription's own retention is.
+    """
 
     def __init__(
         self,
@@ -61,7 +67,7 @@ class Subscription:
         Args:
             name: Full name.
             number: Tells it apart from an earlier subscription of the same name.
-            policy: Its settings; may be replaced later, except for `ordered` and `matches`.
+            policy: Its settings; may change later, except for `ordered` and `matches`.
             observer: Is told what happens.
             first_lease: Leases are numbered from here. Must exceed the numbers of an earlier run
                 of the broker, so that an acknowledgement from then names nothing of now.
@@ -69,6 +75,7 @@ class Subscription:
         self.name = name
         self.number = number
         self.policy = policy
+        self.topic_retention = 0.0
         self._observer = observer
         self._next_lease = first_lease
         self._tie_break = count()
@@ -79,6 +86,14 @@ class Subscription:
         self._deadlines: list[tuple[float, int, Sequence[int]]] = []
         self._keys: dict[str, KeyQueue] = {}
         self._acked: deque[Message] = deque()
+
+    def change(self, policy: SubscriptionPolicy) -> None:
+        """Replace the settings, and let go of what they do not keep any more."""
+        self.policy = policy
+        if not policy.retain_acked:
+            retained, self._acked = self._acked, deque()
+            for message in retained:
+                self._observer.finished(self, message)
 
     def offer(self, message: Message, attempts: int = 0) -> None:
         """Add a message that matches the filter to the backlog, without telling the observer.
@@ -119,7 +134,7 @@ class Subscription:
             The deliveries, in the order they are to be delivered. Empty when there is none.
         """
         self.advance(now)
-        oldest = now - self.policy.retention
+        oldest = self._oldest(now)
         ready = self._ready
         taken: list[Delivery] = []
         size = 0
@@ -211,40 +226,68 @@ class Subscription:
         heads = [heap[0][0] for heap in (self._deadlines, self._delayed) if heap]
         return min(heads, default=float("inf"))
 
-    def seek(self, time: float, now: float, replayable: Iterable[Message] = ()) -> None:
-        """Acknowledge everything published before a time, and nothing published since.
+    def unacknowledged(self) -> list[Message]:
+        """Return the messages that are not acknowledged, in the order they were published."""
+        queues = self._keys.values()
+        messages = {d.message.id: d.message for d in self._loose()}
+        messages |= {d.message.id: d.message for queue in queues for d in queue.waiting}
+        messages |= {d.message.id: d.message for d in self._leased.values()}
+        return [messages[message_id] for message_id in sorted(messages)]
+
+    def seek(
+        self, wanted: Callable[[Message], bool], now: float, replayable: Iterable[Message] = ()
+    ) -> None:
+        """Make some messages unacknowledged, and all others acknowledged.
 
         Args:
-            time: Seconds since the epoch.
+            wanted: Tells which messages are to be unacknowledged.
             now: Seconds since the epoch.
-            replayable: Messages that the topic retains and the filter lets pass, whether this
+            replayable: Messages that others retain and the filter lets pass, whether this
                 subscription knows them or not.
         """
         self.advance(now)
-        for delivery in [d for d in self._leased.values() if d.message.published_at < time]:
+        for delivery in [d for d in self._leased.values() if not wanted(d.message)]:
             self.acknowledge([delivery.lease], now)
         pending = self._take_backlog()
         known = {d.message.id for d in pending} | {d.message.id for d in self._leased.values()}
         known.update(d.message.id for queue in self._keys.values() for d in queue.outstanding)
         retained, self._acked = self._acked, deque()
         for message in retained:
-            if message.published_at < time:
+            if not wanted(message):
                 self._acked.append(message)
             else:
                 known.add(message.id)
                 pending.append(Delivery(message))
                 self._observer.replayed(self, message)
         for message in replayable:
-            if message.published_at >= time and message.id not in known:
+            if wanted(message) and message.id not in known:
                 message.holders += 1
                 pending.append(Delivery(message))
                 self._observer.replayed(self, message)
         for delivery in sorted(pending, key=lambda delivery: delivery.message.id):
-            if delivery.message.published_at < time:
-                self._done(delivery)
-            else:
+            if wanted(delivery.message):
                 self._enqueue(delivery)
+            else:
+                self._done(delivery)
         self._observer.ready(self)
+
+    def expire(self, now: float) -> None:
+        """Let go of what is older than the retention, also when nobody asks for it."""
+        oldest = self._oldest(now)
+        expired = [entry for entry in self._loose() if entry.message.published_at < oldest]
+        gone = {id(delivery) for delivery in expired}
+        for queue in self._keys.values():
+            while queue.waiting and queue.waiting[0].message.published_at < oldest:
+                expired.append(queue.waiting.popleft())
+            if not queue.waiting:
+                gone.add(id(queue))
+        if expired:
+            self._ready = deque(entry for entry in self._ready if id(entry) not in gone)
+            self._delayed = [entry for entry in self._delayed if id(entry[2]) not in gone]
+            heapq.heapify(self._delayed)
+        for delivery in expired:
+            self._drop(delivery)
+        self._expire_acknowledged(now)
 
     def close(self) -> None:
         """Let go of every message, because the subscription is deleted."""
@@ -341,9 +384,22 @@ class Subscription:
             return
         self._acked.append(message)
         self._observer.acknowledged(self, message)
-        oldest = message.published_at - self.policy.retention
-        while self._acked[0].published_at < oldest:
+        self._expire_acknowledged(message.published_at)
+
+    def _expire_acknowledged(self, now: float) -> None:
+        oldest = now - self.policy.retention
+        while self._acked and self._acked[0].published_at < oldest:
             self._observer.finished(self, self._acked.popleft())
+
+    def _oldest(self, now: float) -> float:
+        """Return when a message was published that is only just retained."""
+        return now - max(self.policy.retention, self.topic_retention)
+
+    def _loose(self) -> Iterator[Delivery]:
+        """Yield what waits without belonging to an ordering key."""
+        for entry in (*self._ready, *(entry for _, _, entry in self._delayed)):
+            if isinstance(entry, Delivery):
+                yield entry
 
     def _drop(self, delivery: Delivery) -> None:
         """Let go of a message that nobody acknowledged in time."""
@@ -357,9 +413,7 @@ class Subscription:
 
     def _take_backlog(self) -> list[Delivery]:
         """Remove all that is neither leased nor settled out of turn, and return it."""
-        pending: list[Delivery] = []
-        entries = [*self._ready, *(entry for _, _, entry in self._delayed)]
-        pending += [entry for entry in entries if isinstance(entry, Delivery)]
+        pending = list(self._loose())
         for queue in list(self._keys.values()):
             pending += queue.waiting
             queue.waiting.clear()

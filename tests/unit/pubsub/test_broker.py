@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from emulator.pubsub.errors import AlreadyExists, FailedPrecondition, NotFound
-from emulator.pubsub.policies import DELETED_TOPIC, DeadLetterPolicy
+from emulator.pubsub.policies import DELETED_TOPIC, DeadLetterPolicy, RetryPolicy
 from tests.unit.pubsub.sandbox import TOPIC, Sandbox, contents
 
 GRAVE = "projects/p/topics/grave"
@@ -244,3 +246,153 @@ def test_a_topic_retains_a_message_only_so_long(ledger):
 
 def test_ids_only_ever_grow(sandbox):
     assert list(sandbox.broker.new_ids(2)) < list(sandbox.broker.new_ids(1))
+
+
+def test_a_topic_that_retains_for_longer_makes_older_messages_available(ledger):
+    sandbox = Sandbox(ledger, retention=7_200.0)
+    subscription = sandbox.subscribe(retention=600.0)
+    sandbox.publish("one")
+    sandbox.take(subscription)
+    sandbox.wait(3_600)
+    sandbox.broker.seek(subscription.name, sandbox.now - 3_600, sandbox.now)
+    assert sandbox.take(subscription) == ["one"]
+
+
+@pytest.mark.parametrize("state", ["waiting", "delayed", "of a key", "of a delayed key"])
+def test_what_nobody_takes_is_not_kept_for_ever(sandbox, ledger, state):
+    policy = {"retry": RetryPolicy(minimum=600.0, maximum=600.0), "retention": 600.0}
+    subscription = sandbox.subscribe(ordered=True, **policy)
+    key = "k" if "key" in state else ""
+    sandbox.publish("old", key)
+    sandbox.publish("older than the retention", key)
+    if "delayed" in state:
+        sandbox.refuse(subscription, *sandbox.lease(subscription))
+    sandbox.wait(590)
+    number = sandbox.publish("new", key)
+    sandbox.wait(20)
+    sandbox.broker.expire(sandbox.now)
+    assert ledger.messages == {number}
+    sandbox.wait(570)
+    assert sandbox.take(subscription) == ["new"]
+    assert not ledger.messages
+
+
+def test_what_is_leased_outlives_the_retention(sandbox, ledger):
+    subscription = sandbox.subscribe(retention=600.0, ack_deadline=600.0)
+    sandbox.publish("slow")
+    sandbox.wait(599)
+    (delivery,) = sandbox.lease(subscription)
+    sandbox.wait(10)
+    sandbox.broker.expire(sandbox.now)
+    assert sandbox.acknowledge(subscription, delivery) == []
+    assert not ledger.messages
+
+
+def test_acknowledged_messages_are_let_go_when_they_are_too_old(sandbox, ledger):
+    subscription = sandbox.subscribe(retain_acked=True, retention=600.0)
+    sandbox.publish("old")
+    sandbox.take(subscription)
+    sandbox.wait(601)
+    sandbox.broker.expire(sandbox.now)
+    assert not ledger.messages
+
+
+def test_acknowledged_messages_are_let_go_when_they_are_no_longer_to_be_kept(sandbox, ledger):
+    subscription = sandbox.subscribe(retain_acked=True)
+    sandbox.publish("one")
+    sandbox.take(subscription)
+    sandbox.broker.change_policy(
+        subscription.name, replace(subscription.policy, retain_acked=False)
+    )
+    assert not ledger.messages
+    sandbox.broker.seek(subscription.name, 0.0, sandbox.now)
+    assert sandbox.lease(subscription) == []
+
+
+def test_a_topic_that_stops_to_retain_lets_go(ledger):
+    sandbox = Sandbox(ledger, retention=600.0)
+    sandbox.publish("one")
+    sandbox.broker.retain(TOPIC, None)
+    assert not ledger.messages
+
+
+SNAPSHOT = "projects/p/snapshots/before"
+
+
+def test_seek_to_a_snapshot_brings_back_what_was_unacknowledged_and_what_came_since(sandbox):
+    subscription = sandbox.subscribe()
+    for content in ("acknowledged", "leased", "waiting"):
+        sandbox.publish(content)
+    sandbox.take(subscription, limit=1)
+    (held,) = sandbox.lease(subscription, limit=1)
+    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    sandbox.acknowledge(subscription, held)
+    sandbox.publish("since")
+    assert sandbox.take(subscription) == ["waiting", "since"]
+    sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
+    assert sandbox.take(subscription) == ["leased", "waiting", "since"]
+
+
+def test_seek_to_a_snapshot_acknowledges_what_is_not_in_it(sandbox):
+    first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
+    sandbox.publish("one")
+    sandbox.take(first)
+    sandbox.broker.create_snapshot(SNAPSHOT, first.name)
+    sandbox.publish("two")
+    sandbox.broker.seek_snapshot(second.name, SNAPSHOT, sandbox.now)
+    assert sandbox.take(second) == ["two"]
+
+
+def test_a_filter_holds_for_what_a_snapshot_brings_back(sandbox):
+    everything = sandbox.subscribe()
+    red = sandbox.subscribe("red", matches=lambda attributes: attributes.get("c") == "red")
+    sandbox.broker.create_snapshot(SNAPSHOT, everything.name)
+    sandbox.publish("apple", c="red")
+    sandbox.publish("pear", c="green")
+    sandbox.take(red)
+    sandbox.broker.seek_snapshot(red.name, SNAPSHOT, sandbox.now)
+    assert sandbox.take(red) == ["apple"]
+
+
+def test_ordered_messages_of_a_snapshot_come_back_in_order(sandbox):
+    subscription = sandbox.subscribe(ordered=True)
+    sandbox.publish("a", "k")
+    sandbox.publish("b", "k")
+    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    assert sandbox.take(subscription) == ["a", "b"]
+    sandbox.publish("c", "k")
+    sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
+    assert sandbox.take(subscription) == ["a", "b", "c"]
+
+
+def test_a_deleted_snapshot_lets_go_of_its_messages(sandbox, ledger):
+    subscription = sandbox.subscribe()
+    sandbox.publish("before")
+    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    sandbox.publish("after")
+    sandbox.take(subscription)
+    assert len(ledger.messages) == 2
+    sandbox.broker.delete_snapshot(SNAPSHOT)
+    assert not ledger.messages
+    assert not ledger.deliveries
+    sandbox.publish("later")
+    sandbox.take(subscription)
+    assert not ledger.messages
+
+
+def test_a_snapshot_is_of_one_topic(sandbox):
+    other = "projects/p/topics/other"
+    sandbox.broker.create_topic(other)
+    here, there = sandbox.subscribe("here"), sandbox.subscribe("there", topic=other)
+    sandbox.broker.create_snapshot(SNAPSHOT, here.name)
+    with pytest.raises(AlreadyExists):
+        sandbox.broker.create_snapshot(SNAPSHOT, here.name)
+    with pytest.raises(FailedPrecondition, match=r"topics/things.*topics/other"):
+        sandbox.broker.seek_snapshot(there.name, SNAPSHOT, sandbox.now)
+    with pytest.raises(NotFound):
+        sandbox.broker.seek_snapshot(here.name, "projects/p/snapshots/missing", sandbox.now)
+    sandbox.broker.delete_topic(TOPIC)
+    with pytest.raises(FailedPrecondition, match="not attached to a topic"):
+        sandbox.broker.seek_snapshot(here.name, SNAPSHOT, sandbox.now)
+    with pytest.raises(FailedPrecondition, match="not attached to a topic"):
+        sandbox.broker.create_snapshot(f"{SNAPSHOT}-2", here.name)

@@ -8,13 +8,14 @@ import pytest
 from emulator.pubsub import journal, protos, wire
 from emulator.pubsub.broker import Broker
 from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.errors import NotFound
+from emulator.pubsub.errors import FailedPrecondition, NotFound
 from emulator.pubsub.journal import FILE_NAME, DataInUse, Journal, JournalFailed
 from emulator.pubsub.server import restore
 
 NOW = 1_700_000_000.0
 TOPIC = "projects/p/topics/things"
 SUBSCRIPTION = "projects/p/subscriptions/all"
+SNAPSHOT = "projects/p/snapshots/before"
 
 
 class Run:
@@ -163,6 +164,47 @@ def test_messages_that_a_topic_retains_survive(start):
     run = start()
     run.broker.seek(SUBSCRIPTION, NOW, NOW)
     assert run.take() == ["a"]
+
+
+def test_a_snapshot_survives_with_its_messages_until_it_is_deleted(start):
+    run = start()
+    run.create()
+    run.publish("before")
+    run.catalogue.create_snapshot(SNAPSHOT, SUBSCRIPTION, {"colour": "red"}, NOW)
+    described = run.catalogue.snapshot(SNAPSHOT)
+    run.publish("after")
+    assert run.take() == ["before", "after"]
+    run = start()
+    assert run.catalogue.snapshot(SNAPSHOT) == described
+    assert run.catalogue.snapshots_of_topic(TOPIC) == [SNAPSHOT]
+    run.publish("later")
+    run.take()
+    run = start()
+    run.broker.seek_snapshot(SUBSCRIPTION, SNAPSHOT, NOW)
+    run = start()
+    assert run.take() == ["before", "after", "later"]
+    run.catalogue.delete_snapshot(SNAPSHOT)
+    run = start()
+    assert run.catalogue.snapshots("projects/p") == []
+    assert list(run.journal.deliveries()) == []
+    assert list(run.journal.messages()) == []
+
+
+def test_a_snapshot_ends_when_its_oldest_message_is_a_week_old(start):
+    run = start()
+    run.create()
+    run.publish("a")
+    day = 86_400
+    run.catalogue.create_snapshot(SNAPSHOT, SUBSCRIPTION, {}, NOW + day)
+    assert run.catalogue.snapshot(SNAPSHOT).expire_time.ToSeconds() == NOW + 7 * day
+    run.catalogue.expire(NOW + 7 * day - 1)
+    assert run.catalogue.snapshot(SNAPSHOT).topic == TOPIC
+    run.catalogue.expire(NOW + 7 * day)
+    with pytest.raises(NotFound):
+        run.catalogue.snapshot(SNAPSHOT)
+    run.publish("b")
+    with pytest.raises(FailedPrecondition, match=r"7\.0 days old"):
+        run.catalogue.create_snapshot(SNAPSHOT, SUBSCRIPTION, {}, NOW + 7 * day - 60)
 
 
 def test_what_is_deleted_stays_deleted(start, tmp_path):
