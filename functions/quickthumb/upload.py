@@ -27,6 +27,70 @@ class File:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An upload whose bytes will go to Cloud Storage directly.
+
+    Attributes:
+        filename: as the sender calls it, empty if not at all.
+        content_type: as the sender claims it; what it really is shows when it is resized.
+        size: bytes.
+    """
+
+    filename: str
+    content_type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where the bytes of an upload go.
+
+    Attributes:
+        id: of the upload.
+        url: of a resumable upload of Cloud Storage; whoever has it may write this one blob.
+        renditions: the thumbnails that will be made.
+    """
+
+    id: str
+    url: str
+    renditions: tuple[Rendition, ...]
+
+
+def expect(
+    announced: Announced, renditions: Sequence[Rendition], store: Store, origin: str | None
+) -> Session:
+    """Have Cloud Storage take an upload that is too large for this service.
+
+    Nothing is kept of it before all of its bytes have arrived; then Cloud Storage tells `resize`.
+
+    Args:
+        announced: the upload.
+        renditions: the thumbnails to make.
+        store: where it will be kept.
+        origin: of the web page that will send it, None if no browser does.
+
+    Raises:
+        Unavailable: Cloud Storage does not answer.
+    """
+    id = new_id()
+    logs.about(id)
+    url = store.expect_original(
+        id,
+        announced.size,
+        announced.content_type,
+        announced.filename,
+        tuple(renditions),
+        origin,
+    )
+    log.info(
+        "expecting %s: %s, %d bytes",
+        *(id, announced.content_type, announced.size),
+        extra=logs.fields(event="expected", bytes_in=announced.size),
+    )
+    return Session(id, url, tuple(renditions))
+
+
 def accept(
     file: File, renditions: Sequence[Rendition], store: Store, uploads: Topic, limits: Limits
 ) -> Job:

@@ -7,6 +7,7 @@ from typing import Any
 from quickthumb.jobs import Job, Manifest, Rendition
 from quickthumb.settings import Settings
 from quickthumb.store import Queued
+from quickthumb.upload import Session
 
 
 def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
@@ -21,6 +22,15 @@ def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
 def receipt(job: Job) -> dict[str, Any]:
     """Describe an upload that was just accepted."""
     return queued(job.id, job.renditions)
+
+
+def session(session: Session) -> dict[str, Any]:
+    """Tell where to send an upload that was announced."""
+    return {
+        "id": session.id,
+        "upload": {"method": "PUT", "url": session.url},
+        "links": _links(session.id, [rendition.name for rendition in session.renditions]),
+    }
 
 
 def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
@@ -52,8 +62,10 @@ def service(settings: Settings) -> dict[str, Any]:
     return {
         "service": "QuickThumb",
         "upload": "POST a picture to /, as the body or as the field file of a form",
+        "large_upload": "POST its size as JSON to /uploads, then PUT it where the answer says",
         "links": {
             "self": "/",
+            "uploads": "/uploads",
             "status": "/{id}",
             "thumbnail": "/{id}/{size}",
             "docs": "/docs",
@@ -61,6 +73,7 @@ def service(settings: Settings) -> dict[str, Any]:
         },
         "sizes": list(settings.sizes),
         "max_upload_bytes": settings.max_upload_bytes,
+        "max_original_bytes": settings.max_original_bytes,
     }
 
 

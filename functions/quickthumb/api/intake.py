@@ -11,6 +11,9 @@ from quickthumb.errors import NoFile, Refused, TooLarge, UnsupportedEncoding
 from quickthumb.settings import Settings
 from quickthumb.upload import File
 
+MAX_JSON_BYTES = 64 * 1024
+"""How much JSON a request may have, bytes."""
+
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 4096
 
@@ -61,6 +64,15 @@ async def receive(request: Request, settings: Settings) -> Sent:
     else:
         files, fields = (await _read_raw(body),), ()
     return Sent(files, fields + tuple(request.query_params.multi_items()))
+
+
+async def receive_json(request: Request) -> bytes:
+    """Read the body of a request that carries no picture.
+
+    Raises:
+        TooLarge: it has more than `MAX_JSON_BYTES`.
+    """
+    return b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
 
 
 async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:

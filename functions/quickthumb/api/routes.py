@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb import logs
 from quickthumb.api import documents, pictures, problems
 from quickthumb.api.access import Keys
+from quickthumb.api.announced import read_announced
 from quickthumb.api.cors import Cors
-from quickthumb.api.intake import receive
+from quickthumb.api.intake import receive, receive_json
 from quickthumb.api.options import renditions_of
 from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
@@ -26,7 +27,7 @@ from quickthumb.jobs import Job, Manifest, Rendition, is_id
 from quickthumb.messaging import Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Queued, Store
-from quickthumb.upload import File, accept
+from quickthumb.upload import File, accept, expect
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,18 @@ class Api:
         return await run_in_threadpool(
             accept, file, renditions, self._store, self._uploads, self._settings.limits
         )
+
+    async def expect(self, request: Request) -> Response:
+        """POST /uploads: say where to send an upload that is too large for POST /."""
+        body = await receive_json(request)
+        announced, options = read_announced(body, self._settings.max_original_bytes)
+        renditions = renditions_of(
+            [*options, *request.query_params.multi_items()], self._settings.sizes
+        )
+        origin = request.headers.get("origin")
+        session = await run_in_threadpool(expect, announced, renditions, self._store, origin)
+        headers = {"Location": f"/{session.id}", **_NO_STORE}
+        return JSONResponse(documents.session(session), 201, headers)
 
     async def status(self, request: Request) -> Response:
         """GET /{id}: how an upload stands."""
@@ -139,6 +152,7 @@ def table(api: Api, pages: Pages) -> Mapping[str, Mapping[str, Handler]]:
     """Return what handles each method of each path; of paths that match, the first one counts."""
     return {
         "/": {"GET": pages.root, "POST": api.create},
+        "/uploads": {"POST": api.expect},
         "/health": {"GET": api.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},
@@ -179,7 +193,10 @@ def _without_handler(request: Request, allowed: str) -> Response:
 
 def _unknown(id: str) -> Response:
     return problems.problem(
-        404, "not-found", f"There is no upload {id[:100]!r}: it never was, or it was deleted."
+        404,
+        "not-found",
+        f"There is no upload {id[:100]!r}: it never was, its bytes have not all arrived, or it was "
+        "deleted.",
     )
 
 

@@ -20,6 +20,7 @@ from quickthumb.api.openapi.schemas import (
     FAILED,
     ID,
     QUEUED,
+    SESSION,
     THUMBNAIL_TYPES,
     VERDICTS,
     Schema,
@@ -95,6 +96,7 @@ def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
     return {
         "/": {"post": _create(settings), "get": service.root(settings)},
+        "/uploads": {"post": _announce(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **service.paths(),
@@ -113,15 +115,7 @@ def _create(settings: Settings) -> Schema:
             "What a picture is, is told from its bytes; its name and content type do not matter. "
             "An option is a query parameter or, in a form, a field, and not both."
         ),
-        "parameters": [
-            {
-                "name": name,
-                "in": "query",
-                "description": OPTIONS[name].meaning,
-                "schema": option(name, settings),
-            }
-            for name in OPTIONS
-        ],
+        "parameters": _options(settings),
         "requestBody": {
             "required": True,
             "content": {
@@ -135,6 +129,57 @@ def _create(settings: Settings) -> Schema:
         "responses": {
             "202": _accepted(),
             **_or_verdicts(problems([*_refused(settings), *UNPROCESSABLE])),
+        },
+        **_security(settings),
+    }
+
+
+def _options(settings: Settings) -> list[Schema]:
+    """Return every option as a query parameter."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": OPTIONS[name].meaning,
+            "schema": option(name, settings),
+        }
+        for name in OPTIONS
+    ]
+
+
+def _announce(settings: Settings) -> Schema:
+    return {
+        "operationId": "announceUpload",
+        "tags": ["uploads"],
+        "summary": "Announce a picture that is too large for a request",
+        "description": (
+            "The answer has a URL of Cloud Storage. `PUT` the picture there, within a week, and go "
+            "on where a connection broke off, by the protocol of resumable uploads "
+            "(https://docs.cloud.google.com/storage/docs/performing-resumable-uploads). Once all "
+            "of its bytes have arrived the upload is queued; until then it is not known, and its "
+            f"status is 404. A picture has {settings.max_original_bytes:,} bytes at most. Whoever "
+            "has the URL can send this one picture, and needs no key for that."
+        ),
+        "parameters": _options(settings),
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": ref("Announcement")}},
+        },
+        "responses": {
+            "201": json(
+                "Where to send the picture.",
+                "Session",
+                {"session": SESSION},
+                {"Location": header("The status, once it has arrived.", f"/{ID}"), **NO_STORE},
+            ),
+            **problems(
+                [
+                    KINDS["bad-request"],
+                    KINDS["invalid-option"],
+                    KINDS["too-large"],
+                    *_keys(settings),
+                ]
+            ),
         },
         **_security(settings),
     }

@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from quickthumb.api import documents
+from quickthumb.api.announced import CONTENT_TYPE
 from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
 from quickthumb.api.options import OPTIONS
 from quickthumb.imaging.formats import CONTENT_TYPES
@@ -14,7 +15,8 @@ from quickthumb.jobs import (
     Rendition,
     Thumbnail,
 )
-from quickthumb.settings import Settings
+from quickthumb.settings import MAX_RENDITIONS, MAX_SIZE, Settings
+from quickthumb.upload import Session
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
@@ -27,6 +29,9 @@ _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0
 QUEUED = documents.queued(ID, [Rendition.square(256)])
 DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,)))
 FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
+
+_URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
+SESSION = documents.session(Session(ID, _URL, (Rendition.square(256),)))
 
 _NOT_A_PICTURE = KINDS["not-a-picture"].example
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
@@ -49,6 +54,19 @@ def schemas(settings: Settings) -> dict[str, Schema]:
             "examples": [ID],
         },
         "Form": _form(settings),
+        "Announcement": _announcement(settings),
+        "Session": _object(
+            "Where to send a picture that was announced.",
+            {
+                "id": ref("Id"),
+                "upload": _object(
+                    "The request that takes it.",
+                    {"method": {"const": "PUT"}, "url": {"type": "string", "format": "uri"}},
+                ),
+                "links": ref("Links"),
+            },
+            [SESSION],
+        ),
         "Queued": _status("queued", "An accepted upload whose job has not ended.", {}, [QUEUED]),
         "Done": _status(
             "done",
@@ -182,7 +200,9 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                     "items": {"type": "integer"},
                     "description": "Of an upload that asks for none, pixels.",
                 },
+                "large_upload": {"type": "string"},
                 "max_upload_bytes": _count("The most bytes of a request."),
+                "max_original_bytes": _count("The most bytes of a picture that was announced."),
             },
         ),
         "Health": _object("Whether it answers.", {"status": {"const": "ok"}}),
@@ -215,6 +235,44 @@ def _form(settings: Settings) -> Schema:
     return _object("Pictures and options.", {"file": files}, optional=options) | {
         "additionalProperties": False
     }
+
+
+def _announcement(settings: Settings) -> Schema:
+    sizes = {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE},
+        "minItems": 1,
+        "maxItems": MAX_RENDITIONS,
+        "default": list(settings.sizes),
+    }
+    options = {
+        name: {"description": OPTIONS[name].meaning}
+        | (sizes if name == "sizes" else option(name, settings))
+        for name in OPTIONS
+    }
+    return _object(
+        "A picture that is to come.",
+        {"size": _count("Its bytes.") | {"maximum": settings.max_original_bytes}},
+        [
+            {
+                "filename": "scan.tif",
+                "content_type": "image/tiff",
+                "size": 104_857_600,
+                "options": {"sizes": [256, 1024], "format": "webp"},
+            }
+        ],
+        optional={
+            "filename": {"type": "string", "description": "As the sender calls it."},
+            "content_type": {
+                "type": "string",
+                "pattern": CONTENT_TYPE.replace(r"\Z", "$"),
+                "default": "application/octet-stream",
+                "description": "As it is to be stored; what it is, is told from its bytes.",
+            },
+            "options": _object("What is made of it.", {}, optional=options)
+            | {"additionalProperties": False},
+        },
+    ) | {"additionalProperties": False}
 
 
 def _status(

@@ -1,0 +1,93 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quickthumb.api.announced import read_announced
+from quickthumb.errors import InvalidOption, Refused, TooLarge
+from quickthumb.upload import Announced
+
+LIMIT = 1_000_000
+
+
+def read(**document):
+    return read_announced(json.dumps(document).encode(), LIMIT)
+
+
+def test_all_that_can_be_announced_is_read():
+    announced, options = read(
+        filename="Kätzchen.tif",
+        content_type="image/tiff",
+        size=LIMIT,
+        options={"sizes": [256, 1024], "fit": "cover", "quality": 70},
+    )
+    assert announced == Announced("Kätzchen.tif", "image/tiff", LIMIT)
+    assert options == (("sizes", "256,1024"), ("fit", "cover"), ("quality", "70"))
+
+
+def test_a_size_is_enough():
+    assert read(size=1) == (Announced("", "application/octet-stream", 1), ())
+
+
+def test_a_whole_number_may_be_written_with_a_point():
+    assert read_announced(b'{"size": 5.0}', LIMIT)[0].size == 5
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "message"),
+    [
+        ({}, "size", "size: null: expected the number of bytes"),
+        ({"size": 0}, "size", "at least 1"),
+        ({"size": "5"}, "size", 'size: "5": expected'),
+        ({"size": True}, "size", "size: true: expected"),
+        ({"size": 5, "filename": 7}, "filename", "expected text"),
+        ({"size": 5, "content_type": "text/csv"}, "content_type", "one like image/tiff"),
+        ({"size": 5, "content_type": "image/tiff\r\nX: y"}, "content_type", "one like image/tiff"),
+        ({"size": 5, "options": ["fit"]}, "options", "expected an object like"),
+        ({"size": 5, "options": {"fit": 1}}, "fit", "fit: 1: expected text"),
+        ({"size": 5, "options": {"sizes": "256"}}, "sizes", "a list of whole numbers"),
+        ({"size": 5, "options": {"sizes": [1.5]}}, "sizes", "a list of whole numbers"),
+        ({"size": 5, "options": {"quality": "70"}}, "quality", "a whole number"),
+        ({"size": 5, "sizes": [256]}, "sizes", "expected filename, content_type, size, options"),
+    ],
+)
+def test_a_wrong_member_is_named_with_what_is_allowed(document, field, message):
+    with pytest.raises(InvalidOption) as raised:
+        read(**document)
+    assert raised.value.field == field
+    assert message in str(raised.value)
+
+
+def test_an_upload_above_the_limit_is_refused_before_it_is_sent():
+    with pytest.raises(TooLarge, match="1,000,001 bytes: at most 1,000,000"):
+        read(size=LIMIT + 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"\xff", b"--b", b'{"a\\ud800": 1}', b"[" * 100_000, b'{"size": 1'],
+    ids=range(7),
+)
+def test_what_is_no_json_object_is_refused(body):
+    with pytest.raises(Refused, match="no JSON object"):
+        read_announced(body, LIMIT)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+names = st.sampled_from(["filename", "content_type", "size", "options"]) | st.text(max_size=8)
+
+
+@given(st.dictionaries(names, values, max_size=5))
+def test_any_json_is_an_upload_or_a_sentence(document):
+    try:
+        announced, _ = read(**document)
+    except Refused as error:
+        assert str(error).endswith(".")
+        (error.field or "").encode()  # it can be answered
+    else:
+        assert 1 <= announced.size <= LIMIT
