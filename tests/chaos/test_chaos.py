@@ -1,0 +1,88 @@
+"""A short storm on each broker, a picture that kills, and a part that is asked to stop."""
+
+import io
+import threading
+import time
+
+import pytest
+import requests
+
+from emulator.console import Console
+from tests.chaos.cloud import ShakenCloud, impatient
+from tests.chaos.run import storm
+from tests.chaos.site.sitecustomize import DEADLY
+from tests.e2e.conftest import BROKERS, need
+from tests.pictures import picture
+
+
+@pytest.mark.parametrize("broker", BROKERS)
+def test_in_a_storm_no_accepted_upload_is_lost_stuck_or_wrong(broker, tmp_path):
+    need(broker)
+    log = tmp_path / "chaos.log"
+    outcome = storm(20, uploads=40, kills=4, broker=broker, log=log, sweep_after=5)
+    assert outcome.verdict.is_good, f"{outcome.table()}\n{outcome.verdict}"
+    assert sum(n for blow, n in outcome.blows.items() if blow.startswith("kill")) == 4
+    assert outcome.answers["202"] == 40
+
+
+@pytest.fixture(params=BROKERS)
+def cloud(request, tmp_path):
+    need(request.param)
+    topology = impatient(max_delivery_attempts=5)
+    with ShakenCloud(topology, tmp_path, Console([], out=io.StringIO()), request.param) as cloud:
+        yield cloud
+
+
+def upload(cloud, data):
+    answer = requests.post(cloud.addresses.upload, files={"file": ("a.jpg", data)}, timeout=60)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def ended(cloud, id, seconds=120):
+    end = time.monotonic() + seconds
+    while True:
+        url = f"{cloud.addresses.upload}/{id}"
+        try:
+            state = requests.get(url, params={"wait": 20}, timeout=60).json()
+        except requests.ConnectionError as error:  # it is being started again
+            state = {"status": "queued", "error": error}
+            time.sleep(0.2)
+        if state["status"] != "queued":
+            return state
+        assert time.monotonic() < end, state
+
+
+def test_a_picture_that_kills_whoever_decodes_it_is_given_up_while_others_go_on(cloud):
+    deadly = upload(cloud, picture() + DEADLY)
+    others = [upload(cloud, picture(64 + number, 48)) for number in range(8)]
+    for id in others:
+        assert ended(cloud, id)["status"] == "done"
+    state = ended(cloud, deadly)
+    assert (state["status"], state["error"]["code"]) == ("failed", "gave-up")
+    assert "5 attempts" in state["error"]["detail"]
+    answer = requests.get(f"{cloud.addresses.upload}/{deadly}/256", timeout=30)
+    assert (answer.status_code, answer.json()["code"]) == (422, "gave-up")
+
+
+def test_a_part_that_is_asked_to_stop_answers_what_it_has_begun(tmp_path):
+    topology = impatient(max_delivery_attempts=5)
+    with ShakenCloud(topology, tmp_path, Console([], out=io.StringIO()), "embedded") as cloud:
+        cloud.proxy.become("hangs")
+        answers = []
+
+        def send():
+            answer = requests.post(cloud.addresses.upload, data=picture(), timeout=60)
+            answers.append(answer)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        while not cloud.proxy.connections:
+            time.sleep(0.02)
+        cloud.ask_to_stop("upload")
+        time.sleep(0.5)  # the signal is dealt with; the answer waits for storage
+        assert not answers
+        cloud.proxy.become("well")
+        sender.join()
+        assert [answer.status_code for answer in answers] == [202]
+        assert ended(cloud, answers[0].json()["id"])["status"] == "done"

@@ -1,0 +1,138 @@
+"""What became of every upload, seen from outside: over HTTP, and in the buckets."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from emulator.cloud import bucket_name
+from tests.chaos.cloud import ShakenCloud
+from tests.chaos.load import Record
+
+SIZES = ("48", "160")
+
+
+@dataclass
+class Verdict:
+    """How many uploads went wrong, and which.
+
+    Attributes:
+        lost: accepted, and now unknown.
+        stuck: accepted, and never ended.
+        wrong: ended as failed, or with other bytes than in calm.
+        undead: deleted, and something of it is there.
+        orphans: blobs that belong to nothing.
+        kept: originals of attempts that were answered with an error and could not be taken back.
+            They are no fault as long as they end, which makes them no orphans.
+        swept: jobs that sweeps published again.
+    """
+
+    lost: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    undead: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    swept: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the promise was kept."""
+        return not (self.lost or self.stuck or self.wrong or self.undead or self.orphans)
+
+
+def thumbnails(url: str, id: str) -> dict[str, bytes]:
+    """Return the thumbnails of an upload that is done."""
+    return {size: requests.get(f"{url}/{id}/{size}", timeout=30).content for size in SIZES}
+
+
+def settle(cloud: ShakenCloud, seconds: float) -> int:
+    """Sweep until every original has its manifest; return how many jobs were published again."""
+    end = time.monotonic() + seconds
+    published = 0
+    while time.monotonic() < end:
+        published += _sweep(cloud)
+        if not _unended(cloud):
+            break
+        time.sleep(2)
+    # What is left of attempts that died is removed when it is old enough.
+    time.sleep(cloud.sweep_after + 1)
+    return published + _sweep(cloud)
+
+
+def _sweep(cloud: ShakenCloud) -> int:
+    query: dict[str, str | int] = {"start": "", "seconds": 60}
+    try:
+        answer = requests.post(cloud.addresses.functions["sweep"], params=query, timeout=120)
+    except requests.RequestException:
+        return 0
+    return int(answer.json()["published"]) if answer.ok else 0
+
+
+def _unended(cloud: ShakenCloud) -> set[str]:
+    ended = {
+        blob["name"].partition("/")[0]
+        for blob in blobs(cloud, "processed")
+        if blob["name"].endswith("/manifest.json")
+    }
+    return {blob["name"] for blob in blobs(cloud, "originals")} - ended
+
+
+def blobs(cloud: ShakenCloud, bucket: str) -> Iterator[dict[str, Any]]:
+    """Walk over a bucket, not by way of the code under test."""
+    url = f"{cloud.addresses.storage}/storage/v1/b/{bucket_name(bucket)}/o"
+    token = ""
+    while True:
+        page = requests.get(url, params={"pageToken": token} if token else {}, timeout=60).json()
+        yield from page.get("items", [])
+        token = page.get("nextPageToken", "")
+        if not token:
+            return
+
+
+def judge(cloud: ShakenCloud, record: Record, calm: list[dict[str, bytes]], swept: int) -> Verdict:
+    """Look at every upload, and at every blob."""
+    verdict = Verdict(swept=swept)
+    url = cloud.addresses.upload
+    for id, which in record.accepted.items():
+        if id in record.deleted:
+            continue
+        answer = requests.get(f"{url}/{id}", timeout=30)
+        status = answer.json().get("status")
+        if answer.status_code != 200:
+            verdict.lost.append(f"{id} {answer.status_code}")
+        elif status == "queued":
+            verdict.stuck.append(id)
+        elif status != "done":
+            verdict.wrong.append(f"{id} {answer.json()['error']}")
+        elif thumbnails(url, id) != calm[which]:
+            verdict.wrong.append(f"{id} other bytes")
+    _judge_blobs(cloud, record, verdict)
+    return verdict
+
+
+def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
+    originals = {blob["name"]: blob for blob in blobs(cloud, "originals")}
+    results: dict[str, Counter[str]] = {}
+    for blob in blobs(cloud, "processed"):
+        id, _, name = blob["name"].partition("/")
+        if id != "sweep":  # the note where the next sweep goes on
+            results.setdefault(id, Counter())[name] += 1
+    for id in record.deleted:
+        if id in originals or id in results:
+            verdict.undead.append(id)
+    for id, names in results.items():
+        if id not in originals and id not in record.deleted:
+            verdict.orphans.append(f"{id}: results without original")
+        if "manifest.json" not in names:
+            verdict.orphans.append(f"{id}: results without manifest")
+        if "sweeps.json" in names:
+            verdict.orphans.append(f"{id}: a count of sweeps")
+    for id, blob in originals.items():
+        if id not in results:
+            verdict.orphans.append(f"{id}: original without manifest")
+        if blob.get("metadata", {}).get("filename") in record.refused:
+            verdict.kept.append(id)
