@@ -1,4 +1,10 @@
 // Shows /openapi.json with Swagger UI, which the page has loaded before.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
 window.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",

@@ -1,0 +1,186 @@
+// Sends each chosen picture, follows its job, and shows the thumbnails or what went wrong.
+
+const form = document.querySelector("form");
+const drop = document.querySelector(".drop");
+const key = document.querySelector("#key");
+const results = document.querySelector(".results");
+let mostBytes = Infinity;
+
+document.querySelector(".url").textContent = new URL("/", location.href);
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  sendAll(form.elements.file.files);
+});
+
+drop.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  drop.classList.add("over");
+});
+drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  sendAll(event.dataTransfer.files);
+});
+
+async function sendAll(files) {
+  const cards = [...files].map((file) => new Card(file));
+  for (const card of cards) await card.send();
+}
+
+// One picture and what becomes of it.
+class Card {
+  constructor(file) {
+    this.file = file;
+    // The options as they are now. The same key when it is sent again: it is one upload then.
+    this.options = ["sizes", "fit", "format"].filter((name) => form.elements[name].value);
+    this.options = this.options.map((name) => [name, form.elements[name].value]);
+    this.idempotencyKey = [...crypto.getRandomValues(new Uint8Array(16))].join("-");
+    this.element = document.querySelector("#result").content.cloneNode(true).firstElementChild;
+    this.find("h3").textContent = file.name;
+    this.find(".again").addEventListener("click", () => this.send());
+    this.find(".delete").addEventListener("click", () => this.delete());
+    results.prepend(this.element);
+    results.closest("section").hidden = false;
+    this.say("Waiting its turn.");
+  }
+
+  async send() {
+    if (this.file.size > mostBytes) {
+      const most = megabytes(mostBytes);
+      return this.fail(`The file has ${megabytes(this.file.size)}: at most ${most} are accepted.`);
+    }
+    this.find(".again").hidden = true;
+    this.find("progress").hidden = false;
+    this.say("Sending.");
+    try {
+      const answer = await post(this);
+      if (answer.status === 401) askForKey();
+      if (answer.status !== 202) return this.fail(answer.body.detail, mayHelp(answer.status));
+      this.id = answer.body.id;
+      this.find(".link").href = answer.body.links.self;
+      this.find(".link").hidden = false;
+      this.find(".delete").hidden = false;
+      this.say("Sent. The thumbnails are being made.");
+      this.find("progress").removeAttribute("value");
+      this.follow();
+    } catch (error) {
+      this.fail(error.message, true);
+    }
+  }
+
+  async follow() {
+    try {
+      for (;;) {
+        const status = await read(await fetch(`/${this.id}?wait=20`));
+        if (status.status === "failed") return this.fail(status.error.detail);
+        if (status.status === "done") return this.show(status.thumbnails);
+      }
+    } catch (error) {
+      this.fail(error.message, true);
+    }
+  }
+
+  show(thumbnails) {
+    this.say("Done.");
+    this.find("progress").hidden = true;
+    for (const [name, thumbnail] of Object.entries(thumbnails)) {
+      const figure = document.querySelector("#thumbnail").content.cloneNode(true);
+      const image = figure.querySelector("img");
+      image.src = thumbnail.href;
+      image.width = thumbnail.width;
+      image.height = thumbnail.height;
+      image.alt = `Thumbnail ${name} of ${this.file.name}`;
+      figure.querySelector("a").href = thumbnail.href;
+      const size = `${thumbnail.width} × ${thumbnail.height}, ${kilobytes(thumbnail.bytes)}`;
+      figure.querySelector("figcaption").textContent = size;
+      this.find(".thumbnails").append(figure);
+    }
+  }
+
+  async delete() {
+    const headers = key.value ? { "X-API-Key": key.value } : {};
+    try {
+      const answer = await fetch(`/${this.id}`, { method: "DELETE", headers });
+      if (answer.status === 401) askForKey();
+      if (!answer.ok && answer.status !== 404) await read(answer);
+      this.element.remove();
+      results.closest("section").hidden = !results.childElementCount;
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  fail(sentence, again = false) {
+    this.say(sentence);
+    this.element.classList.add("wrong");
+    this.find("progress").hidden = true;
+    this.find(".again").hidden = !again;
+  }
+
+  say(sentence) {
+    this.element.classList.remove("wrong");
+    this.find("p").textContent = sentence;
+  }
+
+  find(selector) {
+    return this.element.querySelector(selector);
+  }
+}
+
+// XMLHttpRequest, since fetch does not tell how much has been sent.
+function post(card) {
+  const body = new FormData();
+  for (const [name, value] of card.options) body.append(name, value);
+  body.append("file", card.file);
+  const request = new XMLHttpRequest();
+  request.responseType = "json";
+  request.open("POST", "/");
+  request.setRequestHeader("Idempotency-Key", card.idempotencyKey);
+  if (key.value) request.setRequestHeader("X-API-Key", key.value);
+  request.upload.addEventListener("progress", (event) => {
+    card.find("progress").value = event.loaded / event.total;
+  });
+  return new Promise((resolve, reject) => {
+    request.addEventListener("load", () => {
+      const body = request.response ?? { detail: `The service answered with ${request.status}.` };
+      resolve({ status: request.status, body });
+    });
+    request.addEventListener("error", () => {
+      reject(new Error("The connection broke before the picture was there."));
+    });
+    request.send(body);
+  });
+}
+
+async function read(answer) {
+  const document = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    throw new Error(document.detail ?? `The service answered with ${answer.status}.`);
+  }
+  return document;
+}
+
+// Whether the same request may be answered otherwise: with a key, or later.
+function mayHelp(status) {
+  return status === 401 || status === 409 || status === 429 || status >= 500;
+}
+
+function askForKey() {
+  key.closest("label").hidden = false;
+  key.focus();
+}
+
+function megabytes(bytes) {
+  return `${(bytes / 2 ** 20).toLocaleString("en", { maximumFractionDigits: 1 })} MiB`;
+}
+
+function kilobytes(bytes) {
+  return `${(bytes / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kB`;
+}
+
+const service = await read(await fetch("/", { headers: { Accept: "application/json" } }));
+mostBytes = service.max_upload_bytes;
+form.elements.sizes.value = service.sizes.join(",");
+document.querySelector("#limits").append(` A picture has ${megabytes(mostBytes)} at most.`);
