@@ -62,12 +62,8 @@ class Client:
 
     def _upload_large(self, path: Path, options: Mapping[str, str]) -> str:
         """Send a picture past the service, to Cloud Storage itself."""
-        announced = {
-            "filename": path.name,
-            "size": path.stat().st_size,
-            "options": dict(options),
-        }
-        document = _content(self._call("POST", "/uploads", json=announced))
+        announced = {"filename": path.name, "size": path.stat().st_size}
+        document = _content(self._call("POST", "/uploads", json=announced, params=options))
         try:
             send(document["upload"]["url"], path)
         except NotTaken as error:

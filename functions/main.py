@@ -77,7 +77,7 @@ def sweep(request: flask.Request) -> flask.Response:
         _uploads(),
         _completed(),
         settings.policy,
-        settings.renditions,
+        settings.menu.standard,
         asked.first_after_seconds,
         asked.dry_run,
     )

@@ -64,7 +64,7 @@ def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
 
     None tells that there is no original any more.
     """
-    requested = job if job.renditions else store.read_request(job, settings.renditions)
+    requested = job if job.renditions else store.read_request(job, settings.menu.standard)
     if requested is None:
         return None
     try:

@@ -8,30 +8,8 @@ from typing import Any, Self
 from quickthumb.errors import LOCALLY, InvalidSetting
 from quickthumb.imaging import Limits
 from quickthumb.jobs import Rendition
+from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
-
-MAX_SIZE = 4096
-"""The longest side a thumbnail may be asked for, pixels."""
-
-MAX_RENDITIONS = 8
-"""How many thumbnails one upload may ask for."""
-
-
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """Read a list of longest sides, "256,1024", pixels; each once, in the order given.
-
-    Raises:
-        ValueError: says what was expected.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts):
-        raise ValueError("expected whole numbers of pixels, separated by commas")
-    sizes = tuple(dict.fromkeys(int(part) for part in parts))
-    if not all(1 <= size <= MAX_SIZE for size in sizes):
-        raise ValueError(f"expected sizes from 1 to {MAX_SIZE} pixels")
-    if len(sizes) > MAX_RENDITIONS:
-        raise ValueError(f"expected at most {MAX_RENDITIONS} sizes")
-    return sizes
 
 
 def _bucket(text: str) -> str:
@@ -44,6 +22,12 @@ def _topic(text: str) -> str:
     if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", text):
         raise ValueError("expected projects/PROJECT/topics/TOPIC")
     return text
+
+
+def _switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("expected true or false")
+    return text == "true"
 
 
 def _url(text: str) -> str:
@@ -93,7 +77,12 @@ class Settings:
         processed_bucket: where thumbnails and manifests are kept.
         uploads_topic: full name of the topic that carries jobs, `projects/…/topics/…`.
         completed_topic: full name of the topic that tells of finished jobs.
-        sizes: longest sides of the thumbnails of an upload that asks for none, pixels.
+        renditions: thumbnails with names of their own that every upload gets, whatever it asks for:
+            `small:256,cover:400x300:cover:webp`; see `options.parse_renditions`.
+        sizes: longest sides of the thumbnails of an upload that asks for none, pixels; none where
+            there are `renditions`.
+        only_renditions: `true` refuses the options of uploads: every upload gets `renditions` and
+            `sizes`, and nothing else.
         max_upload_bytes: the largest request body accepted, bytes. Cloud Run itself refuses more
             than 32 MiB (https://docs.cloud.google.com/run/quotas).
         max_original_bytes: the largest picture that is fetched to be resized, bytes. It bounds the
@@ -116,7 +105,9 @@ class Settings:
     processed_bucket: str = _setting(_bucket)
     uploads_topic: str = _setting(_topic)
     completed_topic: str = _setting(_topic)
+    renditions: tuple[Rendition, ...] = _setting(parse_renditions, default=())
     sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
+    only_renditions: bool = _setting(_switch, default=False)
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
     max_original_bytes: int = _setting(_count, default=128 * 1024 * 1024)
     sessions_url: str | None = _setting(_url, default=None)
@@ -146,9 +137,9 @@ class Settings:
         )
 
     @property
-    def renditions(self) -> tuple[Rendition, ...]:
-        """What is made of a picture that asks for nothing itself."""
-        return tuple(Rendition.square(size) for size in self.sizes)
+    def menu(self) -> Menu:
+        """Which thumbnails there are to have."""
+        return Menu(self.renditions, self.sizes, self.only_renditions)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -169,6 +160,8 @@ class Settings:
                     # In the place of a hash there may be the key itself: it is not repeated.
                     shown = name if setting.metadata["secret"] else f"{name}: {text!r}"
                     raise InvalidSetting(f"{shown}: {error}") from None
+        if "renditions" in values:
+            values.setdefault("sizes", ())
         missing = [
             f"QUICKTHUMB_{name.upper()}"
             for name in ("originals_bucket", "processed_bucket", "uploads_topic", "completed_topic")

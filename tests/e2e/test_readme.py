@@ -10,7 +10,8 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
 from emulator.ports import free_port
 from emulator.topology import Topology
-from quickthumb.settings import MAX_SIZE, Settings
+from quickthumb.options import MAX_SIZE
+from quickthumb.settings import Settings
 from tests.e2e.commands import run, up
 
 README = (ROOT / "README.md").read_text()

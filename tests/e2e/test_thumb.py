@@ -38,6 +38,29 @@ def test_a_folder_becomes_thumbnails_with_a_cloud_of_its_own(tmp_path):
     assert not (tmp_path / "d").exists()
 
 
+def test_named_renditions_become_files_of_their_names(tmp_path):
+    result = run(
+        *("thumb", ROCKET, "--out", tmp_path / "out", "--data", tmp_path / "data"),
+        env={"QUICKTHUMB_RENDITIONS": "small:64,cover:40x30:cover:webp"},
+    )
+    assert result.returncode == 0, result.stderr
+    sizes = {path.name: Image.open(path).size for path in (tmp_path / "out").iterdir()}
+    assert sizes == {"rocket_small.jpg": (64, 43), "rocket_cover.webp": (40, 30)}
+
+
+def test_a_picture_that_no_request_can_carry_is_sent_another_way(tmp_path, data):
+    path = tmp_path / "large.bmp"
+    Image.linear_gradient("L").convert("RGB").resize((4000, 3000)).save(path)
+    assert path.stat().st_size > 32 * 2**20
+    result = run(
+        *("thumb", path, "--out", tmp_path / "out", "--sizes", "64,128", "--fit", "cover"),
+        *("--data", data),
+    )
+    assert result.returncode == 0, result.stderr
+    sizes = {Image.open(path).size for path in (tmp_path / "out").iterdir()}
+    assert sizes == {(64, 64), (128, 128)}
+
+
 def test_what_failed_is_told_one_line_each_and_the_others_are_made(tmp_path, data):
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "empty.jpg").write_bytes(b"")

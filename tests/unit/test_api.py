@@ -1,7 +1,8 @@
 import pytest
 
 from quickthumb.jobs import Failure, Job, Manifest
-from tests.pictures import picture, size_of
+from quickthumb.options import parse_renditions
+from tests.pictures import picture, sideways, size_of
 from tests.service import Service, expect_problem
 
 UNKNOWN = "0" * 32
@@ -219,7 +220,8 @@ def test_a_wrong_method_is_answered_with_the_right_ones(service, method, path, a
 
 def test_the_root_describes_the_service(service):
     document = service.http.get("/").json()
-    assert document["sizes"] == [256]
+    assert document["renditions"] == [{"name": "256", "width": 256, "height": 256}]
+    assert document["options"] is True
     assert document["max_upload_bytes"] == 50_000
 
 
@@ -254,3 +256,44 @@ def test_what_was_accepted_and_refused_is_counted_in_the_log(service, caplog):
     assert {"event": "accepted", "content_type": "image/jpeg", "bytes_in": size} in told
     assert {"event": "refused", "code": "not-a-picture", "status": 415} in told
     assert {"event": "refused", "code": "empty-file", "status": 400} in told
+
+
+RENDITIONS = parse_renditions("small:16,cover:20x10:cover:webp")
+
+
+def test_named_renditions_are_made_of_every_upload_and_found_under_their_names():
+    service = Service(renditions=RENDITIONS, sizes=())
+    id = service.done(data={"sizes": "8"})
+    links = service.http.get(f"/{id}").json()["links"]["thumbnails"]
+    assert links == {name: f"/{id}/{name}" for name in ("small", "cover", "8")}
+    cover = service.http.get(links["cover"])
+    assert cover.headers["content-type"] == "image/webp"
+    assert size_of(cover.content) == (20, 10)
+
+
+def test_a_service_that_makes_only_the_named_refuses_options_wherever_they_stand():
+    service = Service(renditions=RENDITIONS, sizes=(), only_renditions=True)
+    answers = [
+        service.post(data={"sizes": "8"}),
+        service.post(params={"fit": "cover"}),
+        service.http.post("/uploads", json={"size": 5, "options": {"sizes": [8]}}),
+    ]
+    for answer in answers:
+        problem = expect_problem(answer, 400, "invalid-option")
+        assert "the thumbnails small, cover and no others" in problem["detail"]
+    assert not service.originals.blobs
+    description = service.http.get("/").json()
+    assert description["options"] is False
+    assert [each["name"] for each in description["renditions"]] == ["small", "cover"]
+    assert list(service.post().json()["links"]["thumbnails"]) == ["small", "cover"]
+
+
+def test_the_status_tells_what_the_original_was_and_what_to_show_meanwhile(service):
+    answer = service.http.post("/", content=sideways(64, 48))
+    service.work()
+    document = service.http.get(answer.headers["location"]).json()
+    original = document["original"]
+    assert (original["width"], original["height"], original["orientation"]) == (48, 64, 6)
+    assert original["content_type"] == "image/jpeg"
+    assert document["placeholder"]["data_uri"].startswith("data:image/")
+    assert document["placeholder"]["color"].startswith("#")

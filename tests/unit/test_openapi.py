@@ -10,12 +10,12 @@ import schemathesis
 
 from emulator.bootstrap import ROOT
 from quickthumb.api.openapi import KINDS, describe
-from quickthumb.api.options import OPTIONS
 from quickthumb.api.pages import Pages
 from quickthumb.api.routes import Api, table
 from quickthumb.errors import Refused, Unprocessable
 from quickthumb.jobs import Rendition
-from quickthumb.settings import MAX_RENDITIONS, MAX_SIZE, Settings, parse_sizes
+from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, OPTIONS, parse_sizes
+from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.openapi import Contract
@@ -100,6 +100,16 @@ def test_limits_are_those_of_the_settings():
     files = document["components"]["schemas"]["Form"]["properties"]["file"]
     assert files["maxItems"] == 7
     assert '"default": "3,4"' in text
+
+
+def test_options_are_documented_only_where_they_are_taken():
+    document = describe(replace(SETTINGS, only_renditions=True))
+    for path in ("/", "/uploads"):
+        assert not document["paths"][path]["post"]["parameters"]
+    schemas = document["components"]["schemas"]
+    assert list(schemas["Form"]["properties"]) == ["file"]
+    assert not schemas["Announcement"]["properties"]["options"]["properties"]
+    assert "sizes" in schema("Announcement")["properties"]["options"]["properties"]
 
 
 def codes_in_the_source():

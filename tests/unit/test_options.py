@@ -2,13 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.api.options import renditions_of
 from quickthumb.errors import InvalidOption
 from quickthumb.jobs import Rendition
+from quickthumb.options import Menu, parse_renditions, renditions_of
+
+MENU = Menu((), (256,))
+NAMED = (Rendition("small", 256, 256), Rendition("cover", 400, 300, "cover", format="webp"))
 
 
 def test_an_upload_that_asks_for_nothing_gets_the_default_sizes():
-    assert renditions_of([], (64, 256)) == (Rendition.square(64), Rendition.square(256))
+    assert renditions_of([], Menu((), (64, 256))) == (Rendition.square(64), Rendition.square(256))
 
 
 def test_every_option_reaches_every_rendition():
@@ -21,7 +24,7 @@ def test_every_option_reaches_every_rendition():
         "background": "00FF00",
         "max_bytes": "20000",
     }
-    small, large = renditions_of(given_options.items(), (256,))
+    small, large = renditions_of(given_options.items(), MENU)
     assert (small.name, small.width, large.name, large.height) == ("32", 32, "64", 64)
     for rendition in (small, large):
         assert rendition.fit == "cover"
@@ -48,7 +51,7 @@ def test_every_option_reaches_every_rendition():
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(name, value, expected):
     with pytest.raises(InvalidOption) as raised:
-        renditions_of([(name, value)], (256,))
+        renditions_of([(name, value)], MENU)
     assert raised.value.field == name
     assert repr(value) in str(raised.value)
     assert expected in str(raised.value)
@@ -56,17 +59,131 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(name, value, expected):
 
 def test_an_unknown_option_is_refused_and_not_ignored():
     with pytest.raises(InvalidOption, match=r"'size'.*expected sizes, fit"):
-        renditions_of([("size", "64")], (256,))
+        renditions_of([("size", "64")], MENU)
 
 
 def test_an_option_given_in_form_and_query_is_refused():
     with pytest.raises(InvalidOption, match="twice"):
-        renditions_of([("fit", "cover"), ("fit", "contain")], (256,))
+        renditions_of([("fit", "cover"), ("fit", "contain")], MENU)
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=40)), max_size=4))
 def test_any_fields_give_renditions_or_a_sentence(fields):
     try:
-        assert renditions_of(fields, (256,))
+        assert renditions_of(fields, MENU)
     except InvalidOption as error:
         assert str(error).endswith(".")
+
+
+def test_named_renditions_come_with_every_upload():
+    menu = Menu(NAMED, ())
+    assert renditions_of([], menu) == menu.standard == NAMED
+    asked = renditions_of([("sizes", "64"), ("fit", "cover")], menu)
+    assert asked == (*NAMED, Rendition("64", 64, 64, "cover"))
+
+
+def test_named_renditions_are_joined_by_the_default_sizes_where_both_are_set():
+    menu = Menu(NAMED, (64,))
+    assert renditions_of([], menu) == (*NAMED, Rendition.square(64))
+    assert renditions_of([("fit", "cover")], menu)[-1].fit == "cover"
+    assert renditions_of([("fit", "cover")], menu)[:2] == NAMED
+
+
+def test_an_option_without_a_size_to_apply_to_is_refused():
+    with pytest.raises(InvalidOption, match="fit is for thumbnails that sizes asks for") as raised:
+        renditions_of([("fit", "cover")], Menu(NAMED, ()))
+    assert raised.value.field == "fit"
+
+
+@pytest.mark.parametrize("name", ["sizes", "fit", "colour"])
+def test_where_only_the_named_are_made_every_option_is_refused_with_their_names(name):
+    menu = Menu(NAMED, (), only=True)
+    assert renditions_of([], menu) == NAMED
+    with pytest.raises(InvalidOption, match="the thumbnails small, cover and no others") as raised:
+        renditions_of([(name, "256")], menu)
+    assert raised.value.field == name
+
+
+def test_renditions_are_read_as_they_are_documented():
+    assert parse_renditions("small:256,cover:400x300:cover:webp") == NAMED
+    [all_of_it] = parse_renditions(
+        "all:9x8:contain:smart:avif:quality=70:background=FFFFFF:max_bytes=5000"
+    )
+    assert all_of_it == Rendition("all", 9, 8, "contain", "smart", "avif", 70, "#ffffff", 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "expected"),
+    [
+        ("", "''", "a name of up to 32"),
+        ("small:256,", "''", "a name of up to 32"),
+        ("256:256", "'256'", "begins with a letter"),
+        ("Small:256", "'Small'", "small letters"),
+        ("jazz:256", "'jazz'", "does not end in z"),
+        ("a/b:256", "'a/b'", "small letters"),
+        ("small", "'small'", "small:SIZE or small:WIDTHxHEIGHT"),
+        ("small:", "''", "from 1 to 4096"),
+        ("small:0", "'0'", "from 1 to 4096"),
+        ("small:4097", "'4097'", "from 1 to 4096"),
+        ("small:10x0", "'10x0'", "from 1 to 4096"),
+        ("small:10X10", "'10X10'", "SIZE or WIDTHxHEIGHT"),
+        ("small:\N{ARABIC-INDIC DIGIT SEVEN}", "'\N{ARABIC-INDIC DIGIT SEVEN}'", "from 1 to 4096"),
+        ("small:256:gif", "'gif'", "one of contain, cover, center, smart, auto, jpeg"),
+        ("small:256:quality=0", "'quality=0'", "from 1 to 100"),
+        ("small:256:quality", "'quality'", "quality=…"),
+        ("small:256:fit=cover", "'fit=cover'", "one of contain"),
+        ("small:256:cover:contain", "'contain'", "the fit is given twice"),
+        ("small:256,small:64", "'small'", "each name once"),
+        (",".join(f"a{n}:{n + 1}" for n in range(9)), "", "at most 8"),
+    ],
+)
+def test_a_wrong_rendition_is_named_with_what_was_expected(text, part, expected):
+    with pytest.raises(ValueError, match=r"expected|twice") as raised:
+        parse_renditions(text)
+    assert part in str(raised.value)
+    assert expected in str(raised.value)
+
+
+names = st.from_regex(r"[a-z]([a-z0-9_-]{0,30}[a-y0-9_-])?", fullmatch=True).filter(
+    lambda name: not name.endswith("z")
+)
+named = st.builds(
+    Rendition,
+    name=names,
+    width=st.integers(1, 4096),
+    height=st.integers(1, 4096),
+    fit=st.sampled_from(["contain", "cover"]),
+    gravity=st.sampled_from(["center", "smart"]),
+    format=st.sampled_from(["auto", "jpeg", "png", "webp", "avif"]),
+    quality=st.none() | st.integers(1, 100),
+    background=st.none() | st.from_regex(r"#[0-9a-f]{6}", fullmatch=True),
+    max_bytes=st.none() | st.integers(1000, 100_000_000),
+)
+
+
+def written(rendition):
+    """Return a rendition as a person would write it down."""
+    parts = [rendition.name, f"{rendition.width}x{rendition.height}"]
+    parts += [rendition.fit, rendition.gravity, rendition.format]
+    for name in ("quality", "background", "max_bytes"):
+        if (value := getattr(rendition, name)) is not None:
+            parts.append(f"{name}={value}")
+    return ":".join(parts)
+
+
+@given(st.lists(named, min_size=1, max_size=8, unique_by=lambda each: each.name))
+def test_renditions_that_were_written_down_are_read_back(renditions):
+    assert parse_renditions(", ".join(map(written, renditions))) == tuple(renditions)
+
+
+@given(st.text(alphabet="az09:,x=_-coverwebpquality ", max_size=40) | st.text(max_size=40))
+def test_any_text_gives_renditions_or_a_sentence_about_a_part_of_it(text):
+    try:
+        renditions = parse_renditions(text)
+    except ValueError as error:
+        assert "expected" in str(error) or "twice" in str(error)
+    else:
+        assert 1 <= len(renditions) <= 8
+        for rendition in renditions:
+            assert not rendition.name.isdecimal()
+            assert min(rendition.width, rendition.height) >= 1

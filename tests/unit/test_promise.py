@@ -127,7 +127,7 @@ class World:
             Mortal(self.uploads, fate),
             Mortal(self.completed, fate),
             Policy(attempts=2, per_second=100_000),
-            SETTINGS.renditions,
+            SETTINGS.menu.standard,
             now=lambda: self.time,
         ).run()
 

@@ -193,7 +193,7 @@ def test_a_blob_that_a_job_and_a_notification_tell_of_is_done_once(kitchen):
     kitchen.take(message)
     before = dict(kitchen.processed.blobs)
     blob = kitchen.originals.stat(f"incoming/{id}")
-    kitchen.do(kitchen.store.job_of(blob, SETTINGS.renditions))
+    kitchen.do(kitchen.store.job_of(blob, SETTINGS.menu.standard))
     assert kitchen.processed.blobs == before
 
 

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.errors import InvalidSetting
-from quickthumb.settings import MAX_RENDITIONS, MAX_SIZE, Settings, parse_sizes
+from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, parse_sizes
+from quickthumb.settings import Settings
 
 ENV = {
     "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
@@ -23,6 +24,15 @@ def test_the_pixel_limit_reaches_the_limits_of_the_imaging():
     assert Settings.from_env(ENV | {"QUICKTHUMB_MAX_PIXELS": "7"}).limits.max_pixels == 7
 
 
+def test_named_renditions_take_the_place_of_the_default_sizes():
+    env = ENV | {"QUICKTHUMB_RENDITIONS": "small:64,cover:40x30:cover"}
+    assert [each.name for each in Settings.from_env(env).menu.standard] == ["small", "cover"]
+    both = Settings.from_env(env | {"QUICKTHUMB_SIZES": "32"}).menu
+    assert [each.name for each in both.standard] == ["small", "cover", "32"]
+    assert Settings.from_env(env | {"QUICKTHUMB_ONLY_RENDITIONS": "true"}).menu.only
+    assert not Settings.from_env(env | {"QUICKTHUMB_ONLY_RENDITIONS": "false"}).menu.only
+
+
 def test_missing_variables_are_all_named_at_once():
     with pytest.raises(InvalidSetting, match=r"ORIGINALS_BUCKET, .*COMPLETED_TOPIC: not set"):
         Settings.from_env({})
@@ -39,6 +49,9 @@ def test_an_empty_variable_counts_as_missing():
         ("SIZES", "256,abc"),
         ("SIZES", "0"),
         ("SIZES", "99999"),
+        ("RENDITIONS", "small:big"),
+        ("ONLY_RENDITIONS", "yes"),
+        ("SESSIONS_URL", "storage.example/x"),
         ("MAX_UPLOAD_BYTES", "-1"),
         ("MAX_PIXELS", "1e6"),
         ("ORIGINALS_BUCKET", "gs://originals"),
@@ -51,7 +64,8 @@ def test_an_empty_variable_counts_as_missing():
 def test_a_wrong_value_is_named_with_its_variable_and_what_was_expected(name, value):
     with pytest.raises(InvalidSetting) as raised:
         Settings.from_env(ENV | {f"QUICKTHUMB_{name}": value})
-    assert f"QUICKTHUMB_{name}: {value!r}: expected" in str(raised.value)
+    assert f"QUICKTHUMB_{name}: {value!r}: " in str(raised.value)
+    assert "expected" in str(raised.value)
 
 
 def test_origins_and_hashes_of_keys_are_lists():

@@ -4,8 +4,8 @@ import json
 import re
 from typing import Any
 
-from quickthumb.api.options import OPTIONS
 from quickthumb.errors import InvalidOption, Refused, TooLarge
+from quickthumb.options import OPTIONS
 from quickthumb.upload import Announced
 
 _ANY = "application/octet-stream"

@@ -40,6 +40,8 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
     document: dict[str, Any] = {"id": id, "status": state.state}
     if state.original:
         document["original"] = asdict(state.original)
+    if state.placeholder:
+        document["placeholder"] = asdict(state.placeholder)
     if state.failure:
         return document | {"error": asdict(state.failure), "links": _links(id, [])}
     return document | {
@@ -67,11 +69,12 @@ def service(settings: Settings) -> dict[str, Any]:
             "self": "/",
             "uploads": "/uploads",
             "status": "/{id}",
-            "thumbnail": "/{id}/{size}",
+            "thumbnail": "/{id}/{name}",
             "docs": "/docs",
             "openapi": "/openapi.json",
         },
-        "sizes": list(settings.sizes),
+        "renditions": [rendition.to_dict() for rendition in settings.menu.standard],
+        "options": not settings.only_renditions,
         "max_upload_bytes": settings.max_upload_bytes,
         "max_original_bytes": settings.max_original_bytes,
     }

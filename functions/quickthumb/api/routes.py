@@ -18,13 +18,13 @@ from quickthumb.api.access import Keys
 from quickthumb.api.announced import read_announced
 from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive, receive_json
-from quickthumb.api.options import renditions_of
 from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
 from quickthumb.api.waiting import until_ended, wait_seconds
 from quickthumb.errors import QuickThumbError
 from quickthumb.jobs import Job, Manifest, Rendition, is_id
 from quickthumb.messaging import Topic
+from quickthumb.options import renditions_of
 from quickthumb.settings import Settings
 from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept, expect
@@ -49,7 +49,7 @@ class Api:
     async def create(self, request: Request) -> Response:
         """POST /: accept one picture or several."""
         sent = await receive(request, self._settings)
-        renditions = renditions_of(sent.fields, self._settings.sizes)
+        renditions = renditions_of(sent.fields, self._settings.menu)
         if len(sent.files) == 1:
             job = await self._accept(sent.files[0], renditions)
             return JSONResponse(
@@ -80,7 +80,7 @@ class Api:
         body = await receive_json(request)
         announced, options = read_announced(body, self._settings.max_original_bytes)
         renditions = renditions_of(
-            [*options, *request.query_params.multi_items()], self._settings.sizes
+            [*options, *request.query_params.multi_items()], self._settings.menu
         )
         origin = request.headers.get("origin")
         session = await run_in_threadpool(expect, announced, renditions, self._store, origin)

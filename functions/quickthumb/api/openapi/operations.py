@@ -25,10 +25,11 @@ from quickthumb.api.openapi.schemas import (
     VERDICTS,
     Schema,
     option,
+    options,
     ref,
 )
-from quickthumb.api.options import OPTIONS
 from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.options import OPTIONS
 from quickthumb.settings import Settings
 
 _ID = {
@@ -44,8 +45,8 @@ _NAME = {
     "name": "name",
     "in": "path",
     "required": True,
-    "description": "Of the thumbnail: the size that was asked for.",
-    "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,3}$"},
+    "description": "Of the thumbnail: the size that was asked for, or a name that is set.",
+    "schema": {"type": "string", "pattern": "^([1-9][0-9]{0,3}|[a-z][a-z0-9_-]{0,31})$"},
     "example": "256",
 }
 
@@ -143,7 +144,7 @@ def _options(settings: Settings) -> list[Schema]:
             "description": OPTIONS[name].meaning,
             "schema": option(name, settings),
         }
-        for name in OPTIONS
+        for name in options(settings)
     ]
 
 

@@ -1,21 +1,23 @@
 """The documents that go over the wire, as JSON Schema."""
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from quickthumb.api import documents
 from quickthumb.api.announced import CONTENT_TYPE
 from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
-from quickthumb.api.options import OPTIONS
 from quickthumb.imaging.formats import CONTENT_TYPES
 from quickthumb.jobs import (
     Failure,
     Format,
     Manifest,
     Original,
+    Placeholder,
     Rendition,
     Thumbnail,
 )
-from quickthumb.settings import MAX_RENDITIONS, MAX_SIZE, Settings
+from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, OPTIONS
+from quickthumb.settings import Settings
 from quickthumb.upload import Session
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
@@ -27,7 +29,8 @@ _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
 
 QUEUED = documents.queued(ID, [Rendition.square(256)])
-DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,)))
+_PLACEHOLDER = Placeholder("data:image/webp;base64,UklGRhoAAABXRUJQ", "#34568b")
+DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeholder=_PLACEHOLDER))
 FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
@@ -75,11 +78,12 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                 "original": ref("Original"),
                 "thumbnails": {
                     "type": "object",
-                    "description": "By name: the size that was asked for.",
+                    "description": "By name: the size that was asked for, or a name that is set.",
                     "additionalProperties": ref("Thumbnail"),
                 },
             },
             [DONE],
+            optional={"placeholder": ref("Placeholder")},
         ),
         "Failed": _status(
             "failed",
@@ -141,6 +145,17 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                 "content_type": {"type": "string", "enum": THUMBNAIL_TYPES},
             },
         ),
+        "Placeholder": _object(
+            "What to show before a thumbnail has loaded.",
+            {
+                "data_uri": {"type": "string", "format": "uri", "pattern": "^data:image/"},
+                "color": {
+                    "type": "string",
+                    "pattern": "^#[0-9a-f]{6}$",
+                    "description": "The dominant colour.",
+                },
+            },
+        ),
         "Links": _object(
             "Where to go from here; the links of thumbnails are known before they are made.",
             {
@@ -195,10 +210,14 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                     "type": "object",
                     "additionalProperties": {"type": "string"},
                 },
-                "sizes": {
+                "renditions": {
                     "type": "array",
-                    "items": {"type": "integer"},
-                    "description": "Of an upload that asks for none, pixels.",
+                    "items": _rendition(),
+                    "description": "What is made of an upload that asks for nothing.",
+                },
+                "options": {
+                    "type": "boolean",
+                    "description": "Whether an upload may ask for thumbnails of its own.",
                 },
                 "large_upload": {"type": "string"},
                 "max_upload_bytes": _count("The most bytes of a request."),
@@ -212,9 +231,14 @@ def schemas(settings: Settings) -> dict[str, Schema]:
 def option(name: str, settings: Settings) -> Schema:
     """Return the schema of an option of an upload."""
     schema = dict(OPTIONS[name].schema)
-    if name == "sizes":
+    if name == "sizes" and settings.sizes:
         schema["default"] = ",".join(map(str, settings.sizes))
     return schema
+
+
+def options(settings: Settings) -> Sequence[str]:
+    """Return the names of the options that an upload may have."""
+    return () if settings.only_renditions else tuple(OPTIONS)
 
 
 def _form(settings: Settings) -> Schema:
@@ -229,12 +253,24 @@ def _form(settings: Settings) -> Schema:
         "maxItems": settings.max_files,
         "description": f"The pictures, {settings.max_files} at most, each judged by itself.",
     }
-    options = {
-        name: {"description": OPTIONS[name].meaning, **option(name, settings)} for name in OPTIONS
+    given = {
+        name: {"description": OPTIONS[name].meaning, **option(name, settings)}
+        for name in options(settings)
     }
-    return _object("Pictures and options.", {"file": files}, optional=options) | {
+    return _object("Pictures and options.", {"file": files}, optional=given) | {
         "additionalProperties": False
     }
+
+
+def _rendition() -> Schema:
+    """Return the schema of a thumbnail that is set; its options are those of uploads."""
+    members: dict[str, Schema] = {
+        "name": {"type": "string"},
+        "width": _count("The most, pixels."),
+        "height": _count("The most, pixels."),
+    }
+    others = {name: dict(OPTIONS[name].schema) for name in OPTIONS if name != "sizes"}
+    return _object("A thumbnail.", members, optional=others)
 
 
 def _announcement(settings: Settings) -> Schema:
@@ -243,12 +279,12 @@ def _announcement(settings: Settings) -> Schema:
         "items": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE},
         "minItems": 1,
         "maxItems": MAX_RENDITIONS,
-        "default": list(settings.sizes),
+        **({"default": list(settings.sizes)} if settings.sizes else {}),
     }
-    options = {
+    given = {
         name: {"description": OPTIONS[name].meaning}
         | (sizes if name == "sizes" else option(name, settings))
-        for name in OPTIONS
+        for name in options(settings)
     }
     return _object(
         "A picture that is to come.",
@@ -258,7 +294,7 @@ def _announcement(settings: Settings) -> Schema:
                 "filename": "scan.tif",
                 "content_type": "image/tiff",
                 "size": 104_857_600,
-                "options": {"sizes": [256, 1024], "format": "webp"},
+                **({"options": {"sizes": [256, 1024], "format": "webp"}} if given else {}),
             }
         ],
         optional={
@@ -269,7 +305,7 @@ def _announcement(settings: Settings) -> Schema:
                 "default": "application/octet-stream",
                 "description": "As it is to be stored; what it is, is told from its bytes.",
             },
-            "options": _object("What is made of it.", {}, optional=options)
+            "options": _object("What is made of it.", {}, optional=given)
             | {"additionalProperties": False},
         },
     ) | {"additionalProperties": False}

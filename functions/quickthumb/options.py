@@ -1,0 +1,237 @@
+"""Text to renditions: the options of an upload, and the renditions that a setting names."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from quickthumb.errors import InvalidOption
+from quickthumb.jobs import Fit, Format, Gravity, Rendition
+
+MAX_SIZE = 4096
+"""The longest side a thumbnail may be asked for, pixels."""
+
+MAX_RENDITIONS = 8
+"""How many thumbnails one upload may ask for, and how many a setting may name."""
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """Read a list of longest sides, "256,1024", pixels; each once, in the order given.
+
+    Raises:
+        ValueError: says what was expected.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,6}", part) for part in parts):
+        raise ValueError("expected whole numbers of pixels, separated by commas")
+    sizes = tuple(dict.fromkeys(int(part) for part in parts))
+    if not all(1 <= size <= MAX_SIZE for size in sizes):
+        raise ValueError(f"expected sizes from 1 to {MAX_SIZE} pixels")
+    if len(sizes) > MAX_RENDITIONS:
+        raise ValueError(f"expected at most {MAX_RENDITIONS} sizes")
+    return sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What an upload may ask for.
+
+    Attributes:
+        meaning: a sentence for who calls the API.
+        parse: from text; raises `ValueError` that says what was expected.
+        schema: JSON Schema of its value; of its text, where that is a list.
+    """
+
+    meaning: str
+    parse: Callable[[str], Any]
+    schema: Mapping[str, Any]
+
+
+def _one_of(meaning: str, *allowed: str) -> Option:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+        return text
+
+    return Option(meaning, parse, {"type": "string", "enum": list(allowed), "default": allowed[0]})
+
+
+def _whole(meaning: str, low: int, high: int) -> Option:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(text)
+
+    return Option(meaning, parse, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def _colour(text: str) -> str:
+    if not re.fullmatch(r"#?[0-9a-fA-F]{6}", text):
+        raise ValueError("expected a colour as six hexadecimal digits, ffffff for white")
+    return f"#{text.lstrip('#').lower()}"
+
+
+_SIZE = r"([1-9][0-9]{0,2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-6])"  # 1 to MAX_SIZE
+
+OPTIONS: Mapping[str, Option] = {
+    "sizes": Option(
+        f"The longest side of each thumbnail, 1 to {MAX_SIZE} pixels, separated by commas; "
+        f"{MAX_RENDITIONS} at most. A thumbnail is never larger than its original.",
+        parse_sizes,
+        {
+            "type": "string",
+            "pattern": f"^{_SIZE}( *, *{_SIZE}){{0,{MAX_RENDITIONS - 1}}}$",
+            "examples": ["256,1024"],
+        },
+    ),
+    "fit": _one_of(
+        "`contain` fits the whole picture into the size; `cover` fills a square and crops.",
+        *get_args(Fit),
+    ),
+    "gravity": _one_of(
+        "Which part `cover` keeps: the middle, or the part that draws the eye.",
+        *get_args(Gravity),
+    ),
+    "format": _one_of(
+        "Of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
+        *get_args(Format),
+    ),
+    "quality": _whole("How good lossy formats look; unset, the default of the format.", 1, 100),
+    "background": Option(
+        "The colour that transparency is flattened onto, as six hexadecimal digits.",
+        _colour,
+        {"type": "string", "pattern": "^#?[0-9a-fA-F]{6}$", "examples": ["ffffff"]},
+    ),
+    "max_bytes": _whole(
+        "The most a thumbnail may weigh, bytes: quality is lowered until it fits.",
+        1_000,
+        100_000_000,
+    ),
+}
+"""Every option by its name in forms and queries."""
+
+
+_NAME = re.compile(r"[a-z](?:[a-z0-9_-]{0,30}[a-y0-9_-])?")
+"""No size, since it begins with a letter, and no path that Cloud Run keeps: those end in "z"."""
+
+_WORDS = ("fit", "gravity", "format")
+_NUMBERS = ("quality", "background", "max_bytes")
+
+
+def parse_renditions(text: str) -> tuple[Rendition, ...]:
+    """Read named renditions, "small:256,cover:400x300:cover:webp:quality=70".
+
+    Each is NAME:SIZE or NAME:WIDTHxHEIGHT, pixels, and then, behind colons, any of the words that
+    the options `fit`, `gravity` and `format` take, and `quality=`, `background=`, `max_bytes=`.
+
+    Raises:
+        ValueError: names the part at fault, and says what was expected.
+    """
+    renditions = tuple(_rendition(part.strip()) for part in text.split(","))
+    names = [rendition.name for rendition in renditions]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"expected each name once, and {name!r} is there twice")
+    if len(renditions) > MAX_RENDITIONS:
+        raise ValueError(f"expected at most {MAX_RENDITIONS} renditions")
+    return renditions
+
+
+def _rendition(text: str) -> Rendition:
+    name, *rest = text.split(":")
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"in {text!r}: {name!r}: expected a name of up to 32 small letters, digits, - and _, "
+            "that begins with a letter and does not end in z"
+        )
+    if not rest:
+        raise ValueError(f"in {text!r}: expected {name}:SIZE or {name}:WIDTHxHEIGHT, pixels")
+    width, height = _box(text, rest[0])
+    options: dict[str, Any] = {}
+    for part in rest[1:]:
+        option, value = _named(text, part)
+        if option in options:
+            raise ValueError(f"in {text!r}: {part!r}: the {option} is given twice")
+        options[option] = value
+    return Rendition(name, width, height, **options)
+
+
+def _box(text: str, part: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", part)
+    sides = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not all(1 <= side <= MAX_SIZE for side in sides):
+        raise ValueError(
+            f"in {text!r}: {part!r}: expected SIZE or WIDTHxHEIGHT, from 1 to {MAX_SIZE} pixels"
+        )
+    return sides
+
+
+def _named(text: str, part: str) -> tuple[str, Any]:
+    """Return the option that a part of a rendition is about, and its value."""
+    name, equals, value = part.partition("=")
+    if equals and name in _NUMBERS:
+        try:
+            return name, OPTIONS[name].parse(value)
+        except ValueError as error:
+            raise ValueError(f"in {text!r}: {part!r}: {error}") from None
+    words = {word: option for option in _WORDS for word in OPTIONS[option].schema["enum"]}
+    if part not in words:
+        expected = [*words, *(f"{number}=…" for number in _NUMBERS)]
+        raise ValueError(f"in {text!r}: {part!r}: expected one of {', '.join(expected)}")
+    return words[part], part
+
+
+@dataclass(frozen=True, slots=True)
+class Menu:
+    """Which thumbnails there are to have.
+
+    Attributes:
+        named: those that every upload gets.
+        sizes: longest sides of those beside them of an upload that asks for no sizes, pixels.
+        only: there are no others, and an upload may ask for nothing.
+    """
+
+    named: tuple[Rendition, ...]
+    sizes: tuple[int, ...]
+    only: bool = False
+
+    @property
+    def standard(self) -> tuple[Rendition, ...]:
+        """What is made of a picture that asks for nothing."""
+        return (*self.named, *map(Rendition.square, self.sizes))
+
+
+def renditions_of(given: Iterable[tuple[str, str]], menu: Menu) -> tuple[Rendition, ...]:
+    """Read the renditions that an upload asks for from its form fields and query parameters.
+
+    Raises:
+        InvalidOption: a name is unknown or given twice, a value is not allowed, or the menu leaves
+            nothing to ask for.
+    """
+    options: dict[str, Any] = {}
+    for name, text in given:
+        if menu.only:
+            made = ", ".join(rendition.name for rendition in menu.standard)
+            raise InvalidOption(
+                f"Every upload gets the thumbnails {made} and no others: leave out {name[:100]!r}.",
+                field=name[:100],
+            )
+        if name not in OPTIONS:
+            raise InvalidOption(
+                f"There is no option {name[:100]!r}: expected {', '.join(OPTIONS)}.",
+                field=name[:100],
+            )
+        if name in options:
+            raise InvalidOption(f"The option {name} is given twice.", field=name)
+        try:
+            options[name] = OPTIONS[name].parse(text)
+        except ValueError as error:
+            raise InvalidOption(f"{name}: {text[:100]!r}: {error}.", field=name) from None
+    sizes = options.pop("sizes", menu.sizes)
+    if options and not sizes:
+        raise InvalidOption(
+            f"{next(iter(options))} is for thumbnails that sizes asks for, and there are no sizes: "
+            "add them, 256,1024.",
+            field=next(iter(options)),
+        )
+    return (*menu.named, *(Rendition(str(size), size, size, **options) for size in sizes))
