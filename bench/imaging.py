@@ -32,6 +32,7 @@ from PIL import Image
 
 from bench.imaging_inputs import inputs
 from quickthumb.imaging import Limits, render
+from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.seam import Encoded
@@ -102,7 +103,7 @@ def ours(files: Mapping[str, bytes]) -> Contender:
     def make(name: str, sizes: tuple[int, ...]) -> float:
         before = time.process_time()
         header = open_picture(files[name], LIMITS)
-        encoded = Encoded(files[name], header, LIMITS.max_decoded_bytes)
+        encoded = Encoded(files[name], header, LIMITS.max_decoded_bytes, Deadline(30))
         finishes = [
             Finish(header, turns(header), plan(header.size, (size, size), "contain"), "center")
             for size in sorted(sizes, reverse=True)
@@ -194,7 +195,7 @@ def likeness(data: bytes, size: int) -> tuple[float, float]:
     """Return PSNR (decibels) and SSIM of our picture, not yet encoded, to the reference."""
     header = open_picture(data, LIMITS)
     target = plan(header.size, (size, size), "contain").reduced
-    made = Reducer(Encoded(data, header, LIMITS.max_decoded_bytes), target).to(target)
+    made = Reducer(Encoded(data, header, LIMITS.max_decoded_bytes, Deadline(30)), target).to(target)
     with Image.open(io.BytesIO(data)) as original:
         wanted = original.convert("RGB").resize(target, Image.Resampling.LANCZOS)
     one, other = (np.asarray(image.convert("RGB"), np.float64) for image in (made, wanted))

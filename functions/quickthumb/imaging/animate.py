@@ -5,7 +5,6 @@ from collections.abc import Callable
 from PIL import Image, ImageFile
 
 from quickthumb.errors import Corrupt
-from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.limits import Limits
@@ -21,17 +20,16 @@ _DURATION_OF_NONE = 100
 
 def is_animated(encoded: Encoded) -> bool:
     """Tell whether the picture has frames that are to be shown one after another."""
+    if encoded.header.format not in _ANIMATED:
+        return False
     with hostile_bytes(f"The {encoded.header.format} animation"):
-        return encoded.header.format in _ANIMATED and bool(
-            getattr(encoded.header, "is_animated", False)
-        )
+        return bool(getattr(encoded.open(), "is_animated", False))
 
 
 def animation(
     encoded: Encoded,
     finish: Callable[[Image.Image], Image.Image],
     limits: Limits,
-    deadline: Deadline,
 ) -> Animation | None:
     """Read all frames, each finished before the next is read.
 
@@ -39,7 +37,6 @@ def animation(
         encoded: an animated picture.
         finish: makes the thumbnail of a frame; its results are what is held in memory.
         limits: on frames; they are counted while reading, for some files do not say how many.
-        deadline: of the job.
 
     Returns:
         None where the animation is beyond the limits or breaks off after one frame.
@@ -57,7 +54,7 @@ def animation(
     durations: list[int] = []
     first = 1 if getattr(image, "default_image", False) else 0  # APNG: a still for old viewers
     while True:
-        deadline.check()
+        encoded.deadline.check()
         try:
             with hostile_bytes(f"The {image.format} animation"):
                 if not _seek(image, first + len(frames)):

@@ -9,8 +9,8 @@ from quickthumb.errors import TooSlow
 class Deadline:
     """A moment after which no further step is begun.
 
-    Decoders are C code that nothing can interrupt from within the process, so this is looked at
-    between steps and frames; the limits on pixels bound what one step takes.
+    C code cannot be interrupted from within the process. So this is looked at wherever it comes
+    back for more bytes, and between steps and frames; the limits bound what lies between.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:

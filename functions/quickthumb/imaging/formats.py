@@ -7,6 +7,8 @@ from importlib import import_module
 from PIL import ImageFile
 
 from quickthumb.errors import NotAPicture, UnsupportedFormat
+from quickthumb.imaging.guarded import GuardedFile
+from quickthumb.imaging.png import without_ballast
 
 CONTENT_TYPES = {
     "JPEG": "image/jpeg",
@@ -28,7 +30,7 @@ _READERS = {
     "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
     "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
-    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "GIF": ("quickthumb.imaging.gif", "SteadyGif"),
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
@@ -101,15 +103,20 @@ def sniff(data: bytes) -> str:
     raise NotAPicture(f"The file is no picture that is known: expected {ACCEPTED}.")
 
 
-def reader(name: str) -> Callable[..., ImageFile.ImageFile]:
-    """Return the class that opens one format.
+def open_as(name: str, data: bytes, ask: Callable[[], None]) -> ImageFile.ImageFile:
+    """Open a file with the class that reads this one format; no pixel is decoded.
 
     It is called directly, so no other format is ever tried on the bytes, nothing is registered with
     Pillow, and a process pays only for the formats it meets.
+
+    Args:
+        name: a key of `CONTENT_TYPES`.
+        data: of the file.
+        ask: is called before each reading of the file, now and while pixels are decoded.
     """
     module, attribute = _READERS[name]
-    opener: Callable[..., ImageFile.ImageFile] = getattr(import_module(module), attribute)
-    return opener
+    opener: Callable[[GuardedFile], ImageFile.ImageFile] = getattr(import_module(module), attribute)
+    return opener(GuardedFile(without_ballast(data) if name == "PNG" else data, ask))
 
 
 def _base_media_format(data: bytes) -> str:

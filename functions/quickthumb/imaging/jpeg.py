@@ -3,18 +3,27 @@
 import struct
 from collections.abc import Iterator
 
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.guarded import MOST_READS
+
 RESERVE = 1.9
 """Times the target that must be left for resampling: less is visibly aliased (below 46 dB)."""
 
 _SCAN = 0xDA
-_PROGRESSIVE = 0xC2
+_PROGRESSIVE = frozenset((0xC2, 0xCA))
+"""With Huffman's coding, and with arithmetic coding."""
+
 _MOST_PARAMETERS = 6 + 3 * 255
 _STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # not tables, though of the same row
 
 
 def bits_per_sample(data: bytes) -> int | None:
-    """Return the sample precision of a JPEG in bits, None where no frame header is found."""
+    """Return the sample precision of a JPEG in bits, None where no frame header is found.
+
+    Raises:
+        Corrupt: the header has absurdly many segments.
+    """
     for marker, at in _segments(data):
         if marker in _FRAMES and at + 4 < len(data):
             return data[at + 4]
@@ -26,11 +35,12 @@ def coefficient_bytes(data: bytes) -> int:
 
     One in a single scan is decoded row by row.
     """
+    coefficients = 0
     for marker, at in _segments(data):
         parameters = data[at + 4 : at + 4 + _MOST_PARAMETERS]
         if marker in _FRAMES:
             height, width = struct.unpack_from(">HH", parameters, 1)
-            count, progressive = parameters[5], marker == _PROGRESSIVE
+            count, progressive = parameters[5], marker in _PROGRESSIVE
             factors = [parameters[7 + 3 * index] for index in range(count)]
             across = [factor >> 4 or 1 for factor in factors]
             down = [factor & 15 or 1 for factor in factors]
@@ -44,9 +54,12 @@ def coefficient_bytes(data: bytes) -> int:
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield each marker up to the first scan, with the offset of its 0xFF."""
     at = 2
-    while at + 4 <= len(data):
+    for _ in range(MOST_READS):
+        at = data.find(b"\xff", at)
+        if at < 0 or at + 4 > len(data):
+            return
         marker = data[at + 1]
-        if data[at] != 0xFF or marker == 0xFF:
+        if marker in (0x00, 0xFF):  # no marker: rubbish between segments, filling before one
             at += 1
         elif marker in _STANDALONE:
             at += 2
@@ -55,6 +68,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
             if marker == _SCAN:
                 return
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    raise Corrupt(f"The header of the JPEG picture is in more than {MOST_READS:,} pieces.")
 
 
 def scans(data: bytes) -> int:

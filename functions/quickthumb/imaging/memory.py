@@ -3,6 +3,11 @@
 The bytes a pixel takes are measured (docs/decisions/0003-imaging-engines.md) and rounded up.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import ImageFile
+
 from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
@@ -19,6 +24,10 @@ _HEIF_PER_PIXEL = 7.2
 """At 8 bits and half the colours in both directions, as phones store them."""
 
 _OTHER_HEIF_PER_PIXEL = 14
+
+_BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _SAMPLES_PER_PIXEL = 258, 259, 262, 277
+_ROWS_PER_STRIP, _TILE_WIDTH, _TILE_LENGTH = 278, 322, 323
+_YCBCR = 6
 
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
 """Of a pixel in Pillow; all other modes take four."""
@@ -59,9 +68,26 @@ def held_by_pillow(encoded: Encoded, size: Size) -> float:
         case "TIFF":
             # Pillow turns it by copying it.
             turned = orientation(header) != 1
-            return (2 * mode if turned else mode) * pixels + resampled
+            return (2 * mode if turned else mode) * pixels + resampled + _tiff_piece(header)
         case _:
             return mode * pixels + resampled
+
+
+def _tiff_piece(header: ImageFile.ImageFile) -> int:
+    """Return the bytes of a strip or a tile, which is decoded as a whole; a tile may have any size.
+
+    TIFF 6.0, sections 4 and 15: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml
+    """
+    tags: Mapping[int, Any] = header.tag_v2  # type: ignore[attr-defined]  # of its class in Pillow
+    width, height = header.size
+    rows = min(tags.get(_ROWS_PER_STRIP, height), height)
+    if tags.get(_COMPRESSION, 1) == 1 and rows == height and _TILE_WIDTH not in tags:
+        return 0  # read as a stream
+    pixels = tags.get(_TILE_WIDTH, width) * tags.get(_TILE_LENGTH, rows)
+    if tags.get(_PHOTOMETRIC) == _YCBCR:
+        return 4 * int(pixels)
+    bits = max(tags.get(_BITS_PER_SAMPLE, (1,)))
+    return int(pixels * tags.get(_SAMPLES_PER_PIXEL, 1) * bits) // 8
 
 
 def held_by_vips(encoded: Encoded, size: Size, scaled: float) -> float:

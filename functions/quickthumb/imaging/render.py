@@ -78,7 +78,7 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         TooSlow: the time limit is over.
     """
     deadline = Deadline(limits.max_seconds)
-    encoded = Encoded(data, open_picture(data, limits), limits.max_decoded_bytes)
+    encoded = Encoded(data, open_picture(data, limits), limits.max_decoded_bytes, deadline)
     source = describe(encoded.header)
     finishes = {
         rendition: Finish(
@@ -98,10 +98,8 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         image = finish(reducer.to(finish.reduced))
         moving = None
         if rendition.format != "jpeg" and is_animated(encoded):
-            moving = animation(
-                encoded, _frame_maker(finish, rendition.background), limits, deadline
-            )
-        made[rendition] = _encoded(image, moving, rendition, encoded, deadline)
+            moving = animation(encoded, _frame_maker(finish, rendition.background), limits)
+        made[rendition] = _encoded(image, moving, rendition, encoded)
     # The last is the smallest: all that a placeholder needs.
     shown = placeholder(image)
     return Rendered(source, tuple(made[rendition] for rendition in renditions), shown)
@@ -123,7 +121,6 @@ def _encoded(
     moving: Animation | None,
     rendition: Rendition,
     encoded: Encoded,
-    deadline: Deadline,
 ) -> Picture:
     transparent = is_transparent(image) and rendition.background is None
     output = choose_format(
@@ -132,7 +129,7 @@ def _encoded(
     still = prepared(image, output, rendition.background)
 
     def encode_at(quality: int) -> bytes:
-        deadline.check()
+        encoded.deadline.check()
         if moving is not None:
             return encode_animation(moving, output, quality)
         return encode(still, output, quality)

@@ -3,11 +3,10 @@
 Pillow has a switch for this, but one for the whole process (`ImageFile.LOAD_TRUNCATED_IMAGES`).
 """
 
-import io
-
 from PIL import Image, ImageFile
 
 from quickthumb.errors import Corrupt
+from quickthumb.imaging.guarded import GuardedFile
 
 USABLE_SHARE = 0.75
 """The least share of the rows that makes a picture usable."""
@@ -16,7 +15,7 @@ _END_OF_IMAGE = b"\xff\xd9"
 _ENDS_READ_BY_DECODER = 8
 
 
-class PatchedEnd(io.BytesIO):
+class PatchedEnd(GuardedFile):
     """A JPEG file that is given the end marker it lacks, so that the decoder returns what it has.
 
     Attributes:

@@ -1,13 +1,13 @@
 """What the bytes are, read from their header alone."""
 
-import io
 from dataclasses import dataclass
 
 from PIL import ImageFile
 
 from quickthumb.errors import TooManyPixels, UnsupportedFormat
-from quickthumb.imaging.formats import CONTENT_TYPES, reader, sniff
+from quickthumb.imaging.formats import CONTENT_TYPES, open_as, sniff
 from quickthumb.imaging.geometry import turned
+from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.jpeg import bits_per_sample, coefficient_bytes, scans
 from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.orient import orientation
@@ -45,11 +45,12 @@ def probe(data: bytes, limits: Limits) -> Source:
 def open_picture(data: bytes, limits: Limits) -> ImageFile.ImageFile:
     """Open a picture without decoding it; raises what `probe` raises."""
     name = sniff(data)
-    opener = reader(name)
     with hostile_bytes(f"The header of the {name} picture"):
         if name == "JPEG":
-            _check_jpeg(data, limits)
-        image = opener(io.BytesIO(data))
+            _check_bits(data)
+        image = open_as(name, data, reads())
+        if name == "JPEG":
+            _check_scans(data, limits)
     _check_size(image.size, limits)
     return image
 
@@ -68,12 +69,15 @@ def describe(image: ImageFile.ImageFile) -> Source:
     return Source(CONTENT_TYPES[str(image.format)], width, height, orientation(image))
 
 
-def _check_jpeg(data: bytes, limits: Limits) -> None:
+def _check_bits(data: bytes) -> None:
     bits = bits_per_sample(data)
     if bits not in (8, None):
         raise UnsupportedFormat(
             f"JPEG pictures with {bits} bits per sample are not accepted: expected 8 bits."
         )
+
+
+def _check_scans(data: bytes, limits: Limits) -> None:
     # Looking through all of the file costs a tenth of a thumbnail: only where there can be many.
     passes = scans(data) if coefficient_bytes(data) else 1
     if passes > limits.max_scans:

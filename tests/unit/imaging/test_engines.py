@@ -9,6 +9,7 @@ from PIL import Image
 
 from quickthumb.errors import Corrupt
 from quickthumb.imaging import Limits, render
+from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
@@ -42,7 +43,12 @@ def no_libvips(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def opened_by(data: bytes) -> Encoded:
-    return Encoded(data, open_picture(data, LIMITS), LIMITS.max_decoded_bytes)
+    return Encoded(
+        data,
+        open_picture(data, LIMITS),
+        LIMITS.max_decoded_bytes,
+        Deadline(LIMITS.max_seconds),
+    )
 
 
 def golden(kind: str) -> tuple[bytes, Image.Image]:

@@ -26,10 +26,10 @@ class PillowEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
-        check_memory(encoded, held_by_pillow(encoded, size))
         with hostile_bytes(f"The {encoded.header.format} picture"):
+            check_memory(encoded, held_by_pillow(encoded, size))
             if encoded.header.format == "JPEG":
-                return _decode_jpeg(encoded.data, size)
+                return _decode_jpeg(encoded, size)
             image = encoded.open()
             load_what_is_there(image)
             return self.shrink(image, size)
@@ -50,9 +50,9 @@ class PillowEngine:
         return unmultiplied(narrow.resize(size, LANCZOS))
 
 
-def _decode_jpeg(data: bytes, size: Size) -> Image.Image:
+def _decode_jpeg(encoded: Encoded, size: Size) -> Image.Image:
     """Let libjpeg reduce to a half, a quarter or an eighth while it decodes: that saves most."""
-    file = PatchedEnd(data)
+    file = PatchedEnd(encoded.data, encoded.deadline.check)
     image = JpegImageFile(file)
     file.patching = True
     scale = idct_scale(image.size, size)

@@ -1,12 +1,12 @@
 """The seam: decode-and-reduce, hiding which library reads the bytes."""
 
-import io
 from dataclasses import dataclass
 from typing import Protocol
 
 from PIL import Image, ImageFile
 
-from quickthumb.imaging.formats import reader
+from quickthumb.imaging.deadline import Deadline
+from quickthumb.imaging.formats import open_as
 from quickthumb.imaging.geometry import Size
 
 
@@ -18,15 +18,17 @@ class Encoded:
         data: the bytes of the file.
         header: the file as Pillow opened it; not to be loaded, so that every reader starts afresh.
         max_bytes: the most that decoding it may hold in memory, bytes.
+        deadline: of the job; decoders look at it wherever they can be interrupted.
     """
 
     data: bytes
     header: ImageFile.ImageFile
     max_bytes: int
+    deadline: Deadline
 
     def open(self) -> ImageFile.ImageFile:
         """Open the file once more, to decode it."""
-        return reader(str(self.header.format))(io.BytesIO(self.data))
+        return open_as(str(self.header.format), self.data, self.deadline.check)
 
 
 class Engine(Protocol):

@@ -1,5 +1,6 @@
 """The fast engine: libvips, whose resampling and PNG reader use SIMD and stream rows."""
 
+from contextlib import suppress
 from functools import cache
 from math import prod
 from typing import Any
@@ -56,11 +57,11 @@ class VipsEngine:
         """See `Engine.decode`."""
         scaled = prod(encoded.header.size) * _webp_scale(encoded, size) ** 2
         check_memory(encoded, held_by_vips(encoded, size, scaled))
-        try:
+        with suppress(library().Error):
             return _to_pillow(_resized(_opened(encoded, size), size))
-        except library().Error:
-            # One engine decides what a broken picture is, and what of it can be kept.
-            return self._fallback.decode(encoded, size)
+        # One engine decides what a broken picture is, and what of it can be kept. It begins once
+        # the error is gone, and with it all that libvips held.
+        return self._fallback.decode(encoded, size)
 
     def shrink(self, image: Image.Image, size: Size) -> Image.Image:
         """See `Engine.shrink`."""
