@@ -1,6 +1,6 @@
 """Environments of their own, for what must not lie beside the tests' packages.
 
-They are made in `.venvs/`, once for each content of their requirements, and kept for the next run.
+They are made inside `.venv`, once for each content of their requirements, and kept for the next run.
 """
 
 import hashlib
@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulator.bootstrap import ROOT
+from emulator.bootstrap import VENV
 from emulator.lock import exclusive
 
-_FOLDER = ROOT / ".venvs"
+_FOLDER = VENV / "others"
 
 
 def environment(name: str, requirements: Path, also: Sequence[Path] = ()) -> Path:

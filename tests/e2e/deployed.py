@@ -10,7 +10,6 @@ machine only.
 import contextlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,19 +30,9 @@ _LIMITED = Path(__file__).with_name("limited.py")
 
 
 def bundle(folder: Path) -> Path:
-    """Copy what of functions/ is in the repository, and so is deployed; return where it is."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "functions"],  # noqa: S607
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in listed.stdout.splitlines():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target)
-    return folder / "functions"
+    """Copy what Terraform packs of functions/; return where it is."""
+    leave = shutil.ignore_patterns("__pycache__", "*.pyc")
+    return Path(shutil.copytree(ROOT / "functions", folder / "functions", ignore=leave))
 
 
 @contextlib.contextmanager
