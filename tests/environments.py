@@ -1,6 +1,6 @@
 """Environments of their own, for what must not lie beside the tests' packages.
 
-They are made inside `.venv`, once for each content of their requirements, and kept for the next run.
+They are made inside `.venv`, once for each content of their requirements, and kept.
 """
 
 import hashlib
