@@ -29,6 +29,7 @@ from quickthumb.errors import (
     Unavailable,
 )
 from quickthumb.messaging import CloudTopic, Message, delivered
+from quickthumb.records import Records
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings
 from quickthumb.storage import CloudBucket
@@ -118,14 +119,25 @@ def _settings() -> Settings:
 
 
 @cache
+def _storage() -> storage.Client:
+    return storage.connect()
+
+
+@cache
 def _store() -> Store:
-    settings, client = _settings(), storage.connect()
+    settings, client = _settings(), _storage()
     return Store(
         CloudBucket(
             client, settings.originals_bucket, settings.call_seconds, settings.sessions_url
         ),
         CloudBucket(client, settings.processed_bucket, settings.call_seconds),
     )
+
+
+@cache
+def _records() -> Records:
+    settings = _settings()
+    return Records(CloudBucket(_storage(), settings.requests_bucket, settings.call_seconds))
 
 
 @cache
@@ -147,4 +159,4 @@ def _completed() -> CloudTopic:
 
 @cache
 def _api() -> ASGIApp:
-    return api.build(_store(), _uploads(), _settings())
+    return api.build(_store(), _records(), _uploads(), _settings())

@@ -10,14 +10,15 @@ locals {
   # 404 by which the code tells "not yet" from "not allowed". No predefined role fits: objectUser adds
   # update, move and folders, objectViewer with objectCreator lacks delete.
   storage_permissions = {
-    reader  = ["storage.objects.get", "storage.objects.list"]
-    remover = ["storage.objects.delete", "storage.objects.get", "storage.objects.list"]
-    keeper  = ["storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list"]
+    reader   = ["storage.objects.get", "storage.objects.list"]
+    remover  = ["storage.objects.delete", "storage.objects.get", "storage.objects.list"]
+    appender = ["storage.objects.create", "storage.objects.get", "storage.objects.list"]
+    keeper   = ["storage.objects.create", "storage.objects.delete", "storage.objects.get", "storage.objects.list"]
   }
 
   access = {
     upload = {
-      buckets = { originals = "keeper", processed = "remover" }
+      buckets = { originals = "keeper", processed = "remover", requests = "appender" }
       topics  = ["uploads"]
     }
     resize = {

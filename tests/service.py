@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 
 from quickthumb.api import build
 from quickthumb.messaging import Message
+from quickthumb.records import Records
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
@@ -15,7 +16,8 @@ from tests.openapi import Contract
 from tests.pictures import picture
 
 SETTINGS = Settings(
-    "originals", "processed", "projects/p/topics/u", "projects/p/topics/c", max_upload_bytes=50_000
+    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c"),
+    max_upload_bytes=50_000,
 )
 
 
@@ -28,8 +30,9 @@ class Service:
         self.uploads = MemoryTopic()
         self.store = Store(self.originals, self.processed)
         self.settings = replace(SETTINGS, **settings)
-        app = build(self.store, self.uploads, self.settings)
-        self.http = TestClient(app, raise_server_exceptions=False)
+        self.requests = MemoryBucket("requests")
+        self.app = build(self.store, Records(self.requests), self.uploads, self.settings)
+        self.http = TestClient(self.app, raise_server_exceptions=False)
         self.contract = Contract(self.settings)
         self.http.event_hooks = {"response": [self._is_as_documented]}
 

@@ -92,6 +92,18 @@ class Unauthorized(Refused):
     code = "unauthorized"
 
 
+class InvalidKey(Refused):
+    """The `Idempotency-Key` of the request cannot be one."""
+
+    code = "invalid-idempotency-key"
+
+
+class KeyReused(Refused):
+    """Another request came with this `Idempotency-Key` before."""
+
+    code = "idempotency-key-reused"
+
+
 class Unprocessable(QuickThumbError):
     """The picture itself is at fault; no retry can help.
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.errors import LOCALLY, InvalidSetting
@@ -75,6 +75,7 @@ class Settings:
     Attributes:
         originals_bucket: where uploads are kept.
         processed_bucket: where thumbnails and manifests are kept.
+        requests_bucket: where requests that bear an `Idempotency-Key` are remembered.
         uploads_topic: full name of the topic that carries jobs, `projects/…/topics/…`.
         completed_topic: full name of the topic that tells of finished jobs.
         renditions: thumbnails with names of their own that every upload gets, whatever it asks for:
@@ -92,6 +93,8 @@ class Settings:
         max_files: the most pictures one request may carry.
         max_pixels: the most pixels a picture may have, width times height.
         max_wait_seconds: the longest `?wait=` granted, seconds.
+        takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
+            seconds; if that has no answer by then, it most likely died, and is done again.
         cors_origins: origins whose pages may use the API from a browser, "*" for every one.
         api_keys: SHA-256 of each key that may POST and DELETE; without any, no key is needed.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
@@ -103,6 +106,7 @@ class Settings:
 
     originals_bucket: str = _setting(_bucket)
     processed_bucket: str = _setting(_bucket)
+    requests_bucket: str = _setting(_bucket)
     uploads_topic: str = _setting(_topic)
     completed_topic: str = _setting(_topic)
     renditions: tuple[Rendition, ...] = _setting(parse_renditions, default=())
@@ -114,6 +118,7 @@ class Settings:
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     max_wait_seconds: int = _setting(_count, default=30)
+    takeover_seconds: int = _setting(_count, default=5)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())
     api_keys: tuple[str, ...] = _setting(_hashes, secret=True, default=())
     call_seconds: int = _setting(_count, default=10)
@@ -163,9 +168,9 @@ class Settings:
         if "renditions" in values:
             values.setdefault("sizes", ())
         missing = [
-            f"QUICKTHUMB_{name.upper()}"
-            for name in ("originals_bucket", "processed_bucket", "uploads_topic", "completed_topic")
-            if name not in values
+            f"QUICKTHUMB_{setting.name.upper()}"
+            for setting in fields(cls)
+            if setting.default is MISSING and setting.name not in values
         ]
         if missing:
             raise InvalidSetting(f"{', '.join(missing)}: not set in the environment. {LOCALLY}")

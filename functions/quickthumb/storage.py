@@ -19,6 +19,8 @@ from quickthumb.errors import NoCredentials, Unavailable
 
 _CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
 
+Client = storage.Client
+
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -102,7 +102,8 @@ class Store:
         metadata = _metadata(filename, renditions)
         generation = self._originals.create(id, data, content_type, metadata)
         if generation is None:
-            # The id is new, so the blob is ours: its first write arrived, the answer did not.
+            # The id is for this picture alone, so the blob is it: an earlier write arrived, and its
+            # answer did not, or whoever wrote it had no time to go on.
             blob = self._originals.stat(id)
             if blob is None:
                 raise Unavailable(f"original {id} vanished while it was stored")

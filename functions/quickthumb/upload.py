@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from quickthumb import logs
 from quickthumb.errors import EmptyFile, Unavailable
 from quickthumb.imaging import Limits, probe
-from quickthumb.jobs import SCHEMA, Job, Rendition, new_id
+from quickthumb.jobs import SCHEMA, Job, Rendition
 from quickthumb.messaging import Topic
 from quickthumb.store import Store
 
@@ -58,13 +58,18 @@ class Session:
 
 
 def expect(
-    announced: Announced, renditions: Sequence[Rendition], store: Store, origin: str | None
+    id: str,
+    announced: Announced,
+    renditions: Sequence[Rendition],
+    store: Store,
+    origin: str | None,
 ) -> Session:
     """Have Cloud Storage take an upload that is too large for this service.
 
     Nothing is kept of it before all of its bytes have arrived; then Cloud Storage tells `resize`.
 
     Args:
+        id: of the upload, not used for any other picture.
         announced: the upload.
         renditions: the thumbnails to make.
         store: where it will be kept.
@@ -73,7 +78,6 @@ def expect(
     Raises:
         Unavailable: Cloud Storage does not answer.
     """
-    id = new_id()
     logs.about(id)
     url = store.expect_original(
         id,
@@ -92,20 +96,37 @@ def expect(
 
 
 def accept(
-    file: File, renditions: Sequence[Rendition], store: Store, uploads: Topic, limits: Limits
+    id: str,
+    file: File,
+    renditions: Sequence[Rendition],
+    store: Store,
+    uploads: Topic,
+    limits: Limits,
+    *,
+    repeated: bool = False,
 ) -> Job:
     """Store a picture and publish its job; once this returns, the upload is not lost.
+
+    Args:
+        id: of the upload, not used for any other picture.
+        file: the picture.
+        renditions: the thumbnails to make.
+        store: where it is kept.
+        uploads: topic for the job.
+        limits: of one picture.
+        repeated: whether this may be, or may become, one of several attempts under the same id.
+            Doing it again leaves the same.
 
     Raises:
         EmptyFile: the file has no bytes.
         Unprocessable: its header shows that it cannot be done.
-        Unavailable: it could not be stored or published; nothing is left behind, as far as Cloud
-            Storage could still be reached.
+        Unavailable: it could not be stored or published. Nothing is left behind, as far as Cloud
+            Storage could still be reached, unless it is `repeated`: then what one attempt has
+            stored may be what another one has promised, so it stays, for the next or for `sweep`.
     """
     if not file.data:
         raise EmptyFile("The file is empty.", field="file")
     source = probe(file.data, limits)
-    id = new_id()
     logs.about(id)
     try:
         job = store.keep_original(
@@ -115,7 +136,8 @@ def accept(
     except Unavailable:
         # Also where it was the original that could not be stored: perhaps it was, and only the
         # answer was lost.
-        _take_back(id, store)
+        if not repeated:
+            _take_back(id, store)
         raise
     log.info(
         "accepted %s: %s, %d bytes",

@@ -1,40 +1,13 @@
 """What the functions rely on in a bucket: of the one in memory, and of the real client."""
 
-import io
-
 import pytest
 import requests
 
-from emulator.console import Console
-from emulator.ports import free_port
-from emulator.processes import Supervisor
-from emulator.storage import storage_part
 from quickthumb import storage
 from quickthumb.errors import Unavailable
 from quickthumb.jobs import new_id
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """Give the URL of a storage server."""
-    port = free_port()
-    part = storage_part(tmp_path_factory.mktemp("storage"), port, ("contract",))
-    supervisor = Supervisor([[part]], Console(["storage"], out=io.StringIO()))
-    supervisor.start()
-    yield f"http://127.0.0.1:{port}"
-    supervisor.stop()
-
-
-@pytest.fixture(params=["memory", "cloud"])
-def bucket(request):
-    if request.param == "memory":
-        return MemoryBucket("contract")
-    url = request.getfixturevalue("server")
-    monkeypatch = request.getfixturevalue("monkeypatch")
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-    return CloudBucket(storage.connect(), "contract", call_seconds=5)
 
 
 @pytest.fixture
@@ -151,14 +124,6 @@ def test_the_current_generation_of_a_blob_is_deleted(bucket, name):
 
 def test_a_walk_over_nothing_ends(bucket, name):
     assert list(bucket.walk(name)) == []
-
-
-@pytest.fixture(params=["memory", "cloud"])
-def broken(request, monkeypatch):
-    if request.param == "memory":
-        return MemoryBucket("contract", broken=True)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
-    return CloudBucket(storage.connect(), "contract", call_seconds=0.3)
 
 
 @pytest.mark.parametrize(

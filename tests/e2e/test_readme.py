@@ -85,7 +85,7 @@ def test_every_link_to_a_file_leads_somewhere():
 
 
 def test_the_limits_are_those_of_the_settings_and_the_topology():
-    settings = Settings("o", "p", "projects/p/topics/u", "projects/p/topics/c")
+    settings = Settings("o", "p", "r", "projects/p/topics/u", "projects/p/topics/c")
     dead_letter = Topology.load(TOPOLOGY).subscriptions["resize"].dead_letter
     for text in (
         f"at most {settings.max_upload_bytes // 2**20} MiB",

@@ -12,6 +12,12 @@ MODULES = {
     "bury": [CODE / "bury.py"],
     "sweep": [CODE / "sweep.py", CODE / "bury.py"],
 }
+# The classes that know the buckets, and what the code calls them.
+KEEPERS = {
+    "Store": (CODE / "store.py", {"store", "self._store", "self.store"}),
+    "Records": (CODE / "records.py", {"records", "self._records"}),
+}
+BUCKETS = {"self._originals", "self._processed", "self._requests"}
 PERMISSIONS = {
     "create": {"create"},
     "begin": {"create"},
@@ -32,17 +38,17 @@ def attributes(tree):
             yield ast.unparse(node.value), node.attr
 
 
-def store_methods():
-    tree = ast.parse((CODE / "store.py").read_text())
-    store = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Store")
-    return {method.name: method for method in store.body if isinstance(method, ast.FunctionDef)}
+def methods_of(keeper):
+    tree = ast.parse(KEEPERS[keeper][0].read_text())
+    found = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == keeper)
+    return {method.name: method for method in found.body if isinstance(method, ast.FunctionDef)}
 
 
 def calls_on_buckets(method, methods):
-    """Return what a method of the store calls: bucket and call, those of other methods included."""
+    """Return what a method calls: bucket and call, those of other methods included."""
     found = set()
     for receiver, name in attributes(methods[method]):
-        if receiver in ("self._originals", "self._processed") and name in PERMISSIONS:
+        if receiver in BUCKETS and name in PERMISSIONS:
             found.add((receiver.removeprefix("self._"), name))
         elif receiver == "self" and name in methods:
             found |= calls_on_buckets(name, methods)
@@ -50,13 +56,14 @@ def calls_on_buckets(method, methods):
 
 
 def needed_on_buckets(function):
-    methods = store_methods()
     needed = {}
-    for module in MODULES[function]:
-        for receiver, name in attributes(ast.parse(module.read_text())):
-            if receiver in ("store", "self._store", "self.store") and name in methods:
-                for bucket, call in calls_on_buckets(name, methods):
-                    needed.setdefault(bucket, set(ALWAYS)).update(PERMISSIONS[call])
+    for keeper, (_, names_of_keeper) in KEEPERS.items():
+        methods = methods_of(keeper)
+        for module in MODULES[function]:
+            for receiver, name in attributes(ast.parse(module.read_text())):
+                if receiver in names_of_keeper and name in methods:
+                    for bucket, call in calls_on_buckets(name, methods):
+                        needed.setdefault(bucket, set(ALWAYS)).update(PERMISSIONS[call])
     return {
         bucket: {f"storage.objects.{name}" for name in names} for bucket, names in needed.items()
     }

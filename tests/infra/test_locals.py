@@ -30,6 +30,7 @@ def test_every_function_has_its_own_grants(tmp_path):
     assert {(g["function"], g["bucket"], g["role"]) for g in buckets.values()} == {
         ("upload", "originals", "keeper"),
         ("upload", "processed", "remover"),
+        ("upload", "requests", "appender"),
         ("resize", "originals", "reader"),
         ("resize", "processed", "keeper"),
         ("bury", "originals", "reader"),

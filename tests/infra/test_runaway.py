@@ -8,7 +8,9 @@ from quickthumb.settings import Settings
 from tests.infra.hcl import of_kind
 
 TOPOLOGY_OF_THE_PROJECT = Topology.load(TOPOLOGY)
-SETTINGS = Settings("originals", "processed", "projects/p/topics/u", "projects/p/topics/c")
+SETTINGS = Settings(
+    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
+)
 
 
 def access():

@@ -13,6 +13,7 @@ from tests.pictures import picture
 SETTINGS = {
     "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
     "QUICKTHUMB_PROCESSED_BUCKET": "processed",
+    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
     "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
     "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
 }

@@ -15,12 +15,15 @@ from quickthumb.api.routes import Api, table
 from quickthumb.errors import Refused, Unprocessable
 from quickthumb.jobs import Rendition
 from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, OPTIONS, parse_sizes
+from quickthumb.records import Records
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.openapi import Contract
 
-SETTINGS = Settings("originals", "processed", "projects/p/topics/u", "projects/p/topics/c")
+SETTINGS = Settings(
+    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
+)
 DOCUMENT = describe(SETTINGS)
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options")
 
@@ -41,7 +44,9 @@ def test_the_document_is_valid_openapi():
 
 
 def test_every_route_is_documented_and_nothing_else():
-    api = Api(Store(MemoryBucket(), MemoryBucket()), MemoryTopic(), SETTINGS)
+    api = Api(
+        Store(MemoryBucket(), MemoryBucket()), Records(MemoryBucket()), MemoryTopic(), SETTINGS
+    )
     routes = {
         (path, method)
         for path, handlers in table(api, Pages(SETTINGS)).items()
@@ -105,7 +110,8 @@ def test_limits_are_those_of_the_settings():
 def test_options_are_documented_only_where_they_are_taken():
     document = describe(replace(SETTINGS, only_renditions=True))
     for path in ("/", "/uploads"):
-        assert not document["paths"][path]["post"]["parameters"]
+        parameters = document["paths"][path]["post"]["parameters"]
+        assert not [parameter for parameter in parameters if parameter["in"] == "query"]
     schemas = document["components"]["schemas"]
     assert list(schemas["Form"]["properties"]) == ["file"]
     assert not schemas["Announcement"]["properties"]["options"]["properties"]

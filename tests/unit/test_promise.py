@@ -17,7 +17,7 @@ import quickthumb.resize
 from quickthumb.bury import bury
 from quickthumb.errors import Unavailable
 from quickthumb.imaging import Limits, render
-from quickthumb.jobs import Job, Rendition
+from quickthumb.jobs import Job, Rendition, new_id
 from quickthumb.messaging import Message
 from quickthumb.policy import Policy
 from quickthumb.resize import resize
@@ -29,7 +29,9 @@ from tests.doubles import MemoryBucket, MemoryTopic
 from tests.pictures import picture
 
 RENDITIONS = (Rendition.square(24), Rendition.square(12))
-SETTINGS = Settings("originals", "processed", "projects/p/topics/u", "projects/p/topics/c")
+SETTINGS = Settings(
+    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
+)
 PICTURE = picture()
 
 
@@ -105,7 +107,8 @@ class World:
     def upload(self, fate: Fate | None = None) -> Job:
         fate = fate or Fate()
         file = File("a.jpg", PICTURE)
-        return accept(file, RENDITIONS, self.store(fate), Mortal(self.uploads, fate), Limits())
+        store, uploads = self.store(fate), Mortal(self.uploads, fate)
+        return accept(new_id(), file, RENDITIONS, store, uploads, Limits())
 
     def resize(self, job: Job, fate: Fate | None = None) -> None:
         fate = fate or Fate()

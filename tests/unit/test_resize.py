@@ -17,6 +17,7 @@ from tests.pictures import picture, sideways, size_of
 SETTINGS = Settings(
     "originals",
     "processed",
+    "requests",
     "projects/p/topics/u",
     "projects/p/topics/c",
     sizes=(24,),

@@ -9,6 +9,7 @@ from quickthumb.settings import Settings
 ENV = {
     "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
     "QUICKTHUMB_PROCESSED_BUCKET": "processed",
+    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
     "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
     "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
 }

@@ -4,7 +4,7 @@ import pytest
 
 from quickthumb.errors import EmptyFile, NotAPicture, Unavailable
 from quickthumb.imaging import Limits
-from quickthumb.jobs import Job, Rendition
+from quickthumb.jobs import Job, Rendition, new_id
 from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryBucket, MemoryTopic
@@ -29,7 +29,7 @@ def uploads():
 
 
 def send(data, store, uploads, filename="cat.jpg"):
-    return accept(File(filename, data), RENDITIONS, store, uploads, Limits())
+    return accept(new_id(), File(filename, data), RENDITIONS, store, uploads, Limits())
 
 
 def test_an_accepted_picture_is_stored_and_its_job_published(originals, store, uploads):

@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse
 
 from quickthumb.errors import (
     InvalidSetting,
+    KeyReused,
     NotAPicture,
     QuickThumbError,
     Refused,
@@ -55,6 +56,8 @@ def document(error: QuickThumbError) -> dict[str, Any]:
             return body_of(413, error.code, str(error), error.field)
         case Unauthorized():
             return body_of(401, error.code, str(error))
+        case KeyReused():
+            return body_of(422, error.code, str(error), error.field)
         case UnsupportedEncoding():
             return body_of(415, error.code, str(error), error.field)
         case Refused():
@@ -75,8 +78,12 @@ def document(error: QuickThumbError) -> dict[str, Any]:
 
 def answer(error: QuickThumbError) -> JSONResponse:
     """Return the response to an error of ours."""
-    body = document(error)
-    return _response(body, HEADERS.get(body["code"], {}))
+    return respond(document(error))
+
+
+def respond(document: Mapping[str, Any]) -> JSONResponse:
+    """Return the response that a problem document makes."""
+    return _response(document, HEADERS.get(document["code"], {}))
 
 
 def _response(body: Mapping[str, Any], headers: Mapping[str, str]) -> JSONResponse:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,13 +19,15 @@ from quickthumb.api.access import Keys
 from quickthumb.api.announced import read_announced
 from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive, receive_json
+from quickthumb.api.once import fingerprint_of, key_of, name_of, once
 from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
-from quickthumb.api.waiting import until_ended, wait_seconds
+from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.errors import QuickThumbError
-from quickthumb.jobs import Job, Manifest, Rendition, is_id
+from quickthumb.jobs import Manifest, Rendition, is_id, new_id
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
+from quickthumb.records import Answer, Records
 from quickthumb.settings import Settings
 from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept, expect
@@ -41,8 +44,9 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class Api:
     """The handlers, over what they need."""
 
-    def __init__(self, store: Store, uploads: Topic, settings: Settings) -> None:
+    def __init__(self, store: Store, records: Records, uploads: Topic, settings: Settings) -> None:
         self._store = store
+        self._records = records
         self._uploads = uploads
         self._settings = settings
 
@@ -50,42 +54,94 @@ class Api:
         """POST /: accept one picture or several."""
         sent = await receive(request, self._settings)
         renditions = renditions_of(sent.fields, self._settings.menu)
-        if len(sent.files) == 1:
-            job = await self._accept(sent.files[0], renditions)
-            return JSONResponse(
-                documents.receipt(job), 202, {"Location": f"/{job.id}", **_NO_STORE}
-            )
-        verdicts = await asyncio.gather(*(self._judge(file, renditions) for file in sent.files))
-        accepted = any(verdict["status"] == "queued" for verdict in verdicts)
-        status = 202 if accepted else max(verdict["status"] for verdict in verdicts)
-        return JSONResponse({"uploads": verdicts}, status, _NO_STORE)
-
-    async def _judge(self, file: File, renditions: Sequence[Rendition]) -> dict[str, Any]:
-        """Accept or refuse one file among several."""
-        name = {"filename": file.filename}
-        try:
-            return name | documents.receipt(await self._accept(file, renditions))
-        except QuickThumbError as error:
-            refusal = problems.document(error)
-            _log_refusal(refusal, error)
-            return name | refusal
-
-    async def _accept(self, file: File, renditions: Sequence[Rendition]) -> Job:
-        return await run_in_threadpool(
-            accept, file, renditions, self._store, self._uploads, self._settings.limits
-        )
+        files = [(file.filename, file.data) for file in sent.files]
+        do = partial(self._judge_all, sent.files, renditions)
+        return await self._once(request, sent.fields, files, do)
 
     async def expect(self, request: Request) -> Response:
         """POST /uploads: say where to send an upload that is too large for POST /."""
         body = await receive_json(request)
+        query = request.query_params.multi_items()
         announced, options = read_announced(body, self._settings.max_original_bytes)
-        renditions = renditions_of(
-            [*options, *request.query_params.multi_items()], self._settings.menu
-        )
+        renditions = renditions_of([*options, *query], self._settings.menu)
         origin = request.headers.get("origin")
-        session = await run_in_threadpool(expect, announced, renditions, self._store, origin)
-        headers = {"Location": f"/{session.id}", **_NO_STORE}
-        return JSONResponse(documents.session(session), 201, headers)
+
+        async def do(ids: Sequence[str], _: bool) -> Answer:
+            [id] = ids
+            session = await run_in_threadpool(
+                expect, id, announced, renditions, self._store, origin
+            )
+            return Answer(201, documents.session(session))
+
+        return await self._once(request, query, [("", body)], do)
+
+    async def _once(
+        self,
+        request: Request,
+        options: Sequence[tuple[str, str]],
+        contents: Sequence[tuple[str, bytes]],
+        do: Callable[[Sequence[str], bool], Awaitable[Answer]],
+    ) -> Response:
+        """Do a request under an id for each of its contents; only once, if it bears a key.
+
+        Args:
+            request: the request.
+            options: that were sent with it.
+            contents: that were sent with it, with their names.
+            do: does it under these ids; the flag tells that another attempt may have the same.
+        """
+        key = key_of(request)
+        if key is None:
+            return _response(await do([new_id() for _ in contents], False))
+        answer, again = await once(
+            self._records,
+            name_of(key, request.state.key),
+            await run_in_threadpool(fingerprint_of, request.url.path, options, contents),
+            len(contents),
+            self._settings.takeover_seconds,
+            lambda ids: do(ids, True),
+        )
+        return _response(answer, again)
+
+    async def _judge_all(
+        self,
+        files: Sequence[File],
+        renditions: Sequence[Rendition],
+        ids: Sequence[str],
+        repeated: bool,
+    ) -> Answer:
+        """Accept or refuse each file by itself."""
+        verdicts = await asyncio.gather(
+            *(
+                self._judge(id, file, renditions, repeated)
+                for id, file in zip(ids, files, strict=True)
+            )
+        )
+        statuses = [202 if "id" in verdict else verdict["status"] for verdict in verdicts]
+        final = max(statuses) < 500
+        if len(files) == 1:
+            return Answer(statuses[0], verdicts[0], final)
+        named = [
+            {"filename": file.filename} | verdict
+            for file, verdict in zip(files, verdicts, strict=True)
+        ]
+        return Answer(202 if 202 in statuses else max(statuses), {"uploads": named}, final)
+
+    async def _judge(
+        self, id: str, file: File, renditions: Sequence[Rendition], repeated: bool
+    ) -> dict[str, Any]:
+        """Accept a file, and return its receipt, or refuse it, and return the problem."""
+        do = partial(
+            accept,
+            *(id, file, renditions, self._store, self._uploads, self._settings.limits),
+            repeated=repeated,
+        )
+        try:
+            return documents.receipt(await run_in_threadpool(do))
+        except QuickThumbError as error:
+            refusal = problems.document(error)
+            _log_refusal(refusal, error)
+            return refusal
 
     async def status(self, request: Request) -> Response:
         """GET /{id}: how an upload stands."""
@@ -118,7 +174,7 @@ class Api:
         seconds = wait_seconds(request, self._settings.max_wait_seconds)
         if not is_id(id):
             return None
-        return await until_ended(lambda: self._store.status(id), seconds)
+        return await until(lambda: self._store.status(id), _has_ended, seconds)
 
     async def delete(self, request: Request) -> Response:
         """DELETE /{id}: forget an upload."""
@@ -133,9 +189,9 @@ class Api:
         return JSONResponse({"status": "ok"}, headers=_NO_STORE)
 
 
-def build(store: Store, uploads: Topic, settings: Settings) -> ASGIApp:
+def build(store: Store, records: Records, uploads: Topic, settings: Settings) -> ASGIApp:
     """Return the application behind the function `upload`."""
-    handlers = table(Api(store, uploads, settings), Pages(settings))
+    handlers = table(Api(store, records, uploads, settings), Pages(settings))
     keys = Keys(settings.api_keys)
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
@@ -189,6 +245,25 @@ def _without_handler(request: Request, allowed: str) -> Response:
         return Response(status_code=204, headers=headers)
     detail = f"{request.method} is not for {request.url.path[:100]}: expected {allowed}."
     return problems.problem(405, "method-not-allowed", detail, headers=headers)
+
+
+def _has_ended(state: Manifest | Queued | None) -> bool:
+    return not isinstance(state, Queued)
+
+
+def _response(answer: Answer, again: bool = False) -> Response:
+    """Return the response to an upload; `again` tells that it was given before."""
+    document = answer.document
+    response: Response
+    if "code" in document:
+        response = problems.respond(document)
+    else:
+        response = JSONResponse(document, answer.status, _NO_STORE)
+    if "id" in document:
+        response.headers["Location"] = f"/{document['id']}"
+    if again:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def _unknown(id: str) -> Response:

@@ -1,4 +1,4 @@
-"""`?wait=`: hold an answer back until the job has ended.
+"""Hold an answer back until something has happened: with `?wait=`, until a job has ended.
 
 The waiting is a coroutine that sleeps: it costs a busy function a poll now and then, not a thread.
 """
@@ -6,14 +6,15 @@ The waiting is a coroutine that sleeps: it costs a busy function a poll now and 
 import re
 from collections.abc import Callable
 from time import monotonic
+from typing import TypeVar
 
 import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from quickthumb.errors import InvalidOption
-from quickthumb.jobs import Manifest
-from quickthumb.store import Queued
+
+T = TypeVar("T")
 
 _FIRST_PAUSE = 0.03  # seconds; a small picture is done in about this time
 _LAST_PAUSE = 1.0
@@ -33,16 +34,14 @@ def wait_seconds(request: Request, limit: int) -> float:
     return min(float(text), limit)
 
 
-async def until_ended(
-    look: Callable[[], Manifest | Queued | None], seconds: float
-) -> Manifest | Queued | None:
-    """Look how a job stands until it has ended, there is none, or the time is over."""
+async def until(look: Callable[[], T], is_over: Callable[[T], bool], seconds: float) -> T:
+    """Look at something until it is over or the time is, and return how it was at last."""
     end = monotonic() + seconds
     pause = _FIRST_PAUSE
     while True:
-        state = await run_in_threadpool(look)
+        seen = await run_in_threadpool(look)
         remaining = end - monotonic()
-        if not isinstance(state, Queued) or remaining <= 0:
-            return state
+        if is_over(seen) or remaining <= 0:
+            return seen
         await anyio.sleep(min(pause, remaining))
         pause = min(pause * 1.5, _LAST_PAUSE)

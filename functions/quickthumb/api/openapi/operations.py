@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from quickthumb.api.once import MAX_KEY
 from quickthumb.api.openapi import service
 from quickthumb.api.openapi.catalogue import KINDS, REFUSED, UNPROCESSABLE, Kind
 from quickthumb.api.openapi.parts import (
@@ -77,6 +78,24 @@ _IF_RANGE = {
     "schema": {"type": "string"},
 }
 
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "A UUID, for example: another one for each request, and the same for every attempt at it. "
+        "What is sent again under the same key within a day is done once, and gets the first "
+        "answer."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+    "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+}
+
+_REPLAYED = {
+    "Idempotent-Replayed": maybe(
+        header("This is the answer to an earlier request with the same `Idempotency-Key`.", "true")
+    )
+}
+
 KEYS = {
     "key": {
         "type": "apiKey",
@@ -116,7 +135,7 @@ def _create(settings: Settings) -> Schema:
             "What a picture is, is told from its bytes; its name and content type do not matter. "
             "An option is a query parameter or, in a form, a field, and not both."
         ),
-        "parameters": _options(settings),
+        "parameters": [*_options(settings), _IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {
@@ -161,7 +180,7 @@ def _announce(settings: Settings) -> Schema:
             f"status is 404. A picture has {settings.max_original_bytes:,} bytes at most. Whoever "
             "has the URL can send this one picture, and needs no key for that."
         ),
-        "parameters": _options(settings),
+        "parameters": [*_options(settings), _IDEMPOTENCY_KEY],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": ref("Announcement")}},
@@ -171,13 +190,19 @@ def _announce(settings: Settings) -> Schema:
                 "Where to send the picture.",
                 "Session",
                 {"session": SESSION},
-                {"Location": header("The status, once it has arrived.", f"/{ID}"), **NO_STORE},
+                {
+                    "Location": header("The status, once it has arrived.", f"/{ID}"),
+                    **_REPLAYED,
+                    **NO_STORE,
+                },
             ),
             **problems(
                 [
                     KINDS["bad-request"],
                     KINDS["invalid-option"],
                     KINDS["too-large"],
+                    KINDS["invalid-idempotency-key"],
+                    KINDS["idempotency-key-reused"],
                     *_keys(settings),
                 ]
             ),
@@ -198,7 +223,7 @@ def _accepted() -> Schema:
             "Accepted: the upload will not be lost. Of several files, at least one is accepted, "
             "and each has its own verdict."
         ),
-        "headers": {"Location": maybe(location)} | NO_STORE,
+        "headers": {"Location": maybe(location)} | _REPLAYED | NO_STORE,
         "content": {
             "application/json": {
                 "schema": {"oneOf": [ref("Queued"), ref("Verdicts")]},
@@ -220,7 +245,7 @@ def _or_verdicts(responses: dict[str, Schema]) -> dict[str, Schema]:
     """Say that several files of which none was accepted are answered one by one."""
     for status in ("400", "415", "422", "503"):
         responses[status]["content"]["application/json"] = {"schema": ref("Verdicts")}
-        headers = responses[status].get("headers", {}) | NO_STORE
+        headers = responses[status].get("headers", {}) | NO_STORE | _REPLAYED
         responses[status]["headers"] = {name: maybe(value) for name, value in headers.items()}
     return responses
 

@@ -1,0 +1,63 @@
+"""What the functions rely on in the records of requests, over both kinds of bucket."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from quickthumb.errors import Unavailable
+from quickthumb.jobs import new_id
+from quickthumb.records import Answer, Claim, Records
+
+
+@pytest.fixture
+def records(bucket):
+    return Records(bucket)
+
+
+@pytest.fixture
+def name():
+    return new_id()
+
+
+def test_the_first_claim_stays(records, name):
+    first, second = Claim("print", ("1", "2")), Claim("other", ("3", "4"))
+    assert records.claim(name, first) == first
+    assert records.claim(name, second) == first
+    assert records.claim(name, first) == first
+
+
+def test_of_many_claims_at_once_one_wins_and_all_hear_of_it(records, name):
+    claims = [Claim("print", (new_id(),)) for _ in range(16)]
+    with ThreadPoolExecutor(16) as threads:
+        heard = set(threads.map(lambda claim: records.claim(name, claim), claims))
+    [winner] = heard
+    assert winner in claims
+
+
+def test_the_first_answer_stays(records, name):
+    assert records.answer(name) is None
+    first = Answer(202, {"id": "Kätzchen", "links": {"self": "/1"}})
+    records.keep_answer(name, first)
+    records.keep_answer(name, Answer(415, {"code": "not-a-picture"}))
+    assert records.answer(name) == first
+
+
+def test_claims_of_other_names_do_not_matter(records, name):
+    records.claim(name, Claim("print", ("1",)))
+    other = Claim("print", ("2",))
+    assert records.claim(f"{name}0", other) == other
+    assert records.answer(f"{name}0") is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda r: r.claim("a", Claim("print", ("1",))),
+        lambda r: r.answer("a"),
+        lambda r: r.keep_answer("a", Answer(202, {})),
+    ],
+    ids=["claim", "answer", "keep_answer"],
+)
+def test_records_that_do_not_answer_are_unavailable(broken, call):
+    with pytest.raises(Unavailable):
+        call(Records(broken))
