@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
 
@@ -26,6 +26,8 @@ INCOMING = "incoming/"
 """Begins the names of originals that did not come through the function `upload`."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}")
+_MAX_RENDITIONS = 64  # of a message; far above what one may ask for
 
 
 def new_id() -> str:
@@ -140,7 +142,7 @@ class Job:
         """
         document = _load(body)
         try:
-            return cls(
+            job = cls(
                 id=_text(document["id"]),
                 bucket=_text(document["bucket"]),
                 name=_text(document["name"]),
@@ -149,8 +151,11 @@ class Job:
                 size=int(document.get("size", 0)),
                 filename=_text(document.get("filename", "")),
             )
+            if job.id != id_of(job.bucket, job.name, job.generation):
+                raise ValueError(f"{job.id!r} is not the id of {job.name!r}")
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidMessage(f"message is no job: {error!r}") from error
+        return job
 
 
 def renditions_from(documents: Any) -> tuple[Rendition, ...]:
@@ -158,12 +163,32 @@ def renditions_from(documents: Any) -> tuple[Rendition, ...]:
 
     Raises:
         TypeError: a member is missing, unknown, or the value is no list of objects.
-        ValueError: the list is empty.
+        ValueError: a member has no value that it may have, or there are none or too many.
     """
     renditions = tuple(Rendition(**document) for document in documents)
-    if not renditions:
-        raise ValueError("no renditions")
+    if not 1 <= len(renditions) <= _MAX_RENDITIONS:
+        raise ValueError(f"{len(renditions)} renditions: expected 1 to {_MAX_RENDITIONS}")
+    for rendition in renditions:
+        _check(rendition)
     return renditions
+
+
+def _check(rendition: Rendition) -> None:
+    """See that a rendition is one that we could have written: it names a blob, and costs memory."""
+    counts = (rendition.width, rendition.height, rendition.quality, rendition.max_bytes)
+    checks = {
+        "name": isinstance(rendition.name, str) and _NAME.fullmatch(rendition.name),
+        "width and height": rendition.width and rendition.height,
+        "numbers": all(count is None or (type(count) is int and count > 0) for count in counts),
+        "fit": rendition.fit in get_args(Fit),
+        "gravity": rendition.gravity in get_args(Gravity),
+        "format": rendition.format in get_args(Format),
+        "background": rendition.background is None
+        or re.fullmatch("#[0-9a-f]{6}", rendition.background),
+    }
+    for name, holds in checks.items():
+        if not holds:
+            raise ValueError(f"a rendition of which we make none: {name}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ class ShakenCloud(Cloud):
         env: dict[str, str] = {
             **part.env,
             "STORAGE_EMULATOR_HOST": self.proxy.url,
+            # Below what the blows last, so that some calls are given up.
+            "QUICKTHUMB_CALL_SECONDS": "2",
             "QUICKTHUMB_SWEEP_AFTER_SECONDS": str(self.sweep_after),
             # So that nothing is given up here that would have been done.
             "QUICKTHUMB_SWEEP_ATTEMPTS": "20",

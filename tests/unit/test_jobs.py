@@ -20,7 +20,7 @@ from quickthumb.jobs import (
 
 renditions = st.builds(
     Rendition,
-    name=st.text(min_size=1, max_size=8),
+    name=st.from_regex(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,9}", fullmatch=True),
     width=st.integers(1, 4096),
     height=st.integers(1, 4096),
     fit=st.sampled_from(["contain", "cover"]),
@@ -29,8 +29,9 @@ renditions = st.builds(
     background=st.none() | st.just("#ffffff"),
 )
 jobs = st.builds(
-    Job,
-    id=st.text(),
+    lambda bucket, name, generation, **rest: Job(
+        id_of(bucket, name, generation), bucket, name, generation, **rest
+    ),
     bucket=st.text(),
     name=st.text(),
     generation=st.integers(0),
@@ -63,6 +64,18 @@ def test_a_message_says_only_what_is_not_the_default():
         JOB.to_json().replace(b'"id":"', b'"id":1,"x":"'),
         JOB.to_json().replace(b'"width"', b'"breadth"'),
         JOB.to_json().replace(b'[{"name":"256","width":256,"height":256}]', b"[]"),
+        JOB.to_json().replace(b'"id":"a', b'"id":"b'),
+        JOB.to_json().replace(b"a" * 32, b"../processed"),
+        JOB.to_json().replace(b'"name":"256"', b'"name":"../../other"'),
+        JOB.to_json().replace(b'"name":"256"', b'"name":256'),
+        JOB.to_json().replace(b'"width":256', b'"width":true'),
+        JOB.to_json().replace(b'"width":256', b'"width":null'),
+        JOB.to_json().replace(b'"width":256', b'"width":-1'),
+        JOB.to_json().replace(b'"width":256', b'"width":256,"fit":"stretch"'),
+        JOB.to_json().replace(b'"width":256', b'"width":256,"background":"red"'),
+        JOB.to_json().replace(
+            b'{"name":"256"', b'{"name":"1","width":1,"height":1},' * 64 + b'{"name":"256"'
+        ),
     ],
 )
 def test_what_is_no_job_is_refused(body):
