@@ -23,6 +23,7 @@ _COUNTED = {
     "published": "published again",
     "gave_up": "given up",
     "removed": "leftovers removed",
+    "dropped": "originals dropped",
 }
 
 

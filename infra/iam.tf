@@ -30,7 +30,7 @@ locals {
       topics  = ["completed"]
     }
     sweep = {
-      buckets = { originals = "reader", processed = "keeper" }
+      buckets = { originals = "remover", processed = "keeper" }
       topics  = ["completed", "uploads"]
     }
   }

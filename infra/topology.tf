@@ -6,10 +6,12 @@ locals {
 
   runtime = local.topology.runtime
 
+  bucket_names = keys(local.topology.buckets)
+
   buckets = {
     for name, bucket in local.topology.buckets : name => {
       name              = "${var.project}-${name}"
-      delete_after_days = try(bucket.delete_after_days, null)
+      delete_after_days = try(var.delete_after_days[name], bucket.delete_after_days, null)
       notify            = try(bucket.notify, null)
     }
   }
@@ -40,6 +42,7 @@ locals {
         # With a single thread the gunicorn of functions-framework takes its sync worker, which waits
         # up to two seconds after each answer for the client to close a connection that is kept alive.
         { THREADS = tostring(max(2, function.concurrency)) },
+        var.drop_originals_after_days == null ? {} : { QUICKTHUMB_SWEEP_DROP_SECONDS = tostring(var.drop_originals_after_days * 86400) },
       )
     }
   }

@@ -40,6 +40,33 @@ variable "callers" {
   }
 }
 
+variable "delete_after_days" {
+  description = "Days that blobs are kept, by bucket, where it is to be others than the topology says: { originals = 7 }."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for days in values(var.delete_after_days) : days >= 1 && floor(days) == days])
+    error_message = "delete_after_days: expected whole days, 1 or more, for each bucket."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.delete_after_days) : contains(local.bucket_names, name)])
+    error_message = "delete_after_days: expected names of buckets as in topology.yaml: ${join(", ", local.bucket_names)}."
+  }
+}
+
+variable "drop_originals_after_days" {
+  description = "Days after which the original of an upload whose thumbnails are made is deleted; null leaves it to `delete_after_days`."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.drop_originals_after_days == null ? true : var.drop_originals_after_days >= 1 / 24
+    error_message = "drop_originals_after_days: expected a 24th (an hour) or more, or null."
+  }
+}
+
 variable "soft_delete_days" {
   description = "Days that a deleted blob can be restored and is paid for; 0 deletes at once."
   type        = number

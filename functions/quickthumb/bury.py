@@ -45,7 +45,8 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
         Unavailable: Cloud Storage or Pub/Sub did not answer; to be called again.
     """
     manifest = store.add_manifest(Manifest.failed(job, reason))
-    if not store.has_original(job):  # it was deleted: nothing may be left of it
+    # If it was deleted by its user, nothing may be left of it.
+    if not store.has_original(job) and not store.was_dropped(job.id):
         store.delete_results(job.id)
         log.info("original %s is gone: so are its thumbnails", job.id)
         return

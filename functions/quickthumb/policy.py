@@ -14,12 +14,15 @@ class Policy:
         growth: how many times longer each further pause is.
         attempts: how often a job is published again before it is given up.
         per_second: the most jobs published in a second, so that `resize` is not flooded.
+        drop_seconds: age of the results of a job that is done at which its original is deleted;
+            None leaves that to the bucket.
     """
 
     after_seconds: int = 900
     growth: int = 4
     attempts: int = 4
     per_second: int = 50
+    drop_seconds: int | None = None
 
     def pause(self, count: int) -> timedelta:
         """Return how long to wait after a job was published again `count` times."""

@@ -39,7 +39,7 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
             manifest = made
     # Whoever deletes an upload deletes the original first, and may have missed what was written
     # since, by this delivery or by one that was cut off.
-    if not store.has_blob(job.name):
+    if not store.has_blob(job.name) and not store.was_dropped(job.id):
         store.delete_results(job.id)
         log.info("original %s is gone: so are its thumbnails", job.id)
     elif manifest is None or not manifest.ends(job):

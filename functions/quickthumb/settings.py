@@ -102,6 +102,8 @@ class Settings:
         sweep_after_seconds: age at which an original without a manifest is published again.
         sweep_attempts: how often that is done before the job is given up.
         sweep_per_second: the most jobs that a sweep publishes in a second.
+        sweep_drop_seconds: how long after its thumbnails were made an original is deleted by a
+            sweep; not set, it lies until the bucket deletes it.
     """
 
     originals_bucket: str = _setting(_bucket)
@@ -126,6 +128,7 @@ class Settings:
     sweep_after_seconds: int = _setting(_count, default=Policy().after_seconds)
     sweep_attempts: int = _setting(_count, default=Policy().attempts)
     sweep_per_second: int = _setting(_count, default=Policy().per_second)
+    sweep_drop_seconds: int | None = _setting(_count, default=None)
 
     @property
     def limits(self) -> Limits:
@@ -139,6 +142,7 @@ class Settings:
             after_seconds=self.sweep_after_seconds,
             attempts=self.sweep_attempts,
             per_second=self.sweep_per_second,
+            drop_seconds=self.sweep_drop_seconds,
         )
 
     @property

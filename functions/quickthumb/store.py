@@ -19,6 +19,7 @@ _MAX_FILENAME = 255
 
 _MANIFEST = "manifest.json"
 _SWEEPS = "sweeps.json"
+_DROPPED = "original-dropped"
 _CURSOR = "sweep/cursor.json"
 
 _AFTER_IDS = "g"
@@ -183,6 +184,18 @@ class Store:
     def drop_original(self, id: str) -> None:
         """Delete an upload that was not accepted after all."""
         self._originals.delete(id)
+
+    def drop_done(self, job: Job) -> None:
+        """Delete the original of a job that is done and stays so.
+
+        That is noted first, since to `resize` a missing original means that its user deleted it.
+        """
+        self._processed.create(f"{job.id}/{_DROPPED}", b"", "text/plain", {})
+        self._originals.delete(job.name, job.generation)
+
+    def was_dropped(self, id: str) -> bool:
+        """Tell whether an original is not there because its job is done."""
+        return self._processed.stat(f"{id}/{_DROPPED}") is not None
 
     def put_thumbnail(self, blob: str, data: bytes, content_type: str) -> None:
         """Write a thumbnail under the name that its manifest will give."""

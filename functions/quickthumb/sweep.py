@@ -19,14 +19,14 @@ from typing import Literal, Self
 
 from quickthumb.bury import give_up
 from quickthumb.errors import GaveUp, InvalidOption, Unavailable
-from quickthumb.jobs import INCOMING, SCHEMA, Rendition
+from quickthumb.jobs import INCOMING, SCHEMA, Job, Rendition
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
 from quickthumb.store import Found, Results, Store, Sweeps
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["ended", "waiting", "published", "gave_up", "removed"]
+Outcome = Literal["ended", "waiting", "published", "gave_up", "removed", "dropped"]
 
 _AT_ONCE = 8
 _NOTED_EVERY = 10.0  # seconds
@@ -101,6 +101,7 @@ class Report:
         published: those published again.
         gave_up: those ended as failed.
         removed: uploads whose results had neither original nor manifest.
+        dropped: originals deleted since their thumbnails are made.
     """
 
     next: str | None = None
@@ -109,6 +110,7 @@ class Report:
     published: int = 0
     gave_up: int = 0
     removed: int = 0
+    dropped: int = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -123,6 +125,7 @@ class Report:
         self.published += further.published
         self.gave_up += further.gave_up
         self.removed += further.removed
+        self.dropped += further.dropped
 
 
 @dataclass
@@ -190,7 +193,13 @@ class Sweep:
         """Tell of an entry that a closer look is not worth its cost."""
         if entry.original is None:
             return entry.results is not None and entry.results.ended
-        return entry.results is not None and entry.results.ended and entry.results.swept is None
+        results = entry.results
+        return (
+            results is not None
+            and results.ended
+            and results.swept is None
+            and not self._may_drop(results)
+        )
 
     def _see_to(self, entry: Entry) -> Outcome:
         if entry.original is None:
@@ -202,7 +211,7 @@ class Sweep:
         if results and results.ended:
             if results.swept and not self.dry_run:
                 self.store.drop_sweeps(results.id)
-            return "ended"
+            return self._drop(original.job) if self._may_drop(results) else "ended"
         return self._ask_again(original, results.swept if results else None)
 
     @property
@@ -247,6 +256,21 @@ class Sweep:
                 self.store.drop_sweeps(id)
         except Unavailable as error:
             log.error("%s was counted but not published: %s", id, error)
+
+    def _may_drop(self, results: Results) -> bool:
+        """Tell of a job that has ended whether its original may go, if it is done."""
+        seconds = self.policy.drop_seconds
+        return seconds is not None and self.now() - results.updated > timedelta(seconds=seconds)
+
+    def _drop(self, job: Job) -> Outcome:
+        """Delete the original of a job that is done; of a failed one it is all there is."""
+        manifest = self.store.manifest(job.id)
+        if manifest is None or manifest.failure or not manifest.ends(job):
+            return "ended"
+        if not self.dry_run:
+            self.store.drop_done(job)
+            log.info("dropped the original of %s, which is done", job.id)
+        return "dropped"
 
     def _remove(self, results: Results) -> Outcome:
         """Delete results without a manifest whose original is gone."""

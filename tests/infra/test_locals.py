@@ -35,7 +35,7 @@ def test_every_function_has_its_own_grants(tmp_path):
         ("resize", "processed", "keeper"),
         ("bury", "originals", "reader"),
         ("bury", "processed", "keeper"),
-        ("sweep", "originals", "reader"),
+        ("sweep", "originals", "remover"),
         ("sweep", "processed", "keeper"),
     }
     assert {(g["function"], g["topic"]) for g in topics.values()} == {
@@ -63,6 +63,15 @@ def test_everything_that_can_go_wrong_has_an_alert(tmp_path):
     assert alerts["p95 of upload"]["threshold"] == 30_000
 
 
+def test_originals_are_kept_as_long_as_one_says(tmp_path):
+    expression = "[local.buckets.originals.delete_after_days, local.functions.sweep.environment]"
+    days, environment = evaluated(expression, tmp_path, TOPOLOGY)
+    assert (days, "QUICKTHUMB_SWEEP_DROP_SECONDS" in environment) == (30, False)
+    options = ("-var=delete_after_days={originals=7}", "-var=drop_originals_after_days=1")
+    days, environment = evaluated(expression, tmp_path, TOPOLOGY, *options)
+    assert (days, environment["QUICKTHUMB_SWEEP_DROP_SECONDS"]) == (7, "86400")
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -70,6 +79,9 @@ def test_everything_that_can_go_wrong_has_an_alert(tmp_path):
         ("region=europe", "name of a region"),
         ('callers=["allUsers"]', "set public = true"),
         ("soft_delete_days=3", "7 to 90"),
+        ("delete_after_days={originals=0}", "1 or more"),
+        ("delete_after_days={original=7}", "as in topology.yaml: originals"),
+        ("drop_originals_after_days=0", "or more, or null"),
         ("dead_letter_days=32", "1 to 31"),
     ],
 )

@@ -318,3 +318,15 @@ def test_a_notification_that_comes_after_the_deletion_cleans_up_too(kitchen):
     kitchen.take(message)
     assert not kitchen.processed.blobs
     assert len(kitchen.events()) == 1
+
+
+def test_a_late_delivery_spares_the_thumbnails_of_an_original_that_was_dropped(kitchen):
+    job = kitchen.upload(picture(64, 48))
+    kitchen.do(job)
+    kitchen.store.drop_done(job)
+    results = dict(kitchen.processed.blobs)
+    kitchen.do(job)
+    give_up(job, GaveUp("late dead letter"), kitchen.store, kitchen.completed)
+    assert kitchen.processed.blobs == results
+    assert kitchen.store.manifest(job.id).state == "done"
+    assert len(kitchen.completed.messages) == 3

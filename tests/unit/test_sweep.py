@@ -1,10 +1,10 @@
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quickthumb.errors import InvalidOption, Unavailable
+from quickthumb.errors import GaveUp, InvalidOption, Unavailable
 from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
 from quickthumb.policy import Policy
 from quickthumb.store import Store
@@ -47,12 +47,12 @@ class Cellar:
         self.store.put_thumbnail(f"{job.id}/8.jpg", b"thumbnail", "image/jpeg")
         self.store.put_manifest(Manifest(job.id, job.name, job.generation))
 
-    def sweeper(self, **options) -> Sweep:
+    def sweeper(self, policy=POLICY, **options) -> Sweep:
         return Sweep(
             self.store,
             self.uploads,
             self.completed,
-            POLICY,
+            policy,
             RENDITIONS,
             now=lambda: self.time,
             **options,
@@ -332,3 +332,50 @@ def test_a_call_that_asks_for_something_else_is_refused(query, complaint):
 def test_a_call_without_options_is_that_of_a_schedule():
     assert Asked.read({}).start is None
     assert Asked.read({"start": "ab", "dry_run": "true"}) == Asked("ab", 10, None, True)
+
+
+DROPPING = replace(POLICY, drop_seconds=3600)
+
+
+def test_the_original_of_a_job_that_is_done_goes_when_that_is_wanted(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    cellar.later(minutes=59)
+    assert cellar.sweep(policy=DROPPING).dropped == 0
+    cellar.later(minutes=2)
+    assert cellar.sweep(policy=DROPPING, dry_run=True).dropped == 1
+    assert not cellar.store.was_dropped(job.id)
+    assert cellar.sweep(policy=DROPPING).dropped == 1
+    assert not cellar.originals.blobs
+    assert cellar.store.manifest(job.id).state == "done"
+    assert cellar.sweep(policy=DROPPING) == Report()
+
+
+def test_the_picture_of_another_program_goes_too_but_not_what_replaced_it(cellar):
+    name = "incoming/a.png"
+    job = replace(cellar.upload(cellar.put(name)), name=name, generation=1)
+    cellar.originals.blobs.pop(job.id)
+    cellar.end(job)
+    cellar.later(hours=2)
+    assert cellar.sweep(policy=DROPPING).dropped == 1
+    assert name not in cellar.originals.blobs
+    cellar.put(name)
+    cellar.sweep(policy=DROPPING)
+    assert name in cellar.originals.blobs
+
+
+def test_the_original_of_a_failed_job_stays(cellar):
+    job = cellar.upload()
+    cellar.store.put_manifest(Manifest.failed(job, GaveUp("why")))
+    cellar.later(days=1)
+    assert cellar.sweep(policy=DROPPING) == Report(seen=1)
+    assert cellar.originals.blobs
+
+
+def test_an_upload_whose_original_was_dropped_can_be_deleted(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    cellar.later(hours=2)
+    cellar.sweep(policy=DROPPING)
+    assert cellar.store.delete(job.id)
+    assert not cellar.processed.blobs
