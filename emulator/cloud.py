@@ -25,6 +25,9 @@ PROJECT = "quickthumb"
 SOURCE = ROOT / "functions" / "main.py"
 TOPOLOGY = ROOT / "infra" / "topology.yaml"
 
+NOTIFIER = f"notify@{PROJECT}.iam.gserviceaccount.com"
+"""As whom the pushes of finished jobs are signed."""
+
 Broker = Literal["embedded", "official"]
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
@@ -40,12 +43,15 @@ class Addresses:
         storage: URL.
         sessions: URL to which resumable uploads are sent.
         pubsub: host:port.
+        keys: URL of the keys that verify tokens of pushes; empty where Google's emulator runs,
+            which sends none.
     """
 
     functions: Mapping[str, str]
     storage: str
     sessions: str
     pubsub: str
+    keys: str = ""
 
     @property
     def upload(self) -> str:
@@ -63,6 +69,7 @@ class Cloud:
         port: of the function `upload`; None takes a free one.
         broker: which Pub/Sub.
         instances: how many of a function, where not one.
+        notify: URL to which finished jobs are pushed; None tells nobody.
 
     Raises:
         PortTaken: another program listens on `port`.
@@ -78,6 +85,7 @@ class Cloud:
         port: int | None = None,
         broker: Broker = "embedded",
         instances: Mapping[str, int] | None = None,
+        notify: str | None = None,
     ) -> None:
         if port is not None and not is_free(port):
             raise PortTaken(
@@ -85,15 +93,18 @@ class Cloud:
                 f"--port {port + 1}"
             )
         self._topology = topology
+        self._notify = notify
         ports = {name: free_port() for name in topology.functions}
         if port is not None:
             ports["upload"] = port
         storage_port, sessions_port, pubsub_port = free_port(), free_port(), free_port()
+        keys_port = free_port()
         self.addresses = Addresses(
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
             f"http://{HOST}:{storage_port}",
             f"http://{HOST}:{sessions_port}",
             f"{HOST}:{pubsub_port}",
+            f"http://{HOST}:{keys_port}/oauth2/v1/certs" if broker == "embedded" else "",
         )
         functions = [
             self._function_part(name, function, ports[name], (instances or {}).get(name, 1))
@@ -101,7 +112,7 @@ class Cloud:
         ]
         buckets = tuple(bucket_name(name) for name in topology.buckets)
         services = [
-            self._pubsub_part(broker, pubsub_port, data / "pubsub"),
+            self._pubsub_part(broker, pubsub_port, keys_port, data / "pubsub"),
             storage_part(
                 data / "storage",
                 storage_port,
@@ -151,13 +162,14 @@ class Cloud:
             matters=lambda line: not line.startswith(("INFO ", "DEBUG ")),
         )
 
-    def _pubsub_part(self, broker: Broker, port: int, data: Path) -> Part:
+    def _pubsub_part(self, broker: Broker, port: int, keys_port: int, data: Path) -> Part:
         if broker == "official":
             command = official_command(port)
         else:
             command = [
                 *(sys.executable, "-m", "emulator.pubsub"),
                 *("--host", HOST, "--port", str(port), "--data", str(data)),
+                *("--jwks-port", str(keys_port)),
             ]
         return Part(
             "pubsub",
@@ -211,9 +223,12 @@ class Cloud:
         ]
 
     def _make_pubsub_resources(self) -> None:
-        from emulator.pubsub_resources import make_resources  # imported while the parts start
+        from emulator.pubsub_resources import Listener, make_resources  # while the parts start
 
-        make_resources(self._topology, PROJECT, self.addresses.pubsub, self.addresses.functions)
+        listener = Listener(self._notify, NOTIFIER) if self._notify else None
+        make_resources(
+            self._topology, PROJECT, self.addresses.pubsub, self.addresses.functions, listener
+        )
 
 
 def bucket_name(name: str) -> str:

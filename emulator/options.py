@@ -3,6 +3,7 @@
 import argparse
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from emulator.bootstrap import ROOT
 from emulator.errors import InvalidOption
@@ -49,6 +50,24 @@ def port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a port from 1 to 65535")
     return int(text)
+
+
+def web_address(text: str) -> str:
+    """Read a URL from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none that a push can be sent to.
+    """
+    try:
+        parts = urlsplit(text)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_valid = False
+    if not (port_is_valid and parts.scheme in ("http", "https") and parts.hostname):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected where your program listens, http://127.0.0.1:9000/done"
+        )
+    return text
 
 
 def make_folder(folder: Path, option: str) -> None:

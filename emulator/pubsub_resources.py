@@ -4,6 +4,7 @@ Over gRPC with plain messages: importing the client library takes longer than st
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -15,9 +16,29 @@ from emulator.topology import Subscription, Topology
 
 _TIMEOUT = 10.0  # seconds for each call
 
+_NOTIFY = "notify"
+"""The subscription that pushes finished jobs to whoever `up --notify` names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom to tell of finished jobs.
+
+    Attributes:
+        url: where to push.
+        account: as whom the pushes are signed, an e-mail address.
+    """
+
+    url: str
+    account: str
+
 
 def make_resources(
-    topology: Topology, project: str, broker: str, endpoints: Mapping[str, str]
+    topology: Topology,
+    project: str,
+    broker: str,
+    endpoints: Mapping[str, str],
+    listener: Listener | None = None,
 ) -> None:
     """Make what is missing, and bring subscriptions that are there to what the topology says.
 
@@ -26,6 +47,7 @@ def make_resources(
         project: that owns it.
         broker: its address, host:port.
         endpoints: URL of each function.
+        listener: who is told of finished jobs; None takes one away that was there before.
 
     Raises:
         grpc.RpcError: the broker refused or did not answer.
@@ -35,17 +57,33 @@ def make_resources(
             topic = protos.Topic(name=topic_path(project, name))
             _created(channel, "Publisher/CreateTopic", topic)
         for name, wanted in topology.subscriptions.items():
-            subscription = _subscription(project, name, wanted, endpoints)
-            if not _created(channel, "Subscriber/CreateSubscription", subscription):
-                settings = [
-                    field.name
-                    for field, _ in subscription.ListFields()
-                    if field.name not in ("name", "topic")
-                ]
-                update = protos.UpdateSubscriptionRequest(
-                    subscription=subscription, update_mask=FieldMask(paths=settings)
-                )
-                _call(channel, "Subscriber/UpdateSubscription", update)
+            _make_subscription(channel, _subscription(project, name, wanted, endpoints))
+        if listener:
+            _make_subscription(channel, _notification(project, listener))
+        else:
+            _delete_subscription(channel, subscription_path(project, _NOTIFY))
+
+
+def _make_subscription(channel: grpc.Channel, subscription: Any) -> None:
+    if not _created(channel, "Subscriber/CreateSubscription", subscription):
+        settings = [
+            field.name
+            for field, _ in subscription.ListFields()
+            if field.name not in ("name", "topic")
+        ]
+        update = protos.UpdateSubscriptionRequest(
+            subscription=subscription, update_mask=FieldMask(paths=settings)
+        )
+        _call(channel, "Subscriber/UpdateSubscription", update)
+
+
+def _delete_subscription(channel: grpc.Channel, name: str) -> None:
+    request = protos.DeleteSubscriptionRequest(subscription=name)
+    try:
+        _call(channel, "Subscriber/DeleteSubscription", request)
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.NOT_FOUND:
+            raise
 
 
 def topic_path(project: str, topic: str) -> str:
@@ -53,11 +91,33 @@ def topic_path(project: str, topic: str) -> str:
     return f"projects/{project}/topics/{topic}"
 
 
+def subscription_path(project: str, subscription: str) -> str:
+    """Return the full name of a subscription."""
+    return f"projects/{project}/subscriptions/{subscription}"
+
+
+def _notification(project: str, listener: Listener) -> Any:
+    return protos.Subscription(
+        name=subscription_path(project, _NOTIFY),
+        topic=topic_path(project, "completed"),
+        push_config={
+            "push_endpoint": listener.url,
+            "oidc_token": {"service_account_email": listener.account, "audience": listener.url},
+        },
+        ack_deadline_seconds=30,
+        # Short, since whoever is at work on a webhook restarts it all the time.
+        retry_policy={
+            "minimum_backoff": Duration(seconds=1),
+            "maximum_backoff": Duration(seconds=60),
+        },
+    )
+
+
 def _subscription(
     project: str, name: str, wanted: Subscription, endpoints: Mapping[str, str]
 ) -> Any:
     subscription = protos.Subscription(
-        name=f"projects/{project}/subscriptions/{name}",
+        name=subscription_path(project, name),
         topic=topic_path(project, wanted.topic),
         push_config={"push_endpoint": endpoints[wanted.push_to]},
         ack_deadline_seconds=wanted.ack_deadline_seconds,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY, Addresses, Cloud
+from emulator.cloud import NOTIFIER, TOPOLOGY, Addresses, Cloud
 from emulator.console import Console
-from emulator.options import add_cloud_options, instances_of, make_folder, port
+from emulator.options import add_cloud_options, instances_of, make_folder, port, web_address
 from emulator.running import announced, only_one
 from emulator.topology import Topology
 
@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_cloud_options(parser)
     parser.add_argument(
         "--port", type=port, default=8080, help="of the function upload (default: 8080)"
+    )
+    parser.add_argument(
+        "--notify",
+        type=web_address,
+        metavar="URL",
+        help="push every finished job there, as a subscription on the topic completed does",
     )
     parser.add_argument("--verbose", action="store_true", help="show every line of every part")
 
@@ -39,12 +45,13 @@ def run(args: argparse.Namespace) -> int:
             port=args.port,
             broker=args.pubsub,
             instances=instances,
+            notify=args.notify,
         )
         try:
             with cloud, announced(args.data, cloud.addresses):
                 seconds = time.monotonic() - started
                 print(
-                    _welcome(topology, cloud.addresses, args.data, args.pubsub, instances, seconds),
+                    _welcome(topology, cloud.addresses, args, instances, seconds),
                     flush=True,
                 )
                 while True:
@@ -57,8 +64,7 @@ def run(args: argparse.Namespace) -> int:
 def _welcome(
     topology: Topology,
     addresses: Addresses,
-    data: Path,
-    broker: str,
+    args: argparse.Namespace,
     instances: Mapping[str, int],
     seconds: float,
 ) -> str:
@@ -66,20 +72,26 @@ def _welcome(
         (name, url, f"{instances[name]} x, functions-framework")
         for name, url in addresses.functions.items()
     ]
-    rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(data)}"))
-    rows.append(
-        ("pubsub", addresses.pubsub, "Google's emulator" if broker == "official" else "embedded")
-    )
+    rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(args.data)}"))
+    broker = "Google's emulator" if args.pubsub == "official" else "embedded"
+    rows.append(("pubsub", addresses.pubsub, broker))
     rows.extend(
         ("scheduler", schedule.cron, f"calls {schedule.function}")
         for schedule in topology.schedules.values()
     )
     table = "\n".join(f"  {name:9} {where:24} {what}" for name, where, what in rows)
+    told = _told(args.notify, addresses.keys) if args.notify else ""
     return (
         f"QuickThumb is up after {seconds:.1f} seconds:\n\n{table}\n\n"
         f"Send it a picture:\n\n  curl -F file=@{_short(SAMPLE)} {addresses.upload}/\n\n"
-        "Ctrl-C stops everything."
+        f"{told}Ctrl-C stops everything."
     )
+
+
+def _told(url: str, keys: str) -> str:
+    if not keys:
+        return f"Finished jobs go to {url}, without a token: Google's emulator has none.\n\n"
+    return f"Finished jobs go to {url}, signed as {NOTIFIER}.\nIts keys: {keys}\n\n"
 
 
 def _short(path: Path) -> str:

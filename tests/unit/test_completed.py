@@ -1,0 +1,78 @@
+"""What is said on the topic `completed`, against docs/completed.schema.json."""
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from emulator.bootstrap import ROOT
+from quickthumb.bury import bury
+from quickthumb.messaging import Message
+from quickthumb.resize import resize
+from tests.doubles import MemoryTopic
+from tests.pictures import picture
+from tests.service import Service
+
+SCHEMA = json.loads((ROOT / "docs" / "completed.schema.json").read_text())
+VALIDATOR = Draft202012Validator(SCHEMA)
+BROKEN = picture(400, 300, format="PNG")[:300]
+
+
+def events_of(*files, work=None):
+    """Upload files, have them worked on, and return what is said of them."""
+    service, completed = Service(), MemoryTopic()
+    for file in files:
+        assert service.http.post("/", files={"file": ("cat.jpg", file)}).status_code == 202
+    for body, attributes in service.uploads.messages:
+        message = Message(body, attributes, "1", 1)
+        if work is bury:
+            bury(message, service.store, completed)
+        else:
+            resize(message, service.store, completed, service.settings)
+    return [(json.loads(data), attributes) for data, attributes in completed.messages]
+
+
+def test_the_schema_is_one_and_describes_every_member():
+    Draft202012Validator.check_schema(SCHEMA)
+    members = SCHEMA["properties"]
+    assert all("description" in member or "const" in member for member in members.values())
+    assert set(SCHEMA["required"]) == set(members)
+
+
+@pytest.mark.parametrize(
+    ("file", "work", "state"),
+    [
+        (picture(), resize, "done"),
+        (BROKEN, resize, "failed"),
+        (picture(), bury, "failed"),
+    ],
+    ids=["done", "failed", "given up"],
+)
+def test_every_event_is_what_the_schema_says(file, work, state):
+    [(event, attributes)] = events_of(file, work=work)
+    VALIDATOR.validate(event)
+    assert event["state"] == state
+    assert attributes == {"schema": event["schema"], "id": event["id"], "state": state}
+
+
+def test_each_job_has_one_event():
+    events = events_of(picture(), picture(9, 9), BROKEN)
+    assert [event["state"] for event, _ in events] == ["done", "done", "failed"]
+    assert len({event["id"] for event, _ in events}) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "queued"},
+        {"failure": {"code": "corrupt", "detail": "It ends early."}},
+        {"thumbnails": []},
+        {"original": None},
+        {"colour": "red"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_contradicts_itself_is_no_event(change):
+    [(event, _)] = events_of(picture())
+    with pytest.raises(ValidationError):
+        VALIDATOR.validate(event | change)
