@@ -115,7 +115,7 @@ class Settings:
     sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
     only_renditions: bool = _setting(_switch, default=False)
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
-    max_original_bytes: int = _setting(_count, default=128 * 1024 * 1024)
+    max_original_bytes: int = _setting(_count, default=100 * 1024 * 1024)
     sessions_url: str | None = _setting(_url, default=None)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)

@@ -74,6 +74,7 @@ def service(settings: Settings) -> dict[str, Any]:
             "openapi": "/openapi.json",
         },
         "renditions": [rendition.to_dict() for rendition in settings.menu.standard],
+        "sizes": list(settings.sizes),
         "options": not settings.only_renditions,
         "max_upload_bytes": settings.max_upload_bytes,
         "max_original_bytes": settings.max_original_bytes,

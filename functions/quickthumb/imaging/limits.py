@@ -10,7 +10,8 @@ class Limits:
     Attributes:
         max_pixels: width times height of the stored picture, pixels.
         max_side: width or height of the stored picture, pixels.
-        max_decoded_bytes: what decoding holds in memory at once, bytes, as `memory.py` reckons it.
+        max_decoded_bytes: what decoding holds in memory at once, bytes, as `memory.py` reckons it;
+            less by what a file has beyond 32 MiB, which is held beside it.
         max_scans: passes of a progressive JPEG; each takes as long as a whole baseline picture.
         max_frames: frames of an animation; one with more is shown by its first frame.
         max_frame_pixels: frames times pixels of an animation; likewise.
@@ -25,3 +26,7 @@ class Limits:
     max_frames: int = 300
     max_frame_pixels: int = 40_000_000
     max_seconds: float = 30.0
+
+    def decoded_beside(self, size: int) -> int:
+        """Return what decoding may hold while a file of `size` bytes is in memory, bytes."""
+        return self.max_decoded_bytes - max(0, size - 32 * 2**20)

@@ -78,7 +78,8 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         TooSlow: the time limit is over.
     """
     deadline = Deadline(limits.max_seconds)
-    encoded = Encoded(data, open_picture(data, limits), limits.max_decoded_bytes, deadline)
+    held = limits.decoded_beside(len(data))
+    encoded = Encoded(data, open_picture(data, limits), held, deadline)
     source = describe(encoded.header)
     finishes = {
         rendition: Finish(

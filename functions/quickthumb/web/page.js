@@ -34,8 +34,9 @@ class Card {
   constructor(file) {
     this.file = file;
     // The options as they are now. The same key when it is sent again: it is one upload then.
-    this.options = ["sizes", "fit", "format"].filter((name) => form.elements[name].value);
-    this.options = this.options.map((name) => [name, form.elements[name].value]);
+    // Without sizes there is nothing that the others would apply to.
+    const names = form.elements.sizes.value ? ["sizes", "fit", "format"] : [];
+    this.options = names.map((name) => [name, form.elements[name].value]);
     this.idempotencyKey = [...crypto.getRandomValues(new Uint8Array(16))].join("-");
     this.element = document.querySelector("#result").content.cloneNode(true).firstElementChild;
     this.find("h3").textContent = file.name;
@@ -182,5 +183,6 @@ function kilobytes(bytes) {
 
 const service = await read(await fetch("/", { headers: { Accept: "application/json" } }));
 mostBytes = service.max_upload_bytes;
-form.elements.sizes.value = service.sizes.join(",");
+form.elements.sizes.value = service.options ? service.sizes.join(",") : "";
+for (const label of form.querySelectorAll("fieldset label:not(.key)")) label.hidden = !service.options;
 document.querySelector("#limits").append(` A picture has ${megabytes(mostBytes)} at most.`);

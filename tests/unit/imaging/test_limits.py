@@ -90,3 +90,14 @@ def test_the_time_is_up_when_it_is_over() -> None:
     now[0] = 15.1
     with pytest.raises(TooSlow, match="5 seconds"):
         deadline.check()
+
+
+def test_a_large_file_leaves_less_memory_to_decode_it() -> None:
+    limits = Limits(max_decoded_bytes=50 * 2**20)
+    assert limits.decoded_beside(32 * 2**20) == 50 * 2**20
+    assert limits.decoded_beside(42 * 2**20) == 40 * 2**20
+    data = encoded(photo(300, 200), "JPEG")
+    render(data, [Rendition.square(16)], Limits(max_decoded_bytes=2**20))
+    with pytest.raises(TooManyPixels, match="are granted"):
+        # Behind the end of a JPEG anything may follow.
+        render(data + bytes(33 * 2**20), [Rendition.square(16)], Limits(max_decoded_bytes=2**20))

@@ -215,6 +215,11 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                     "items": _rendition(),
                     "description": "What is made of an upload that asks for nothing.",
                 },
+                "sizes": {
+                    "type": "array",
+                    "items": {"type": "integer"},
+                    "description": "What the option `sizes` takes the place of, pixels.",
+                },
                 "options": {
                     "type": "boolean",
                     "description": "Whether an upload may ask for thumbnails of its own.",
