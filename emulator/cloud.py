@@ -12,13 +12,14 @@ from typing import Literal, Self
 
 from emulator.bootstrap import ROOT
 from emulator.console import Console
-from emulator.errors import PortTaken, StorageUnusable
+from emulator.errors import NoTokens, PortTaken, StorageUnusable
 from emulator.official import official_command
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
 from emulator.scheduler import Job
 from emulator.sessions import sessions_part
 from emulator.storage import Events, storage_part
+from emulator.tokens import push_token
 from emulator.topology import Function, Reference, Topology
 
 PROJECT = "quickthumb"
@@ -73,6 +74,7 @@ class Cloud:
 
     Raises:
         PortTaken: another program listens on `port`.
+        NoTokens: functions expect tokens that the broker does not send.
         PartFailed, StorageUnusable, OfficialEmulatorMissing: a part cannot run.
     """
 
@@ -97,8 +99,8 @@ class Cloud:
         ports = {name: free_port() for name in topology.functions}
         if port is not None:
             ports["upload"] = port
-        storage_port, sessions_port, pubsub_port = free_port(), free_port(), free_port()
-        keys_port = free_port()
+        storage_port, sessions_port = free_port(), free_port()
+        pubsub_port, keys_port = free_port(), free_port()
         self.addresses = Addresses(
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
             f"http://{HOST}:{storage_port}",
@@ -106,6 +108,16 @@ class Cloud:
             f"{HOST}:{pubsub_port}",
             f"http://{HOST}:{keys_port}/oauth2/v1/certs" if broker == "embedded" else "",
         )
+        self._tokens = {
+            name: token
+            for name, function in topology.functions.items()
+            if (token := push_token({**os.environ, **function.environment}, PROJECT))
+        }
+        if self._tokens and broker == "official":
+            raise NoTokens(
+                "QUICKTHUMB_PUSH_AUDIENCE has functions expect a token with every push, and "
+                "Google's emulator sends none. Unset it, or run with --pubsub embedded."
+            )
         functions = [
             self._function_part(name, function, ports[name], (instances or {}).get(name, 1))
             for name, function in topology.functions.items()
@@ -168,8 +180,8 @@ class Cloud:
         else:
             command = [
                 *(sys.executable, "-m", "emulator.pubsub"),
-                *("--host", HOST, "--port", str(port), "--data", str(data)),
-                *("--jwks-port", str(keys_port)),
+                *("--host", HOST, "--port", str(port), "--jwks-port", str(keys_port)),
+                *("--data", str(data)),
             ]
         return Part(
             "pubsub",
@@ -227,7 +239,12 @@ class Cloud:
 
         listener = Listener(self._notify, NOTIFIER) if self._notify else None
         make_resources(
-            self._topology, PROJECT, self.addresses.pubsub, self.addresses.functions, listener
+            self._topology,
+            PROJECT,
+            self.addresses.pubsub,
+            self.addresses.functions,
+            self._tokens,
+            listener,
         )
 
 
@@ -243,6 +260,7 @@ def environment(function: Function, addresses: Addresses) -> dict[str, str]:
         "PUBSUB_EMULATOR_HOST": addresses.pubsub,
         "QUICKTHUMB_SESSIONS_URL": addresses.sessions,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
         **{name: _full_name(value) for name, value in function.environment.items()},
     }
 

@@ -35,3 +35,7 @@ class StorageUnusable(EmulatorError):
 
 class OfficialEmulatorMissing(EmulatorError):
     """Google's Pub/Sub emulator or Java is not installed."""
+
+
+class NoTokens(EmulatorError):
+    """Functions expect a token with every push, and the broker sends none."""

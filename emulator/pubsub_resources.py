@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.pubsub import protos
+from emulator.tokens import NO_TOKENS, PushToken
 from emulator.topology import Subscription, Topology
 
 _TIMEOUT = 10.0  # seconds for each call
@@ -38,6 +39,7 @@ def make_resources(
     project: str,
     broker: str,
     endpoints: Mapping[str, str],
+    tokens: Mapping[str, PushToken] = NO_TOKENS,
     listener: Listener | None = None,
 ) -> None:
     """Make what is missing, and bring subscriptions that are there to what the topology says.
@@ -47,6 +49,7 @@ def make_resources(
         project: that owns it.
         broker: its address, host:port.
         endpoints: URL of each function.
+        tokens: what functions want with a push, where they want any.
         listener: who is told of finished jobs; None takes one away that was there before.
 
     Raises:
@@ -57,7 +60,11 @@ def make_resources(
             topic = protos.Topic(name=topic_path(project, name))
             _created(channel, "Publisher/CreateTopic", topic)
         for name, wanted in topology.subscriptions.items():
-            _make_subscription(channel, _subscription(project, name, wanted, endpoints))
+            subscription = _subscription(project, name, wanted, endpoints)
+            if token := tokens.get(wanted.push_to):
+                oidc = subscription.push_config.oidc_token
+                oidc.service_account_email, oidc.audience = token.account, token.audience
+            _make_subscription(channel, subscription)
         if listener:
             _make_subscription(channel, _notification(project, listener))
         else:

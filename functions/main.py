@@ -13,6 +13,7 @@ import flask
 import functions_framework
 import functions_framework.aio
 from cloudevents.http import CloudEvent
+from google.auth.transport.requests import Request as Fetch
 from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,12 +22,15 @@ from starlette.types import ASGIApp
 from quickthumb import api, logs, messaging, storage, tracing
 from quickthumb.api import problems
 from quickthumb.bury import bury as do_bury
+from quickthumb.callers import Callers
 from quickthumb.errors import (
     InvalidMessage,
     InvalidOption,
     InvalidSetting,
     QuickThumbError,
+    Unauthenticated,
     Unavailable,
+    WrongCaller,
 )
 from quickthumb.messaging import CloudTopic, Message, delivered
 from quickthumb.records import Records
@@ -91,6 +95,8 @@ def sweep(request: flask.Request) -> flask.Response:
 
 
 def _message(event: CloudEvent) -> Message:
+    if callers := _callers():
+        callers.check(flask.request.headers.get("Authorization"))
     # The framework makes an event of a plain push request and drops the delivery attempt on the
     # way; the request itself still has it, and is the same in production.
     body = flask.request.get_json(silent=True)
@@ -107,6 +113,15 @@ def deliver_again(error: QuickThumbError) -> tuple[str, int]:
     return str(error), 400 if isinstance(error, InvalidMessage) else 503
 
 
+@functions_framework.errorhandler(Unauthenticated)  # type: ignore[untyped-decorator]
+def turn_away(error: Unauthenticated) -> tuple[str, int, dict[str, str]]:
+    """Answer who may not deliver messages."""
+    log.warning("turned away: %s", error)
+    if isinstance(error, WrongCaller):
+        return str(error), 403, {}
+    return str(error), 401, {"WWW-Authenticate": "Bearer"}
+
+
 @functions_framework.errorhandler(InvalidOption)  # type: ignore[untyped-decorator]
 def refuse(error: InvalidOption) -> tuple[str, int]:
     """Answer a call that asks for something there is not."""
@@ -116,6 +131,20 @@ def refuse(error: InvalidOption) -> tuple[str, int]:
 @cache
 def _settings() -> Settings:
     return Settings.from_env(os.environ)
+
+
+@cache
+def _callers() -> Callers | None:
+    settings = _settings()
+    if settings.push_audience is None:
+        return None
+    return Callers(
+        settings.push_audience,
+        settings.push_certs_url,
+        settings.push_account,
+        settings.call_seconds,
+        Fetch(),
+    )
 
 
 @cache

@@ -2,7 +2,8 @@
 
 The functions answer an error by its class alone: `Refused` and `Unprocessable` are final, so the
 request is refused or the message acknowledged; `Unavailable` and `InvalidMessage` may heal, so the
-caller is told to come back or the message is delivered again.
+caller is told to come back or the message is delivered again. `Unauthenticated` is for whoever
+delivers a message, and says nothing of the message.
 """
 
 from typing import ClassVar
@@ -39,6 +40,14 @@ class InvalidMessage(QuickThumbError):
 
     Another version may, so a message is delivered again and ends in the dead-letter topic at last.
     """
+
+
+class Unauthenticated(QuickThumbError):
+    """A message is delivered without a token that proves who does; it is not taken."""
+
+
+class WrongCaller(Unauthenticated):
+    """A message is delivered by who is known, but may not; it is not taken."""
 
 
 class Refused(QuickThumbError):

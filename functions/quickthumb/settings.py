@@ -36,6 +36,24 @@ def _url(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^/?#\s]+/\S*", text):
+        raise ValueError("expected https://HOST/PATH")
+    return text
+
+
+def _word(text: str) -> str:
+    if re.search(r"\s", text):
+        raise ValueError("expected no spaces")
+    return text
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise ValueError("expected the email address of a service account")
+    return text
+
+
 def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) == 0:
         raise ValueError("expected a whole number above 0")
@@ -97,6 +115,10 @@ class Settings:
             seconds; if that has no answer by then, it most likely died, and is done again.
         cors_origins: origins whose pages may use the API from a browser, "*" for every one.
         api_keys: SHA-256 of each key that may POST and DELETE; without any, no key is needed.
+        push_audience: whom the token has to be for that Pub/Sub sends with a push; without it none
+            is asked for. See docs/pushes.md for when to set this.
+        push_account: email of the service account that this token has to be of.
+        push_certs_url: where the certificates are that prove who made it.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
         sweep_seconds: how long one sweep works, seconds; below the time-out of its function.
         sweep_after_seconds: age at which an original without a manifest is published again.
@@ -123,6 +145,9 @@ class Settings:
     takeover_seconds: int = _setting(_count, default=5)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())
     api_keys: tuple[str, ...] = _setting(_hashes, secret=True, default=())
+    push_audience: str | None = _setting(_word, default=None)
+    push_account: str | None = _setting(_account, default=None)
+    push_certs_url: str = _setting(_address, default="https://www.googleapis.com/oauth2/v1/certs")
     call_seconds: int = _setting(_count, default=10)
     sweep_seconds: int = _setting(_count, default=240)
     sweep_after_seconds: int = _setting(_count, default=Policy().after_seconds)

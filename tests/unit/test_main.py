@@ -1,6 +1,11 @@
 """The entry points through functions-framework's own front door, with no cloud to reach."""
 
+import json
 import logging
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from functions_framework import create_app
@@ -8,6 +13,7 @@ from functions_framework.aio import create_asgi_app
 from starlette.testclient import TestClient
 
 from emulator.cloud import SOURCE
+from emulator.pubsub.signing import ISSUER, SigningKey
 from tests.pictures import picture
 
 SETTINGS = {
@@ -83,3 +89,56 @@ def test_resize_without_settings_has_the_message_delivered_again_and_says_why():
     assert answer.status_code == 503
     assert "QUICKTHUMB_ORIGINALS_BUCKET" in answer.text
     assert "Traceback" not in answer.text
+
+
+@pytest.mark.parametrize("function", ["resize", "bury"])
+@pytest.mark.parametrize(
+    ("email", "status"), [("push@p.iam.gserviceaccount.com", 403), ("", 401), (None, 401)]
+)
+def test_a_push_of_who_is_not_pubsub_is_turned_away_and_logged(
+    monkeypatch, capsys, function, email, status
+):
+    key = SigningKey(None)
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": "me", "email": email, "iat": now, "exp": now + 60}
+    claims |= {"email_verified": True, "aud": "me" if email else "another"}
+    headers = {} if email is None else {"Authorization": f"Bearer {key.sign(claims)}"}
+    with certificates(key) as url:
+        for name, value in {
+            **SETTINGS,
+            "QUICKTHUMB_PUSH_AUDIENCE": "me",
+            "QUICKTHUMB_PUSH_ACCOUNT": "expected@p.iam.gserviceaccount.com",
+            "QUICKTHUMB_PUSH_CERTS_URL": url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        message = {"data": "e30=", "messageId": "1", "publishTime": "2026-01-01T00:00:00Z"}
+        push = {"message": message, "subscription": "projects/p/subscriptions/resize"}
+        app = create_app(function, str(SOURCE), "cloudevent")
+        answer = app.test_client().post("/", json=push, headers=headers)
+    assert answer.status_code == status
+    assert "token" in answer.text
+    assert "Traceback" not in answer.text
+    assert f"turned away: {answer.text}" in capsys.readouterr().err
+
+
+@contextmanager
+def certificates(key):
+    """Serve the public key as Google serves its own."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(key.public_keys()).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/certs"
+        server.shutdown()
+        thread.join()

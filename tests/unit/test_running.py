@@ -8,7 +8,11 @@ from emulator.errors import AlreadyRunning
 from emulator.running import announced, find, only_one
 
 ADDRESSES = Addresses(
-    {"upload": "http://127.0.0.1:1"}, "http://127.0.0.1:2", "http://127.0.0.1:3", "127.0.0.1:4"
+    {"upload": "http://127.0.0.1:1"},
+    "http://127.0.0.1:2",
+    "http://127.0.0.1:3",
+    "127.0.0.1:4",
+    "http://127.0.0.1:5/certs",
 )
 
 

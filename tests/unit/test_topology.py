@@ -89,7 +89,8 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
     function = Topology.load(TOPOLOGY).functions["upload"]
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
     variables = environment(
-        function, Addresses({}, "http://storage", "http://sessions", "pubsub:1")
+        function,
+        Addresses({}, "http://storage", "http://sessions", "pubsub:1", "http://keys/certs"),
     )
     assert variables["QUICKTHUMB_ORIGINALS_BUCKET"] == "quickthumb-originals"
     assert variables["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/quickthumb/topics/uploads"

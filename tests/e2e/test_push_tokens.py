@@ -1,0 +1,42 @@
+"""Functions that take a message only from who proves to be Pub/Sub."""
+
+import pytest
+import requests
+
+from emulator.cloud import TOPOLOGY, Cloud
+from emulator.console import Console
+from emulator.errors import NoTokens
+from emulator.topology import Topology
+from tests.pictures import picture
+
+MESSAGE = {"data": "e30=", "messageId": "1", "publishTime": "2026-01-01T00:00:00Z"}
+
+
+@pytest.fixture
+def cloud(tmp_path, monkeypatch):
+    monkeypatch.setenv("QUICKTHUMB_PUSH_AUDIENCE", "https://resize.example")
+    monkeypatch.setenv("QUICKTHUMB_PUSH_ACCOUNT", "push@quickthumb.iam.gserviceaccount.com")
+    with Cloud(Topology.load(TOPOLOGY), tmp_path, Console([])) as cloud:
+        yield cloud
+
+
+def test_pictures_are_made_and_pushes_of_others_are_turned_away(cloud):
+    url = cloud.addresses.upload
+    answer = requests.post(url, files={"file": ("cat.jpg", picture())}, timeout=20)
+    status = requests.get(f"{url}/{answer.json()['id']}?wait=30", timeout=40).json()
+    assert status["status"] == "done"
+    for function in ("resize", "bury"):
+        url = cloud.addresses.functions[function]
+        body = {"message": MESSAGE, "subscription": "projects/p/subscriptions/s"}
+        for headers in ({}, {"Authorization": "Bearer forged.to.ken"}):
+            answer = requests.post(url, json=body, headers=headers, timeout=20)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == "Bearer"
+            assert "token" in answer.text
+            assert "Traceback" not in answer.text
+
+
+def test_that_googles_emulator_sends_no_tokens_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("QUICKTHUMB_PUSH_AUDIENCE", "https://resize.example")
+    with pytest.raises(NoTokens, match="--pubsub embedded"):
+        Cloud(Topology.load(TOPOLOGY), tmp_path, Console([]), broker="official")
