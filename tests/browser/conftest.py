@@ -6,9 +6,7 @@ import shutil
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
-from emulator.cloud import TOPOLOGY, Cloud
-from emulator.console import Console
-from emulator.topology import Topology
+from tests.running import running
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -21,10 +19,8 @@ _FLAGS = (
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory):
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "scheduler", "storage"])
-    with Cloud(topology, tmp_path_factory.mktemp("data"), console) as cloud:
-        yield cloud.addresses.upload
+    with running(tmp_path_factory.mktemp("data")) as addresses:
+        yield addresses.upload
 
 
 @pytest.fixture(scope="session")

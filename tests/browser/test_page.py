@@ -68,6 +68,13 @@ def test_chosen_pictures_become_thumbnails_on_the_page(browser, url):
     assert complaints(browser) == []
 
 
+def test_who_chooses_no_sizes_gets_what_the_service_makes_by_itself(browser, url):
+    opened(browser, url)
+    choose(browser, ROCKET, sizes="")
+    wait(browser, done)
+    assert one(browser, ".results img").get_property("naturalWidth") == 256
+
+
 def test_a_dropped_picture_becomes_a_thumbnail(browser, url):
     opened(browser, url)
     script = """

@@ -178,7 +178,14 @@ def test_waiting_ends_when_the_job_does(service):
     assert service.http.get(f"/{id}?wait=30").json()["status"] == "done"
 
 
-@pytest.mark.parametrize("wait", ["soon", "-1", "1e3", ""])
+@pytest.mark.parametrize("wait", ["0", "-0.0", "1e-3", "1E+300", "9" * 30])
+def test_a_wait_may_be_any_number_of_seconds_and_ends_at_the_limit(wait):
+    service = Service(max_wait_seconds=1)
+    id = service.post().json()["id"]
+    assert service.http.get(f"/{id}", params={"wait": wait}).json()["status"] == "queued"
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "1e", "nan", "inf", "1_0", ""])
 def test_a_wait_that_is_no_number_of_seconds_is_refused(service, wait):
     assert (
         expect_problem(service.http.get(f"/{UNKNOWN}?wait={wait}"), 400, "invalid-option")["field"]

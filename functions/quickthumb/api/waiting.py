@@ -19,6 +19,8 @@ T = TypeVar("T")
 _FIRST_PAUSE = 0.03  # seconds; a small picture is done in about this time
 _LAST_PAUSE = 1.0
 
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")  # as JSON writes it
+
 
 def wait_seconds(request: Request, limit: int) -> float:
     """Return the seconds that a request wants to wait, at most `limit`.
@@ -27,7 +29,7 @@ def wait_seconds(request: Request, limit: int) -> float:
         InvalidOption: `wait` is no number of seconds.
     """
     text = request.query_params.get("wait", "0")
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text):
+    if not _NUMBER.fullmatch(text) or not float(text) >= 0:
         raise InvalidOption(
             f"wait: {text[:100]!r}: expected seconds, from 0 to {limit}.", field="wait"
         )

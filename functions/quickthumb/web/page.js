@@ -4,6 +4,7 @@ const form = document.querySelector("form");
 const drop = document.querySelector(".drop");
 const key = document.querySelector("#key");
 const results = document.querySelector(".results");
+const OPTIONS = ["sizes", "fit", "format"];
 let mostBytes = Infinity;
 
 document.querySelector(".url").textContent = new URL("/", location.href);
@@ -29,14 +30,18 @@ async function sendAll(files) {
   for (const card of cards) await card.send();
 }
 
+// Without sizes, what the service makes by itself: there is nothing the others would apply to.
+function chosenOptions() {
+  const names = form.elements.sizes.value ? OPTIONS : [];
+  return names.map((name) => [name, form.elements[name].value]);
+}
+
 // One picture and what becomes of it.
 class Card {
   constructor(file) {
     this.file = file;
-    // The options as they are now. The same key when it is sent again: it is one upload then.
-    // Without sizes there is nothing that the others would apply to.
-    const names = form.elements.sizes.value ? ["sizes", "fit", "format"] : [];
-    this.options = names.map((name) => [name, form.elements[name].value]);
+    this.options = chosenOptions();
+    // The same when the file is sent again: it is one upload then.
     this.idempotencyKey = [...crypto.getRandomValues(new Uint8Array(16))].join("-");
     this.element = document.querySelector("#result").content.cloneNode(true).firstElementChild;
     this.find("h3").textContent = file.name;
@@ -184,5 +189,5 @@ function kilobytes(bytes) {
 const service = await read(await fetch("/", { headers: { Accept: "application/json" } }));
 mostBytes = service.max_upload_bytes;
 form.elements.sizes.value = service.options ? service.sizes.join(",") : "";
-for (const label of form.querySelectorAll("fieldset label:not(.key)")) label.hidden = !service.options;
+for (const name of OPTIONS) form.elements[name].closest("label").hidden = !service.options;
 document.querySelector("#limits").append(` A picture has ${megabytes(mostBytes)} at most.`);

@@ -147,7 +147,7 @@ def _create(settings: Settings) -> Schema:
             },
         },
         "responses": {
-            "202": _accepted(),
+            "202": _accepted(settings),
             **_or_verdicts(problems([*_refused(settings), *UNPROCESSABLE])),
         },
         **_security(settings),
@@ -215,7 +215,7 @@ def _refused(settings: Settings) -> list[Kind]:
     return [kind for kind in REFUSED if settings.api_keys or kind.code != "unauthorized"]
 
 
-def _accepted() -> Schema:
+def _accepted(settings: Settings) -> Schema:
     location = header("The status of the upload; absent for several files.", f"/{ID}")
     id = {"id": "$response.body#/id"}
     return {
@@ -235,7 +235,11 @@ def _accepted() -> Schema:
         },
         "links": {
             "status": {"operationId": "getUpload", "parameters": id},
-            "thumbnail": {"operationId": "getThumbnail", "parameters": id},
+            "thumbnail": {
+                "operationId": "getThumbnail",
+                "parameters": id | {"name": settings.menu.standard[0].name},
+                "description": "Of an upload that asks for nothing.",
+            },
             "delete": {"operationId": "deleteUpload", "parameters": id},
         },
     }
