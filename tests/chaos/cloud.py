@@ -65,6 +65,7 @@ class ShakenCloud(Cloud):
         trouble: float = 0.2,
         sweep_after: int = 15,
     ) -> None:
+        self.data = data / "storage"
         self.proxy = Proxy()
         self.sweep_after = sweep_after
         super().__init__(topology, data, console, broker=broker, instances={"resize": 2})

@@ -1,6 +1,7 @@
 """A short storm on each broker, a picture that kills, and a part that is asked to stop."""
 
 import io
+import shutil
 import threading
 import time
 
@@ -9,8 +10,10 @@ import requests
 
 from emulator.console import Console
 from tests.chaos.cloud import ShakenCloud, impatient
+from tests.chaos.load import Record
 from tests.chaos.run import storm
 from tests.chaos.site.sitecustomize import DEADLY
+from tests.chaos.verdict import SIZES, judge, thumbnails
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import picture
 
@@ -25,6 +28,41 @@ def test_in_a_storm_no_accepted_upload_is_lost_stuck_or_wrong(broker, tmp_path):
     assert outcome.answers["202"] == 40
 
 
+def test_the_verdict_sees_what_goes_wrong(tmp_path):
+    data = picture()
+    with ShakenCloud(
+        impatient(5), tmp_path, Console([], out=io.StringIO()), "embedded", trouble=0
+    ) as cloud:
+        ids = [upload(cloud, data, f"?sizes={','.join(SIZES)}") for _ in range(5)]
+        assert all(ended(cloud, id)["status"] == "done" for id in ids)
+        record = Record(accepted=dict.fromkeys(ids, 0))
+        calm = [thumbnails(cloud.addresses.upload, ids[0])]
+        assert judge(cloud, record, calm, 0).is_good
+        unwritten, unended, altered, undead, _ = ids
+        remove(cloud, f"quickthumb-originals/{unwritten}", f"quickthumb-processed/{unwritten}")
+        remove(cloud, f"quickthumb-processed/{unended}")
+        for file in (cloud.data / "quickthumb-processed" / altered).glob("48.*"):
+            file.write_bytes(b"other bytes")
+        record.deleted.add(undead)
+        verdict = judge(cloud, record, calm, 0)
+        assert [found.split()[0] for found in verdict.lost] == [unwritten]
+        assert verdict.stuck == [unended]
+        assert [found.split()[0] for found in verdict.wrong] == [altered]
+        assert verdict.undead == [undead]
+        assert verdict.orphans == [f"{unended}: original without manifest"]
+        assert not verdict.is_good
+
+
+def remove(cloud, *names):
+    """Delete blobs behind the back of the service."""
+    for name in names:
+        path = cloud.data / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 @pytest.fixture(params=BROKERS)
 def cloud(request, tmp_path):
     need(request.param)
@@ -33,8 +71,9 @@ def cloud(request, tmp_path):
         yield cloud
 
 
-def upload(cloud, data):
-    answer = requests.post(cloud.addresses.upload, files={"file": ("a.jpg", data)}, timeout=60)
+def upload(cloud, data, query=""):
+    url = f"{cloud.addresses.upload}/{query}"
+    answer = requests.post(url, files={"file": ("a.jpg", data)}, timeout=60)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
