@@ -1,10 +1,11 @@
 """What hostile requests cost: `python3 -m bench.hostile`.
 
 Starts a cloud and sends it, one kind after the other, what an attacker would send to the ports of
-`upload` and `resize`. While each goes on, a person uploads an ordinary picture ten times a second,
-from a process of its own. Prints, for each kind: how it was answered, how many a second were sent,
-the time of one, the most memory that a process of the attacked part had, and the 99th percentile of
-the person's uploads in relation to its calm value.
+`upload` and `resize`. Before each and while it goes on, a person uploads an ordinary picture twenty
+times a second, from a process of its own. Prints, for each kind: how it was answered; of one of it
+alone the time, and the processor time of the attacked part; how many a second were then sent, the
+most memory that a process of the part had, and the 99th percentile of the person's uploads
+in calm, meanwhile, and in relation. The relation is only as good as the machine is idle.
 """
 
 import argparse
@@ -36,7 +37,8 @@ PICTURE = (ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg").read_bytes()
 TINY = bytes.fromhex(
     "47494638396101000100800000000000ffffff2c00000000010001000002024401003b"
 )  # GIF
-_RATE = 10  # uploads a second, of the person
+_RATE = 20  # uploads a second, of the person
+_ALONE = 2  # requests, to measure what one costs
 _CUT = 5.0  # seconds after which a client that would never end is cut off here
 
 Attack = Callable[[str], str]
@@ -350,8 +352,8 @@ def person(url: str, seconds: float) -> list[float]:
     return times
 
 
-class Memory:
-    """The resident memory of a part's processes; Linux."""
+class Processes:
+    """The processes of a part, and what they use; Linux."""
 
     def __init__(self, pid: int) -> None:
         self._pids = [pid, *_children(pid)]
@@ -361,6 +363,14 @@ class Memory:
         for pid in self._pids:
             with suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def cpu(self) -> float:
+        """Return the processor time that all have used so far, seconds."""
+        ticks = 0
+        for pid in self._pids:
+            figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(figures[11]) + int(figures[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def peak(self) -> float:
         """Return the highest that one process had, MB."""
@@ -424,21 +434,28 @@ def _attackers(kind: Kind, url: str, answers: Counter[str], took: list[float]) -
         future.result()
 
 
-def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float, calm: float) -> str:
+def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> str:
     """Return a line of the table."""
     pid = cloud.pids()[kind.part]
     assert pid is not None
-    memory = Memory(pid)
-    memory.reset()
+    part = Processes(pid)
+    url = cloud.addresses.upload
+    target = cloud.addresses.functions[kind.part]
+    used, started = part.cpu(), time.monotonic()
+    for _ in range(_ALONE):
+        kind.attack(target)
+    used, alone = (part.cpu() - used) / _ALONE, (time.monotonic() - started) / _ALONE
+    calm = _p99(people.submit(person, url, seconds).result())
+    part.reset()
     answers: Counter[str] = Counter()
-    took: list[float] = []
-    with _attackers(kind, cloud.addresses.functions[kind.part], answers, took):
-        times = people.submit(person, cloud.addresses.upload, seconds).result()
+    sent: list[float] = []
+    with _attackers(kind, target, answers, sent):
+        meanwhile = _p99(people.submit(person, url, seconds).result())
     told = ", ".join(f"{status}" for status, _ in answers.most_common(3))
     return (
-        f"| {kind.name} | {kind.part} | {told} | {len(took) / seconds:.1f} "
-        f"| {statistics.median(took):.2f} s | {memory.peak():.0f} MB "
-        f"| {_p99(times) * 1000:.0f} ms | {_p99(times) / calm:.1f} |"
+        f"| {kind.name} | {kind.part} | {told} | {used * 1000:.0f} ms | {alone:.2f} s "
+        f"| {len(sent) / seconds:.1f} | {part.peak():.0f} MB "
+        f"| {calm * 1000:.0f} ms | {meanwhile * 1000:.0f} ms | {meanwhile / calm:.1f} |"
     )
 
 
@@ -454,15 +471,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         ProcessPoolExecutor(1, get_context("spawn")) as people,
         Cloud(Topology.load(TOPOLOGY), Path(folder), Console([], out=quiet)) as cloud,
     ):
-        url = cloud.addresses.upload
-        people.submit(person, url, 3).result()  # warm
-        calm = _p99(people.submit(person, url, 2 * args.seconds).result())
-        print(f"calm: p99 of an ordinary upload {calm * 1000:.0f} ms\n")
-        print("| what | to | answers | a second | median time | memory | upload p99 | to calm |")
-        print("|---|---|---|---|---|---|---|---|")
+        people.submit(person, cloud.addresses.upload, 3).result()  # warm
+        print("| what | to | answers | CPU | time | a second | memory | calm p99 | p99 | times |")
+        print("|---|---|---|---|---|---|---|---|---|---|")
         for kind in KINDS:
             if args.only in kind.name:
-                print(_measure(cloud, kind, people, args.seconds, calm), flush=True)
+                print(_measure(cloud, kind, people, args.seconds), flush=True)
     return 0
 
 

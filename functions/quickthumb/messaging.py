@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
+import grpc
 from google.api_core.exceptions import GoogleAPIError
 from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import pubsub_v1
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from quickthumb import tracing
 from quickthumb.errors import InvalidMessage, NoCredentials, Unavailable
@@ -52,6 +54,27 @@ class CloudTopic:
             raise Unavailable(f"Pub/Sub, {self._path}: {error}") from error
 
 
+class _Transport(PublisherGrpcTransport):
+    """A channel that looks for Pub/Sub every few seconds while it is away.
+
+    gRPC's own pauses grow to two minutes, for which everybody would be told 503 while Pub/Sub is
+    back (https://grpc.github.io/grpc/core/group__grpc__arg__keys.html).
+    """
+
+    OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
+
+    def __init__(self, *, host: str, channel: grpc.Channel | None = None, **arguments: Any) -> None:
+        if channel is not None:  # the client library made it for an emulator, without any options
+            channel = grpc.insecure_channel(host, self.OPTIONS)
+        super().__init__(host=host, channel=channel, **arguments)
+
+    @classmethod
+    def create_channel(cls, host: str, **arguments: Any) -> grpc.Channel:  # type: ignore[override]
+        """See the base class."""
+        options = [*arguments.pop("options", ()), *cls.OPTIONS]
+        return super().create_channel(host, options=options, **arguments)
+
+
 def connect(*, traced: bool = False) -> Publisher:
     """Return a client that sends every message at once.
 
@@ -68,6 +91,7 @@ def connect(*, traced: bool = False) -> Publisher:
         return pubsub_v1.PublisherClient(
             pubsub_v1.types.BatchSettings(max_messages=1),
             pubsub_v1.types.PublisherOptions(enable_open_telemetry_tracing=traced),
+            transport=_Transport,
         )
     except DefaultCredentialsError as error:
         raise NoCredentials("PUBSUB_EMULATOR_HOST") from error

@@ -1,7 +1,11 @@
 import base64
 
+import grpc
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.pubsub_v1.services.publisher.transports import grpc as library
 
+from quickthumb import messaging
 from quickthumb.errors import InvalidMessage
 from quickthumb.messaging import delivered
 
@@ -55,3 +59,34 @@ def test_without_a_dead_letter_policy_there_is_no_attempt():
 def test_any_other_body_is_refused(envelope):
     with pytest.raises(InvalidMessage):
         delivered(envelope)
+
+
+OFTEN = ("grpc.max_reconnect_backoff_ms", 2_000)
+
+
+def test_an_emulator_that_was_away_is_looked_for_often(monkeypatch):
+    given = []
+    channel = grpc.insecure_channel
+
+    def insecure_channel(target, options=None):
+        given.append((target, options))
+        return channel(target, options)
+
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    monkeypatch.setattr(grpc, "insecure_channel", insecure_channel)
+    messaging.connect()
+    assert given[-1] == ("127.0.0.1:1", (OFTEN,))
+
+
+def test_in_production_it_is_looked_for_as_often(monkeypatch):
+    given = {}
+
+    def create_channel(host, **arguments):
+        given.update(arguments)
+        return grpc.insecure_channel(host)
+
+    monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
+    monkeypatch.setattr(library.grpc_helpers, "create_channel", create_channel)
+    messaging._Transport(host="pubsub.googleapis.com", credentials=AnonymousCredentials())
+    assert OFTEN in given["options"]
+    assert ("grpc.max_receive_message_length", -1) in given["options"]
