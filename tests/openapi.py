@@ -72,6 +72,7 @@ class Contract:
 
 _OF_HTTP = {
     *("content-length", "content-type", "content-encoding", "vary"),
+    *("date", "server", "connection"),
     *("access-control-allow-origin", "access-control-expose-headers"),
 }
 """Headers that need no description of ours."""

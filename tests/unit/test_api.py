@@ -61,10 +61,17 @@ def test_several_files_of_which_none_is_accepted_are_an_error(service):
     [
         ({"content": b""}, 400, "no-file"),
         ({"data": {"sizes": "16"}, "files": {"x": (None, "y")}}, 400, "no-file"),
+        ({"files": {"file": (None, picture())}}, 400, "no-file"),
+        ({"files": {"file": (None, bytes(5_000))}}, 400, "bad-request"),
         ({"files": {"file": ("a.jpg", b"")}}, 400, "empty-file"),
         ({"files": {"photo": ("a.jpg", b"x")}}, 400, "bad-request"),
         ({"files": {"file": ("a.jpg", b"hello")}}, 415, "not-a-picture"),
         ({"content": b"hello"}, 415, "not-a-picture"),
+        (
+            {"content": picture(), "headers": {"content-encoding": "gzip"}},
+            415,
+            "unsupported-encoding",
+        ),
         ({"files": {"file": ("a.jpg", bytes(60_000))}}, 413, "too-large"),
         ({"content": bytes(60_000)}, 413, "too-large"),
         ({"content": iter([bytes(60_000)] * 100)}, 413, "too-large"),

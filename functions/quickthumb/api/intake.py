@@ -100,11 +100,17 @@ async def _read_form(
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise Refused(f"The multipart form cannot be read: {error.message}") from error
+        raise Refused(
+            f"The multipart form cannot be read: {error.message.rstrip('.')}. A picture is a part "
+            "named file that has a file name, an option is a short part that has none, and the "
+            "boundary in Content-Type is the one between them."
+        ) from error
     files: list[File] = []
     fields: list[tuple[str, str]] = []
     for name, value in form.multi_items():
         if isinstance(value, str):
+            if name == "file":
+                raise NoFile("The part file has no file name: send it as a file.", field="file")
             fields.append((name, value))
             continue
         with value.file:

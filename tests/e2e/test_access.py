@@ -1,0 +1,122 @@
+"""Keys, origins and the death of a process, in a cloud of real processes set up for them."""
+
+import hashlib
+import os
+import signal
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from emulator.cloud import TOPOLOGY, Cloud
+from emulator.console import Console
+from emulator.topology import Topology
+from tests.pictures import ROCKET
+
+PAGE = "https://app.example.com"
+KEY = "a key for tests"
+FILES = {"file": ("rocket.jpg", ROCKET.read_bytes())}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    topology = Topology.load(TOPOLOGY)
+    console = Console([*topology.functions, "pubsub", "storage", "sessions"])
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("QUICKTHUMB_API_KEYS", hashlib.sha256(KEY.encode()).hexdigest())
+        environment.setenv("QUICKTHUMB_CORS_ORIGINS", PAGE)
+        cloud = Cloud(topology, tmp_path_factory.mktemp("guarded"), console)
+    with cloud:
+        yield cloud
+
+
+def post(cloud, **headers):
+    return requests.post(cloud.addresses.upload, files=FILES, headers=headers, timeout=60)
+
+
+def originals(cloud):
+    bucket = f"{cloud.addresses.storage}/storage/v1/b/quickthumb-originals/o"
+    return {blob["name"] for blob in requests.get(bucket, timeout=20).json().get("items", [])}
+
+
+def eventually(is_so, what):
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def test_who_shows_the_key_may_upload_and_delete_and_nobody_else(guarded):
+    before = originals(guarded)
+    for headers in ({}, {"X-API-Key": "another"}):
+        answer = post(guarded, **headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert originals(guarded) == before
+    id = post(guarded, Authorization=f"Bearer {KEY}").json()["id"]
+    url = f"{guarded.addresses.upload}/{id}"
+    assert requests.get(f"{url}/256?wait=30", timeout=60).status_code == 200
+    assert requests.delete(url, timeout=60).status_code == 401
+    assert requests.delete(url, headers={"X-API-Key": KEY}, timeout=60).status_code == 204
+
+
+@pytest.mark.parametrize("megabytes", [1, 30, 100])
+def test_who_has_no_key_hears_of_it_however_much_they_send(guarded, megabytes):
+    body = bytes(megabytes * 2**20)
+    answer = requests.post(guarded.addresses.upload, data=body, timeout=120)
+    assert answer.status_code == 401
+
+
+def test_a_page_of_a_configured_origin_may_use_the_service(guarded):
+    url = guarded.addresses.upload
+    asks = {"Origin": PAGE, "Access-Control-Request-Method": "POST"}
+    asks["Access-Control-Request-Headers"] = "idempotency-key,x-api-key"
+    allowed = requests.options(url, headers=asks, timeout=30)
+    assert allowed.status_code == 204
+    assert allowed.headers["access-control-allow-origin"] == PAGE
+    answer = post(guarded, Origin=PAGE, **{"X-API-Key": KEY})
+    assert answer.headers["access-control-allow-origin"] == PAGE
+    assert "Location" in answer.headers["access-control-expose-headers"]
+    thumbnail = f"{url}/{answer.json()['id']}/256"
+    for headers in ({}, {"Origin": PAGE}, {"Origin": "https://elsewhere.example"}):
+        picture = requests.get(thumbnail, params={"wait": 30}, headers=headers, timeout=60)
+        assert (picture.status_code, picture.headers["vary"]) == (200, "Origin")
+        allowed = picture.headers.get("access-control-allow-origin")
+        assert allowed == (PAGE if headers.get("Origin") == PAGE else None)
+    asks["Origin"] = "https://elsewhere.example"
+    assert requests.options(url, headers=asks, timeout=30).status_code == 403
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are stopped and killed by signals")
+def test_a_retry_finishes_what_a_killed_process_has_begun(guarded):
+    """The process dies between storing the original and publishing its job."""
+    before = originals(guarded)
+    headers = {"X-API-Key": KEY, "Idempotency-Key": str(uuid.uuid4())}
+    pids = guarded.pids()
+    os.killpg(pids["pubsub"], signal.SIGSTOP)  # so that it waits where it publishes
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(post, guarded, **headers)
+            eventually(lambda: originals(guarded) - before, "the original is not stored")
+            os.killpg(pids["upload"], signal.SIGKILL)
+            with pytest.raises(requests.ConnectionError):
+                first.result()
+    finally:
+        os.killpg(pids["pubsub"], signal.SIGCONT)
+    eventually(lambda: is_healthy(guarded), "the function was not started again")
+    second = post(guarded, **headers)
+    assert second.status_code == 202, second.text
+    id = second.json()["id"]
+    assert originals(guarded) - before == {id}
+    status = requests.get(f"{guarded.addresses.upload}/{id}?wait=30", timeout=60)
+    assert status.json()["status"] == "done"
+    assert post(guarded, **headers).json() == second.json()
+
+
+def is_healthy(cloud):
+    try:
+        return requests.get(f"{cloud.addresses.upload}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
