@@ -2,7 +2,10 @@
 
 import hashlib
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.topology import Topology
@@ -120,3 +124,27 @@ def is_healthy(cloud):
         return requests.get(f"{cloud.addresses.upload}/health", timeout=5).ok
     except requests.RequestException:
         return False
+
+
+def commands():
+    """Return the lines of docs/access.md that make keys, by the block they are in."""
+    text = (ROOT / "docs" / "access.md").read_text()
+    blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
+    return [block.replace("$ ", "", 1).replace("\n$ ", "\n") for block in blocks[:2]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the document speaks of a POSIX shell")
+@pytest.mark.parametrize("script", commands(), ids=["openssl", "python"])
+def test_the_documented_ways_to_make_a_key_make_one(script):
+    if "openssl" in script:
+        script += 'printf %s "$KEY" >&2'
+    result = subprocess.run(
+        ["/bin/sh", "-c", script.replace("python3", sys.executable)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    key, hashed = (result.stderr + "\n" + result.stdout).split()
+    assert hashlib.sha256(key.encode()).hexdigest() == hashed
+    assert len(key) == 44
