@@ -14,6 +14,7 @@ from emulator.resumable import NotTaken, send
 _WAIT_SECONDS = 20  # asked of the service in one request
 _TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect, to hear the next byte, seconds
 _TRIES = 5
+_HOW_TO_SHOW_A_KEY = "This command sends the one in the variable QUICKTHUMB_API_KEY."
 _FORM_BYTES = 64 * 1024  # that a form with one picture has beside it, at most
 
 
@@ -41,10 +42,16 @@ class Thumbnail:
 
 
 class Client:
-    """Talks to the function `upload`; safe to share between threads."""
+    """Talks to the function `upload`; safe to share between threads.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: of the function.
+        key: API key, empty for a service that needs none.
+    """
+
+    def __init__(self, url: str, key: str = "") -> None:
         self._url = url
+        self._key = key
         self._local = threading.local()
         self._max_upload_bytes: int | None = None
 
@@ -117,6 +124,8 @@ class Client:
         """Make a request, again where the service asks for that."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
+            if self._key:
+                self._local.session.headers["X-API-Key"] = self._key
         session: requests.Session = self._local.session
         try:
             for _ in range(_TRIES - 1):
@@ -138,6 +147,7 @@ def _content(answer: requests.Response) -> dict[str, Any]:
 
 def _reason(answer: requests.Response) -> str:
     try:
-        return str(answer.json()["detail"])
+        detail = str(answer.json()["detail"])
+        return f"{detail} {_HOW_TO_SHOW_A_KEY}" if answer.status_code == 401 else detail
     except (ValueError, KeyError):
         return f"the service answered {answer.status_code} {answer.reason}"

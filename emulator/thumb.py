@@ -3,6 +3,7 @@
 import argparse
 import json
 import mimetypes
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     make_folder(args.out, "--out")
     options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
     with _service(args) as url:
-        client = Client(url)
+        client = Client(url, os.environ.get("QUICKTHUMB_API_KEY", ""))
         outcomes = _all(inputs, lambda item: _one(client, item, args.out, options))
     if args.json:
         print(json.dumps([outcome.document() for outcome in outcomes], indent=2))

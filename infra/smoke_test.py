@@ -2,8 +2,9 @@
 
     python3 infra/smoke_test.py URL tests/fixtures/samples/rocket.jpg
 
-The variable QUICKTHUMB_TOKEN holds an identity token for functions that are not public. It needs
-nothing but Python's standard library, so that it runs in any image.
+The variable QUICKTHUMB_TOKEN holds an identity token for functions that are not public, and
+QUICKTHUMB_API_KEY a key for those that need one. It needs nothing but Python's standard library, so
+that it runs in any image.
 """
 
 import json
@@ -31,13 +32,15 @@ class Service:
     Args:
         url: of the function `upload`.
         token: identity token, empty for a public function.
+        key: API key, empty for a function that needs none.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, key: str = "") -> None:
         if not url.startswith(("http://", "https://")):
             raise Wrong(f"{url!r}: expected a URL that begins with https:// or http://")
         self._url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        shown = {"Authorization": token and f"Bearer {token}", "X-API-Key": key}
+        self._headers = {name: value for name, value in shown.items() if value}
 
     def call(self, method: str, path: str, data: bytes | None = None) -> bytes:
         """Return the body of an answer.
@@ -136,7 +139,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: smoke_test.py URL FILE\n")
         return 2
     try:
-        service = Service(arguments[0], os.environ.get("QUICKTHUMB_TOKEN", ""))
+        token = os.environ.get("QUICKTHUMB_TOKEN", "")
+        service = Service(arguments[0], token, os.environ.get("QUICKTHUMB_API_KEY", ""))
         sys.stdout.write(f"{check(service, Path(arguments[1]).read_bytes())}\n")
     except Wrong as error:
         sys.stderr.write(f"{error}\n")

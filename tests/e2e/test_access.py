@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.topology import Topology
+from tests.e2e.commands import run
 from tests.pictures import ROCKET
 
 PAGE = "https://app.example.com"
@@ -124,6 +126,29 @@ def is_healthy(cloud):
         return requests.get(f"{cloud.addresses.upload}/health", timeout=5).ok
     except requests.RequestException:
         return False
+
+
+def test_our_own_tools_show_the_key_in_the_environment(guarded, tmp_path):
+    hashed = hashlib.sha256(KEY.encode()).hexdigest()
+    thumb = partial(run, "thumb", ROCKET, "--data", tmp_path / "data", "--out", tmp_path / "out")
+    refused = thumb(env={"QUICKTHUMB_API_KEYS": hashed})
+    assert refused.returncode == 1
+    assert "in the variable QUICKTHUMB_API_KEY" in refused.stdout + refused.stderr
+    done = thumb(env={"QUICKTHUMB_API_KEYS": hashed, "QUICKTHUMB_API_KEY": KEY})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    smoke_test = [
+        sys.executable,
+        ROOT / "infra" / "smoke_test.py",
+        guarded.addresses.upload,
+        ROCKET,
+    ]
+    for key, status in ((KEY, 0), ("", 1)):
+        environment = os.environ | {"QUICKTHUMB_API_KEY": key}
+        result = subprocess.run(
+            smoke_test, env=environment, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == status, result.stdout + result.stderr
 
 
 def commands():
