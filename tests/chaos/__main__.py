@@ -8,6 +8,7 @@ in calm. Prints a table; fails if the promise of docs/reliability.md was broken.
 
 import argparse
 import secrets
+import signal
 import sys
 from pathlib import Path
 
@@ -23,11 +24,14 @@ def main() -> int:
     parser.add_argument("--pubsub", choices=("embedded", "official"), default="embedded")
     parser.add_argument("--log", type=Path, default=Path("chaos.log"), help="of the parts")
     args = parser.parse_args()
+    # Both, since a shell that starts this in the background has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     print(f"seed {args.seed}", flush=True)
     outcome = storm(args.seed, args.uploads, args.kills, args.pubsub, log=args.log)
     print(outcome.table())
     verdict = outcome.verdict
-    for name in ("lost", "stuck", "wrong", "undead", "orphans"):
+    for name in ("lost", "stuck", "wrong", "undead", "orphans", "double"):
         for item in getattr(verdict, name)[:20]:
             print(f"{name}: {item}")
     return 0 if verdict.is_good else 1

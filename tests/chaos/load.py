@@ -37,12 +37,14 @@ class Record:
         accepted: id of each upload that was answered with 202, and the number of its picture.
         deleted: ids of those they deleted, and were told so.
         refused: file names of the attempts that were answered with anything else.
+        keyed: file names of those that were sent with an `Idempotency-Key`, in every attempt alike.
         counts: of answers by status; "none" where none came.
     """
 
     accepted: dict[str, int] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    keyed: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,11 +94,17 @@ class Load:
         end = time.monotonic() + _PATIENCE
         for attempt in itertools.count():
             assert time.monotonic() < end, f"upload {number} was never accepted"
-            filename = f"{number}-{attempt}-{name}"
+            # Every other one makes sure that it is not done twice; it sends the very same again.
+            keyed = number % 2 == 0
+            filename = f"{number}-{'keyed' if keyed else attempt}-{name}"
+            if keyed:
+                with self.record.lock:
+                    self.record.keyed.add(filename)
             try:
                 answer = requests.post(
                     f"{self._url}/{self._query}",
                     files={"file": (filename, data)},
+                    headers={"Idempotency-Key": f"{self._seed}-{number}"} if keyed else {},
                     timeout=_TIMEOUT,
                 )
             except requests.RequestException:
@@ -109,8 +117,9 @@ class Load:
                 with self.record.lock:
                     self.record.accepted[id] = which
                 return id
-            with self.record.lock:
-                self.record.refused.add(filename)
+            if not keyed:
+                with self.record.lock:
+                    self.record.refused.add(filename)
             time.sleep(float(answer.headers.get("Retry-After", "1")))
         raise AssertionError
 

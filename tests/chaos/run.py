@@ -55,6 +55,7 @@ class Outcome:
             ("wrong", len(verdict.wrong)),
             ("deleted and still there", len(verdict.undead)),
             ("orphans", len(verdict.orphans)),
+            ("double in spite of a key", len(verdict.double)),
             ("seconds", f"{self.seconds:.0f}"),
         ]
         if not self.bounded_disk:

@@ -25,6 +25,7 @@ class Verdict:
         wrong: ended as failed, or with other bytes than in calm.
         undead: deleted, and something of it is there.
         orphans: blobs that belong to nothing.
+        double: requests with an `Idempotency-Key` that became more than one upload.
         kept: originals of attempts that were answered with an error and could not be taken back.
             They are no fault as long as they end, which makes them no orphans.
         swept: jobs that sweeps published again.
@@ -35,13 +36,14 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
     undead: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
+    double: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     swept: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether the promise was kept."""
-        return not (self.lost or self.stuck or self.wrong or self.undead or self.orphans)
+        return not any((self.lost, self.stuck, self.wrong, self.undead, self.orphans, self.double))
 
 
 def thumbnails(url: str, id: str) -> dict[str, bytes]:
@@ -134,5 +136,12 @@ def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
     for id, blob in originals.items():
         if id not in results:
             verdict.orphans.append(f"{id}: original without manifest")
-        if blob.get("metadata", {}).get("filename") in record.refused:
+        if filename_of(blob) in record.refused:
             verdict.kept.append(id)
+    times = Counter(filename_of(blob) for blob in originals.values())
+    verdict.double += [name for name in record.keyed if times[name] > 1]
+
+
+def filename_of(blob: dict[str, Any]) -> str:
+    """Return the name under which an original was sent."""
+    return str(blob.get("metadata", {}).get("filename", ""))
