@@ -37,6 +37,11 @@ resource "google_artifact_registry_repository" "images" {
   }
 }
 
+locals {
+  # Nobody gets past the domain's limits by the function's own URL.
+  http_ingress = var.domain == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
+}
+
 resource "google_cloudfunctions2_function" "function" {
   for_each = local.functions
 
@@ -67,7 +72,7 @@ resource "google_cloudfunctions2_function" "function" {
     service_account_email            = google_service_account.function[each.key].email
     # Calls of the same project's Pub/Sub and Cloud Scheduler count as internal:
     # https://docs.cloud.google.com/run/docs/securing/ingress
-    ingress_settings               = each.value.trigger == "http" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
+    ingress_settings               = each.value.trigger == "http" ? local.http_ingress : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision = true
   }
 

@@ -1,6 +1,19 @@
 output "urls" {
-  description = "URL of each function that is called over HTTP."
+  description = "Where each function that is called over HTTP is reached."
+  value = {
+    for name, _ in local.http_functions : name =>
+    var.domain == null ? google_cloudfunctions2_function.function[name].service_config[0].uri : "https://${var.domain}"
+  }
+}
+
+output "audiences" {
+  description = "What an identity token for such a function must be made out to: its own URL, also behind a domain."
   value       = { for name, _ in local.http_functions : name => google_cloudfunctions2_function.function[name].service_config[0].uri }
+}
+
+output "address" {
+  description = "IPv4 address for the A record of the domain; null without one."
+  value       = one(module.front[*].address)
 }
 
 output "services" {

@@ -27,9 +27,13 @@ Json = dict[str, object]
 
 
 def used_types(folder: Path) -> dict[str, set[str]]:
-    """Return which types the files *.tf of a folder use, by kind: resource, data, provider."""
+    """Return which types the files *.tf in and below a folder use.
+
+    Returns:
+        Names by kind: resource, data, provider.
+    """
     found: dict[str, set[str]] = {"resource": set(), "data": set(), "provider": set()}
-    for file in sorted(folder.glob("*.tf")):
+    for file in sorted(folder.rglob("*.tf")):
         for kind, name in _BLOCK.findall(file.read_text()):
             found[kind].add(name)
     return found
@@ -40,9 +44,11 @@ class Bindings:
 
     Args:
         wheel: of a distribution `cdktf-cdktf-provider-…`.
+        words: those in *.tf; a block within a block that is none of them is named and no more.
     """
 
-    def __init__(self, wheel: Path) -> None:
+    def __init__(self, wheel: Path, words: set[str]) -> None:
+        self._words = words
         self._archive = zipfile.ZipFile(wheel)
         metadata = next(n for n in self._archive.namelist() if n.endswith("dist-info/METADATA"))
         text = self._archive.read(metadata).decode()
@@ -72,22 +78,21 @@ class Bindings:
         by_name = {name.lower(): name for name in classes}
         own = stem.replace("_", "") or f"{self.provider}provider"
         config = classes[by_name[f"{own}config"]]
-        return _described(config, classes.get(by_name[own]), classes)
+        return self._described(config, classes.get(by_name[own]), classes)
 
-
-def _described(
-    config: ast.ClassDef, readable: ast.ClassDef | None, classes: dict[str, ast.ClassDef]
-) -> Json:
-    attributes: Json = {}
-    for name, annotation, required in _parameters(config):
-        kind, block = _type(annotation, classes)
-        entry: Json = {"required": required, "type": kind}
-        if block:
-            reference = classes.get(f"{block}OutputReference")
-            entry |= _described(classes[block], reference, classes)
-        attributes[name] = entry
-    computed = sorted(_properties(readable) - attributes.keys()) if readable else []
-    return {"takes": attributes, "gives": computed}
+    def _described(
+        self, config: ast.ClassDef, readable: ast.ClassDef | None, classes: dict[str, ast.ClassDef]
+    ) -> Json:
+        attributes: Json = {}
+        for name, annotation, required in _parameters(config):
+            kind, block = _type(annotation, classes)
+            entry: Json = {"required": required, "type": kind}
+            if block and name in self._words:
+                reference = classes.get(f"{block}OutputReference")
+                entry |= self._described(classes[block], reference, classes)
+            attributes[name] = entry
+        computed = sorted(_properties(readable) - attributes.keys()) if readable else []
+        return {"takes": attributes, "gives": computed}
 
 
 def _parameters(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr, bool]]:
@@ -140,8 +145,10 @@ def main(wheels: list[str]) -> None:
         wheels: paths of the bindings of every provider that *.tf use.
     """
     used = used_types(HERE)
+    text = "\n".join(file.read_text() for file in HERE.rglob("*.tf"))
+    words = set(re.findall(r"\w+", text))
     result: Json = {}
-    for bindings in (Bindings(Path(wheel)) for wheel in wheels):
+    for bindings in (Bindings(Path(wheel), words) for wheel in wheels):
         schema: Json = {"version": bindings.version, "source": bindings.source}
         for kind, names in used.items():
             schema[kind] = {

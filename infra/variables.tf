@@ -91,6 +91,41 @@ variable "dead_letter_days" {
   }
 }
 
+variable "domain" {
+  description = "Name such as thumbs.example.com under which a load balancer with a cache takes all calls; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
+    error_message = "domain: expected a name such as thumbs.example.com, without https://."
+  }
+}
+
+variable "requests_per_minute" {
+  description = "Requests a minute that one address may send to the domain, those left out that the cache answers."
+  type        = number
+  default     = 600
+  nullable    = false
+
+  validation {
+    condition     = var.requests_per_minute >= 1 && var.requests_per_minute <= 10000
+    error_message = "requests_per_minute: expected 1 to 10000."
+  }
+}
+
+variable "cache_seconds" {
+  description = "How long the domain's cache may answer with a thumbnail, also after it was deleted."
+  type        = number
+  default     = 3600
+  nullable    = false
+
+  validation {
+    condition     = var.cache_seconds >= 1 && var.cache_seconds <= 31536000
+    error_message = "cache_seconds: expected 1 to 31536000, a year."
+  }
+}
+
 variable "deletion_allowed" {
   description = "Whether `terraform destroy` may delete buckets that still have blobs."
   type        = bool

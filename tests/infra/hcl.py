@@ -1,9 +1,10 @@
-"""The files infra/*.tf, parsed: blocks as Python values, expressions as text."""
+"""The files *.tf, parsed: blocks as Python values, expressions as text."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import hcl2
@@ -11,6 +12,8 @@ import hcl2
 from emulator.bootstrap import ROOT
 
 INFRA = ROOT / "infra"
+MODULES = (INFRA, INFRA / "front")
+"""What Terraform reads as one: the root, and what the root calls."""
 
 
 @dataclass(frozen=True)
@@ -18,14 +21,16 @@ class Block:
     """A block at the top of a file.
 
     Attributes:
-        kind: resource, data, provider, variable, output, locals or terraform.
+        kind: resource, data, provider, variable, output, locals, module or terraform.
         labels: its type and name, as far as its kind has them.
         body: its arguments and inner blocks.
+        module: the folder that it is in.
     """
 
     kind: str
     labels: tuple[str, ...]
     body: dict[str, Any]
+    module: Path = INFRA
 
     @property
     def address(self) -> str:
@@ -33,10 +38,10 @@ class Block:
 
 
 @cache
-def blocks() -> tuple[Block, ...]:
+def blocks(module: Path = INFRA) -> tuple[Block, ...]:
     return tuple(
-        block
-        for file in sorted(INFRA.glob("*.tf"))
+        replace(block, module=module)
+        for file in sorted(module.glob("*.tf"))
         for kind, items in hcl2.loads(file.read_text()).items()
         if not kind.startswith("__")
         for item in items
@@ -52,8 +57,8 @@ def _unlabelled(kind: str, labels: tuple[str, ...], item: dict[str, Any]) -> Ite
         yield from _unlabelled(kind, (*labels, label.strip('"')), inner)
 
 
-def of_kind(*kinds: str) -> list[Block]:
-    return [block for block in blocks() if block.kind in kinds]
+def of_kind(*kinds: str, module: Path = INFRA) -> list[Block]:
+    return [block for block in blocks(module) if block.kind in kinds]
 
 
 def arguments(body: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -80,7 +80,7 @@ def test_originals_are_kept_as_long_as_one_says(tmp_path):
         ('callers=["allUsers"]', "set public = true"),
         ("soft_delete_days=3", "7 to 90"),
         ("delete_after_days={originals=0}", "1 or more"),
-        ("delete_after_days={original=7}", "as in topology.yaml: originals"),
+        ("delete_after_days={original=7}", "names of buckets as in topology.yaml"),
         ("drop_originals_after_days=0", "or more, or null"),
         ("dead_letter_days=32", "1 to 31"),
     ],

@@ -1,0 +1,143 @@
+# A load balancer before a Cloud Run service: a domain with TLS, a cache, and a limit for each address.
+
+resource "google_compute_global_address" "this" {
+  name        = var.name
+  description = "Where ${var.domain} has to point."
+}
+
+resource "google_compute_region_network_endpoint_group" "service" {
+  name                  = var.name
+  region                = var.region
+  network_endpoint_type = "SERVERLESS"
+  cloud_run {
+    service = var.service
+  }
+}
+
+resource "google_compute_security_policy" "limit" {
+  #checkov:skip=CKV_GCP_73: the rule that it asks for guards Log4j, and there is no Java behind this
+
+  name        = var.name
+  description = "At most ${var.requests_per_minute} requests a minute of one address that the cache does not answer."
+
+  rule {
+    action      = "throttle"
+    priority    = 1000
+    description = "Every address has its share."
+    match {
+      versioned_expr = "SRC_IPS_V1"
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+    rate_limit_options {
+      enforce_on_key = "IP"
+      conform_action = "allow"
+      exceed_action  = "deny(429)"
+      rate_limit_threshold {
+        count        = var.requests_per_minute
+        interval_sec = 60
+      }
+    }
+  }
+
+  rule {
+    action      = "allow"
+    priority    = 2147483647
+    description = "The rule that every policy must have; the one above has seen to all."
+    match {
+      versioned_expr = "SRC_IPS_V1"
+      config {
+        src_ip_ranges = ["*"]
+      }
+    }
+  }
+}
+
+resource "google_compute_backend_service" "service" {
+  name                  = var.name
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  protocol              = "HTTPS"
+  security_policy       = google_compute_security_policy.limit.id
+  enable_cdn            = true
+
+  backend {
+    group = google_compute_region_network_endpoint_group.service.id
+  }
+
+  # Thumbnails may be cached for ever, but a cache cannot know of a DELETE: it forgets after a while.
+  # Nothing else that the service answers may be cached, and says so.
+  cdn_policy {
+    cache_mode       = "CACHE_ALL_STATIC"
+    default_ttl      = 0
+    max_ttl          = var.cache_seconds
+    client_ttl       = var.cache_seconds
+    negative_caching = false
+    cache_key_policy {
+      include_host           = true
+      include_protocol       = true
+      include_query_string   = true
+      query_string_blacklist = ["wait"] # the same thumbnail, however long one waited for it
+    }
+  }
+
+  log_config {
+    enable      = true
+    sample_rate = 1
+  }
+}
+
+resource "google_compute_managed_ssl_certificate" "this" {
+  name = var.name
+  managed {
+    domains = [var.domain]
+  }
+}
+
+resource "google_compute_ssl_policy" "this" {
+  name            = var.name
+  profile         = "MODERN"
+  min_tls_version = "TLS_1_2"
+}
+
+resource "google_compute_url_map" "https" {
+  name            = var.name
+  default_service = google_compute_backend_service.service.id
+}
+
+resource "google_compute_target_https_proxy" "this" {
+  name             = var.name
+  url_map          = google_compute_url_map.https.id
+  ssl_certificates = [google_compute_managed_ssl_certificate.this.id]
+  ssl_policy       = google_compute_ssl_policy.this.id
+}
+
+resource "google_compute_global_forwarding_rule" "https" {
+  name                  = "${var.name}-https"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.this.id
+  port_range            = "443"
+  target                = google_compute_target_https_proxy.this.id
+}
+
+resource "google_compute_url_map" "http" {
+  name = "${var.name}-http"
+  default_url_redirect {
+    https_redirect         = true
+    redirect_response_code = "PERMANENT_REDIRECT" # 308: a POST stays one
+    strip_query            = false
+  }
+}
+
+resource "google_compute_target_http_proxy" "this" {
+  name    = var.name
+  url_map = google_compute_url_map.http.id
+}
+
+resource "google_compute_global_forwarding_rule" "http" {
+  name                  = "${var.name}-http"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  ip_address            = google_compute_global_address.this.id
+  port_range            = "80"
+  target                = google_compute_target_http_proxy.this.id
+}

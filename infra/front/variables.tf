@@ -1,0 +1,30 @@
+variable "name" {
+  description = "Name of what is made."
+  type        = string
+  default     = "quickthumb"
+}
+
+variable "service" {
+  description = "Name of the Cloud Run service that answers; its ingress must allow load balancers."
+  type        = string
+}
+
+variable "region" {
+  description = "Where the service is."
+  type        = string
+}
+
+variable "domain" {
+  description = "Name under which it is reached, such as thumbs.example.com."
+  type        = string
+}
+
+variable "requests_per_minute" {
+  description = "Requests a minute that an address may send, those left out that the cache answers."
+  type        = number
+}
+
+variable "cache_seconds" {
+  description = "How long a thumbnail may be answered from the cache, also after it was deleted."
+  type        = number
+}
