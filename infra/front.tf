@@ -1,7 +1,7 @@
 # The way in under a domain of one's own, if one is named.
 module "front" {
   source = "./front"
-  count  = var.domain == null ? 0 : 1
+  count  = var.domain == "" ? 0 : 1
 
   service             = google_cloudfunctions2_function.function[one(keys(local.http_functions))].name
   region              = var.region

@@ -39,7 +39,7 @@ resource "google_artifact_registry_repository" "images" {
 
 locals {
   # Nobody gets past the domain's limits by the function's own URL.
-  http_ingress = var.domain == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
+  http_ingress = var.domain == "" ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB"
 }
 
 resource "google_cloudfunctions2_function" "function" {

@@ -2,7 +2,7 @@ output "urls" {
   description = "Where each function that is called over HTTP is reached."
   value = {
     for name, _ in local.http_functions : name =>
-    var.domain == null ? google_cloudfunctions2_function.function[name].service_config[0].uri : "https://${var.domain}"
+    var.domain == "" ? google_cloudfunctions2_function.function[name].service_config[0].uri : "https://${var.domain}"
   }
 }
 

@@ -92,12 +92,13 @@ variable "dead_letter_days" {
 }
 
 variable "domain" {
-  description = "Name such as thumbs.example.com under which a load balancer with a cache takes all calls; null for none."
+  description = "Name such as thumbs.example.com under which a load balancer with a cache takes all calls; empty for none."
   type        = string
-  default     = null
+  default     = ""
+  nullable    = false
 
   validation {
-    condition     = var.domain == null ? true : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
+    condition     = var.domain == "" || can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.domain))
     error_message = "domain: expected a name such as thumbs.example.com, without https://."
   }
 }

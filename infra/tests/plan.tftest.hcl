@@ -56,6 +56,27 @@ run "public_when_asked" {
   }
 }
 
+run "behind_a_domain" {
+  command = plan
+
+  variables {
+    domain = "thumbs.example.com"
+  }
+
+  assert {
+    condition     = length(module.front) == 1
+    error_message = "There is no load balancer for the domain."
+  }
+  assert {
+    condition     = alltrue([for name, _ in local.http_functions : google_cloudfunctions2_function.function[name].service_config[0].ingress_settings == "ALLOW_INTERNAL_AND_GCLB"])
+    error_message = "A function can be reached past the limits of its domain."
+  }
+  assert {
+    condition     = output.urls["upload"] == "https://thumbs.example.com"
+    error_message = "The function is not told of by its domain."
+  }
+}
+
 run "only_named_callers" {
   command = plan
 

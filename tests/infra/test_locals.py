@@ -72,6 +72,13 @@ def test_originals_are_kept_as_long_as_one_says(tmp_path):
     assert (days, environment["QUICKTHUMB_SWEEP_DROP_SECONDS"]) == (7, "86400")
 
 
+def test_behind_a_domain_nobody_gets_past_its_limits(tmp_path):
+    assert evaluated("local.http_ingress", tmp_path, TOPOLOGY) == "ALLOW_ALL"
+    domain = "-var=domain=thumbs.example.com"
+    ingress = evaluated("local.http_ingress", tmp_path, TOPOLOGY, domain)
+    assert ingress == "ALLOW_INTERNAL_AND_GCLB"
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [
@@ -81,6 +88,9 @@ def test_originals_are_kept_as_long_as_one_says(tmp_path):
         ("soft_delete_days=3", "7 to 90"),
         ("delete_after_days={originals=0}", "1 or more"),
         ("delete_after_days={original=7}", "names of buckets as in topology.yaml"),
+        ("domain=https://example.com", "without https://"),
+        ("requests_per_minute=0", "1 to 10000"),
+        ("cache_seconds=0", "a year"),
         ("drop_originals_after_days=0", "or more, or null"),
         ("dead_letter_days=32", "1 to 31"),
     ],
