@@ -367,7 +367,7 @@ def _cells(
 
 def _row(cells: Sequence[str]) -> str:
     first, *others = cells
-    return f"{first:22}" + "".join(f"{cell:>{13 if len(cell) > 11 else 12}}" for cell in others)
+    return f"{first:22}" + "".join(f"{cell:>14}" for cell in others)
 
 
 def _print_rest(taken: Taken, upload: Instance, prices: Prices, kinds: Mapping[str, float]) -> None:
