@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from emulator.pubsub.errors import PubsubError, StaleAckIds, Unimplemented
+from emulator.pubsub.errors import InvalidArgument, PubsubError, StaleAckIds, Unimplemented
 from emulator.pubsub.journal import JournalFailed
 
 # gRPC's classes have no types.
@@ -24,16 +25,27 @@ def unary(request_type: Any, handle: Callable[[Any], Any | Awaitable[Any]]) -> M
         handle: Returns (or awaits) a protobuf message, or one that is serialized already.
     """
 
-    async def call(request: Any, context: Context) -> Any:
+    async def call(request: bytes, context: Context) -> Any:
         try:
-            response = handle(request)
+            response = handle(parse(request_type, request))
             return await response if inspect.isawaitable(response) else response
         except (PubsubError, JournalFailed) as error:
             await refuse(context, error)
 
-    return grpc.unary_unary_rpc_method_handler(
-        call, request_deserializer=request_type.FromString, response_serializer=serialize
-    )
+    return grpc.unary_unary_rpc_method_handler(call, response_serializer=serialize)
+
+
+def parse(request_type: Any, request: bytes) -> Any:
+    """Return the protobuf message that a request is.
+
+    Raises:
+        InvalidArgument: If it is none.
+    """
+    try:
+        return request_type.FromString(request)
+    except DecodeError as error:
+        name = request_type.DESCRIPTOR.full_name
+        raise InvalidArgument(f"The request is not a {name}: {error}") from None
 
 
 class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]

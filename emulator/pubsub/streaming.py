@@ -79,16 +79,14 @@ class StreamingPull:
     def method(self) -> calls.Method:
         """Return the gRPC method."""
         return grpc.stream_stream_rpc_method_handler(
-            self._serve,
-            request_deserializer=protos.StreamingPullRequest.FromString,
-            response_serializer=calls.serialize,
+            self._serve, response_serializer=calls.serialize
         )
 
     async def _serve(self, _requests: Any, context: calls.Context) -> None:
         refusal = None
         try:
-            first = await context.read()
-            if first is grpc.aio.EOF:
+            first = await _read(context)
+            if first is None:
                 return
             stream = _Stream(first, self._pullable, self._doorbell, self._clock, context)
             async with asyncio.TaskGroup() as tasks:
@@ -150,7 +148,7 @@ class _Stream:
 
     async def receive(self) -> None:
         """Handle what the client sends, until it sends no more."""
-        while (request := await self._context.read()) is not grpc.aio.EOF:
+        while (request := await _read(self._context)) is not None:
             if request.subscription:
                 raise InvalidArgument(
                     "Only the first request of a stream may name the subscription."
@@ -194,6 +192,14 @@ class _Stream:
             return None
         serialized: bytes = response.SerializeToString()
         return serialized + _properties(subscription)
+
+
+async def _read(context: calls.Context) -> Any:
+    """Return the next request of a stream, or None at its end."""
+    request = await context.read()
+    if request is grpc.aio.EOF:
+        return None
+    return calls.parse(protos.StreamingPullRequest, request)
 
 
 def _confirm(confirmation: Any, ack_ids: Any, leases: list[int], stale: set[int]) -> None:

@@ -1,5 +1,6 @@
 """Topics and subscriptions: made, found, changed, deleted, and the errors on the way."""
 
+import grpc
 import pytest
 from google.api_core.exceptions import AlreadyExists, InvalidArgument, NotFound
 from google.protobuf.duration_pb2 import Duration
@@ -156,3 +157,15 @@ def test_the_subscriptions_of_a_deleted_topic_live_on(broker, name):
 def test_an_empty_message_is_refused(broker, topic):
     with pytest.raises(InvalidArgument):
         broker.publisher.publish(topic, b"").result(20)
+
+
+@pytest.mark.parametrize("method", ["Publisher/Publish", "Subscriber/Pull"])
+def test_a_request_that_cannot_be_read_is_refused(broker, method):
+    with grpc.insecure_channel(broker.address) as channel:
+        call = channel.unary_unary(
+            f"/google.pubsub.v1.{method}", request_serializer=bytes, response_deserializer=bytes
+        )
+        with pytest.raises(grpc.RpcError) as refusal:
+            call(b"\xff\xff", timeout=20)
+    codes = {"embedded": grpc.StatusCode.INVALID_ARGUMENT, "official": grpc.StatusCode.UNKNOWN}
+    assert refusal.value.code() == codes[broker.kind]
