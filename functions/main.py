@@ -44,6 +44,12 @@ logs.configure(os.environ)
 tracing.configure(os.environ)
 log = logging.getLogger("quickthumb")
 
+_MAX_PUSH_BYTES = 1024 * 1024  # far above any message of ours
+
+if flask.has_app_context():  # the framework loads this file in that of the function it serves
+    # A body is parsed before any code of ours is called, in many times its own size.
+    flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_PUSH_BYTES
+
 
 @functions_framework.aio.http
 async def upload(_: Request) -> Response:

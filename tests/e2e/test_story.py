@@ -112,7 +112,11 @@ def test_a_job_from_eventarc_is_done_too(client, cloud, url):
     assert _manifest(cloud, id) == manifest
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"message": {}}', b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b'{"message": {}}', b"\xff", b'{"message": {"data": "%s"}}' % (b"A" * 2**21)],
+    ids=["empty", "object", "message", "no-text", "huge"],
+)
 def test_a_forged_push_request_is_refused_and_the_function_lives_on(client, cloud, body):
     answer = requests.post(
         cloud.addresses.functions["resize"],
