@@ -153,6 +153,7 @@ def _message(cloud, id):
         "bucket": bucket,
         "name": id,
         "generation": int(blob["generation"]),
+        "filename": blob["metadata"]["filename"],
         "renditions": json.loads(blob["metadata"]["renditions"]),
     }
     data = base64.b64encode(json.dumps(job).encode()).decode()
