@@ -172,6 +172,7 @@ class Cloud:
                 "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
             },
             matters=lambda line: not line.startswith(("INFO ", "DEBUG ")),
+            awaited=self._topology.serves_pictures(name),
         )
 
     def _pubsub_part(self, broker: Broker, port: int, keys_port: int, data: Path) -> Part:
@@ -231,6 +232,7 @@ class Cloud:
                 is_ready=lambda: True,  # it listens nowhere
                 env={"PYTHONPATH": str(ROOT)},
                 matters=lambda line: True,  # noqa: ARG005 - it only tells what went wrong
+                awaited=False,
             )
         ]
 

@@ -31,6 +31,8 @@ class Part:
         env: variables beside those of this process.
         on_ready: called after every start once it is ready, to make what it has forgotten.
         matters: tells of a log line whether to show it when not verbose.
+        awaited: whether the rest is of use only once this part is ready. One that is not is
+            started when all others are, so that it takes no processor from them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Part:
     env: Mapping[str, str] = field(default_factory=dict)
     on_ready: Callable[[], None] = lambda: None
     matters: Callable[[str], bool] = lambda line: False  # noqa: ARG005
+    awaited: bool = True
 
 
 class Process:
@@ -134,26 +137,37 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def start(self, timeout: float = 60.0) -> None:
-        """Start every part and return when all are ready.
+        """Start every part and return when all that are awaited are ready.
 
         Raises:
             PartFailed: one has ended or was not ready after `timeout` seconds; all are stopped.
         """
         processes = self._processes()
+        awaited = [process for process in processes if process.part.awaited]
+        others = [process for process in processes if not process.part.awaited]
         try:
-            for process in processes:
+            for process in awaited:
                 process.start()
             deadline = time.monotonic() + timeout
-            waiting = processes
+            waiting = awaited
             while waiting := [process for process in waiting if not self._became_ready(process)]:
                 if time.monotonic() > deadline:
                     raise _failure(waiting[0], f"was not ready after {timeout:.0f} seconds")
                 time.sleep(_POLL)
+            for process in others:
+                process.start()
         except BaseException:
             self.stop()
             raise
-        for process in processes:
+        for process in awaited:
             threading.Thread(target=self._keep, args=(process,), daemon=True).start()
+        for process in others:
+            threading.Thread(target=self._follow, args=(process,), daemon=True).start()
+
+    def _follow(self, process: Process) -> None:
+        """Do for a part that was not waited for what is done when it is ready, and keep it."""
+        self._wait_ready(process)
+        self._keep(process)
 
     def _became_ready(self, process: Process) -> bool:
         status = process.exit_status()

@@ -186,6 +186,12 @@ class Topology:
         topology._check_references()
         return topology
 
+    def serves_pictures(self, function: str) -> bool:
+        """Tell whether pictures wait for a function, and not only what went wrong or a clock."""
+        dead = {s.dead_letter.topic for s in self.subscriptions.values() if s.dead_letter}
+        fed = {s.push_to for s in self.subscriptions.values() if s.topic not in dead}
+        return self.functions[function].trigger == "http" or function in fed
+
     def _check_references(self) -> None:
         for name, bucket in self.buckets.items():
             if bucket.notify:

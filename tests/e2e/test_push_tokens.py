@@ -6,7 +6,9 @@ import requests
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.errors import NoTokens
+from emulator.ports import answers
 from emulator.topology import Topology
+from tests.conformance.endpoint import eventually
 from tests.pictures import picture
 
 MESSAGE = {"data": "e30=", "messageId": "1", "publishTime": "2026-01-01T00:00:00Z"}
@@ -27,6 +29,8 @@ def test_pictures_are_made_and_pushes_of_others_are_turned_away(cloud):
     assert status["status"] == "done"
     for function in ("resize", "bury"):
         url = cloud.addresses.functions[function]
+        port = int(url.rpartition(":")[2])
+        eventually(lambda port=port: answers(port))  # nobody waited for `bury`
         body = {"message": MESSAGE, "subscription": "projects/p/subscriptions/s"}
         for headers in ({}, {"Authorization": "Bearer forged.to.ken"}):
             answer = requests.post(url, json=body, headers=headers, timeout=20)

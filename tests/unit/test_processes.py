@@ -79,6 +79,25 @@ def test_a_part_that_dies_is_started_again_and_made_ready(supervise, log):
     assert "server | ended with status -9: started again" in log.getvalue()
 
 
+def test_a_part_that_nobody_waits_for_is_started_when_the_others_are_ready(supervise, log):
+    first, second, made = free_port(), free_port(), []
+    late = server(second, "late", awaited=False, on_ready=lambda: made.append(answers(first)))
+    supervisor = supervise([late, server(first)])
+    assert answers(first)
+    eventually(lambda: made == [True])
+    os.kill(supervisor.pids()["late"], signal.SIGKILL)
+    eventually(lambda: made == [True, True])
+    assert "late" in log.getvalue()
+
+
+def test_a_part_that_nobody_waits_for_and_that_cannot_start_is_told_and_tried_again(supervise, log):
+    broken = Part(
+        "broken", python("raise SystemExit('no disk left')"), is_ready=lambda: False, awaited=False
+    )
+    supervise([server(free_port()), broken])
+    eventually(lambda: log.getvalue().count("no disk left") >= 2)
+
+
 def test_a_part_that_cannot_start_is_told_with_its_last_words_and_the_others_are_stopped(supervise):
     port = free_port()
     broken = Part("broken", python("raise SystemExit('no disk left')"), is_ready=lambda: False)

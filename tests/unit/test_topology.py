@@ -96,3 +96,9 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
     assert variables["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/quickthumb/topics/uploads"
     assert variables["STORAGE_EMULATOR_HOST"] == "http://storage"
     assert variables["PUBSUB_EMULATOR_HOST"] == "pubsub:1"
+
+
+def test_pictures_wait_for_what_takes_them_and_makes_thumbnails():
+    topology = Topology.load(TOPOLOGY)
+    awaited = {name for name in topology.functions if topology.serves_pictures(name)}
+    assert awaited == {"upload", "resize"}
