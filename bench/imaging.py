@@ -103,12 +103,14 @@ def ours(files: Mapping[str, bytes]) -> Contender:
     def make(name: str, sizes: tuple[int, ...]) -> float:
         before = time.process_time()
         header = open_picture(files[name], LIMITS)
-        encoded = Encoded(files[name], header, LIMITS.max_decoded_bytes, Deadline(30))
+        encoded = Encoded(
+            files[name], header, LIMITS.max_decoded_bytes, Deadline(LIMITS.max_seconds)
+        )
         finishes = [
             Finish(header, turns(header), plan(header.size, (size, size), "contain"), "center")
             for size in sorted(sizes, reverse=True)
         ]
-        reducer = Reducer(encoded, finishes[0].reduced)
+        reducer = Reducer(encoded, [finish.reduced for finish in finishes])
         for finish in finishes:
             encode(finish(reducer.to(finish.reduced)), "jpeg", QUALITY)
         return time.process_time() - before
@@ -195,7 +197,8 @@ def likeness(data: bytes, size: int) -> tuple[float, float]:
     """Return PSNR (decibels) and SSIM of our picture, not yet encoded, to the reference."""
     header = open_picture(data, LIMITS)
     target = plan(header.size, (size, size), "contain").reduced
-    made = Reducer(Encoded(data, header, LIMITS.max_decoded_bytes, Deadline(30)), target).to(target)
+    encoded = Encoded(data, header, LIMITS.max_decoded_bytes, Deadline(LIMITS.max_seconds))
+    made = Reducer(encoded, [target]).to(target)
     with Image.open(io.BytesIO(data)) as original:
         wanted = original.convert("RGB").resize(target, Image.Resampling.LANCZOS)
     one, other = (np.asarray(image.convert("RGB"), np.float64) for image in (made, wanted))

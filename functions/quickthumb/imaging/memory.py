@@ -53,11 +53,12 @@ def held_by_pillow(encoded: Encoded, size: Size) -> float:
     header = encoded.header
     pixels = header.width * header.height
     mode = _BYTES_OF_MODE.get(header.mode, 4)
-    resampled = 4 * size[0] * (header.height + size[1])
+    reduced = 4 * size[0] * size[1]
     match header.format:
         case "JPEG":
             scale = idct_scale(header.size, size)
-            return coefficient_bytes(encoded.data) + mode * pixels / scale**2 + resampled / scale
+            left = mode * pixels / scale**2
+            return coefficient_bytes(encoded.data) + left + reduced
         case "WEBP":
             return _WEBP_PER_PIXEL * pixels
         case "AVIF":
@@ -68,9 +69,9 @@ def held_by_pillow(encoded: Encoded, size: Size) -> float:
         case "TIFF":
             # Pillow turns it by copying it.
             turned = orientation(header) != 1
-            return (2 * mode if turned else mode) * pixels + resampled + _tiff_piece(header)
+            return (2 * mode if turned else mode) * pixels + reduced + _tiff_piece(header)
         case _:
-            return mode * pixels + resampled
+            return mode * pixels + reduced
 
 
 def _tiff_piece(header: ImageFile.ImageFile) -> int:

@@ -1,4 +1,7 @@
-"""All sizes of one picture from one decoding."""
+"""All sizes of one picture, decoded as seldom and held as little as can be."""
+
+from collections.abc import Sequence
+from math import prod
 
 from PIL import Image
 
@@ -11,16 +14,25 @@ CASCADE_RESERVE = 1.25
 
 
 class Reducer:
-    """Reduces a picture to sizes asked for from the largest to the smallest.
+    """Reduces a picture to several sizes, each to be asked for once, in an `order` of its own.
 
-    Each is made from the smallest picture made so far that is large enough, and only where there is
-    none by decoding. What no later, smaller size can start from is let go.
+    Sizes that are too near to the largest are decoded each by itself, and before anything is held.
+    Then comes the largest, from which all others are made; from one of these, where the next can
+    be. So never more than one picture is held from one size to the next.
+
+    Attributes:
+        order: the sizes, in the order in which they are to be asked for.
     """
 
-    def __init__(self, encoded: Encoded, largest: Size) -> None:
+    def __init__(self, encoded: Encoded, sizes: Sequence[Size]) -> None:
         self._encoded = encoded
+        largest, *others = sorted(set(sizes), key=prod, reverse=True)
         self._engine = engine_for(encoded.header, largest)
-        self._made: list[Image.Image] = []
+        near = [size for size in others if not _can_become(largest, size)]
+        far = [size for size in others if _can_become(largest, size)]
+        self.order = (*near, largest, *far)
+        self._next = dict(zip((largest, *far), far, strict=False))
+        self._source: Image.Image | None = None
 
     def to(self, size: Size) -> Image.Image:
         """Return the picture at exactly `size` pixels, as it lies in the file.
@@ -28,14 +40,17 @@ class Reducer:
         Raises:
             Corrupt: it cannot be decoded.
         """
-        for index, image in reversed(list(enumerate(self._made))):
-            if image.size == size:
-                return image
-            if min(image.width / size[0], image.height / size[1]) >= CASCADE_RESERVE:
-                del self._made[:index]
-                reduced = self._engine.shrink(image, size)
-                break
-        else:
+        if self._source is None:
             reduced = self._engine.decode(self._encoded, size)
-        self._made.append(reduced)
+        else:
+            reduced = self._engine.shrink(self._source, size)
+        following = self._next.get(size)
+        if following is None:
+            self._source = None
+        elif self._source is None or _can_become(size, following):
+            self._source = reduced
         return reduced
+
+
+def _can_become(size: Size, smaller: Size) -> bool:
+    return min(size[0] / smaller[0], size[1] / smaller[1]) >= CASCADE_RESERVE

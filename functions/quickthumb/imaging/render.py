@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
 
 from PIL import Image
 
@@ -90,20 +89,28 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         )
         for rendition in renditions
     }
-    descending = sorted(finishes, key=lambda each: prod(finishes[each].reduced), reverse=True)
-    reducer = Reducer(encoded, finishes[descending[0]].reduced)
+    reducer = Reducer(encoded, [finish.reduced for finish in finishes.values()])
     made: dict[Rendition, Picture] = {}
-    for rendition in descending:
+    for size in reducer.order:
         deadline.check()
-        finish = finishes[rendition]
-        image = finish(reducer.to(finish.reduced))
-        moving = None
-        if rendition.format != "jpeg" and is_animated(encoded):
-            moving = animation(encoded, _frame_maker(finish, rendition.background), limits)
-        made[rendition] = _encoded(image, moving, rendition, encoded)
-    # The last is the smallest: all that a placeholder needs.
-    shown = placeholder(image)
+        reduced = reducer.to(size)
+        for rendition, finish in finishes.items():
+            if finish.reduced == size:
+                image = finish(reduced)
+                made[rendition] = _picture(image, rendition, finish, encoded, limits)
+        if size == reducer.order[-1]:
+            shown = placeholder(image)  # the smallest, or not much larger
+        del reduced, image  # they may be large, and so may be what the next needs
     return Rendered(source, tuple(made[rendition] for rendition in renditions), shown)
+
+
+def _picture(
+    image: Image.Image, rendition: Rendition, finish: Finish, encoded: Encoded, limits: Limits
+) -> Picture:
+    moving = None
+    if rendition.format != "jpeg" and is_animated(encoded):
+        moving = animation(encoded, _frame_maker(finish, rendition.background), limits)
+    return _encoded(image, moving, rendition, encoded)
 
 
 def _frame_maker(finish: Finish, background: str | None) -> Callable[[Image.Image], Image.Image]:

@@ -2,6 +2,8 @@
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
+from quickthumb.imaging.geometry import plan
+
 _SIDE = 128
 """Longest side of the picture that is looked at, pixels: enough for what catches the eye."""
 
@@ -24,8 +26,8 @@ def saliency(image: Image.Image) -> Image.Image:
     less the more of the picture has its colour: wood and sand have it too. Transparent pixels weigh
     nothing.
     """
-    small = image.copy()
-    small.thumbnail((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+    looked_at = plan(image.size, (_SIDE, _SIDE), "contain").final
+    small = image.resize(looked_at, Image.Resampling.BILINEAR)
     rgb = small.convert("RGB")
     skin = _skin(rgb)
     rarity = 1 - ImageStat.Stat(skin.point(lambda level: 255 * (level > 0))).mean[0] / 255

@@ -1,8 +1,10 @@
+import gc
 import io
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 import pytest
 from PIL import Image
@@ -14,6 +16,8 @@ from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded, Engine
+from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.source import open_picture
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
@@ -132,6 +136,71 @@ def test_sizes_made_from_one_another_are_as_good_as_each_alone(sizes: tuple[int,
     for picture in render(data, renditions, LIMITS).thumbnails:
         expected = whole.resize((picture.width, picture.height), LANCZOS)
         assert psnr(opened(picture), expected) >= 44
+
+
+class Counting(PillowEngine):
+    """An engine that tells how often it decoded, and what it was given to reduce further."""
+
+    def __init__(self) -> None:
+        self.decoded: list[Size] = []
+        self.shrunk: list[tuple[Size, Size]] = []
+
+    def decode(self, encoded: Encoded, size: Size) -> Image.Image:
+        self.decoded.append(size)
+        return super().decode(encoded, size)
+
+    def shrink(self, image: Image.Image, size: Size) -> Image.Image:
+        if image.size != (1600, 1200):
+            self.shrunk.append((image.size, size))
+        return super().shrink(image, size)
+
+
+@pytest.mark.parametrize(
+    ("widths", "decoded", "shrunk"),
+    [
+        ((1000, 500, 250), [1000], [(1000, 500), (500, 250)]),
+        ((1000, 500, 480), [1000], [(1000, 500), (1000, 480)]),
+        ((1000, 500, 480, 200), [1000], [(1000, 500), (1000, 480), (480, 200)]),
+        ((1000, 990, 980, 500), [990, 980, 1000], [(1000, 500)]),
+    ],
+)
+def test_sizes_are_made_from_one_another_where_that_loses_nothing(
+    widths: tuple[int, ...],
+    decoded: list[int],
+    shrunk: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Counting()
+    monkeypatch.setattr("quickthumb.imaging.reduce.engine_for", lambda header, size: engine)
+    picture = opened_by(encoded(photo(1600, 1200), "BMP"))
+    reducer = Reducer(picture, [(width, width * 3 // 4) for width in widths])
+    for size in reducer.order:
+        assert reducer.to(size).size == size
+    assert [size[0] for size in engine.decoded] == decoded
+    assert [(source[0], size[0]) for source, size in engine.shrunk] == shrunk
+
+
+def test_no_more_than_one_picture_is_held_from_one_size_to_the_next() -> None:
+    picture = opened_by(encoded(photo(1600, 1200), "PNG"))
+    reducer = Reducer(picture, [(width, width * 3 // 4) for width in range(400, 1600, 80)])
+    made: list[ReferenceType[Image.Image]] = []
+    for size in reducer.order:
+        made.append(ref(reducer.to(size)))
+        gc.collect()
+        assert sum(each() is not None for each in made) <= 1
+    assert all(each() is None for each in made)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "I;16"])
+@pytest.mark.parametrize("size", [(1500, 1100), (1111, 777), (900, 40), (7, 1300)])
+def test_bands_leave_no_seams(mode: str, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = photo(1600, 1400).convert("L" if mode == "I;16" else mode).convert(mode)
+    whole = PillowEngine().shrink(image, size)
+    monkeypatch.setattr("quickthumb.imaging.engines.pillow._BAND_PIXELS", 90_000)
+    banded = PillowEngine().shrink(image, size)
+    assert (banded.size, banded.mode) == (whole.size, whole.mode)
+    # Pillow takes columns or rows first, as it sees fit, and rounds in between.
+    assert psnr(as_seen(banded), as_seen(whole)) > 48
 
 
 def test_thumbnails_are_in_the_order_of_the_request_and_the_same_each_time() -> None:

@@ -1,6 +1,7 @@
 """The reference engine: Pillow alone."""
 
 from collections.abc import Callable
+from math import ceil, floor
 
 from PIL import Image, ImageFilter
 from PIL.JpegImagePlugin import JpegImageFile
@@ -19,6 +20,13 @@ BOX_RESERVE = 3
 """Averaging boxes of pixels before Lanczos is invisible while three times the target is left."""
 
 _BAND_PIXELS = 4_000_000
+
+_SUPPORT = 3
+"""How far Lanczos looks around a pixel of the result, in such pixels; no filter looks farther."""
+
+
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom, pixels."""
 
 
 class PillowEngine:
@@ -43,11 +51,7 @@ class PillowEngine:
             boxed = _in_bands(image, factor, lambda band: band.reduce(factor))
             box = (0, 0, image.width / factor, image.height / factor)
             return boxed.resize(size, LANCZOS, box=box)
-        # Pillow too resamples rows first and columns second; this way only once there is less.
-        narrow = _in_bands(
-            image, 1, lambda band: premultiplied(band).resize((size[0], band.height), LANCZOS)
-        )
-        return unmultiplied(narrow.resize(size, LANCZOS))
+        return _resampled(image, size)
 
 
 def _decode_jpeg(encoded: Encoded, size: Size) -> Image.Image:
@@ -63,7 +67,7 @@ def _decode_jpeg(encoded: Encoded, size: Size) -> Image.Image:
         check_usable(image)
     if scale == 1:
         # Bicubic is a fifth faster and, with whole pixels to start from, good for 45 dB.
-        return image.resize(size, Image.Resampling.BICUBIC)
+        return _resampled(image, size, Image.Resampling.BICUBIC)
     small = image.resize(size, LANCZOS, box=box)
     return _without_droop(small, image.width / size[0]) if scale == 8 else small
 
@@ -80,12 +84,44 @@ def _without_droop(image: Image.Image, reserve: float) -> Image.Image:
     return image.filter(ImageFilter.Kernel((3, 3), kernel, scale=1))
 
 
+def _resampled(
+    image: Image.Image, size: Size, resampling: Image.Resampling = LANCZOS
+) -> Image.Image:
+    """Reduce a picture, and of a large one a band of rows after the other.
+
+    Pillow needs memory for all pixels once more to convert them or to multiply alpha in, and for
+    all rows at the new width.
+    """
+    convert = averageable(image)
+
+    def resampled(part: Image.Image, rows: int, box: Box) -> Image.Image:
+        reduced = premultiplied(convert(part)).resize((size[0], rows), resampling, box=box)
+        return unmultiplied(reduced)
+
+    width, height = image.size
+    ratio = height / size[1]
+    rows = max(1, int(_BAND_PIXELS / (width * ratio)))
+    if rows >= size[1]:
+        return resampled(image, size[1], (0, 0, width, height))
+    around = ceil(_SUPPORT * max(1, ratio)) + 1
+    joined: Image.Image | None = None
+    for top in range(0, size[1], rows):
+        bottom = min(size[1], top + rows)
+        first = max(0, floor(top * ratio) - around)
+        last = min(height, ceil(bottom * ratio) + around)
+        # The rows outside of the box still count for those at its rim.
+        box = (0, top * ratio - first, width, min(bottom * ratio, height) - first)
+        part = resampled(image.crop((0, first, width, last)), bottom - top, box)
+        joined = joined or Image.new(part.mode, size)
+        joined.paste(part, (0, top))
+    assert joined is not None  # noqa: S101  # there is at least one row
+    return joined
+
+
 def _in_bands(
     image: Image.Image, factor: int, reduce: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
-    """Reduce a picture a band of rows at a time, each in a layout that can be averaged.
-
-    Pillow needs memory for all pixels once more to convert them, and again to multiply alpha in.
+    """Reduce a picture by whole rows, a band of them at a time, each in a layout to be averaged.
 
     Args:
         image: in any layout.
