@@ -26,15 +26,18 @@ def scripts():
     }
 
 
-def guide_lines():
-    """Return the commands of the guide."""
-    consoles = re.findall(r"^```console\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+def guide_lines(document=GUIDE):
+    """Return the commands of the guide, or of another document."""
+    text = document.read_text()
+    consoles = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [line[2:] for block in consoles for line in block.splitlines() if line.startswith("$ ")]
 
 
 def gcloud_commands():
     """Return all gcloud commands; variables that the guide sets are filled in, others a word."""
-    text = "\n".join([*guide_lines(), *scripts().values()])
+    documents = [GUIDE, ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    lines = [line for document in documents for line in guide_lines(document)]
+    text = "\n".join([*lines, *scripts().values()])
     for name, value in re.findall(r'^([A-Z]+)="([^"$]*\$.*)"$', text, re.MULTILINE):
         text = text.replace(f"${name}", value)
     commands = re.findall(
@@ -90,6 +93,17 @@ def test_gcloud_understands_every_command(tmp_path):
     assert len(verdicts) == len(commands)
     refused = {v["command_string"]: v["error_message"] for v in verdicts if not v["success"]}
     assert refused.keys() == {"gcloud auth login --no-such-flag"}, refused
+
+
+def test_the_readme_deploys_as_the_guide_does():
+    of_readme = [
+        c for c in guide_lines(ROOT / "README.md") if c.startswith(("gcloud", "terraform"))
+    ]
+    assert len(of_readme) == 3
+    of_guide = "\n".join(guide_lines())
+    for command in of_readme:
+        for word in command.replace(" -chdir=infra", "").split():
+            assert word in of_guide
 
 
 def test_every_substitution_is_documented_and_used():
