@@ -1,8 +1,16 @@
 """Pictures that go to Cloud Storage directly, through real processes."""
 
 import hashlib
+import itertools
+import json
+import re
 import socket
+import subprocess
+import sys
+import threading
 import time
+from contextlib import contextmanager, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -10,6 +18,7 @@ import pytest
 import requests
 from PIL import Image
 
+from emulator.bootstrap import ROOT
 from emulator.resumable import send
 from tests.pictures import ROCKET
 
@@ -78,11 +87,72 @@ def test_a_picture_of_100_mb_is_resumed_after_its_connection_broke_at_40(client,
     assert (large.width, large.height) == (1024, 949)
 
 
-def test_a_client_that_meets_a_server_on_and_off_gets_its_file_there(client, url, tiff):
+@contextmanager
+def cutting(target, count):
+    """Give the port of a way to a server, and its connections; the second one breaks midway."""
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # The first connection asks how far the upload is, the second one sends it.
+        limits = itertools.chain([None, count], itertools.repeat(None))
+
+        def serve():
+            with suppress(OSError):  # the listener is closed
+                while True:
+                    client, _ = listener.accept()
+                    server = socket.create_connection(target)
+                    connections.append(client)
+                    pass_on = partial(threading.Thread, target=copy, daemon=True)
+                    pass_on(args=(client, server, next(limits))).start()
+                    pass_on(args=(server, client, None)).start()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], connections
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def copy(source, target, limit):
+    """Pass on what comes, up to a number of bytes; then break both connections."""
+    passed = 0
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+            passed += len(data)
+            if limit is not None and passed >= limit:
+                break
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+def documented_client():
+    """Return the function `send` of the client in the documentation."""
+    text = (ROOT / "docs" / "large-uploads.md").read_text()
+    [code] = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = {"__name__": "client"}
+    exec(code, names)  # noqa: S102 - it is what readers run
+    return names["send"], code
+
+
+@pytest.mark.parametrize("whose", ["the emulator's", "the documentation's"])
+def test_a_client_goes_on_where_its_connection_broke(client, url, tiff, whose):
+    transfer = send if whose == "the emulator's" else documented_client()[0]
     document = announce(url, size=tiff.stat().st_size)
-    send_and_vanish(document["upload"]["url"], tiff, 70 * MB)
-    send(document["upload"]["url"], tiff)
+    parts = urlsplit(document["upload"]["url"])
+    with cutting((parts.hostname, parts.port), CUT) as (port, connections):
+        transfer(parts._replace(netloc=f"127.0.0.1:{port}").geturl(), tiff)
+        assert len(connections) >= 4  # asked, broke, asked again, sent the rest
     assert client.wait(document["id"], 60)["original"]["width"] == 6000
+
+
+def test_the_documented_client_does_all_of_it(url, tmp_path):
+    script = tmp_path / "large.py"
+    script.write_text(documented_client()[1])
+    result = subprocess.run(
+        [sys.executable, script, url, ROCKET], capture_output=True, text=True, check=True
+    )
+    assert json.loads(result.stdout)["status"] == "done"
 
 
 def put_there(cloud, name, data):

@@ -94,6 +94,7 @@ def test_the_limits_are_those_of_the_settings_and_the_topology():
     for text in (
         f"at most {settings.max_upload_bytes // 2**20} MiB",
         f"and {settings.max_files} pictures",
+        f"at most {settings.max_original_bytes // 2**20} MiB",
         f"at most {settings.max_pixels // 10**6} million pixels",
         f"at most {MAX_SIZE} pixels a side",
         f"for {settings.max_wait_seconds} seconds at most",
