@@ -8,7 +8,6 @@ from functools import partial
 
 import httpx2
 import pytest
-from starlette.testclient import TestClient
 
 from quickthumb.jobs import Job
 from tests.pictures import picture
@@ -238,7 +237,7 @@ def test_wherever_the_first_attempt_dies_the_second_one_finishes_it(
 
     setattr(door, call, die)
     with pytest.raises(Died):
-        TestClient(service.app).post("/", files={"file": ("cat.jpg", picture())}, headers=KEY)
+        at_once(service, {"files": {"file": ("cat.jpg", picture())}, "headers": KEY})
     started = list(service.originals.blobs)
 
     second = service.post(headers=KEY)
