@@ -33,3 +33,10 @@ def before_call(context, case, kwargs):
             case.query.pop(name, None)
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = str(uuid4())
+
+
+@schemathesis.hook
+def filter_path_parameters(context, path_parameters):
+    """Leave out paths with a line break: functions-framework itself answers these, as text."""
+    values = map(str, (path_parameters or {}).values())
+    return not any("\n" in value or "%0a" in value.lower() for value in values)
