@@ -119,6 +119,14 @@ def deliver_again(error: QuickThumbError) -> tuple[str, int]:
     return str(error), 400 if isinstance(error, InvalidMessage) else 503
 
 
+@functions_framework.errorhandler(RecursionError)  # type: ignore[untyped-decorator]
+def refuse_nesting(_: RecursionError) -> tuple[str, int]:
+    """Answer JSON in so many brackets that the framework's parser gives up."""
+    error = InvalidMessage("no Pub/Sub message: its JSON is nested too deeply")
+    answer: tuple[str, int] = deliver_again(error)
+    return answer
+
+
 @functions_framework.errorhandler(Unauthenticated)  # type: ignore[untyped-decorator]
 def turn_away(error: Unauthenticated) -> tuple[str, int, dict[str, str]]:
     """Answer who may not deliver messages."""

@@ -92,6 +92,16 @@ def test_resize_without_settings_has_the_message_delivered_again_and_says_why():
 
 
 @pytest.mark.parametrize("function", ["resize", "bury"])
+def test_a_push_nested_too_deeply_is_refused_and_logged(capsys, function):
+    app = create_app(function, str(SOURCE), "cloudevent")
+    push = '{"message":' + "[" * 100_000 + "]" * 100_000 + "}"
+    answer = app.test_client().post("/", data=push, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.text == "no Pub/Sub message: its JSON is nested too deeply"
+    assert f"to be delivered again: {answer.text}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("function", ["resize", "bury"])
 @pytest.mark.parametrize(
     ("email", "status"), [("push@p.iam.gserviceaccount.com", 403), ("", 401), (None, 401)]
 )
