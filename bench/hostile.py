@@ -483,6 +483,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10, help="for each kind")
     parser.add_argument("--only", default="", help="kinds whose name has this in it")
     args = parser.parse_args(argv)
+    kinds = [kind for kind in KINDS if args.only in kind.name]
+    if not kinds:
+        parser.error(f"--only {args.only!r}: no kind has this in its name")
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Path(os.devnull).open("w") as quiet,
@@ -491,10 +494,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         people.submit(person, cloud.addresses.upload, 3).result()  # warm
         lines = []
-        for kind in KINDS:
-            if args.only in kind.name:
-                print(kind.name, file=sys.stderr, flush=True)
-                lines.append(_measure(cloud, kind, people, args.seconds))
+        for kind in kinds:
+            print(kind.name, file=sys.stderr, flush=True)
+            lines.append(_measure(cloud, kind, people, args.seconds))
     # Each by itself is at the mercy of what else the machine does in these seconds.
     calm = statistics.median(line.calm for line in lines)
     print(f"p99 of an ordinary upload in calm, median of {len(lines)}: {calm * 1000:.0f} ms\n")

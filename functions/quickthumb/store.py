@@ -2,7 +2,7 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -238,20 +238,24 @@ class Store:
         manifest goes last: an interrupted call can be made again.
         """
         found = [self._originals.delete(name) for name in (id, INCOMING + id)]
-        manifest = self.manifest(id)
+        # Whoever guesses ids, or repeats one, costs these two calls and one listing, no more.
+        results = [blob.name for blob in self._processed.walk(f"{id}/")]
+        manifest = self.manifest(id) if _manifest_name(id) in results else None
         # What another program wrote it may have written again since: that is another upload.
-        if manifest and self.has_original(manifest):
+        if manifest and manifest.name not in (id, INCOMING + id) and self.has_original(manifest):
             found.append(self._originals.delete(manifest.name, manifest.generation))
-        return self.delete_results(id) or any(found)
+        return self._drop(id, results) or any(found)
 
     def delete_results(self, id: str) -> bool:
         """Delete the thumbnails and then the manifest; tell whether there was anything."""
+        return self._drop(id, [blob.name for blob in self._processed.walk(f"{id}/")])
+
+    def _drop(self, id: str, results: Sequence[str]) -> bool:
         manifest = _manifest_name(id)
-        found = False
-        for blob in self._processed.walk(f"{id}/"):
-            if blob.name != manifest:
-                found = self._processed.delete(blob.name) or found
-        return self._processed.delete(manifest) or found
+        deleted = [
+            self._processed.delete(name) for name in sorted(results, key=lambda n: n == manifest)
+        ]
+        return any(deleted)
 
     def walk_originals(self, start: str, default: tuple[Rendition, ...]) -> Iterator[Found]:
         """Walk over the originals by stem, from `start` on, page by page.

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import pytest
 
 from quickthumb.jobs import Failure, Job, Manifest
@@ -47,6 +50,25 @@ def test_several_files_are_each_judged_by_themselves(service):
     assert (refused["filename"], refused["status"]) == ("b.txt", 415)
     assert refused["type"] == "/problems/not-a-picture"
     assert len(service.originals.blobs) == 1
+
+
+def test_a_full_form_is_stored_a_few_files_at_a_time(service, monkeypatch):
+    create, lock, at_work, most = service.originals.create, threading.Lock(), 0, 0
+
+    def slow_create(*args):
+        nonlocal at_work, most
+        with lock:
+            at_work += 1
+            most = max(most, at_work)
+        time.sleep(0.02)  # as Cloud Storage takes
+        with lock:
+            at_work -= 1
+        return create(*args)
+
+    monkeypatch.setattr(service.originals, "create", slow_create)
+    answer = service.http.post("/", files=[("file", (f"{n}.jpg", picture())) for n in range(20)])
+    assert [upload["status"] for upload in answer.json()["uploads"]] == ["queued"] * 20
+    assert 1 < most <= 4
 
 
 def test_several_files_of_which_none_is_accepted_are_an_error(service):
@@ -212,6 +234,15 @@ def test_a_deleted_upload_is_gone_and_deleting_it_again_says_so(service):
         service.http.get(f"/{id}/256"),
     ):
         expect_problem(answer, 404, "not-found")
+
+
+def test_deleting_what_is_not_there_looks_and_does_no_more(service, monkeypatch):
+    def unexpected(*_):
+        raise AssertionError("called for an upload that is not there")
+
+    for call in ("read", "stat", "delete"):
+        monkeypatch.setattr(service.processed, call, unexpected)
+    expect_problem(service.http.delete(f"/{UNKNOWN}"), 404, "not-found")
 
 
 @pytest.mark.parametrize("path", ["/nothing", f"/{UNKNOWN}", f"/{UNKNOWN}/256", "/a/b/c", "/x/"])

@@ -40,6 +40,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
+_FILES_AT_ONCE = 4
+"""Files of one request that are stored at a time: enough to wait for Cloud Storage in parallel, few
+enough that a full form does not keep other people's requests waiting."""
+
 
 class Api:
     """The handlers, over what they need."""
@@ -111,12 +115,13 @@ class Api:
         repeated: bool,
     ) -> Answer:
         """Accept or refuse each file by itself."""
-        verdicts = await asyncio.gather(
-            *(
-                self._judge(id, file, renditions, repeated)
-                for id, file in zip(ids, files, strict=True)
-            )
-        )
+        turn = asyncio.Semaphore(_FILES_AT_ONCE)
+
+        async def judge(id: str, file: File) -> dict[str, Any]:
+            async with turn:
+                return await self._judge(id, file, renditions, repeated)
+
+        verdicts = await asyncio.gather(*map(judge, ids, files))
         statuses = [202 if "id" in verdict else verdict["status"] for verdict in verdicts]
         final = max(statuses) < 500
         if len(files) == 1:
