@@ -239,23 +239,25 @@ class Store:
         """
         found = [self._originals.delete(name) for name in (id, INCOMING + id)]
         # Whoever guesses ids, or repeats one, costs these two calls and one listing, no more.
-        results = [blob.name for blob in self._processed.walk(f"{id}/")]
+        results = self._result_names(id)
         manifest = self.manifest(id) if _manifest_name(id) in results else None
         # What another program wrote it may have written again since: that is another upload.
-        if manifest and manifest.name not in (id, INCOMING + id) and self.has_original(manifest):
+        if manifest and self.has_original(manifest):
             found.append(self._originals.delete(manifest.name, manifest.generation))
-        return self._drop(id, results) or any(found)
+        return self._delete_results(results) or any(found)
 
     def delete_results(self, id: str) -> bool:
         """Delete the thumbnails and then the manifest; tell whether there was anything."""
-        return self._drop(id, [blob.name for blob in self._processed.walk(f"{id}/")])
+        return self._delete_results(self._result_names(id))
 
-    def _drop(self, id: str, results: Sequence[str]) -> bool:
-        manifest = _manifest_name(id)
-        deleted = [
-            self._processed.delete(name) for name in sorted(results, key=lambda n: n == manifest)
-        ]
-        return any(deleted)
+    def _result_names(self, id: str) -> list[str]:
+        """Return the names of what there is of a job, the manifest last."""
+        names = [blob.name for blob in self._processed.walk(f"{id}/")]
+        return sorted(names, key=_manifest_name(id).__eq__)
+
+    def _delete_results(self, names: Sequence[str]) -> bool:
+        found = [self._processed.delete(name) for name in names]
+        return any(found)
 
     def walk_originals(self, start: str, default: tuple[Rendition, ...]) -> Iterator[Found]:
         """Walk over the originals by stem, from `start` on, page by page.

@@ -248,6 +248,27 @@ def test_the_picture_of_another_program_is_deleted_with_its_thumbnails(kitchen):
     assert not kitchen.store.delete(id)
 
 
+def test_deleting_that_is_interrupted_can_be_done_again(kitchen, monkeypatch):
+    job = kitchen.upload(picture())
+    kitchen.do(job)
+    delete, left = kitchen.processed.delete, len(kitchen.processed.blobs) - 1
+
+    def breaks_before_the_last(name, generation=None):
+        nonlocal left
+        if not left:
+            raise Unavailable("Cloud Storage does not answer")
+        left -= 1
+        return delete(name, generation)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kitchen.processed, "delete", breaks_before_the_last)
+        with pytest.raises(Unavailable):
+            kitchen.store.delete(job.id)
+    assert kitchen.store.manifest(job.id)  # so that the id is known still
+    assert kitchen.store.delete(job.id)
+    assert not kitchen.processed.blobs
+
+
 def test_deleting_spares_what_was_written_in_place_of_the_original_since(kitchen):
     kitchen.take(kitchen.put("incoming/cat.jpg", picture()))
     [(id, _)] = kitchen.events()

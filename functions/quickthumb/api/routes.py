@@ -121,7 +121,9 @@ class Api:
             async with turn:
                 return await self._judge(id, file, renditions, repeated)
 
-        verdicts = await asyncio.gather(*map(judge, ids, files))
+        verdicts = await asyncio.gather(
+            *(judge(id, file) for id, file in zip(ids, files, strict=True))
+        )
         statuses = [202 if "id" in verdict else verdict["status"] for verdict in verdicts]
         final = max(statuses) < 500
         if len(files) == 1:
