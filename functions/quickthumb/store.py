@@ -2,7 +2,7 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -238,26 +238,21 @@ class Store:
         manifest goes last: an interrupted call can be made again.
         """
         found = [self._originals.delete(name) for name in (id, INCOMING + id)]
-        # Whoever guesses ids, or repeats one, costs these two calls and one listing, no more.
-        results = self._result_names(id)
-        manifest = self.manifest(id) if _manifest_name(id) in results else None
+        manifest = self.manifest(id)
+        if manifest is None and not any(found):
+            # Whoever guesses ids, or repeats one, costs these three calls and no listing.
+            return False
         # What another program wrote it may have written again since: that is another upload.
         if manifest and self.has_original(manifest):
-            found.append(self._originals.delete(manifest.name, manifest.generation))
-        return self._delete_results(results) or any(found)
+            self._originals.delete(manifest.name, manifest.generation)
+        self.delete_results(id)
+        return True
 
-    def delete_results(self, id: str) -> bool:
-        """Delete the thumbnails and then the manifest; tell whether there was anything."""
-        return self._delete_results(self._result_names(id))
-
-    def _result_names(self, id: str) -> list[str]:
-        """Return the names of what there is of a job, the manifest last."""
+    def delete_results(self, id: str) -> None:
+        """Delete the thumbnails and then the manifest."""
         names = [blob.name for blob in self._processed.walk(f"{id}/")]
-        return sorted(names, key=_manifest_name(id).__eq__)
-
-    def _delete_results(self, names: Sequence[str]) -> bool:
-        found = [self._processed.delete(name) for name in names]
-        return any(found)
+        for name in sorted(names, key=_manifest_name(id).__eq__):
+            self._processed.delete(name)
 
     def walk_originals(self, start: str, default: tuple[Rendition, ...]) -> Iterator[Found]:
         """Walk over the originals by stem, from `start` on, page by page.

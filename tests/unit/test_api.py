@@ -236,11 +236,11 @@ def test_a_deleted_upload_is_gone_and_deleting_it_again_says_so(service):
         expect_problem(answer, 404, "not-found")
 
 
-def test_deleting_what_is_not_there_looks_and_does_no_more(service, monkeypatch):
+def test_deleting_what_is_not_there_lists_nothing(service, monkeypatch):
     def unexpected(*_):
         raise AssertionError("called for an upload that is not there")
 
-    for call in ("read", "stat", "delete"):
+    for call in ("walk", "stat", "delete"):
         monkeypatch.setattr(service.processed, call, unexpected)
     expect_problem(service.http.delete(f"/{UNKNOWN}"), 404, "not-found")
 

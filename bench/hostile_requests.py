@@ -1,0 +1,316 @@
+"""What an attacker sends, by kind; each attack returns how it was answered."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+
+from emulator.bootstrap import ROOT
+
+PICTURE = (ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg").read_bytes()
+TINY = bytes.fromhex(
+    "47494638396101000100800000000000ffffff2c00000000010001000002024401003b"
+)  # GIF
+_CUT = 5.0  # seconds after which a client that would never end is cut off here
+
+Attack = Callable[[str], str]
+"""Does something to a URL; returns how it was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of hostile request.
+
+    Attributes:
+        name: for the table.
+        part: the function it is sent to.
+        attack: one of it.
+        at_once: how many attackers there are.
+        per_second: how many requests they begin in a second, at most: on one machine more of them
+            take from the service the processors that the attackers would bring along.
+    """
+
+    name: str
+    part: str
+    attack: Attack
+    at_once: int = 4
+    per_second: float = 8
+
+
+def _send(url: str, pieces: Iterator[bytes], seconds: float = 30) -> str:
+    """Send bytes as they are; return the status of the answer."""
+    address = urlsplit(url)
+    assert address.hostname
+    assert address.port
+    with socket.create_connection((address.hostname, address.port), seconds) as connection:
+        with suppress(OSError):  # it was closed while we sent: there may be an answer all the same
+            for piece in pieces:
+                connection.sendall(piece)
+        with suppress(OSError):
+            head = connection.recv(4096)
+            if head:
+                return head.split(b" ", 2)[1].decode()
+    return "closed"
+
+
+def _request(
+    body: bytes | Iterator[bytes] = b"", *, length: str | None = None, **headers: str
+) -> Iterator[bytes]:
+    head = {"Host": "x", **{name.replace("_", "-"): text for name, text in headers.items()}}
+    if length is None and isinstance(body, bytes):
+        length = str(len(body))
+    if length is not None:
+        head["Content-Length"] = length
+    lines = "".join(f"{name}: {text}\r\n" for name, text in head.items())
+    yield f"POST / HTTP/1.1\r\n{lines}\r\n".encode()
+    yield from [body] if isinstance(body, bytes) else body
+
+
+_FORM = "multipart/form-data; boundary=b"
+
+
+def _part(disposition: str, content: bytes = b"x") -> bytes:
+    head = f"--b\r\nContent-Disposition: form-data; {disposition}\r\n\r\n"
+    return head.encode("utf-8", "surrogatepass") + content + b"\r\n"
+
+
+def _form(parts: Sequence[bytes]) -> Iterator[bytes]:
+    return _request(b"".join(parts) + b"--b--\r\n", Content_Type=_FORM)
+
+
+def many_fields(url: str) -> str:
+    """10,000 fields in a form."""
+    return _send(url, _form([_part(f'name="f{n}"') for n in range(10_000)]))
+
+
+def many_files(url: str) -> str:
+    """10,000 files in a form."""
+    return _send(url, _form([_part(f'name="file"; filename="{n}"', TINY) for n in range(10_000)]))
+
+
+def endless_part_header(url: str) -> str:
+    """The header of a part that goes on for 30 MB."""
+    body = b'--b\r\nContent-Disposition: form-data; name="' + b"a" * 30_000_000
+    return _send(url, _request(body, Content_Type=_FORM))
+
+
+def many_part_headers(url: str) -> str:
+    """A part with a million headers."""
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'
+    return _send(url, _request(body + b"X-A: b\r\n" * 1_000_000, Content_Type=_FORM))
+
+
+def no_closing_boundary(url: str) -> str:
+    """A form of 30 MB without an end."""
+    return _send(
+        url, _request(_part('name="file"; filename="a"', bytes(30_000_000)), Content_Type=_FORM)
+    )
+
+
+def boundaries_only(url: str) -> str:
+    """30 MB of boundaries."""
+    return _send(url, _request(b"--b\r\n" * 6_000_000, Content_Type=_FORM))
+
+
+def endless_headers(url: str) -> str:
+    """Request headers without an end."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"POST / HTTP/1.1\r\nHost: x\r\n"
+        for _ in range(1000):
+            yield b"X-A: " + b"a" * 10_000 + b"\r\n"
+
+    return _send(url, pieces())
+
+
+def slow_headers(url: str) -> str:
+    """A header line, a byte at a time."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"POST / HTTP/1.1\r\nHost: x\r\nX-A: "
+        end = time.monotonic() + _CUT
+        while time.monotonic() < end:
+            yield b"a"
+            time.sleep(0.2)
+
+    return _send(url, pieces(), 1)
+
+
+def slow_body(url: str) -> str:
+    """A body, a byte at a time."""
+
+    def body() -> Iterator[bytes]:
+        end = time.monotonic() + _CUT
+        while time.monotonic() < end:
+            yield b"a"
+            time.sleep(0.2)
+
+    return _send(url, _request(body(), length="1000000"), 1)
+
+
+def slow_reader(url: str) -> str:
+    """A client that asks and does not read."""
+    address = urlsplit(url)
+    assert address.hostname
+    assert address.port
+    with socket.create_connection((address.hostname, address.port), 5) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        with suppress(OSError):
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+        time.sleep(_CUT)
+    return "closed"
+
+
+def length_too_large(url: str) -> str:
+    """A Content-Length above the body, and then nothing."""
+    return _send(url, _request(PICTURE, length=str(len(PICTURE) + 1000)), 2)
+
+
+def length_too_small(url: str) -> str:
+    """A Content-Length below the body."""
+    return _send(url, _request(PICTURE, length="100"))
+
+
+def length_nonsense(url: str) -> str:
+    """A Content-Length that is no number."""
+    return _send(url, _request(PICTURE, length="-1"))
+
+
+def length_lie(url: str) -> str:
+    """A Content-Length of a terabyte."""
+    return _send(url, _request(PICTURE, length=str(10**12)), 2)
+
+
+def two_lengths(url: str) -> str:
+    """Content-Length and Transfer-Encoding at once, for smuggling."""
+    body = b"0\r\n\r\nDELETE /x HTTP/1.1\r\nHost: x\r\n\r\n"
+    return _send(url, _request(body, Transfer_Encoding="chunked"))
+
+
+_NAMES = (
+    "../../../etc/passwd",
+    "..\\..\\windows\\system32\\a.jpg",
+    "a.jpg\u0000.exe",
+    "\u202egpj.exe",
+    "a" * 100_000,
+    'a.jpg\\"\\r\\nX-Evil: 1',
+    "con",
+    "\ufeff\u200b",
+    "\ud800",
+    "e\u0301" * 1000,
+)
+
+
+def odd_names(url: str) -> str:
+    """File names that are paths, cut strings, turn text around or are no text."""
+    statuses = {
+        _send(url, _form([_part(f'name="file"; filename="{name}"', PICTURE)])) for name in _NAMES
+    }
+    return "/".join(sorted(statuses))
+
+
+def header_injection(url: str) -> str:
+    """Line breaks in paths and queries."""
+    statuses = set()
+    for target in ("/%0d%0aX-Evil:%201", "/?sizes=1%0d%0aX-Evil:%201", "/a/b%0aX-Evil:1"):
+        answer = requests.get(url + target, timeout=30)
+        assert "X-Evil" not in answer.headers
+        statuses.add(str(answer.status_code))
+    return "/".join(sorted(statuses))
+
+
+def repeated_ids(url: str) -> str:
+    """The same id deleted again and again."""
+    id = "0" * 32
+    return "/".join(
+        {str(requests.delete(f"{url}/{id}", timeout=30).status_code) for _ in range(20)}
+    )
+
+
+def polyglot(url: str) -> str:
+    """A GIF that is also a page."""
+    data = TINY[:-1] + b"<script>alert(1)</script>" + TINY[-1:]
+    answer = requests.post(url, data, headers={"Content-Type": "text/html"}, timeout=30)
+    id = answer.json()["id"]
+    for _ in range(6):  # other pictures are in front of it
+        thumb = requests.get(f"{url}/{id}/256", params={"wait": 20}, timeout=60)
+        if thumb.ok:
+            break
+    assert thumb.headers["X-Content-Type-Options"] == "nosniff"
+    assert thumb.headers["Content-Type"].startswith("image/")
+    assert b"<script>" not in thumb.content
+    return f"{answer.status_code}/{thumb.status_code}"
+
+
+_session = threading.local()
+
+
+def tiny_files(url: str) -> str:
+    """A form of twenty tiny pictures: with 500 of these, 10,000 files."""
+    if not hasattr(_session, "session"):
+        _session.session = requests.Session()
+    files = [("file", (f"{n}.gif", TINY)) for n in range(20)]
+    return str(_session.session.post(url, files=files, timeout=60).status_code)
+
+
+def _push(url: str, body: bytes) -> str:
+    headers = {"Content-Type": "application/json"}
+    return str(requests.post(url, body, headers=headers, timeout=60).status_code)
+
+
+def push_nonsense(url: str) -> str:
+    """What is no JSON, no message or no job."""
+    bodies = (
+        b"",
+        b"\xff\xfe",
+        b"{}",
+        b'{"message": {"data": "!"}}',
+        b'{"message": {"data": "e30="}}',
+        json.dumps(
+            {"message": {"data": "", "attributes": {"eventType": "OBJECT_DELETE"}}}
+        ).encode(),
+    )
+    return "/".join(sorted({_push(url, body) for body in bodies}))
+
+
+def push_deep(url: str) -> str:
+    """JSON in a hundred thousand brackets."""
+    return _push(url, b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+
+
+def push_huge(url: str) -> str:
+    """A message of 30 MB."""
+    return _push(url, b'{"message":{"data":"' + b"A" * 30_000_000 + b'"}}')
+
+
+KINDS = (
+    Kind("10,000 fields in a form", "upload", many_fields),
+    Kind("10,000 files in a form", "upload", many_files),
+    Kind("header of a part, 30 MB", "upload", endless_part_header),
+    Kind("a million headers of a part", "upload", many_part_headers),
+    Kind("30 MB of boundaries", "upload", boundaries_only),
+    Kind("form of 30 MB without an end", "upload", no_closing_boundary),
+    Kind("request headers without an end", "upload", endless_headers),
+    Kind("200 clients, headers byte by byte", "upload", slow_headers, 200, 100),
+    Kind("200 clients, bodies byte by byte", "upload", slow_body, 200, 100),
+    Kind("200 clients that do not read", "upload", slow_reader, 200, 100),
+    Kind("Content-Length above the body", "upload", length_too_large),
+    Kind("Content-Length below the body", "upload", length_too_small),
+    Kind("Content-Length -1", "upload", length_nonsense),
+    Kind("Content-Length of a terabyte", "upload", length_lie),
+    Kind("two lengths at once", "upload", two_lengths),
+    Kind("odd file names", "upload", odd_names, 1),
+    Kind("line breaks in paths", "upload", header_injection),
+    Kind("the same id deleted again", "upload", repeated_ids, 1),
+    Kind("GIF that is also a page", "upload", polyglot, 1),
+    Kind("10,000 tiny files, 20 in a form", "upload", tiny_files, 2, 2),
+    Kind("push: nonsense", "resize", push_nonsense, 1),
+    Kind("push: 100,000 brackets", "resize", push_deep, 1),
+    Kind("push: 30 MB", "resize", push_huge, 1),
+)
