@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -187,8 +187,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python3 -m bench.hostile", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="for each kind")
     parser.add_argument("--only", default="", help="kinds whose name has this in it")
+    parser.add_argument("--attackers", type=int, default=sys.maxsize, help="at once, at most")
     args = parser.parse_args(argv)
-    kinds = [kind for kind in KINDS if args.only in kind.name]
+    kinds = [
+        replace(kind, at_once=min(kind.at_once, args.attackers))
+        for kind in KINDS
+        if args.only in kind.name
+    ]
     if not kinds:
         parser.error(f"--only {args.only!r}: no kind has this in its name")
     with (
