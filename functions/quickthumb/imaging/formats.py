@@ -7,6 +7,7 @@ from importlib import import_module
 from PIL import ImageFile
 
 from quickthumb.errors import NotAPicture, UnsupportedFormat
+from quickthumb.imaging.avif import as_still
 from quickthumb.imaging.guarded import GuardedFile
 from quickthumb.imaging.png import without_ballast
 
@@ -114,9 +115,13 @@ def open_as(name: str, data: bytes, ask: Callable[[], None]) -> ImageFile.ImageF
         data: of the file.
         ask: is called before each reading of the file, now and while pixels are decoded.
     """
+    if name == "PNG":
+        data = without_ballast(data)
+    elif name == "AVIF":
+        data = as_still(data)
     module, attribute = _READERS[name]
     opener: Callable[[GuardedFile], ImageFile.ImageFile] = getattr(import_module(module), attribute)
-    return opener(GuardedFile(without_ballast(data) if name == "PNG" else data, ask))
+    return opener(GuardedFile(data, ask))
 
 
 def _base_media_format(data: bytes) -> str:

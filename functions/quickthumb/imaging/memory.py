@@ -9,6 +9,7 @@ from typing import Any
 from PIL import ImageFile
 
 from quickthumb.errors import TooManyPixels
+from quickthumb.imaging.avif import stream_pixels
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import coefficient_bytes, idct_scale
@@ -17,8 +18,11 @@ from quickthumb.imaging.orient import orientation
 _WEBP_PER_PIXEL = 16
 """Two canvases, the frame as bytes, and the picture, at four bytes each."""
 
-_AVIF_PER_PIXEL = 13
-"""Up to 10 bits in three full planes; then interleaved, and once more as a picture."""
+_AVIF_PER_STREAM_PIXEL = 6
+"""Up to 12 bits in three full planes."""
+
+_AVIF_PER_PIXEL = 7
+"""Interleaved, and once more as a picture."""
 
 _HEIF_PER_PIXEL = 7.2
 """At 8 bits and half the colours in both directions, as phones store them."""
@@ -62,7 +66,8 @@ def held_by_pillow(encoded: Encoded, size: Size) -> float:
         case "WEBP":
             return _WEBP_PER_PIXEL * pixels
         case "AVIF":
-            return _AVIF_PER_PIXEL * pixels
+            streams = _AVIF_PER_STREAM_PIXEL * stream_pixels(encoded.data)
+            return streams + _AVIF_PER_PIXEL * pixels
         case "HEIF":
             stored = (header.info.get("bit_depth"), header.info.get("chroma"))
             return (_HEIF_PER_PIXEL if stored == (8, 420) else _OTHER_HEIF_PER_PIXEL) * pixels

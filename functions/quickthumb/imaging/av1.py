@@ -1,0 +1,147 @@
+"""How large the frames of an AV1 stream are: https://aomediacodec.github.io/av1-spec/#obu-syntax."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.bits import Bits, EndOfBits
+
+_SEQUENCE_HEADER = 1
+_WITH_FRAME_HEADER = frozenset((3, 6, 7))
+_KEY_FRAME, _SWITCH_FRAME = 0, 3
+_CHOSEN_BY_FRAME = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """What of a sequence header tells how large its frames are.
+
+    Attributes:
+        pixels: of a frame that has the sequence's size.
+        most_pixels: of a frame that gives its own.
+        still: whether there is a single frame, with a header that says next to nothing.
+        numbered: whether frames have numbers.
+        screen_content: whether frames are coded as such; or `_CHOSEN_BY_FRAME`.
+        integer_motion: likewise.
+    """
+
+    pixels: int
+    most_pixels: int
+    still: bool
+    numbered: bool
+    screen_content: int
+    integer_motion: int
+
+
+def frame_pixels(stream: memoryview, ask: Callable[[], None]) -> int:
+    """Return the pixels of all frames of a stream together, at least.
+
+    Bytes that are no AV1, such as EXIF, have none; where a stream ends too early a decoder stops.
+
+    Args:
+        stream: open bitstream units, one after the other.
+        ask: is called before each unit.
+
+    Raises:
+        Corrupt: it is made for a decoder that keeps time.
+    """
+    pixels = 0
+    sequence: _Sequence | None = None
+    try:
+        while stream:
+            ask()
+            kind, unit, stream = _unit(Bits(stream))
+            if kind == _SEQUENCE_HEADER:
+                sequence = _sequence(Bits(unit))
+            elif kind in _WITH_FRAME_HEADER and sequence:
+                pixels += _new_pixels(Bits(unit), sequence)
+    except EndOfBits:
+        pass
+    return pixels
+
+
+def _unit(bits: Bits) -> tuple[int, memoryview, memoryview]:
+    """Return the kind and the content of the first unit of a stream, and what follows it."""
+    bits.take(1)
+    kind = bits.take(4)
+    extended, sized = bits.flag(), bits.flag()
+    bits.take(1)
+    if extended:
+        bits.take(8)
+    if not sized:
+        return kind, bits.rest, bits.rest[:0]
+    size = 0
+    for shift in range(0, 56, 7):
+        more, part = bits.flag(), bits.take(7)
+        size |= part << shift
+        if not more:
+            break
+    if size > len(bits.rest):
+        raise EndOfBits("The picture ends within a unit of its stream.")
+    return kind, bits.rest[:size], bits.rest[size:]
+
+
+def _sequence(bits: Bits) -> _Sequence:
+    bits.take(4)  # profile; whether it is a still picture
+    still = bits.flag()
+    if still:
+        bits.take(5)  # level
+    else:
+        _skip_timing(bits)
+    across, down = bits.take(4) + 1, bits.take(4) + 1
+    pixels = (bits.take(across) + 1) * (bits.take(down) + 1)
+    most_pixels = 1 << (across + down)
+    if still:
+        return _Sequence(pixels, most_pixels, still, False, _CHOSEN_BY_FRAME, _CHOSEN_BY_FRAME)
+    numbered = bits.flag()
+    bits.take(7 if numbered else 0)
+    bits.take(3 + 4)  # tools
+    if bits.flag():  # order hints
+        bits.take(2)
+    screen_content = _CHOSEN_BY_FRAME if bits.flag() else bits.take(1)
+    integer_motion = _CHOSEN_BY_FRAME
+    if screen_content:
+        integer_motion = _CHOSEN_BY_FRAME if bits.flag() else bits.take(1)
+    return _Sequence(pixels, most_pixels, still, numbered, screen_content, integer_motion)
+
+
+def _skip_timing(bits: Bits) -> None:
+    """Skip times and operating points."""
+    if bits.flag():
+        bits.take(64)
+        if bits.flag():  # equal intervals, whose number has as many bits as zeros before it
+            zeros = 0
+            while zeros < 32 and not bits.flag():
+                zeros += 1
+            bits.take(zeros)
+        if bits.flag():
+            raise Corrupt("The AVIF picture is made for a decoder that keeps time.")
+    delayed = bits.flag()
+    for _ in range(bits.take(5) + 1):
+        bits.take(12)
+        if bits.take(5) > 7:  # level
+            bits.take(1)
+        if delayed and bits.flag():
+            bits.take(4)
+
+
+def _new_pixels(bits: Bits, sequence: _Sequence) -> int:
+    """Return the pixels of a frame from its header, 0 if it shows one that was there before."""
+    if sequence.still:
+        return sequence.pixels
+    if bits.flag():
+        return 0
+    kind, shown = bits.take(2), bits.flag()
+    if not shown:
+        bits.take(1)  # whether it may be shown later
+    if kind != _SWITCH_FRAME and not (kind == _KEY_FRAME and shown):
+        bits.take(1)  # resilience
+    bits.take(1)  # statistics
+    screen_content = sequence.screen_content
+    if screen_content == _CHOSEN_BY_FRAME:
+        screen_content = bits.take(1)
+    if screen_content and sequence.integer_motion == _CHOSEN_BY_FRAME:
+        bits.take(1)
+    # A number comes next, if frames have any. Nobody numbers those of a picture.
+    own_size = sequence.numbered or kind == _SWITCH_FRAME or bits.flag()
+    return sequence.most_pixels if own_size else sequence.pixels
