@@ -18,19 +18,19 @@ _SEEN = 128
 
 def placeholder(image: Image.Image) -> Placeholder:
     """Return a small upright sRGB picture in some 16 pixels, and its dominant colour."""
-    tiny = _within(image, _SIDE)
+    small = _within(image, _COLOUR_SIDE)
+    tiny = _within(small, _SIDE)
     data = encode(tiny, "webp", _QUALITY)  # half the bytes of a JPEG, whose tables weigh 600
     uri = "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
-    return Placeholder(uri, _dominant(image))
+    return Placeholder(uri, _dominant(small))
 
 
 def _within(image: Image.Image, side: int) -> Image.Image:
     return image.resize(plan(image.size, (side, side), "contain").final, Image.Resampling.BOX)
 
 
-def _dominant(image: Image.Image) -> str:
+def _dominant(small: Image.Image) -> str:
     """Return the most frequent of a few colours, of what is not seen through: "#rrggbb"."""
-    small = _within(image, _COLOUR_SIDE)
     rgb = small.convert("RGB")
     if is_transparent(small):
         rgb = _seen_pixels(rgb, small.getchannel("A"))
