@@ -84,3 +84,8 @@ def idct_scale(picture: tuple[int, int], target: tuple[int, int]) -> int:
     """Return by how much libjpeg may reduce while it decodes, so that `RESERVE` is left."""
     ratio = min(picture[0] / target[0], picture[1] / target[1]) / RESERVE
     return next(scale for scale in (8, 4, 2, 1) if ratio >= scale or scale == 1)
+
+
+def is_whole(picture: tuple[int, int], scale: int) -> bool:
+    """Tell whether reducing by `scale` leaves no pixel that is only in part in the picture."""
+    return picture[0] % scale == 0 and picture[1] % scale == 0

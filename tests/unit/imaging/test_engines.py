@@ -84,6 +84,25 @@ def test_a_reduced_picture_is_that_of_a_full_decoding(
     assert psnr(as_seen(image), as_seen(whole.resize(size, LANCZOS))) >= 46
 
 
+@pytest.mark.parametrize("size", [(210, 158), (500, 375)])
+def test_a_jpeg_whose_sides_the_decoder_does_not_divide_is_reduced_from_rim_to_rim(
+    size: Size,
+) -> None:
+    data = encoded(photo(1999, 1501), "JPEG", quality=90)
+    whole = Image.open(io.BytesIO(data)).convert("RGB")
+    reduced = Reducer(opened_by(data), [size]).to(size)
+    assert psnr(reduced, whole.resize(size, LANCZOS)) >= 46
+
+
+@pytest.mark.parametrize("size", [(640, 480), (600, 450), (330, 248), (310, 232), (256, 192)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_small_jpeg_is_reduced_well_enough(mode: str, size: Size) -> None:
+    data = encoded(photo(640, 480).convert(mode), "JPEG", quality=90)
+    whole = Image.open(io.BytesIO(data))
+    reduced = PillowEngine().decode(opened_by(data), size)
+    assert psnr(reduced, whole.resize(size, LANCZOS)) >= 44
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
 def test_a_picture_is_reduced_further(engine: Engine, mode: str) -> None:
     if mode == "CMYK" and isinstance(engine, vips.VipsEngine):

@@ -7,7 +7,7 @@ from PIL import ImageFile
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Engine
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.jpeg import idct_scale
+from quickthumb.imaging.jpeg import idct_scale, is_whole
 
 _DRAFT_PIXELS = 500_000
 """Pixels that libjpeg leaves, from which on libvips resamples faster than Pillow."""
@@ -31,7 +31,9 @@ def _libvips_wins(header: ImageFile.ImageFile, size: Size) -> bool:
         case "JPEG":
             scale = idct_scale(header.size, size)
             left = header.width * header.height // scale**2
-            return header.mode in ("L", "RGB") and left >= _DRAFT_PIXELS
+            # libvips cuts off pixels that are only partly in the picture, and stretches the rest.
+            whole = is_whole(header.size, scale)
+            return header.mode in ("L", "RGB") and left >= _DRAFT_PIXELS and whole
         case "PNG":
             # An interlaced picture must be held as a whole, and Pillow holds it in fewer bytes.
             return not header.info.get("interlace")

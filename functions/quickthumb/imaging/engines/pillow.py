@@ -19,6 +19,12 @@ LANCZOS = Image.Resampling.LANCZOS
 BOX_RESERVE = 3
 """Averaging boxes of pixels before Lanczos is invisible while three times the target is left."""
 
+_TENT_RATIO = 2
+"""From which on a tent and sharpening are faster than bicubic, and nearer to Lanczos."""
+
+_TENT_DROOP = 0.108
+"""What a tent takes from the finest detail, as a share for `_sharpened`."""
+
 _BAND_PIXELS = 4_000_000
 
 _SUPPORT = 3
@@ -66,19 +72,36 @@ def _decode_jpeg(encoded: Encoded, size: Size) -> Image.Image:
     if file.patched:
         check_usable(image)
     if scale == 1:
-        # Bicubic is a fifth faster and, with whole pixels to start from, good for 45 dB.
-        return _resampled(image, size, Image.Resampling.BICUBIC)
+        return _from_whole_pixels(image, size)
     small = image.resize(size, LANCZOS, box=box)
-    return _without_droop(small, image.width / size[0]) if scale == 8 else small
+    return without_droop(small, image.width / size[0]) if scale == 8 else small
 
 
-def _without_droop(image: Image.Image, reserve: float) -> Image.Image:
-    """Undo what averaging boxes of 8 x 8 pixels took from the finest detail: worth 2 dB.
+def without_droop(image: Image.Image, reserve: float) -> Image.Image:
+    """Undo what a decoder that averages boxes of pixels took from the finest detail: worth 2 dB.
 
-    A box passes sinc(f) of a frequency f; a narrow sharpening filter is its inverse to the second
-    order. The strength is fitted to photographs.
+    A box passes sinc(f) of a frequency f; sharpening is its inverse to the second order.
+
+    Args:
+        image: what was made of the decoder's.
+        reserve: how many times larger that was.
     """
-    side = 0.05 / reserve**2
+    return _sharpened(image, 0.05 / reserve**2)
+
+
+def _from_whole_pixels(image: Image.Image, size: Size) -> Image.Image:
+    """Reduce a picture of which nothing was lost yet, well enough (44 dB) and fast.
+
+    A tent looks at half the pixels that bicubic looks at; sharpening gives back what it takes from
+    fine detail. That takes its time for each pixel of the result, so there must be few.
+    """
+    if min(image.width / size[0], image.height / size[1]) < _TENT_RATIO:
+        return _resampled(image, size, Image.Resampling.BICUBIC)
+    return _sharpened(_resampled(image, size, Image.Resampling.BILINEAR), _TENT_DROOP)
+
+
+def _sharpened(image: Image.Image, side: float) -> Image.Image:
+    """Take a share of each neighbour, fitted to photographs, off every pixel."""
     centre = 1 + 2 * side
     kernel = [a * b for a in (-side, centre, -side) for b in (-side, centre, -side)]
     return image.filter(ImageFilter.Kernel((3, 3), kernel, scale=1))

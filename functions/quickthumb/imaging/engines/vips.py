@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from quickthumb.imaging.engines.pillow import PillowEngine
+from quickthumb.imaging.engines.pillow import PillowEngine, without_droop
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import idct_scale
@@ -16,7 +16,13 @@ from quickthumb.imaging.memory import check_memory, held_by_vips
 _WEBP_RESERVE = 2.5
 """Times the target that libwebp's own scaler leaves: its filter is coarse."""
 
+_OPAQUE_WEBP_RESERVE = 2.0
+"""The same where nothing is transparent: there, what the scaler takes can be given back."""
+
 _BOX_RESERVE = 3.0
+
+_SHRUNK_PIXELS = 200_000
+"""Pixels from which on libvips resamples faster; any use of it takes one or two milliseconds."""
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -58,18 +64,23 @@ class VipsEngine:
         scaled = prod(encoded.header.size) * _webp_scale(encoded, size) ** 2
         check_memory(encoded, held_by_vips(encoded, size, scaled))
         with suppress(library().Error):
-            return _to_pillow(_resized(_opened(encoded, size), size))
+            picture = _opened(encoded, size)
+            reduced = _to_pillow(_resized(picture, size, alpha=picture.hasalpha()))
+            if _is_averaged(encoded, size):
+                return without_droop(reduced, picture.width / size[0])
+            return reduced
         # One engine decides what a broken picture is, and what of it can be kept. It begins once
         # the error is gone, and with it all that libvips held.
         return self._fallback.decode(encoded, size)
 
     def shrink(self, image: Image.Image, size: Size) -> Image.Image:
         """See `Engine.shrink`."""
+        if prod(image.size) < _SHRUNK_PIXELS:
+            return self._fallback.shrink(image, size)
         bands = len(image.getbands())
         memory = image.tobytes()
         picture = library().Image.new_from_memory(memory, *image.size, bands, "uchar")
-        interpretation = "b-w" if bands < 3 else "srgb"
-        return _to_pillow(_resized(picture.copy(interpretation=interpretation), size))
+        return _to_pillow(_resized(picture, size, alpha=bands in (2, 4)))
 
 
 def _opened(encoded: Encoded, size: Size) -> Any:
@@ -88,18 +99,26 @@ def _opened(encoded: Encoded, size: Size) -> Any:
             return image.pngload_buffer(encoded.data, **options)
 
 
+def _is_averaged(encoded: Encoded, size: Size) -> bool:
+    """Tell whether the decoder averages boxes of opaque pixels."""
+    header = encoded.header
+    if header.format == "JPEG":
+        return idct_scale(header.size, size) == 8
+    return header.format == "WEBP" and header.mode == "RGB" and _webp_scale(encoded, size) < 1
+
+
 def _webp_scale(encoded: Encoded, size: Size) -> float:
     """Return to which share of its sides libwebp reduces a picture while it decodes."""
     width, height = encoded.header.size
-    return min(1.0, max(size[0] / width, size[1] / height) * _WEBP_RESERVE)
+    reserve = _OPAQUE_WEBP_RESERVE if encoded.header.mode == "RGB" else _WEBP_RESERVE
+    return min(1.0, max(size[0] / width, size[1] / height) * reserve)
 
 
-def _resized(picture: Any, size: Size) -> Any:
+def _resized(picture: Any, size: Size, *, alpha: bool) -> Any:
     """Reduce, with alpha multiplied in, so that invisible colours leave no halo."""
     if (picture.width, picture.height) == size:
         return picture
     form = picture.format
-    alpha = picture.hasalpha()
     if alpha:
         picture = picture.premultiply()
     picture = picture.resize(
