@@ -77,7 +77,7 @@ def _unit(bits: Bits) -> tuple[int, memoryview, memoryview]:
         if not more:
             break
     if size > len(bits.rest):
-        raise EndOfBits("The picture ends within a unit of its stream.")
+        raise EndOfBits("the bytes end within a unit")
     return kind, bits.rest[:size], bits.rest[size:]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from quickthumb.errors import Corrupt
 from quickthumb.imaging.av1 import frame_pixels
-from quickthumb.imaging.bits import Bits
+from quickthumb.imaging.bits import Bits, EndOfBits
 from quickthumb.imaging.guarded import reads
 
 _BRAND = slice(8, 12)
@@ -65,8 +65,11 @@ def _items(
         sources = {_IN_FILE: file, _IN_IDAT: idat}
         for kind, box in boxes:
             if kind == b"iloc":
-                for item in _located(Bits(box), ask):
-                    yield item, sources
+                try:
+                    for item in _located(Bits(box), ask):
+                        yield item, sources
+                except EndOfBits as error:
+                    raise Corrupt("The AVIF picture ends within its index.") from error
 
 
 def _boxes(data: memoryview, ask: Callable[[], None]) -> Iterator[tuple[bytes, memoryview]]:

@@ -1,9 +1,7 @@
 """Numbers that are not whole bytes."""
 
-from quickthumb.errors import Corrupt
 
-
-class EndOfBits(Corrupt):
+class EndOfBits(Exception):
     """The bytes end where a number was to be read."""
 
 
@@ -23,7 +21,7 @@ class Bits:
         """Read the next number; raises `EndOfBits`."""
         end = self._at + bits
         if end > 8 * len(self._data):
-            raise EndOfBits("The header of the picture ends too early.")
+            raise EndOfBits("the bytes end within a number")
         number = int.from_bytes(self._data[self._at // 8 : -(-end // 8)], "big")
         self._at = end
         return number >> (-end % 8) & ((1 << bits) - 1)

@@ -124,6 +124,12 @@ def test_a_file_in_countless_pieces_is_refused(data: bytes) -> None:
         stream_pixels(data)
 
 
+def test_an_index_that_ends_too_early_is_refused() -> None:
+    iloc = box(b"iloc", b"\0\0\0\0\x44\0" + struct.pack(">H", 1))
+    with pytest.raises(Corrupt, match="within its index"):
+        stream_pixels(box(b"meta", b"\0\0\0\0" + iloc))
+
+
 def test_bytes_that_are_no_stream_have_no_pixels() -> None:
     assert stream_pixels(avif(b"Exif\0\0MM\0*")) == 0
     assert stream_pixels(avif(b"")) == 0
