@@ -34,7 +34,8 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
     manifest = store.manifest(job.id)
     if manifest is None or not manifest.ends(job):
         made = _make(job, store, settings)
-        if made:
+        # The status of an upload that was deleted meanwhile must not come back, be it for a moment.
+        if made and store.has_blob(job.name):
             store.put_manifest(made)
             manifest = made
     # Whoever deletes an upload deletes the original first, and may have missed what was written

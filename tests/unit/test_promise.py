@@ -216,8 +216,9 @@ def test_every_point_of_the_table_is_met():
         "decode",
         "write",
         "write",
-        "write",  # the manifest
         "stat",  # was it deleted meanwhile?
+        "write",  # the manifest
+        "stat",  # and now?
         "publish",
     ]
     assert BURY == ["create", "stat", "publish"]

@@ -139,6 +139,23 @@ def test_an_original_deleted_while_it_is_resized_leaves_nothing(kitchen):
     assert not kitchen.events()
 
 
+def test_the_status_of_an_upload_deleted_before_its_end_does_not_come_back(kitchen):
+    job = kitchen.upload(picture())
+    written = []
+
+    class DeletedInBetween(MemoryBucket):
+        def write(self, name, data, content_type, cache_control):
+            super().write(name, data, content_type, cache_control)
+            kitchen.originals.delete(job.id)
+            written.append(name)
+
+    kitchen.processed = DeletedInBetween()
+    kitchen.do(job)
+    assert written
+    assert f"{job.id}/manifest.json" not in written
+    assert not kitchen.processed.blobs
+
+
 @pytest.mark.parametrize("part", ["originals", "processed", "completed"])
 def test_while_a_part_does_not_answer_the_job_is_delivered_again(kitchen, part):
     job = kitchen.upload(picture())
