@@ -43,6 +43,7 @@ from quickthumb.imaging.source import open_picture, turns
 from quickthumb.jobs import Rendition
 
 QUALITY = 80
+
 _LONG_ENOUGH = 0.1
 """Seconds of CPU for one measurement: what takes less is done again and again, since whoever ran
 before has left the processor's caches to it."""

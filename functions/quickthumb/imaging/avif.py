@@ -4,7 +4,7 @@ A decoder makes frames as large and as many as the streams say, whatever the fil
 Boxes are those of ISO/IEC 14496-12, sections 4.2 and 8.11.3.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from quickthumb.errors import Corrupt
 from quickthumb.imaging.av1 import frame_pixels
@@ -58,18 +58,13 @@ def _items(
 ) -> Iterator[tuple[_Item, Mapping[int, memoryview]]]:
     """Yield each item, and what its offsets may count from."""
     for kind, content in _boxes(file, ask):
-        if kind != b"meta":
-            continue
-        boxes = list(_boxes(content[4:], ask))
-        idat = next((box for kind, box in boxes if kind == b"idat"), file[:0])
-        sources = {_IN_FILE: file, _IN_IDAT: idat}
-        for kind, box in boxes:
-            if kind == b"iloc":
-                try:
-                    for item in _located(Bits(box), ask):
-                        yield item, sources
-                except EndOfBits as error:
-                    raise Corrupt("The AVIF picture ends within its index.") from error
+        if kind == b"meta":
+            boxes = list(_boxes(content[4:], ask))
+            idat = next((box for kind, box in boxes if kind == b"idat"), file[:0])
+            sources = {_IN_FILE: file, _IN_IDAT: idat}
+            indexes = (Bits(box) for kind, box in boxes if kind == b"iloc")
+            for item in _located(indexes, ask):
+                yield item, sources
 
 
 def _boxes(data: memoryview, ask: Callable[[], None]) -> Iterator[tuple[bytes, memoryview]]:
@@ -87,8 +82,17 @@ def _boxes(data: memoryview, ask: Callable[[], None]) -> Iterator[tuple[bytes, m
         data = data[size:]
 
 
-def _located(bits: Bits, ask: Callable[[], None]) -> Iterator[_Item]:
-    """Yield the items of a box that tells where they are."""
+def _located(indexes: Iterable[Bits], ask: Callable[[], None]) -> Iterator[_Item]:
+    """Yield the items of all boxes that tell where items are."""
+    try:
+        for bits in indexes:
+            yield from _indexed(bits, ask)
+    except EndOfBits as error:
+        raise Corrupt("The AVIF picture ends within its index.") from error
+
+
+def _indexed(bits: Bits, ask: Callable[[], None]) -> Iterator[_Item]:
+    """Yield the items of one such box."""
     version = bits.take(32) >> 24
     offset, length, base, index = (8 * bits.take(4) for _ in range(4))
     number = 32 if version == 2 else 16
