@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from quickthumb.errors import Unavailable
@@ -101,3 +101,22 @@ class MemoryTopic:
         if self.broken:
             raise Unavailable("topic does not answer")
         self.messages.append((data, attributes))
+
+
+@dataclass
+class MemoryCloud:
+    """The buckets and topics of the service, with a clock that the test turns."""
+
+    time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    originals: MemoryBucket = field(init=False)
+    processed: MemoryBucket = field(init=False)
+    uploads: MemoryTopic = field(default_factory=MemoryTopic)
+    completed: MemoryTopic = field(default_factory=MemoryTopic)
+
+    def __post_init__(self) -> None:
+        self.originals = MemoryBucket("originals", now=lambda: self.time)
+        self.processed = MemoryBucket("processed", now=lambda: self.time)
+
+    def later(self, **amount: float) -> None:
+        """Let time pass, given as to `timedelta`."""
+        self.time += timedelta(**amount)

@@ -8,7 +8,6 @@ a sweep finds, must lead to the same end as a life without deaths.
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep
 from quickthumb.upload import File, accept
-from tests.doubles import MemoryBucket, MemoryTopic
+from tests.doubles import MemoryCloud
 from tests.pictures import picture
 
 RENDITIONS = (Rendition.square(24), Rendition.square(12))
@@ -86,19 +85,8 @@ class Mortal:
         return lambda *args, **kwargs: self._fate.meet(method, lambda: call(*args, **kwargs))
 
 
-@dataclass
-class World:
-    """The whole service, in memory, with a clock."""
-
-    time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    originals: MemoryBucket = field(init=False)
-    processed: MemoryBucket = field(init=False)
-    uploads: MemoryTopic = field(default_factory=MemoryTopic)
-    completed: MemoryTopic = field(default_factory=MemoryTopic)
-
-    def __post_init__(self) -> None:
-        self.originals = MemoryBucket("originals", now=lambda: self.time)
-        self.processed = MemoryBucket("processed", now=lambda: self.time)
+class World(MemoryCloud):
+    """The whole service, in memory."""
 
     def store(self, fate: Fate | None = None) -> Store:
         fate = fate or Fate()
@@ -147,7 +135,7 @@ class World:
     def recover(self) -> None:
         """Let some sweeps go by."""
         for _ in range(3):
-            self.time += timedelta(days=2)
+            self.later(days=2)
             self.sweep()
             self.deliver()
 
@@ -201,7 +189,7 @@ def lost(world: World) -> Job:
     """Have an upload whose message is lost."""
     job = world.upload()
     world.lose()
-    world.time += timedelta(days=2)
+    world.later(days=2)
     return job
 
 
@@ -319,7 +307,7 @@ def test_a_sweep_that_dies_whenever_it_has_published_does_not_feed_a_loop():
     for _ in range(2):
         with pytest.raises(Death):
             world.sweep(Fate(on="publish", answered=True))
-        world.time += timedelta(days=30)
+        world.later(days=30)
     world.sweep()
     assert len(world.uploads.messages) == 2  # the policy's attempts, and no more
     assert world.store().manifest(job.id).failure.code == "gave-up"

@@ -1,6 +1,5 @@
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 
 import pytest
 
@@ -9,32 +8,18 @@ from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
 from quickthumb.policy import Policy
 from quickthumb.store import Store
 from quickthumb.sweep import Asked, Report, Sweep, sweep_on
-from tests.doubles import MemoryBucket, MemoryTopic
+from tests.doubles import MemoryBucket, MemoryCloud
 
 POLICY = Policy(after_seconds=900, growth=4, attempts=3, per_second=100_000)
 RENDITIONS = (Rendition.square(8),)
 
 
-@dataclass
-class Cellar:
-    """Buckets and topics whose clock the test turns."""
-
-    time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    originals: MemoryBucket = field(init=False)
-    processed: MemoryBucket = field(init=False)
-    uploads: MemoryTopic = field(default_factory=MemoryTopic)
-    completed: MemoryTopic = field(default_factory=MemoryTopic)
-
-    def __post_init__(self) -> None:
-        self.originals = MemoryBucket("originals", now=lambda: self.time)
-        self.processed = MemoryBucket("processed", now=lambda: self.time)
+class Cellar(MemoryCloud):
+    """What a sweep finds."""
 
     @property
     def store(self) -> Store:
         return Store(self.originals, self.processed)
-
-    def later(self, **amount: float) -> None:
-        self.time += timedelta(**amount)
 
     def upload(self, id: str | None = None) -> Job:
         return self.store.keep_original(id or new_id(), b"data", "image/png", "a.png", RENDITIONS)
