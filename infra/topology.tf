@@ -42,7 +42,7 @@ locals {
         # With a single thread the gunicorn of functions-framework takes its sync worker, which waits
         # up to two seconds after each answer for the client to close a connection that is kept alive.
         { THREADS = tostring(max(2, function.concurrency)) },
-        var.drop_originals_after_days == null ? {} : { QUICKTHUMB_SWEEP_DROP_SECONDS = tostring(var.drop_originals_after_days * 86400) },
+        var.drop_originals_after_days == null ? {} : { QUICKTHUMB_SWEEP_DROP_SECONDS = format("%.0f", var.drop_originals_after_days * 86400) },
       )
     }
   }

@@ -54,6 +54,14 @@ variable "delete_after_days" {
     condition     = alltrue([for name in keys(var.delete_after_days) : contains(local.bucket_names, name)])
     error_message = "delete_after_days: expected names of buckets as in topology.yaml: ${join(", ", local.bucket_names)}."
   }
+  validation {
+    # An original without results is one whose job was lost: `sweep` has them made again.
+    condition = try(var.delete_after_days.processed >= min(
+      try(var.delete_after_days.originals, local.topology.buckets.originals.delete_after_days),
+      coalesce(var.drop_originals_after_days, 1000000),
+    ), true)
+    error_message = "delete_after_days: expected `processed` to be kept no shorter than originals are: sweep makes results again that an original lacks."
+  }
 }
 
 variable "drop_originals_after_days" {

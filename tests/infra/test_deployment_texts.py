@@ -43,7 +43,8 @@ def gcloud_commands():
     commands = re.findall(
         r"""(?:^|\$\(|\s)(gcloud (?:[^\n|;)'"]|'[^'\n]*'|"(?:\\.|[^"\n\\])*")+)""", text
     )
-    return sorted({re.sub(r"\$\{?\w+\}?", "example", command).strip() for command in commands})
+    addressed = [re.sub(r"\$\{?\w*URL\b\}?", "https://example", command) for command in commands]
+    return sorted({re.sub(r"\$\{?\w+\}?", "example", command).strip() for command in addressed})
 
 
 def test_cloud_build_takes_the_file():

@@ -72,6 +72,29 @@ def test_originals_are_kept_as_long_as_one_says(tmp_path):
     assert (days, environment["QUICKTHUMB_SWEEP_DROP_SECONDS"]) == (7, "86400")
 
 
+@pytest.mark.parametrize(
+    ("days", "seconds"), [("1.3", "112320"), ("0.042", "3629"), ("0.0416667", "3600")]
+)
+def test_a_part_of_a_day_is_whole_seconds_as_the_functions_expect(tmp_path, days, seconds):
+    option = f"-var=drop_originals_after_days={days}"
+    environment = evaluated("local.functions.sweep.environment", tmp_path, TOPOLOGY, option)
+    assert environment["QUICKTHUMB_SWEEP_DROP_SECONDS"] == seconds
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["delete_after_days={processed=30}"],
+        ["delete_after_days={processed=7,originals=7}"],
+        ["delete_after_days={processed=7}", "drop_originals_after_days=1"],
+    ],
+)
+def test_results_may_be_deleted_once_there_is_no_original_to_make_them_of(tmp_path, options):
+    options = [f"-var={option}" for option in options]
+    days = evaluated("local.buckets.processed.delete_after_days", tmp_path, TOPOLOGY, *options)
+    assert days in (7, 30)
+
+
 def test_behind_a_domain_nobody_gets_past_its_limits(tmp_path):
     assert evaluated("local.http_ingress", tmp_path, TOPOLOGY) == "ALLOW_ALL"
     domain = "-var=domain=thumbs.example.com"
@@ -88,6 +111,7 @@ def test_behind_a_domain_nobody_gets_past_its_limits(tmp_path):
         ("soft_delete_days=3", "7 to 90"),
         ("delete_after_days={originals=0}", "1 or more"),
         ("delete_after_days={original=7}", "names of buckets as in topology.yaml"),
+        ("delete_after_days={processed=7}", "to be kept no shorter"),
         ("domain=https://example.com", "without https://"),
         ("requests_per_minute=0", "1 to 10000"),
         ("cache_seconds=0", "a year"),
