@@ -51,4 +51,9 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
         log.info("original %s is gone: so are its thumbnails", job.id)
         return
     completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)
-    log.warning("%s %s: %s", manifest.state, job.id, reason)
+    code = manifest.failure.code if manifest.failure else None
+    log.warning(
+        "%s %s: %s",
+        *(manifest.state, job.id, reason),
+        extra=logs.fields(event=manifest.state, code=code),
+    )

@@ -50,6 +50,12 @@ def test_a_dead_letter_ends_as_failed_and_says_so(store, completed, job):
     assert attributes == {"schema": "1", "id": job.id, "state": "failed"}
 
 
+def test_a_job_that_was_given_up_is_counted_with_those_that_failed(store, completed, job, caplog):
+    bury(dead(job), store, completed)
+    [counted] = [record.fields for record in caplog.records if hasattr(record, "fields")]
+    assert counted == {"event": "failed", "code": "gave-up"}
+
+
 def test_a_job_that_has_ended_after_all_keeps_its_end_which_is_told(store, completed, job):
     done = Manifest(job.id, job.name, job.generation)
     store.put_manifest(done)
