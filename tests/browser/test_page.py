@@ -5,6 +5,7 @@ import base64
 import pytest
 import requests
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.pictures import ROCKET, SAMPLES, picture
@@ -47,6 +48,11 @@ def done(browser):
     return set(sentences(browser)) == {"Done."} and browser.execute_script(script)
 
 
+def size_of_thumbnail(browser):
+    image = one(browser, ".results img")
+    return image.get_property("naturalWidth"), image.get_property("naturalHeight")
+
+
 def complaints(browser):
     return [entry["message"] for entry in browser.get_log("browser")]
 
@@ -72,7 +78,15 @@ def test_who_chooses_no_sizes_gets_what_the_service_makes_by_itself(browser, url
     opened(browser, url)
     choose(browser, ROCKET, sizes="")
     wait(browser, done)
-    assert one(browser, ".results img").get_property("naturalWidth") == 256
+    assert size_of_thumbnail(browser) == (256, 171)
+
+
+def test_who_chooses_no_sizes_still_gets_the_shape_that_was_chosen(browser, url):
+    opened(browser, url)
+    Select(one(browser, "[name=fit]")).select_by_value("cover")
+    choose(browser, ROCKET, sizes="")
+    wait(browser, done)
+    assert size_of_thumbnail(browser) == (256, 256)
 
 
 def test_a_dropped_picture_becomes_a_thumbnail(browser, url):

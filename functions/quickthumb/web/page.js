@@ -6,6 +6,7 @@ const key = document.querySelector("#key");
 const results = document.querySelector(".results");
 const OPTIONS = ["sizes", "fit", "format"];
 let mostBytes = Infinity;
+let makesSizes = false;
 
 document.querySelector(".url").textContent = new URL("/", location.href);
 
@@ -30,10 +31,10 @@ async function sendAll(files) {
   for (const card of cards) await card.send();
 }
 
-// Without sizes, what the service makes by itself: there is nothing the others would apply to.
+// Without sizes the service makes its own, or named thumbnails that have a shape and a format already.
 function chosenOptions() {
-  const names = form.elements.sizes.value ? OPTIONS : [];
-  return names.map((name) => [name, form.elements[name].value]);
+  if (!form.elements.sizes.value && !makesSizes) return [];
+  return OPTIONS.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
 }
 
 // One picture and what becomes of it.
@@ -188,6 +189,7 @@ function kilobytes(bytes) {
 
 const service = await read(await fetch("/", { headers: { Accept: "application/json" } }));
 mostBytes = service.max_upload_bytes;
+makesSizes = service.options && service.sizes.length > 0;
 form.elements.sizes.value = service.options ? service.sizes.join(",") : "";
 for (const name of OPTIONS) form.elements[name].closest("label").hidden = !service.options;
 document.querySelector("#limits").append(` A picture has ${megabytes(mostBytes)} at most.`);
