@@ -1,4 +1,4 @@
-"""Dollars for a million uploads: `python3 -m bench.cost [PICTURE…]`.
+"""Dollars for a million uploads: `.venv/bin/python -m bench.cost [PICTURE…]`.
 
 Starts the cloud, sends it pictures, and measures what each takes: the CPU time of the functions'
 processes, the requests to storage, the bytes of messages and blobs. Multiplied with list prices

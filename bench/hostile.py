@@ -1,4 +1,4 @@
-"""What hostile requests cost: `python3 -m bench.hostile`.
+"""What hostile requests cost: `.venv/bin/python -m bench.hostile`.
 
 Starts a cloud and sends it, one kind after the other, what an attacker would send to the ports of
 `upload` and `resize`. Before each and while it goes on, a person uploads an ordinary picture twenty

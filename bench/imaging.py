@@ -1,6 +1,6 @@
 """Thumbnails against libvips and sharp: CPU time, likeness, memory.
 
-    python3 -m bench.imaging [--rounds 7] [--sharp FOLDER]
+    .venv/bin/python -m bench.imaging [--rounds 7] [--sharp FOLDER]
 
 Every contender takes the bytes of a file and returns JPEG thumbnails at quality 80, with one
 thread, in one run, turn and turn about; what is shown are medians of CPU time, and ratios of them.

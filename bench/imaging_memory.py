@@ -1,6 +1,6 @@
 """The peak memory of making thumbnails.
 
-    python3 -m bench.imaging_memory
+    .venv/bin/python -m bench.imaging_memory
 
 makes one thumbnail to 4096 and one to 256 pixels of every kind of picture with 50 megapixels, and
 prints what a process of its own needs for it: above its imports and the file, and in all. With a

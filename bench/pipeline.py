@@ -1,4 +1,4 @@
-"""Uploads and thumbnails through the whole cloud: `python3 -m bench.pipeline`.
+"""Uploads and thumbnails through the whole cloud: `.venv/bin/python -m bench.pipeline`.
 
 Starts a cloud with each broker in turn and sends it 100 JPEGs of about 0.8 MB, one after the other
 and eight at once. Prints the median time of an upload and how many thumbnails were done per second,

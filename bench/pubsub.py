@@ -1,4 +1,4 @@
-"""The embedded Pub/Sub beside Google's emulator, in one run: `python3 -m bench.pubsub`.
+"""The embedded Pub/Sub beside Google's emulator, in one run: `.venv/bin/python -m bench.pubsub`.
 
 Google's is started as it is shipped, by `java -jar`; see `emulator.official` for where it is
 looked for. Each figure is the median of several rounds in which the brokers take turns. The
