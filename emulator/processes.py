@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,8 +89,12 @@ class Process:
         return self._popen.pid if self._popen else None
 
     def wait(self) -> int | None:
-        """Wait until it has ended; return how."""
-        return self._popen.wait() if self._popen else None
+        """Wait until it has ended, with all that it started; return how."""
+        if not self._popen:
+            return None
+        status = self._popen.wait()
+        self._end_children()
+        return status
 
     def exit_status(self) -> int | None:
         """Return how it ended, None while it runs."""
@@ -114,13 +119,17 @@ class Process:
             self._popen.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._console.line(self.part.name, "does not stop: killed")
-            if os.name == "posix":
-                os.killpg(self._popen.pid, signal.SIGKILL)
-            else:
-                self._popen.kill()
+            self._popen.kill()
             self._popen.wait()
+        self._end_children()
         if self._reader:
             self._reader.join(timeout=1)
+
+    def _end_children(self) -> None:
+        """Kill what the process has left behind: a worker without its master keeps the port."""
+        if self._popen and os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
 
 
 class Supervisor:

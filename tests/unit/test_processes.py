@@ -79,6 +79,22 @@ def test_a_part_that_dies_is_started_again_and_made_ready(supervise, log):
     assert "server | ended with status -9: started again" in log.getvalue()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX: process groups")
+def test_a_worker_that_outlives_its_master_does_not_keep_the_port(supervise):
+    port = free_port()
+    master = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SERVER!r}, sys.argv[1]])"
+    )
+    part = Part("master", python(master, str(port)), is_ready=lambda: answers(port))
+    supervisor = supervise([part])
+    first = supervisor.pids()["master"]
+    os.kill(first, signal.SIGKILL)
+    eventually(lambda: supervisor.pids()["master"] != first and answers(port))
+    os.kill(supervisor.pids()["master"], signal.SIGKILL)
+    supervisor.stop()
+    assert is_free(port)
+
+
 def test_a_part_that_nobody_waits_for_is_started_when_the_others_are_ready(supervise, log):
     first, second, made = free_port(), free_port(), []
     late = server(second, "late", awaited=False, on_ready=lambda: made.append(answers(first)))
