@@ -1,5 +1,6 @@
 """The cloud on one machine: which parts there are, where they listen, what they are told."""
 
+import json
 import os
 import sys
 import urllib.error
@@ -12,7 +13,7 @@ from typing import Literal, Self
 
 from emulator.bootstrap import ROOT
 from emulator.console import Console
-from emulator.errors import NoTokens, PortTaken, StorageUnusable
+from emulator.errors import NoTokens, PartFailed, PortTaken, StorageUnusable
 from emulator.official import official_command
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
@@ -278,8 +279,19 @@ def _full_name(value: str | Reference) -> str:
 
 
 def _is_healthy(port: int) -> bool:
+    """Tell whether a function takes requests.
+
+    Raises:
+        PartFailed: it never will, by a setting that is wrong.
+    """
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except urllib.error.HTTPError as error:
+        with error:
+            body = error.read()
+        if b'"code":"misconfigured"' in body:
+            raise PartFailed(json.loads(body)["detail"]) from None
+        return False
+    except OSError:
         return False

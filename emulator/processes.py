@@ -206,9 +206,9 @@ class Supervisor:
     def _wait_ready(self, process: Process) -> None:
         """Wait for a part that was started again; if it dies, the next round sees to it."""
         while process.exit_status() is None and not self._stopping.wait(_POLL):
-            if not process.part.is_ready():
-                continue
             try:
+                if not process.part.is_ready():
+                    continue
                 process.part.on_ready()
             except Exception as error:  # whatever it is, this thread must go on watching
                 self._console.line(process.part.name, f"is not ready yet: {error}")

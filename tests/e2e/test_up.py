@@ -184,3 +184,11 @@ def test_a_function_runs_by_hand_with_what_env_prints(tmp_path):
             finally:
                 by_hand.terminate()
         cloud.stop(signal.SIGINT)
+
+
+def test_a_wrong_setting_is_told_without_waiting_for_it_to_heal(tmp_path):
+    wrong = {"QUICKTHUMB_RENDITIONS": "small:0"}
+    result = run("up", "--data", tmp_path, "--port", free_port(), env=wrong)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("QUICKTHUMB_RENDITIONS: 'small:0'")
+    assert "was not ready" not in result.stderr
