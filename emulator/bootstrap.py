@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulator.errors import InstallError
+from emulator.errors import EmulatorError, InstallError
 from emulator.lock import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         install(_TEST if "test" in argv[:1] else _RUN)
-    except InstallError as error:
+    except EmulatorError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -52,6 +52,7 @@ def install(requirements: Sequence[str]) -> None:
 
     Raises:
         InstallError: Python lacks venv or pip, or pip failed.
+        Unwritable: the project is not the user's own.
     """
     if _is_current(requirements):
         return

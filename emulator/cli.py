@@ -28,7 +28,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    # Both, since a shell that starts this in the background has Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except EmulatorError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["pubsub"]:  # a program of its own, with its own options
         from emulator.pubsub.__main__ import main as run_broker
 
@@ -46,16 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.pytest = unknown
     elif unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    # Both, since a shell that starts this in the background has Ctrl-C ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    try:
-        return int(args.run(args))
-    except EmulatorError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return int(args.run(args))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """What an application does with QuickThumb: send a picture, wait, fetch its thumbnails."""
 
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import requests
 
 from emulator.resumable import NotTaken, send
 
-_WAIT_SECONDS = 20  # asked of the service in one request
+_WAIT_SECONDS = 2  # asked of the service in one request, and the longest until `stop` is seen
 _TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect, to hear the next byte, seconds
 _TRIES = 5
 _HOW_TO_SHOW_A_KEY = "This command sends the one in the variable QUICKTHUMB_API_KEY."
@@ -54,6 +55,11 @@ class Client:
         self._key = key
         self._local = threading.local()
         self._max_upload_bytes: int | None = None
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Have calls of other threads fail, soon if not at once."""
+        self._stopped.set()
 
     def upload(self, path: Path, options: Mapping[str, str]) -> str:
         """Send a picture; return its id.
@@ -64,12 +70,12 @@ class Client:
         """
         if path.stat().st_size > self._most_in_a_request() - _FORM_BYTES:
             return self._upload_large(path, options)
-        files = {"file": (path.name, path.read_bytes())}
+        files = {"file": (_name_of(path), path.read_bytes())}
         return str(_content(self._call("POST", "/", data=options, files=files))["id"])
 
     def _upload_large(self, path: Path, options: Mapping[str, str]) -> str:
         """Send a picture past the service, to Cloud Storage itself."""
-        announced = {"filename": path.name, "size": path.stat().st_size}
+        announced = {"filename": _name_of(path), "size": path.stat().st_size}
         document = _content(self._call("POST", "/uploads", json=announced, params=options))
         try:
             send(document["upload"]["url"], path)
@@ -99,6 +105,8 @@ class Client:
                 raise Failed(document["error"]["detail"])
             if document["status"] == "done":
                 return document
+            if self._stopped.is_set():
+                raise Failed(f"interrupted; its id is {id}")
             if time.monotonic() > end:
                 raise Failed(f"not done after {seconds:.0f} seconds; its id is {id}")
 
@@ -132,10 +140,15 @@ class Client:
                 answer = session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
                 if answer.status_code != 503:
                     return answer
-                time.sleep(float(answer.headers.get("Retry-After", "2")))
+                self._stopped.wait(float(answer.headers.get("Retry-After", "2")))
             return session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
         except requests.RequestException as error:
             raise Failed(f"{self._url} does not answer: {error}") from error
+
+
+def _name_of(path: Path) -> str:
+    """Return the name of a file as Unicode, which names on Linux need not be."""
+    return os.fsencode(path.name).decode(errors="replace")
 
 
 def _content(answer: requests.Response) -> dict[str, Any]:

@@ -13,6 +13,10 @@ class InvalidOption(EmulatorError):
     """A value on the command line is wrong."""
 
 
+class Unwritable(EmulatorError):
+    """A file that has to be written belongs to somebody else."""
+
+
 class InvalidTopology(EmulatorError):
     """`infra/topology.yaml` does not say what it should; the message names the place."""
 

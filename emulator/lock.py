@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from emulator.errors import Unwritable
+
 
 class Locked(Exception):
     """Another process holds the lock."""
@@ -20,8 +22,13 @@ def exclusive(path: Path, *, wait: bool) -> Iterator[None]:
 
     Raises:
         Locked: another process holds it and `wait` is false.
+        Unwritable: the file cannot be made or written to.
     """
-    with path.open("a+b") as file:
+    try:
+        file = path.open("a+b")
+    except OSError as error:
+        raise Unwritable(f"{path}: {error.strerror}. It must be yours to write to.") from None
+    with file:
         if os.name == "nt":
             _lock_on_windows(file.fileno(), wait)
         else:

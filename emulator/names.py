@@ -26,8 +26,9 @@ class Input:
 def find_inputs(arguments: Iterable[Path], out: Path) -> list[Input]:
     """Return the files named, and the pictures in the folders named, with a stem of its own each.
 
-    A file is taken whatever it is, so that its refusal is told; in a folder, what does not begin
-    as a picture does, is hidden, or lies in the output folder is passed over.
+    A file is taken whatever it is, so that its refusal is told, and so is what cannot be read; in a
+    folder, what does not begin as a picture does, is hidden, or lies in the output folder is passed
+    over.
 
     Raises:
         InvalidOption: a name is neither a file nor a folder.
@@ -47,14 +48,19 @@ def find_inputs(arguments: Iterable[Path], out: Path) -> list[Input]:
 def _pictures(folder: Path, out: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        ours = out in path.resolve().parents
-        if not hidden and not ours and path.is_file() and _looks_like_a_picture(path):
+        # What is no file is not resolved: it may be a link to itself.
+        if hidden or not path.is_file() or out in path.resolve().parents:
+            continue
+        if _looks_like_a_picture(path):
             yield path
 
 
 def _looks_like_a_picture(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(16)
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return True  # it may be one, and whoever sends it tells why it cannot be read
     return (
         head.startswith(_MAGIC)
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")

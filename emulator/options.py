@@ -74,12 +74,14 @@ def make_folder(folder: Path, option: str) -> None:
     """Make a folder that an option names, where it does not exist.
 
     Raises:
-        InvalidOption: it cannot be made, or is a file.
+        InvalidOption: it cannot be made, is a file, or cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InvalidOption(f"{option} {folder}: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InvalidOption(f"{option} {folder}: you may not write to this folder")
 
 
 def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]:

@@ -17,6 +17,7 @@ def only_one(data: Path) -> Iterator[None]:
 
     Raises:
         AlreadyRunning: another process has it.
+        Unwritable: it belongs to somebody else.
     """
     try:
         with exclusive(data / "lock", wait=False):
@@ -42,7 +43,11 @@ def announced(data: Path, addresses: Addresses) -> Iterator[None]:
 
 
 def find(data: Path) -> Addresses | None:
-    """Return where the cloud on a data folder listens, None if none runs or it is not ready."""
+    """Return where the cloud on a data folder listens, None if none runs or it is not ready.
+
+    Raises:
+        Unwritable: that cannot be told, since the folder belongs to somebody else.
+    """
     if not (data / "lock").exists():
         return None
     try:

@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
     with _service(args) as url:
         client = Client(url, os.environ.get("QUICKTHUMB_API_KEY", ""))
-        outcomes = _all(inputs, lambda item: _one(client, item, args.out, options))
+        outcomes = _all(
+            inputs, lambda item: _one(client, item, args.out, options), stop=client.stop
+        )
     if args.json:
         print(json.dumps([outcome.document() for outcome in outcomes], indent=2))
     failed = [outcome for outcome in outcomes if outcome.reason is not None]
@@ -143,8 +145,13 @@ def _extension(content_type: str) -> str:
     return _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type) or ""
 
 
-def _all(inputs: list[Input], work: Callable[[Input], Outcome]) -> list[Outcome]:
-    """Do the work for several inputs at once, telling of each; return in the order of inputs."""
+def _all(
+    inputs: list[Input], work: Callable[[Input], Outcome], stop: Callable[[], None]
+) -> list[Outcome]:
+    """Do the work for several inputs at once, telling of each; return in the order of inputs.
+
+    When it is interrupted, `stop` has the work that is going on end.
+    """
     terminal = Terminal(stderr=True)
     outcomes: dict[Input, Outcome] = {}
     progress = Progress(
@@ -166,6 +173,7 @@ def _all(inputs: list[Input], work: Callable[[Input], Outcome]) -> list[Outcome]
                     terminal.print(_line(outcome), markup=False, highlight=False, soft_wrap=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            stop()
             raise
     return [outcomes[item] for item in inputs]
 

@@ -1,6 +1,9 @@
 """`thumb`, as a person uses it."""
 
 import json
+import os
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -123,3 +126,14 @@ def test_a_wrong_option_is_told_by_the_service_for_each_picture(tmp_path, data):
     result = run("thumb", ROCKET, "--out", tmp_path, "--sizes", "big", "--data", data)
     assert result.returncode == 1
     assert "sizes: 'big': expected whole numbers of pixels" in result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: names that are not Unicode")
+def test_a_name_that_is_not_unicode_is_no_obstacle(tmp_path, data):
+    (tmp_path / "in").mkdir()
+    Path(os.fsdecode(bytes(tmp_path) + b"/in/caf\xe9.jpg")).write_bytes(ROCKET.read_bytes())
+    result = run("thumb", tmp_path / "in", "--out", tmp_path / "out", "--data", data, "--json")
+    assert result.returncode == 0, result.stderr
+    [made] = (tmp_path / "out").iterdir()
+    assert os.fsencode(made.name) == b"caf\xe9_256.jpg"
+    assert json.loads(result.stdout)[0]["status"] == "done"

@@ -74,3 +74,20 @@ def test_no_two_inputs_share_a_stem(tmp_path_factory, names):
     inputs = find_inputs([touch(folder / name) for name in names], folder / "out")
     keys = [stem.casefold() for stem in stems(inputs)]
     assert len(set(keys)) == len(keys) == len(set(names))
+
+
+def test_one_odd_entry_of_a_folder_keeps_none_of_the_others_from_being_found(
+    tmp_path, out, monkeypatch
+):
+    touch(tmp_path / "in" / "a.jpg")
+    locked = touch(tmp_path / "in" / "locked.jpg")
+    (tmp_path / "in" / "loop").symlink_to("loop")
+    opened = Path.open
+
+    def refuse(path, *arguments, **options):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert stems(find_inputs([tmp_path / "in"], out)) == ["a", "locked"]

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from emulator.cloud import Addresses
-from emulator.errors import AlreadyRunning
+from emulator.errors import AlreadyRunning, Unwritable
 from emulator.running import announced, find, only_one
 
 ADDRESSES = Addresses(
@@ -48,3 +48,11 @@ with only_one(folder), announced(folder, ADDRESSES):
     assert find(tmp_path) is None
     with only_one(tmp_path), announced(tmp_path, ADDRESSES):
         assert find(tmp_path) == ADDRESSES
+
+
+def test_a_lock_that_belongs_to_somebody_else_is_told(tmp_path):
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(Unwritable, match="lock: Is a directory"), only_one(tmp_path):
+        pass
+    with pytest.raises(Unwritable):
+        find(tmp_path)
