@@ -25,6 +25,9 @@ Format = Literal["auto", "jpeg", "png", "webp", "avif"]
 INCOMING = "incoming/"
 """Begins the names of originals that did not come through the function `upload`."""
 
+ANNOUNCED = f"{INCOMING}announced/"
+"""Begins the names of those that were announced to it, before their ids."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}")
 _MAX_RENDITIONS = 64  # of a message; far above what one may ask for
@@ -48,13 +51,19 @@ def id_of(bucket: str, name: str, generation: int) -> str:
     """Return the id of the upload that a blob of the originals is.
 
     The uploads of this service are named by their ids. What another program puts under `incoming/`
-    is an upload of its own each time it is written; its id follows from the version of the blob, so
-    that whoever wrote it knows it: the first 32 digits of SHA-256 of "bucket/name#generation".
+    is an upload of its own each time it is written, also where its name looks like an id; its id
+    follows from the version of the blob, so that whoever wrote it knows it: the first 32 digits of
+    SHA-256 of "bucket/name#generation".
     """
-    own = name.removeprefix(INCOMING)
+    own = name.removeprefix(ANNOUNCED)
     if is_id(own):
         return own
     return hashlib.sha256(f"{bucket}/{name}#{generation}".encode()).hexdigest()[:32]
+
+
+def is_folder(name: str) -> bool:
+    """Tell whether a blob is what consoles make to show a folder that has nothing in it yet."""
+    return name.endswith("/")
 
 
 @dataclass(frozen=True, slots=True)

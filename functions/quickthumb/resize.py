@@ -11,7 +11,7 @@ from typing import Any
 from quickthumb import logs, tracing
 from quickthumb.errors import TooManyBytes, Unprocessable
 from quickthumb.imaging import Picture, render
-from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail
+from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail, is_folder
 from quickthumb.messaging import Message, Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Store
@@ -31,6 +31,8 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
     logs.about(None)  # no longer what this thread did before
     job = job_of(message)
     logs.about(job.id)
+    if is_folder(job.name):
+        return
     manifest = store.manifest(job.id)
     if manifest is None or not manifest.ends(job):
         made = _make(job, store, settings)

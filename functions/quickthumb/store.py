@@ -5,10 +5,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 
 from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import INCOMING, Job, Manifest, Rendition, id_of, renditions_from
+from quickthumb.jobs import (
+    ANNOUNCED,
+    INCOMING,
+    Job,
+    Manifest,
+    Rendition,
+    id_of,
+    is_folder,
+    renditions_from,
+)
 from quickthumb.storage import Blob, Bucket
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -24,6 +33,9 @@ _CURSOR = "sweep/cursor.json"
 
 _AFTER_IDS = "g"
 """Greater than every id: what lies in a bucket beside the originals and results comes later."""
+
+_AFTER_ANNOUNCED = ANNOUNCED.removesuffix("/") + "0"
+"""The first name behind all that begin with `ANNOUNCED`: "0" follows "/"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +55,7 @@ class Found:
 
     Attributes:
         job: what it asks for.
-        stem: its name without `incoming/`, by which the walk is ordered.
+        stem: its name without what stands before ids, by which the walk is ordered.
         updated: when it was written.
         fault: why nobody can tell what it asks for; None where that is clear.
     """
@@ -130,7 +142,7 @@ class Store:
     ) -> str:
         """Return the URL to which an upload may be sent, past this service; see `Bucket.begin`."""
         metadata = _metadata(filename, renditions)
-        return self._originals.begin(INCOMING + id, size, content_type, metadata, origin)
+        return self._originals.begin(ANNOUNCED + id, size, content_type, metadata, origin)
 
     def job_of(self, blob: Blob, renditions: tuple[Rendition, ...]) -> Job:
         """Return the job that a blob of the originals is.
@@ -228,7 +240,7 @@ class Store:
         manifest = self.manifest(id)
         if manifest:
             return manifest
-        original = self._originals.stat(id) or self._originals.stat(INCOMING + id)
+        original = self._originals.stat(id) or self._originals.stat(ANNOUNCED + id)
         return Queued(_requested(original.metadata)) if original else None
 
     def delete(self, id: str) -> bool:
@@ -237,7 +249,7 @@ class Store:
         The original goes first: a `resize` that is at work now finds it gone and cleans up. The
         manifest goes last: an interrupted call can be made again.
         """
-        found = [self._originals.delete(name) for name in (id, INCOMING + id)]
+        found = [self._originals.delete(name) for name in (id, ANNOUNCED + id)]
         manifest = self.manifest(id)
         if manifest is None and not any(found):
             # Whoever guesses ids, or repeats one, costs these three calls and no listing.
@@ -261,9 +273,13 @@ class Store:
         that are named by their ids come in the order of ids.
         """
         own = self._originals.walk(start=start, end=_AFTER_IDS)
-        incoming = self._originals.walk(prefix=INCOMING, start=INCOMING + start)
-        for blob in heapq.merge(own, incoming, key=_stem):
-            if not blob.name.endswith("/"):  # which consoles make to show a folder
+        announced = self._originals.walk(ANNOUNCED, start=ANNOUNCED + start)
+        brought = chain(
+            self._originals.walk(INCOMING, start=INCOMING + start, end=ANNOUNCED),
+            self._originals.walk(INCOMING, start=max(INCOMING + start, _AFTER_ANNOUNCED)),
+        )
+        for blob in heapq.merge(own, announced, brought, key=_stem):
+            if not is_folder(blob.name):
                 yield self._found(blob, default)
 
     def _found(self, blob: Blob, default: tuple[Rendition, ...]) -> Found:
@@ -320,7 +336,7 @@ class Store:
 
 
 def _stem(blob: Blob) -> str:
-    return blob.name.removeprefix(INCOMING)
+    return blob.name.removeprefix(ANNOUNCED).removeprefix(INCOMING)
 
 
 def _results(id: str, blobs: Iterable[Blob]) -> Results:

@@ -19,7 +19,7 @@ from typing import Literal, Self
 
 from quickthumb.bury import give_up
 from quickthumb.errors import GaveUp, InvalidOption, Unavailable
-from quickthumb.jobs import INCOMING, SCHEMA, Job, Rendition
+from quickthumb.jobs import ANNOUNCED, SCHEMA, Job, Rendition
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
 from quickthumb.store import Found, Results, Store, Sweeps
@@ -277,7 +277,7 @@ class Sweep:
         before = self.now() - self.policy.pause(0)
         if results.updated > before:
             return "waiting"
-        names = [results.id, INCOMING + results.id]
+        names = [results.id, ANNOUNCED + results.id]
         if results.swept and (sweeps := self.store.sweeps(results.id)):
             names.append(sweeps.name)  # of a picture that is not named by its id
         if any(self.store.has_blob(name) for name in names):
@@ -316,7 +316,7 @@ def side_by_side(originals: Iterator[Found], results: Iterator[Results]) -> Iter
             yield Entry(result.id, None, result)
             result = next(results, None)
         mine = None
-        if result and result.id == original.stem:
+        if result and result.id == original.stem == original.job.id:
             mine, result = result, next(results, None)
         yield Entry(original.stem, original, mine)
     yield from (Entry(rest.id, None, rest) for rest in chain([result] if result else [], results))

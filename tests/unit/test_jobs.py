@@ -152,7 +152,7 @@ def test_a_notification_that_tells_of_no_new_blob_is_refused(change):
 
 def test_an_upload_of_this_service_has_its_name_as_its_id():
     id = new_id()
-    assert id_of("originals", id, 1) == id_of("originals", f"incoming/{id}", 2) == id
+    assert id_of("originals", id, 1) == id_of("originals", f"incoming/announced/{id}", 2) == id
 
 
 def test_what_another_program_writes_is_an_upload_of_its_own_each_time():

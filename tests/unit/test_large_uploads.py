@@ -68,7 +68,7 @@ def test_cloud_storage_is_told_all_that_was_announced(service):
         content_type="image/jpeg",
     ).json()
     [(name, size, content_type, metadata, origin)] = service.originals.begun.values()
-    assert name == f"incoming/{document['id']}"
+    assert name == f"incoming/announced/{document['id']}"
     assert (size, content_type) == (len(data), "image/jpeg")
     assert metadata["filename"] == "Kätzchen.jpg"
     assert origin == "https://app.example.org"

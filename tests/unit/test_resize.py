@@ -193,7 +193,7 @@ def test_a_picture_that_another_program_put_there_gets_the_default_thumbnails(ki
 def test_an_upload_that_went_to_the_bucket_itself_gets_the_thumbnails_it_asked_for(kitchen):
     id = new_id()
     metadata = {"renditions": json.dumps([rendition.to_dict() for rendition in RENDITIONS])}
-    kitchen.take(kitchen.put(f"incoming/{id}", picture(64, 48), metadata))
+    kitchen.take(kitchen.put(f"incoming/announced/{id}", picture(64, 48), metadata))
     assert [thumb.name for thumb in kitchen.store.manifest(id).thumbnails] == ["32", "16"]
 
 
@@ -207,10 +207,10 @@ def test_a_blob_that_is_told_of_twice_is_done_once(kitchen):
 
 def test_a_blob_that_a_job_and_a_notification_tell_of_is_done_once(kitchen):
     id = new_id()
-    message = kitchen.put(f"incoming/{id}", picture())
+    message = kitchen.put(f"incoming/announced/{id}", picture())
     kitchen.take(message)
     before = dict(kitchen.processed.blobs)
-    blob = kitchen.originals.stat(f"incoming/{id}")
+    blob = kitchen.originals.stat(f"incoming/announced/{id}")
     kitchen.do(kitchen.store.job_of(blob, SETTINGS.menu.standard))
     assert kitchen.processed.blobs == before
 
@@ -225,6 +225,21 @@ def test_a_blob_that_was_written_again_is_another_upload(kitchen):
     assert len(set(ids)) == 2
     tall = kitchen.store.manifest(ids[1])
     assert (tall.thumbnails[0].width, tall.thumbnails[0].height) == (18, 24)
+
+
+def test_a_name_that_looks_like_an_id_gives_no_id_that_others_can_guess(kitchen):
+    name = f"incoming/{new_id()}"  # an MD5, or a UUID without its hyphens
+    kitchen.take(kitchen.put(name, picture(64, 48)))
+    kitchen.take(kitchen.put(name, picture(48, 64)))
+    ids = [id for id, _ in kitchen.events()]
+    assert len({name.removeprefix("incoming/"), *ids}) == 3
+    assert kitchen.store.manifest(ids[0]) != kitchen.store.manifest(ids[1])
+
+
+def test_a_folder_that_a_console_made_is_passed_over(kitchen):
+    kitchen.take(kitchen.put("incoming/holiday/", b""))
+    assert not kitchen.events()
+    assert not kitchen.processed.blobs
 
 
 def test_what_another_program_put_there_and_is_no_picture_ends_as_failed(kitchen):
@@ -299,7 +314,7 @@ def test_an_upload_that_went_to_the_bucket_itself_is_queued_until_it_is_done(kit
     id = new_id()
     assert kitchen.store.status(id) is None
     metadata = {"renditions": json.dumps([rendition.to_dict() for rendition in RENDITIONS])}
-    kitchen.put(f"incoming/{id}", picture(), metadata)
+    kitchen.put(f"incoming/announced/{id}", picture(), metadata)
     assert kitchen.store.status(id).renditions == RENDITIONS
     assert kitchen.store.delete(id)
     assert not kitchen.originals.blobs

@@ -164,10 +164,11 @@ def test_a_dry_run_tells_what_it_would_do_and_does_nothing(cellar):
 
 
 def test_pictures_that_lay_in_the_bucket_before_are_done_too(cellar):
-    ids = {cellar.put(name) for name in ("incoming/b.jpg", "incoming/2019/a.png", "incoming/ü z")}
+    names = ("b.jpg", "2019/a.png", "ü z", "0" * 32, "announce", "announced.png", "announcements/a")
+    ids = {cellar.put(f"incoming/{name}") for name in names}
     cellar.put("incoming/2019/")  # a folder, to a console
     cellar.later(hours=1)
-    assert cellar.sweep().published == 3
+    assert cellar.sweep().published == len(names)
     jobs = [Job.from_json(body) for body, _ in cellar.uploads.messages]
     assert {job.id for job in jobs} == ids
     assert {job.renditions for job in jobs} == {RENDITIONS}
@@ -175,8 +176,8 @@ def test_pictures_that_lay_in_the_bucket_before_are_done_too(cellar):
         cellar.end(job)
     cellar.later(days=2)
     cellar.sweep()
-    assert cellar.sweep() == Report(seen=3)
-    assert len(cellar.uploads.messages) == 3
+    assert cellar.sweep() == Report(seen=len(names))
+    assert len(cellar.uploads.messages) == len(names)
 
 
 def test_a_backfill_need_not_wait(cellar):
@@ -189,9 +190,9 @@ def test_uploads_of_both_kinds_are_swept_in_one_walk(cellar):
     jobs = []
     for number, name in enumerate(sorted(new_id() for _ in range(40))):
         behind = number % 2
-        cellar.originals.create("incoming/" * behind + name, b"data", "image/png", {})
+        cellar.originals.create("incoming/announced/" * behind + name, b"data", "image/png", {})
         if number % 3 == 0:
-            blob = cellar.originals.stat("incoming/" * behind + name)
+            blob = cellar.originals.stat("incoming/announced/" * behind + name)
             cellar.end(Job(name, "originals", blob.name, blob.generation, RENDITIONS))
         else:
             jobs.append(name)
@@ -205,6 +206,7 @@ def test_a_walk_in_pieces_sees_each_upload_once(cellar):
         cellar.upload()
     for number in range(10):
         cellar.put(f"incoming/{number}-{new_id()}.jpg")
+        cellar.put(f"incoming/announced/{new_id()}")
     cellar.later(hours=1)
     start, seen, pieces = "", 0, 0
     while True:
@@ -214,9 +216,9 @@ def test_a_walk_in_pieces_sees_each_upload_once(cellar):
         if report.next is None:
             break
         start = report.next
-    assert seen == 40
-    assert pieces > 40
-    assert len(set(cellar.published())) == len(cellar.uploads.messages) == 40
+    assert seen == 50
+    assert pieces > 50
+    assert len(set(cellar.published())) == len(cellar.uploads.messages) == 50
 
 
 def test_a_sweep_goes_on_where_the_last_one_ended(cellar):
