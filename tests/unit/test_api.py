@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from quickthumb.errors import NotAPicture
 from quickthumb.jobs import Failure, Job, Manifest
 from quickthumb.options import parse_renditions
 from tests.pictures import picture, sideways, size_of
@@ -163,7 +164,11 @@ def test_a_thumbnail_is_served_for_ever(service):
     for tags in (etag, f'"other", {etag}', f"W/{etag}", "*"):
         again = service.http.get(f"/{id}/16", headers={"if-none-match": tags})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
-    assert service.http.get(f"/{id}/16", headers={"if-none-match": '"x"'}).status_code == 200
+    lines = [("if-none-match", '"other"'), ("if-none-match", etag)]
+    assert service.http.get(f"/{id}/16", headers=lines).status_code == 304
+    for tags in ('"x"', '"x,*,y"', f'"x,{etag[1:-1]}"'):
+        other = service.http.get(f"/{id}/16", headers={"if-none-match": tags})
+        assert other.status_code == 200, tags
 
 
 def test_a_thumbnail_that_is_not_made_yet_says_when_to_ask_again(service):
@@ -188,6 +193,32 @@ def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
         "detail": "It ends early.",
     }
     assert expect_problem(service.http.get(f"/{id}/256"), 422, "corrupt")
+
+
+def test_the_thumbnail_of_what_is_no_picture_has_the_status_that_an_upload_of_it_has(service):
+    id = service.post().json()["id"]
+    job = Job(id, "originals", id, 1, ())
+    service.store.put_manifest(Manifest.failed(job, NotAPicture("It is text.")))
+    expect_problem(service.http.get(f"/{id}/256"), 415, "not-a-picture")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "no such"])
+def test_no_charset_of_a_form_keeps_its_pictures_from_being_answered(service, charset):
+    part = 'content-disposition: form-data; name="file"; filename="\\ud800.jpg"\r\n\r\n'
+    parts = [b"--b\r\n" + part.encode() + picture() + b"\r\n"] * 2
+    answer = service.http.post(
+        "/",
+        content=b"".join(parts) + b"--b--\r\n",
+        headers={"content-type": f'multipart/form-data; boundary=b; charset="{charset}"'},
+    )
+    assert answer.status_code == 202
+    assert len(answer.json()["uploads"]) == len(service.originals.blobs) == 2
+
+
+def test_several_files_that_meet_no_storage_are_told_when_to_come_again(service):
+    service.originals.broken = True
+    answer = service.http.post("/", files=[("file", (name, picture())) for name in "ab"])
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
 
 
 def test_waiting_ends_when_the_time_is_over(service):

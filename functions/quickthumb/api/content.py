@@ -14,6 +14,8 @@ from starlette.responses import Response
 from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from quickthumb.api.conditional import has_already
+
 _WEB = Path(__file__).parent.parent / "web"
 
 _TYPES = {
@@ -65,8 +67,7 @@ class Content:
             "Vary": "Accept-Encoding",
             **(headers or {}),
         }
-        known = request.headers.get("if-none-match", "")
-        if f'"{self.tag}"' in known or known.strip() == "*":
+        if has_already(request, self.tag):
             return Response(status_code=304, headers=sent)
         encodings = parse_accept_header(request.headers.get("accept-encoding"), Accept)
         if encodings.quality("gzip") > 0:

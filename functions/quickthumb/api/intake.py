@@ -37,6 +37,19 @@ class _InMemory(MultiPartParser):
     spool_max_size = 0  # of SpooledTemporaryFile: never roll over to the disk
     complete = False
 
+    @property
+    def _charset(self) -> str:
+        """The encoding of names and fields, which is none of the request's own choice.
+
+        A form says it in a field, if at all (https://www.rfc-editor.org/rfc/rfc7578#section-4.6),
+        and Python knows encodings that raise, or that make text which cannot be encoded again.
+        """
+        return "utf-8"
+
+    @_charset.setter
+    def _charset(self, _: str) -> None:
+        """Ignore what the parser takes from the header `Content-Type`."""
+
     def on_end(self) -> None:
         """Note that the closing boundary came."""
         self.complete = True

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quickthumb.api import problems
+from quickthumb.api.conditional import has_already
 from quickthumb.api.disposition import attachment
 from quickthumb.errors import InvalidOption
 from quickthumb.jobs import Manifest, Thumbnail
@@ -31,11 +32,12 @@ async def answer(
     Raises:
         InvalidOption: the query parameter `download` has another value than 0 or 1.
     """
-    etag = f'"{thumb.sha256[:32]}"'
+    tag = thumb.sha256[:32]
+    etag = f'"{tag}"'
     headers = {"ETag": etag, "Cache-Control": _IMMUTABLE, "Accept-Ranges": "bytes"}
     if _is_download(request):
         headers["Content-Disposition"] = attachment(_filename(manifest, thumb))
-    if _matches(request.headers.get("if-none-match", ""), etag):
+    if has_already(request, tag):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
         headers["Content-Length"] = str(thumb.bytes)
@@ -67,11 +69,6 @@ def _filename(manifest: Manifest, thumb: Thumbnail) -> str:
     stem = name.rpartition(".")[0] or name or "thumbnail"
     extension = thumb.blob.rpartition(".")[2]
     return f"{stem}_{thumb.name}.{extension}"
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in tags or "*" in tags
 
 
 def _asked(request: Request, etag: str, size: int) -> range | None:

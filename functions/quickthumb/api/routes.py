@@ -168,7 +168,7 @@ class Api:
             names = [rendition.name for rendition in state.renditions]
             return _not_ready(id, name) if name in names else _no_such_thumbnail(name, names)
         if state.failure:
-            return problems.problem(422, state.failure.code, state.failure.detail)
+            return problems.of_failure(state.failure.code, state.failure.detail)
         thumb = state.thumbnail(name)
         if thumb is None:
             return _no_such_thumbnail(name, [thumb.name for thumb in state.thumbnails])
@@ -265,7 +265,9 @@ def _response(answer: Answer, again: bool = False) -> Response:
     if "code" in document:
         response = problems.respond(document)
     else:
-        response = JSONResponse(document, answer.status, _NO_STORE)
+        # Of several files that were all refused, for any reason that may be over soon.
+        again_later = problems.HEADERS["unavailable"] if answer.status == 503 else {}
+        response = JSONResponse(document, answer.status, {**_NO_STORE, **again_later})
     if "id" in document:
         response.headers["Location"] = f"/{document['id']}"
     if again:
