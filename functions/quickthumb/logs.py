@@ -79,6 +79,8 @@ def configure(env: Mapping[str, str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("quickthumb").setLevel(logging.INFO)
+    # Warns of each malformed form, in words that whoever sent it has chosen; we say so ourselves.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 def _project(env: Mapping[str, str]) -> str | None:

@@ -4,6 +4,7 @@ import logging
 import pytest
 
 from quickthumb import logs, tracing
+from tests.service import Service
 
 CLOUD = {"K_SERVICE": "upload", "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads"}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -81,3 +82,16 @@ def test_other_libraries_are_heard_from_warnings_on(configure):
     logging.getLogger("urllib3").info("a connection")
     logging.getLogger("urllib3").warning("a refusal")
     assert written() == "WARNING a refusal\n"
+
+
+def test_a_malformed_form_is_told_once_and_in_our_words(configure):
+    service = Service()
+    written = configure({})
+    answer = service.http.post(
+        "/",
+        content=b"--b\r\nno header here\r\n",
+        headers={"content-type": "multipart/form-data; boundary=b"},
+    )
+    assert answer.status_code == 400
+    [line] = written().splitlines()
+    assert line.startswith("INFO refused: The multipart form cannot be read")
