@@ -6,12 +6,13 @@ locals {
 
   runtime = local.topology.runtime
 
+  days_kept    = { for name, bucket in local.topology.buckets : name => try(bucket.delete_after_days, null) }
   bucket_names = keys(local.topology.buckets)
 
   buckets = {
     for name, bucket in local.topology.buckets : name => {
       name              = "${var.project}-${name}"
-      delete_after_days = try(var.delete_after_days[name], bucket.delete_after_days, null)
+      delete_after_days = try(var.delete_after_days[name], local.days_kept[name])
       notify            = try(bucket.notify, null)
     }
   }

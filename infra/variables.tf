@@ -57,7 +57,7 @@ variable "delete_after_days" {
   validation {
     # An original without results is one whose job was lost: `sweep` has them made again.
     condition = try(var.delete_after_days.processed >= min(
-      try(var.delete_after_days.originals, local.topology.buckets.originals.delete_after_days),
+      try(var.delete_after_days.originals, local.days_kept.originals),
       coalesce(var.drop_originals_after_days, 1000000),
     ), true)
     error_message = "delete_after_days: expected `processed` to be kept no shorter than originals are: sweep makes results again that an original lacks."
