@@ -4,6 +4,7 @@ A decoder makes frames as large and as many as the streams say, whatever the fil
 Boxes are those of ISO/IEC 14496-12, sections 4.2 and 8.11.3.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from quickthumb.errors import Corrupt
@@ -12,6 +13,9 @@ from quickthumb.imaging.bits import Bits, EndOfBits
 from quickthumb.imaging.guarded import reads
 
 _BRAND = slice(8, 12)
+
+_EXIF = re.compile(rb"Exif(?:(?<=infe\x02.{7}Exif)|(?<=infe\x03.{9}Exif))", re.DOTALL)
+"""The kind of an item, in the box that tells what the item is (8.11.6)."""
 
 _IN_FILE, _IN_IDAT = 0, 1
 
@@ -28,6 +32,15 @@ def as_still(data: bytes) -> bytes:
     if data[_BRAND] == b"avif":
         return data
     return data[: _BRAND.start] + b"avif" + data[_BRAND.stop :]
+
+
+def without_exif(data: bytes) -> bytes:
+    """Return an AVIF whose EXIF readers do not find, so that Pillow does not unpack it.
+
+    How the picture is to be turned is told in boxes of the container; by ISO/IEC 23000-22, section
+    7.3, the orientation in an EXIF does not count.
+    """
+    return _EXIF.sub(b"none", data)
 
 
 def stream_pixels(data: bytes) -> int:

@@ -7,8 +7,9 @@ from importlib import import_module
 from PIL import ImageFile
 
 from quickthumb.errors import NotAPicture, UnsupportedFormat
-from quickthumb.imaging.avif import as_still
+from quickthumb.imaging.avif import as_still, without_exif
 from quickthumb.imaging.guarded import GuardedFile
+from quickthumb.imaging.ifd import check_counts
 from quickthumb.imaging.png import without_ballast
 
 CONTENT_TYPES = {
@@ -26,13 +27,13 @@ CONTENT_TYPES = {
 ACCEPTED = "JPEG, PNG, WebP, AVIF, HEIC, GIF, TIFF or BMP"
 
 _READERS = {
-    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "JPEG": ("quickthumb.imaging.lean_jpeg", "LeanJpeg"),
     "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
     "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
     "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
     "GIF": ("quickthumb.imaging.gif", "SteadyGif"),
-    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "TIFF": ("quickthumb.imaging.tiff", "LeanTiff"),
     "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
 }
 
@@ -43,12 +44,12 @@ _MAGIC = (
     (b"GIF89a", "GIF"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),  # BigTIFF
-    (b"MM\0+", "TIFF"),
+    (b"II+\0", "TIFF"),  # BigTIFF; a big-endian one Pillow reads as a TIFF, and wrongly
     (b"BM", "BMP"),
 )
 
 _REFUSED_MAGIC = (
+    (b"MM\0+", "Big-endian BigTIFF"),
     (b"%PDF-", "PDF"),
     (b"8BPS", "PSD (Photoshop)"),
     (b"8BPB", "PSB (Photoshop)"),
@@ -118,7 +119,9 @@ def open_as(name: str, data: bytes, ask: Callable[[], None]) -> ImageFile.ImageF
     if name == "PNG":
         data = without_ballast(data)
     elif name == "AVIF":
-        data = as_still(data)
+        data = as_still(without_exif(data))
+    elif name == "TIFF":
+        check_counts(data)
     module, attribute = _READERS[name]
     opener: Callable[[GuardedFile], ImageFile.ImageFile] = getattr(import_module(module), attribute)
     return opener(GuardedFile(data, ask))

@@ -76,6 +76,7 @@ def zip_file() -> bytes:
         (b"\n <svg width='1'/>", "SVG"),
         (b"%PDF-1.7\n", "PDF"),
         (b"8BPS\0\1" + b"\0" * 40, "PSD"),
+        (b"MM\0+\0\x08\0\0" + bytes(7) + b"\x10", "Big-endian BigTIFF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
         (b"\0\0\1\0\1\0\x10\x10", "ICO"),
         (b"P6 1 1 255\n\0\0\0", "Netpbm"),

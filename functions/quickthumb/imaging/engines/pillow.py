@@ -4,11 +4,11 @@ from collections.abc import Callable
 from math import ceil, floor
 
 from PIL import Image, ImageFilter
-from PIL.JpegImagePlugin import JpegImageFile
 
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.jpeg import idct_scale
+from quickthumb.imaging.lean_jpeg import LeanJpeg
 from quickthumb.imaging.memory import check_memory, held_by_pillow
 from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 from quickthumb.imaging.parsing import hostile_bytes
@@ -63,7 +63,7 @@ class PillowEngine:
 def _decode_jpeg(encoded: Encoded, size: Size) -> Image.Image:
     """Let libjpeg reduce to a half, a quarter or an eighth while it decodes: that saves most."""
     file = PatchedEnd(encoded.data, encoded.deadline.check)
-    image = JpegImageFile(file)
+    image = LeanJpeg(file)
     file.patching = True
     scale = idct_scale(image.size, size)
     box = (0, 0, image.width / scale, image.height / scale)
