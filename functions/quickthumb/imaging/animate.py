@@ -17,6 +17,15 @@ _LEAST_DURATION = 20
 _DURATION_OF_NONE = 100
 """Browsers show frames that ask for next to no time this long, milliseconds."""
 
+_LONGEST_DURATION = 655_350
+"""Of a frame in a GIF, milliseconds; all formats can hold that."""
+
+_MOST_MILLISECONDS = 65_535
+"""What a PNG counts in milliseconds; Pillow writes longer ones in hundredths of a second."""
+
+_MOST_LOOPS = 65_535
+"""Of a WebP: https://developers.google.com/speed/webp/docs/riff_container#animation"""
+
 
 def is_animated(encoded: Encoded) -> bool:
     """Tell whether the picture has frames that are to be shown one after another."""
@@ -78,18 +87,23 @@ def _seek(image: ImageFile.ImageFile, frame: int) -> bool:
 
 
 def _duration(image: ImageFile.ImageFile) -> int:
-    duration = round(image.info.get("duration") or 0)
+    """Return how long the frame is shown, milliseconds, as every format can hold it."""
+    duration = min(round(image.info.get("duration") or 0), _LONGEST_DURATION)
+    if duration > _MOST_MILLISECONDS:
+        return round(duration, -1)
     return duration if duration >= _LEAST_DURATION else _DURATION_OF_NONE
 
 
 def _loop(image: ImageFile.ImageFile) -> int:
-    """Return how often the animation is played, 0 for ever.
+    """Return how often the animation is played, 0 for ever, and for longer than anyone watches.
 
     A GIF counts the repetitions after the first, and plays once where it says nothing.
     """
     loop = image.info.get("loop")
     if image.format != "GIF":
-        return int(loop or 0)
-    if loop is None:
-        return 1
-    return int(loop) + 1 if loop else 0
+        plays = int(loop or 0)
+    elif loop is None:
+        plays = 1
+    else:
+        plays = int(loop) + 1 if loop else 0
+    return plays if plays <= _MOST_LOOPS else 0

@@ -1,3 +1,5 @@
+import struct
+import zlib
 from typing import Any
 
 import pytest
@@ -45,6 +47,47 @@ def test_every_frame_has_its_own_duration() -> None:
 def test_a_gif_is_played_as_often_as_it_was(stored: int | None, played: int) -> None:
     image = opened(thumbnail(moving("GIF", loop=stored), 50))
     assert image.info["loop"] == played
+
+
+@pytest.mark.parametrize("output", ["webp", "png", "avif"])
+@pytest.mark.parametrize("stored", [65_534, 65_535])
+def test_a_gif_that_is_played_countless_times_is_played_for_ever_where_that_is_too_often(
+    stored: int, output: str
+) -> None:
+    image = opened(thumbnail(moving("GIF", loop=stored), 50, format=output))
+    if output != "avif":
+        assert image.info["loop"] == (65_535 if stored == 65_534 else 0)
+    assert image.n_frames == 4
+
+
+@pytest.mark.parametrize("output", ["webp", "png", "avif"])
+@pytest.mark.parametrize("plays", [65_536, 2**31, 2**32 - 1])
+def test_a_png_that_is_played_countless_times_is_played_for_ever(plays: int, output: str) -> None:
+    data = moving("PNG", loop=7)
+    head = b"acTL" + struct.pack(">II", 4, 7)
+    many = b"acTL" + struct.pack(">II", 4, plays)
+    sums = [struct.pack(">I", zlib.crc32(each)) for each in (head, many)]
+    changed = data.replace(head + sums[0], many + sums[1])
+    assert changed != data
+    assert opened(thumbnail(changed, 50, format=output)).info.get("loop", 0) == 0
+
+
+@pytest.mark.parametrize("output", ["webp", "png", "avif"])
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [(65_535_000, 655_350), (16_778_000, 655_350), (655_000, 655_000), (65_535, 65_535)],
+)
+def test_a_frame_is_shown_no_longer_than_formats_can_hold(
+    stored: int, shown: int, output: str
+) -> None:
+    image = opened(thumbnail(moving("PNG", duration=stored), 50, format=output))
+    image.load()
+    assert image.info["duration"] == shown
+
+
+def test_a_long_duration_is_rounded_to_what_a_png_can_hold() -> None:
+    image = opened(thumbnail(moving("WEBP", duration=70_001), 50, format="png"))
+    assert image.info["duration"] == 70_000
 
 
 @pytest.mark.parametrize("output", ["jpeg"])
