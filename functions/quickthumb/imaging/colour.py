@@ -45,11 +45,24 @@ def _profile(mode: str, header: ImageFile.ImageFile) -> ImageCms.ImageCmsProfile
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
     except (OSError, TypeError, ImageCms.PyCMSError):
         return None
-    space = profile.profile.xcolor_space.strip()
-    description = profile.profile.profile_description or ""
-    if space != _COLOUR_SPACES.get(mode) or "srgb" in description.lower():
+    if _space(profile) != _COLOUR_SPACES.get(mode) or "srgb" in _name(profile).lower():
         return None
     return profile
+
+
+def _space(profile: ImageCms.ImageCmsProfile) -> str:
+    try:
+        return profile.profile.xcolor_space.strip()
+    except UnicodeDecodeError:
+        return "none that is known"
+
+
+def _name(profile: ImageCms.ImageCmsProfile) -> str:
+    """Return how the profile calls itself; it must be ASCII, and is not by all who write it."""
+    try:
+        return profile.profile.profile_description or ""
+    except ValueError:
+        return ""
 
 
 def _through_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:

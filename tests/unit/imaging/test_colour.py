@@ -64,7 +64,23 @@ def test_cmyk_of_a_tiff_is_converted() -> None:
     assert near(colour(opened(thumbnail(data, 32)), 0.5, 0.5), (255, 0, 255))
 
 
-@pytest.mark.parametrize("profile", [b"no profile", ADOBE[:100], P3.replace(b"RGB ", b"CMYK")])
+@pytest.mark.parametrize("name", ["Écran Pomm".encode("latin-1"), "プロ1".encode() + b"234"])
+def test_the_name_of_a_profile_may_be_in_any_language(name: bytes) -> None:
+    profile = ADOBE.replace(b"Compatible", name)
+    assert len(profile) == len(ADOBE)
+    data = encoded(plain(200, 100, 50), "PNG", icc_profile=profile)
+    assert near(colour(opened(thumbnail(data, 32)), 0.5, 0.5), (228, 100, 43), by=4)
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"no profile",
+        ADOBE[:100],
+        P3.replace(b"RGB ", b"CMYK"),
+        pytest.param(ADOBE.replace(b"RGB ", b"RG\xe9 "), id="a colour space that is not ASCII"),
+    ],
+)
 def test_a_profile_that_makes_no_sense_is_ignored(profile: bytes) -> None:
     data = encoded(plain(200, 100, 50), "PNG", icc_profile=profile)
     assert near(colour(opened(thumbnail(data, 32)), 0.5, 0.5), (200, 100, 50), by=4)
