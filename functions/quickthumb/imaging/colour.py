@@ -9,6 +9,23 @@ from quickthumb.imaging.alpha import opaque
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 """Of a profile (ICC.1:2022, table 19), for each of Pillow's modes."""
 
+_SRGB = frozenset(
+    (
+        "sRGB IEC61966-2.1",
+        "sRGB IEC61966-2-1 black scaled",
+        "sRGB IEC61966-2-1 no black scaling",
+        "sRGB2014",
+        "sRGB built-in",
+        "GIMP built-in sRGB",
+        "Artifex sRGB",
+        "sRGB",
+    )
+)
+"""The names of profiles that need no conversion, which costs as much as reducing a picture.
+
+Others that have sRGB in their name may mean its primaries alone, and be linear.
+"""
+
 _SRGB_GAMMA = 1 / 2.2
 _VISIBLE_GAMMA = 0.05
 
@@ -27,7 +44,12 @@ def to_srgb(image: Image.Image, header: ImageFile.ImageFile) -> Image.Image:
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colours = opaque(image)
     profile = _profile(colours.mode, header)
-    converted = _through_profile(colours, profile) if profile else _without_profile(colours, header)
+    if profile is None:
+        converted = _without_profile(colours, header)
+    elif colours.mode in ("L", "RGB") and _name(profile) in _SRGB:
+        converted = colours
+    else:
+        converted = _through_profile(colours, profile)
     if converted is colours:
         return image
     if alpha:
@@ -45,9 +67,7 @@ def _profile(mode: str, header: ImageFile.ImageFile) -> ImageCms.ImageCmsProfile
         profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
     except (OSError, TypeError, ImageCms.PyCMSError):
         return None
-    if _space(profile) != _COLOUR_SPACES.get(mode) or "srgb" in _name(profile).lower():
-        return None
-    return profile
+    return profile if _space(profile) == _COLOUR_SPACES.get(mode) else None
 
 
 def _space(profile: ImageCms.ImageCmsProfile) -> str:
@@ -60,7 +80,7 @@ def _space(profile: ImageCms.ImageCmsProfile) -> str:
 def _name(profile: ImageCms.ImageCmsProfile) -> str:
     """Return how the profile calls itself; it must be ASCII, and is not by all who write it."""
     try:
-        return profile.profile.profile_description or ""
+        return (profile.profile.profile_description or "").strip()
     except ValueError:
         return ""
 

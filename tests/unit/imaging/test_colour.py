@@ -1,15 +1,33 @@
 import struct
-import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from tests.unit.imaging.pictures import colour, encoded, near, opened, photo, thumbnail
+from tests.unit.imaging.test_hostile import chunk
 
 PROFILES = Path(__file__).parents[2] / "fixtures" / "profiles"
 P3 = (PROFILES / "display-p3.icc").read_bytes()
 ADOBE = (PROFILES / "adobe-rgb.icc").read_bytes()
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def linear(name: str) -> bytes:
+    """Return a profile of sRGB's primaries, whose curves are straight (ICC.1:2022, 10.18)."""
+    start = SRGB.index(b"para\0\0\0\0\0\3\0\0")
+    curve = SRGB[start : start + 32]
+    straight = curve[:12] + struct.pack(">5i", *(65536 * each for each in (1, 1, 0, 1, 0)))
+    renamed = SRGB.replace("sRGB built-in".encode("utf-16-be"), name.encode("utf-16-be"))
+    assert len(renamed) == len(SRGB)
+    return renamed.replace(curve, straight)
+
+
+def gamma_of(data: bytes, exponent: int) -> bytes:
+    """Return a PNG with a gamma, in 100,000ths."""
+    return data[:33] + chunk(b"gAMA", struct.pack(">I", exponent)) + data[33:]
 
 
 def plain(*level: int, mode: str = "RGB") -> Image.Image:
@@ -92,11 +110,42 @@ def test_a_colour_profile_on_a_grey_picture_is_ignored() -> None:
 
 
 def test_the_gamma_of_a_png_is_applied() -> None:
-    data = encoded(plain(100, 100, 100), "PNG")
-    body = b"gAMA" + struct.pack(">I", 100_000)  # linear light
-    chunk = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
-    image = opened(thumbnail(data[:33] + chunk + data[33:], 32, format="png"))
+    data = gamma_of(encoded(plain(100, 100, 100), "PNG"), 100_000)  # linear light
+    image = opened(thumbnail(data, 32, format="png"))
     assert near(colour(image, 0.5, 0.5), (167, 167, 167), by=3)
+
+
+@pytest.mark.parametrize("profile", [SRGB, P3])
+def test_a_profile_counts_more_than_the_gamma_of_a_png(profile: bytes) -> None:
+    data = gamma_of(encoded(plain(100, 100, 100), "PNG", icc_profile=profile), 100_000)
+    image = opened(thumbnail(data, 32, format="png"))
+    assert near(colour(image, 0.5, 0.5), (100, 100, 100), by=1)
+
+
+def test_a_gamma_counts_where_the_profile_makes_no_sense() -> None:
+    data = gamma_of(encoded(plain(100, 100, 100), "PNG", icc_profile=b"no profile"), 100_000)
+    image = opened(thumbnail(data, 32, format="png"))
+    assert near(colour(image, 0.5, 0.5), (167, 167, 167), by=3)
+
+
+@pytest.mark.parametrize("name", ["sRGB linear  ", "sRGB IEC61966"])
+def test_a_profile_is_not_taken_for_srgb_because_of_a_part_of_its_name(name: str) -> None:
+    data = encoded(plain(55, 55, 55), "PNG", icc_profile=linear(name))
+    image = opened(thumbnail(data, 32, format="png"))
+    assert near(colour(image, 0.5, 0.5), (128, 128, 128), by=1)
+
+
+def test_a_profile_of_cmyk_is_not_taken_for_srgb_by_its_name() -> None:
+    profile = ADOBE.replace(b"RGB ", b"CMYK").replace(b"Compatible with", b"sRGB".ljust(15))
+    profile = profile.replace(b"Adobe RGB (1998)", b" " * 16)
+    data = encoded(plain(255, 0, 0, 0, mode="CMYK"), "JPEG", icc_profile=profile)
+    assert near(colour(opened(thumbnail(data, 32)), 0.5, 0.5), (0, 255, 255))
+
+
+def test_the_profile_of_srgb_itself_changes_nothing() -> None:
+    stored = photo(200, 200)
+    image = opened(thumbnail(encoded(stored, "PNG", icc_profile=SRGB), 200, format="png"))
+    assert image.tobytes() == stored.tobytes()
 
 
 def test_a_photograph_in_srgb_is_not_touched() -> None:
