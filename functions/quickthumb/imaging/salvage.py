@@ -3,6 +3,8 @@
 Pillow has a switch for this, but one for the whole process (`ImageFile.LOAD_TRUNCATED_IMAGES`).
 """
 
+from collections.abc import Container
+
 from PIL import Image, ImageFile
 
 from quickthumb.errors import Corrupt
@@ -10,6 +12,14 @@ from quickthumb.imaging.guarded import GuardedFile
 
 USABLE_SHARE = 0.75
 """The least share of the rows that makes a picture usable."""
+
+FILLED_BY_JPEG = frozenset((127, 128))
+"""Levels of what libjpeg leaves where data is missing: all coefficients are 0, which is the middle.
+
+Pillow inverts it in CMYK.
+"""
+
+_FILLED_BY_PNG = frozenset((0,))
 
 _END_OF_IMAGE = b"\xff\xd9"
 _ENDS_READ_BY_DECODER = 8
@@ -51,28 +61,34 @@ def load_what_is_there(image: ImageFile.ImageFile) -> None:
             raise
         image.tile = []  # what was decoded so far is the picture
         image.load()
-        check_usable(image)
+        check_usable(image, _FILLED_BY_PNG)
 
 
-def check_usable(image: Image.Image) -> None:
-    """Check that enough of a broken picture was decoded; decoders leave the rest in one colour.
+def check_usable(image: Image.Image, filler: Container[int]) -> None:
+    """Check that enough of a broken picture was decoded.
+
+    Args:
+        image: what was decoded of it.
+        filler: the levels that its decoder leaves in every channel of what is missing. Rows of
+            another colour were decoded, were it the same in all of them.
 
     Raises:
         Corrupt: too little.
     """
-    rows = _rows_before_the_filler(image)
+    rows = _rows_before_the_filler(image, filler)
     if rows < USABLE_SHARE * image.height:
         raise Corrupt(
             f"The file ends too early: only {rows} of {image.height} rows of the picture are there."
         )
 
 
-def _rows_before_the_filler(image: Image.Image) -> int:
-    """Return the number of rows above those at the bottom that are all of one same colour."""
+def _rows_before_the_filler(image: Image.Image, filler: Container[int]) -> int:
+    """Return the number of rows above those at the bottom that are all of the filler's colour."""
     column = image.resize((1, image.height), Image.Resampling.BOX) if image.width > 1 else image
     last = column.getpixel((0, image.height - 1))
-    filler = image.crop((0, image.height - 1, image.width, image.height))
-    if len(filler.getcolors(2) or ()) != 1:
+    levels = last if isinstance(last, tuple) else (last,)
+    bottom = image.crop((0, image.height - 1, image.width, image.height))
+    if len(bottom.getcolors(2) or ()) != 1 or not all(level in filler for level in levels):
         return image.height
     row = image.height
     while row and column.getpixel((0, row - 1)) == last:

@@ -19,10 +19,35 @@ def test_a_jpeg_that_lacks_its_end_is_shown(size: int, options: dict[str, object
 
 
 @pytest.mark.parametrize("size", [100, 700])
-def test_a_jpeg_of_which_little_is_there_is_corrupt(size: int) -> None:
-    data = encoded(photo(1400, 1050), "JPEG", quality=85)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"subsampling": 0}])
+def test_a_jpeg_of_which_little_is_there_is_corrupt(
+    size: int, mode: str, options: dict[str, object]
+) -> None:
+    data = encoded(photo(1400, 1050).convert(mode), "JPEG", quality=85, **options)
     with pytest.raises(Corrupt, match="ends too early"):
         thumbnail(data[: int(len(data) * 0.3)], size)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("size", [100, 600])
+def test_a_jpeg_that_lacks_only_its_end_marker_is_shown_whatever_is_below(
+    size: int, mode: str, options: dict[str, object]
+) -> None:
+    letter = Image.new("RGB", (600, 600), "white")
+    letter.paste(photo(600, 200))
+    for image in (letter, Image.new("RGB", (600, 600), "red")):
+        data = encoded(image.convert(mode), "JPEG", **options)
+        without = opened(thumbnail(data.removesuffix(b"\xff\xd9"), size))
+        assert psnr(without, opened(thumbnail(data, size))) > 40
+
+
+def test_a_png_that_lacks_only_its_end_is_shown_whatever_is_below() -> None:
+    letter = Image.new("RGB", (600, 600), "white")
+    letter.paste(photo(600, 200))
+    data = encoded(letter, "PNG")
+    assert opened(thumbnail(data[:-20], 100)).size == (100, 100)
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 5000, b"SEFHk\0\0\0" * 30, b"\xff\xd9\xff\xd9"])

@@ -12,7 +12,7 @@ from quickthumb.imaging.lean_jpeg import LeanJpeg
 from quickthumb.imaging.memory import check_memory, held_by_pillow
 from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 from quickthumb.imaging.parsing import hostile_bytes
-from quickthumb.imaging.salvage import PatchedEnd, check_usable, load_what_is_there
+from quickthumb.imaging.salvage import FILLED_BY_JPEG, PatchedEnd, check_usable, load_what_is_there
 
 LANCZOS = Image.Resampling.LANCZOS
 
@@ -70,7 +70,7 @@ def _decode_jpeg(encoded: Encoded, size: Size) -> Image.Image:
     image.draft(None, (image.width // scale, image.height // scale))
     image.load()
     if file.patched:
-        check_usable(image)
+        check_usable(image, FILLED_BY_JPEG)
     if scale == 1:
         return _from_whole_pixels(image, size)
     small = image.resize(size, LANCZOS, box=box)
