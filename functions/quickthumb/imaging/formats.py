@@ -10,7 +10,7 @@ from quickthumb.errors import NotAPicture, UnsupportedFormat
 from quickthumb.imaging.avif import as_still, without_exif
 from quickthumb.imaging.guarded import GuardedFile
 from quickthumb.imaging.ifd import check_counts
-from quickthumb.imaging.png import without_ballast
+from quickthumb.imaging.png import fit_transparency, without_ballast
 
 CONTENT_TYPES = {
     "JPEG": "image/jpeg",
@@ -124,7 +124,10 @@ def open_as(name: str, data: bytes, ask: Callable[[], None]) -> ImageFile.ImageF
         check_counts(data)
     module, attribute = _READERS[name]
     opener: Callable[[GuardedFile], ImageFile.ImageFile] = getattr(import_module(module), attribute)
-    return opener(GuardedFile(data, ask))
+    image = opener(GuardedFile(data, ask))
+    if name == "PNG":
+        fit_transparency(image, data)
+    return image
 
 
 def _base_media_format(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """From the many pixel layouts of files to the few that can be averaged: 8 bits a channel."""
 
 from collections.abc import Callable
+from functools import partial
 
 from PIL import Image
 
@@ -33,7 +34,7 @@ def averageable(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     if mode in AVERAGED:
         return lambda part: part
     if mode.startswith("I;16"):
-        return _eight_of_sixteen_bits
+        return partial(_eight_of_sixteen_bits, transparent=image.info.get("transparency"))
     if mode in ("I", "F"):
         return _stretching(image)
     other = _SAME_MEANING[mode]
@@ -52,8 +53,15 @@ def unmultiplied(image: Image.Image) -> Image.Image:
     return image.convert(mode) if mode else image
 
 
-def _eight_of_sixteen_bits(image: Image.Image) -> Image.Image:
-    return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+def _eight_of_sixteen_bits(image: Image.Image, transparent: int | None) -> Image.Image:
+    """Return the upper bits, with an alpha channel where one of the levels is transparent."""
+    wide = image.convert("I")
+    grey = wide.point(lambda value: value * (1 / 256)).convert("L")
+    if transparent is not None:
+        opacity = [255] * 65_536
+        opacity[transparent] = 0
+        grey.putalpha(wide.point(opacity, "L"))
+    return grey
 
 
 def _stretching(image: Image.Image) -> Callable[[Image.Image], Image.Image]:

@@ -3,9 +3,14 @@
 import zlib
 from collections.abc import Iterator
 
+from PIL import ImageFile
+
 from quickthumb.imaging.guarded import MOST_READS
 
 _SIGNATURE = 8
+_BIT_DEPTH = 24
+"""Where it is in the file: in the first chunk, behind width and height."""
+
 _FRAME = 12
 """Bytes of a chunk around its content: length and type before, checksum behind."""
 
@@ -33,6 +38,35 @@ def without_ballast(data: bytes) -> bytes:
         kept.append(view[at:start])
         at = end
     return b"".join((*kept, view[at:]))
+
+
+def fit_transparency(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Bring the transparent colour of an opened PNG to the eight bits of the pixels to come.
+
+    Pillow reads samples of 2, 4 and 16 bits as ones of 8, and leaves that colour as it is. Of 16
+    bits the lower ones are lost, so colours next to it become transparent too. The one of a grey
+    picture of 16 bits stays, as its pixels do.
+
+    Args:
+        image: not loaded yet.
+        data: the file.
+    """
+    bits = data[_BIT_DEPTH]
+    stored = image.info.get("transparency")
+    if stored is None:
+        return
+    if image.mode == "L":
+        image.info["transparency"] = _in_eight_bits(stored, bits)
+    elif image.mode == "RGB":
+        image.info["transparency"] = tuple(_in_eight_bits(level, bits) for level in stored)
+
+
+def _in_eight_bits(level: int, bits: int) -> int:
+    """Return a level as Pillow makes it of as many bits; those above do not count (11.3.1.1)."""
+    if bits == 16:
+        return level >> 8
+    most = (1 << bits) - 1
+    return (level & most) * 255 // most
 
 
 def _chunks(data: bytes) -> Iterator[tuple[int, int]]:

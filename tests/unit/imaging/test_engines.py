@@ -1,7 +1,9 @@
 import gc
 import io
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from weakref import ReferenceType, ref
@@ -21,6 +23,7 @@ from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.source import open_picture
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
+from tests.unit.imaging.test_hostile import chunk
 
 needs_vips = pytest.mark.skipif(not vips.is_there(), reason="libvips (pyvips-binary) is not there")
 
@@ -82,6 +85,47 @@ def test_a_reduced_picture_is_that_of_a_full_decoding(
     image = engine.decode(opened_by(data), size)
     assert (image.size, image.mode) == (size, whole.mode)
     assert psnr(as_seen(image), as_seen(whole.resize(size, LANCZOS))) >= 46
+
+
+def half_transparent(bits: int, channels: int, *, bits_above: int = 0) -> bytes:
+    """Return a PNG of 16 x 4 pixels: the left half has the transparent colour, the right white."""
+    left, white = {1: 0, 2: 1, 4: 5, 8: 85, 16: 0x5580}[bits], 2**bits - 1
+    levels = [left] * 8 * channels + [white] * 8 * channels
+    row = sum(level << bits * at for at, level in enumerate(reversed(levels)))
+    rows = (b"\0" + row.to_bytes(len(levels) * bits // 8, "big")) * 4
+    header = struct.pack(">IIBBBBB", 16, 4, bits, 2 if channels == 3 else 0, 0, 0, 0)
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            chunk(b"tRNS", struct.pack(">H", left | bits_above) * channels),
+            chunk(b"IDAT", zlib.compress(rows)),
+            chunk(b"IEND", b""),
+        )
+    )
+
+
+@pytest.mark.parametrize("size", [(16, 4), (8, 2)])
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(half_transparent(bits, channels), id=f"{channels} of {bits} bits")
+        for bits, channels in ((1, 1), (2, 1), (4, 1), (8, 1), (16, 1), (8, 3), (16, 3))
+    ],
+)
+def test_the_transparent_colour_of_a_png_is_transparent_at_any_depth(
+    engine: Engine, data: bytes, size: Size
+) -> None:
+    image = engine.decode(opened_by(data), size).convert("RGBA")
+    assert image.getpixel((0, 1))[3] <= 8
+    assert image.getpixel((size[0] - 1, 1)) == (255, 255, 255, 255)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_bits_of_a_transparent_colour_that_no_pixel_has_do_not_count(bits: int) -> None:
+    data = half_transparent(bits, 1, bits_above=0x700)
+    image = PillowEngine().decode(opened_by(data), (16, 4))
+    assert image.getpixel((0, 0))[1] == 0
 
 
 @pytest.mark.parametrize("size", [(210, 158), (500, 375)])
