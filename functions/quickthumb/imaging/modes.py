@@ -1,12 +1,15 @@
 """From the many pixel layouts of files to the few that can be averaged: 8 bits a channel."""
 
 from collections.abc import Callable
-from functools import partial
 
 from PIL import Image
 
 AVERAGED = frozenset(("L", "LA", "RGB", "RGBA", "CMYK", "LAB"))
 """Layouts that are reduced as they are."""
+
+BITS, WHITE_IS_ZERO = "bits", "white_is_zero"
+"""What a file may tell of wide numbers in the `info` of a picture: how many bits of 16 its levels
+have, and whether the lowest is white."""
 
 _SAME_MEANING = {
     "P": "RGB",
@@ -34,7 +37,7 @@ def averageable(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     if mode in AVERAGED:
         return lambda part: part
     if mode.startswith("I;16"):
-        return partial(_eight_of_sixteen_bits, transparent=image.info.get("transparency"))
+        return _eight_bits(image)
     if mode in ("I", "F"):
         return _stretching(image)
     other = _SAME_MEANING[mode]
@@ -53,23 +56,33 @@ def unmultiplied(image: Image.Image) -> Image.Image:
     return image.convert(mode) if mode else image
 
 
-def _eight_of_sixteen_bits(image: Image.Image, transparent: int | None) -> Image.Image:
-    """Return the upper bits, with an alpha channel where one of the levels is transparent."""
-    wide = image.convert("I")
-    grey = wide.point(lambda value: value * (1 / 256)).convert("L")
-    if transparent is not None:
-        opacity = [255] * 65_536
-        opacity[transparent] = 0
-        grey.putalpha(wide.point(opacity, "L"))
-    return grey
+def _eight_bits(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Return what takes the upper bits, and adds alpha where one of the levels is transparent."""
+    levels = 1 << image.info.get(BITS, 16)
+    scale = 256 / levels
+    slope, start = (-scale, (levels - 1) * scale) if image.info.get(WHITE_IS_ZERO) else (scale, 0)
+    transparent = image.info.get("transparency")
+
+    def narrowed(part: Image.Image) -> Image.Image:
+        wide = part.convert("I")
+        grey = wide.point(lambda value: value * slope + start).convert("L")
+        if transparent is not None:
+            opacity = [255] * 65_536
+            opacity[transparent] = 0
+            grey.putalpha(wide.point(opacity, "L"))
+        return grey
+
+    return narrowed
 
 
 def _stretching(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     extrema = image.getextrema()
-    low, high = float(extrema[0]), float(extrema[1])  # type: ignore[arg-type]  # one channel
-    scale = 255.0 / (high - low) if high > low else 0.0
+    black, white = float(extrema[0]), float(extrema[1])  # type: ignore[arg-type]  # one channel
+    if image.info.get(WHITE_IS_ZERO):
+        black, white = white, black
+    scale = 255.0 / (white - black) if white != black else 0.0
 
     def stretched(part: Image.Image) -> Image.Image:
-        return part.convert("F").point(lambda value: value * scale - low * scale).convert("L")
+        return part.convert("F").point(lambda value: value * scale - black * scale).convert("L")
 
     return stretched
