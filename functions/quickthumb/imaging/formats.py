@@ -10,7 +10,7 @@ from quickthumb.errors import NotAPicture, UnsupportedFormat
 from quickthumb.imaging.avif import as_still, without_exif
 from quickthumb.imaging.guarded import GuardedFile
 from quickthumb.imaging.ifd import check_counts
-from quickthumb.imaging.png import fit_transparency, without_ballast
+from quickthumb.imaging.png import complete_header, without_ballast
 
 CONTENT_TYPES = {
     "JPEG": "image/jpeg",
@@ -126,7 +126,7 @@ def open_as(name: str, data: bytes, ask: Callable[[], None]) -> ImageFile.ImageF
     opener: Callable[[GuardedFile], ImageFile.ImageFile] = getattr(import_module(module), attribute)
     image = opener(GuardedFile(data, ask))
     if name == "PNG":
-        fit_transparency(image, data)
+        complete_header(image, data)
     return image
 
 

@@ -40,18 +40,28 @@ def without_ballast(data: bytes) -> bytes:
     return b"".join((*kept, view[at:]))
 
 
-def fit_transparency(image: ImageFile.ImageFile, data: bytes) -> None:
-    """Bring the transparent colour of an opened PNG to the eight bits of the pixels to come.
-
-    Pillow reads samples of 2, 4 and 16 bits as ones of 8, and leaves that colour as it is. Of 16
-    bits the lower ones are lost, so colours next to it become transparent too. The one of a grey
-    picture of 16 bits stays, as its pixels do.
+def complete_header(image: ImageFile.ImageFile, data: bytes) -> None:
+    """Add to what Pillow knows of an opened PNG what it would decode the pixels for, or gets wrong.
 
     Args:
         image: not loaded yet.
         data: the file.
     """
-    bits = data[_BIT_DEPTH]
+    _fit_transparency(image, data[_BIT_DEPTH])
+    if "exif" not in image.info:
+        # It may follow the pixels: https://www.w3.org/TR/png-3/#5ChunkOrdering
+        spans = (span for span in _chunks(data) if _kind(data, span[0]) == b"eXIf")
+        for start, end in spans:
+            image.info["exif"] = data[start + 8 : end - 4]
+
+
+def _fit_transparency(image: ImageFile.ImageFile, bits: int) -> None:
+    """Bring the transparent colour to the eight bits of the pixels to come.
+
+    Pillow reads samples of 2, 4 and 16 bits as ones of 8, and leaves that colour as it is. Of 16
+    bits the lower ones are lost, so colours next to it become transparent too. The one of a grey
+    picture of 16 bits stays, as its pixels do.
+    """
     stored = image.info.get("transparency")
     if stored is None:
         return
@@ -80,8 +90,12 @@ def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
         at = end
 
 
+def _kind(data: bytes, start: int) -> bytes:
+    return data[start + 4 : start + 8]
+
+
 def _is_ballast(data: bytes, start: int, end: int) -> bool:
-    kind = data[start + 4 : start + 8]
+    kind = _kind(data, start)
     if kind not in _NAMED:
         return False
     content = data[start + 8 : end - 4]

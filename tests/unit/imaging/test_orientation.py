@@ -58,3 +58,14 @@ def test_an_orientation_that_makes_no_sense_is_none() -> None:
     data = encoded(quarters(80, 40), "JPEG", exif=exif)
     assert probe(data, LIMITS).orientation == 1
     assert opened(thumbnail(data, 40)).size == (40, 20)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_a_png_may_follow_its_pixels(orientation: int) -> None:
+    data = stored(orientation, "PNG")
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    assert start < data.index(b"IDAT")
+    moved = data[:start] + data[end:-12] + data[start:end] + data[-12:]  # IEND has 12 bytes
+    assert probe(moved, LIMITS) == probe(data, LIMITS)
+    assert thumbnail(moved, 300).data == thumbnail(data, 300).data
