@@ -9,6 +9,7 @@ from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.memory import held_by_pillow
+from quickthumb.imaging.modes import averageable
 from quickthumb.imaging.parsing import hostile_bytes
 
 _ANIMATED = frozenset(("GIF", "WEBP", "PNG"))
@@ -70,7 +71,7 @@ def animation(
                     break
                 if len(frames) == most:
                     return None
-                frames.append(finish(image.convert("RGBA")))
+                frames.append(finish(averageable(image)(image).convert("RGBA")))
                 frames[-1].info.clear()
                 durations.append(_duration(image))
         except Corrupt:

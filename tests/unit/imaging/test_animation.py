@@ -144,3 +144,13 @@ def test_one_frame_is_a_still() -> None:
 def test_the_same_animation_gives_the_same_bytes() -> None:
     one, other = (render(moving("WEBP"), [Rendition.square(50)], LIMITS) for _ in range(2))
     assert one == other
+
+
+def test_a_png_of_sixteen_bits_stays_animated() -> None:
+    frames = [Image.new("I;16", (60, 40), level) for level in (0, 0x8000)]
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=80)
+    image = opened(thumbnail(data, 30))
+    assert image.n_frames == 2
+    for number, level in enumerate((0, 128)):
+        image.seek(number)
+        assert near(colour(image.convert("RGB"), 0.5, 0.5), (level, level, level))
