@@ -4,8 +4,10 @@ https://docs.cloud.google.com/pubsub/docs/ordering
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from emulator.pubsub.delivery import Delivery
+from emulator.pubsub.messages import Message
 
 
 class KeyQueue:
@@ -36,6 +38,18 @@ class KeyQueue:
         while self.outstanding and self.outstanding[0].settled:
             over.append(self.outstanding.popleft())
         return over
+
+    def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
+        """Take out the messages that were acknowledged out of turn and are wanted again."""
+        recalled: list[Message] = []
+        kept: deque[Delivery] = deque()
+        for delivery in self.outstanding:
+            if delivery.settled and wanted(delivery.message):
+                recalled.append(delivery.message)
+            else:
+                kept.append(delivery)
+        self.outstanding = kept
+        return recalled
 
     def rewind(self, failed: Delivery, not_before: float) -> list[Delivery]:
         """Put a failed delivery, and all that were delivered after it, back in line.

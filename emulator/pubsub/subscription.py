@@ -250,8 +250,9 @@ class Subscription:
             self.acknowledge([delivery.lease], now)
         pending = self._take_backlog()
         known = {d.message.id for d in pending} | {d.message.id for d in self._leased.values()}
-        known.update(d.message.id for queue in self._keys.values() for d in queue.outstanding)
         retained, self._acked = self._acked, deque()
+        for queue in self._keys.values():
+            retained += queue.recall(wanted)
         for message in retained:
             if not wanted(message):
                 self._acked.append(message)

@@ -7,6 +7,7 @@ from emulator.pubsub.policies import DELETED_TOPIC, DeadLetterPolicy, RetryPolic
 from tests.unit.pubsub.sandbox import TOPIC, Sandbox, contents
 
 GRAVE = "projects/p/topics/grave"
+SNAPSHOT = "projects/p/snapshots/before"
 
 
 class Ledger:
@@ -212,6 +213,27 @@ def test_seek_replays_in_order_with_what_is_still_to_come(sandbox):
     assert sandbox.take(subscription) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("to", ["a time", "a snapshot"])
+def test_seek_replays_what_was_acknowledged_out_of_turn(sandbox, ledger, to):
+    subscription = sandbox.subscribe(ordered=True, retain_acked=True)
+    for content in ("a", "b", "c"):
+        sandbox.publish(content, "k")
+    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    a, b, c = sandbox.lease(subscription)
+    sandbox.acknowledge(subscription, b, c)
+    if to == "a time":
+        sandbox.broker.seek(subscription.name, 1.0, sandbox.now)
+    else:
+        sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
+    assert sandbox.lease(subscription) == []
+    sandbox.acknowledge(subscription, a)
+    assert sandbox.take(subscription) == ["b", "c"]
+    sandbox.broker.delete_snapshot(SNAPSHOT)
+    sandbox.broker.delete_subscription(subscription.name)
+    assert not ledger.messages
+    assert not ledger.deliveries
+
+
 def test_acknowledged_messages_are_not_kept_for_ever(sandbox, ledger):
     subscription = sandbox.subscribe(retain_acked=True, retention=600.0)
     sandbox.publish("old")
@@ -314,9 +336,6 @@ def test_a_topic_that_stops_to_retain_lets_go(ledger):
     sandbox.publish("one")
     sandbox.broker.retain(TOPIC, None)
     assert not ledger.messages
-
-
-SNAPSHOT = "projects/p/snapshots/before"
 
 
 def test_seek_to_a_snapshot_brings_back_what_was_unacknowledged_and_what_came_since(sandbox):
