@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import grpc
@@ -10,6 +11,7 @@ import grpc.aio
 from emulator.pubsub import calls, protos, wire
 from emulator.pubsub.doorbell import Doorbell
 from emulator.pubsub.errors import InvalidArgument, PubsubError
+from emulator.pubsub.journal import JournalFailed
 from emulator.pubsub.subscription import Subscription
 
 # Small enough that the first messages of a large backlog do not wait for the last.
@@ -17,6 +19,8 @@ MAX_RESPONSE_MESSAGES = 1_000
 MAX_RESPONSE_BYTES = 1_000_000
 
 _DEADLINE_SECONDS = (10, 600)
+
+Acknowledging = Callable[[Subscription], AbstractAsyncContextManager[None]]
 
 
 class FlowControl:
@@ -64,6 +68,7 @@ class StreamingPull:
         pullable: Callable[[str], Subscription],
         doorbell: Doorbell,
         clock: Callable[[], float],
+        acknowledging: Acknowledging,
     ) -> None:
         """Serve subscriptions.
 
@@ -71,10 +76,12 @@ class StreamingPull:
             pullable: Finds a subscription by name, or refuses.
             doorbell: Rings when there are messages.
             clock: Seconds since the epoch.
+            acknowledging: Encloses an acknowledgement, and ends when it may be confirmed.
         """
         self._pullable = pullable
         self._doorbell = doorbell
         self._clock = clock
+        self._acknowledging = acknowledging
 
     def method(self) -> calls.Method:
         """Return the gRPC method."""
@@ -88,12 +95,15 @@ class StreamingPull:
             first = await _read(context)
             if first is None:
                 return
-            stream = _Stream(first, self._pullable, self._doorbell, self._clock, context)
+            stream = _Stream(
+                first, self._pullable, self._doorbell, self._clock, self._acknowledging, context
+            )
+            await stream.handle(first)
             async with asyncio.TaskGroup() as tasks:
                 sender = tasks.create_task(stream.send())
                 await stream.receive()
                 sender.cancel()
-        except* PubsubError as errors:
+        except* (PubsubError, JournalFailed) as errors:
             refusal = errors.exceptions[0]
         if refusal is not None:
             await calls.refuse(context, refusal)
@@ -108,12 +118,14 @@ class _Stream:
         pullable: Callable[[str], Subscription],
         doorbell: Doorbell,
         clock: Callable[[], float],
+        acknowledging: Acknowledging,
         context: calls.Context,
     ) -> None:
         self._name = first.subscription
         self._find = pullable
         self._doorbell = doorbell
         self._clock = clock
+        self._acknowledging = acknowledging
         self._context = context
         subscription = pullable(self._name)
         self._deadline = _checked_deadline(first.stream_ack_deadline_seconds)
@@ -122,7 +134,6 @@ class _Stream:
             first.max_outstanding_bytes,
             lambda: doorbell.ready(subscription),
         )
-        self._handle(first)
         self._writing = asyncio.Lock()
 
     async def send(self) -> None:
@@ -155,25 +166,19 @@ class _Stream:
                 )
             if request.stream_ack_deadline_seconds:
                 self._deadline = _checked_deadline(request.stream_ack_deadline_seconds)
-            confirmation = self._handle(request)
-            if confirmation is not None:
-                await self._write(confirmation)
+            await self.handle(request)
 
-    async def _write(self, response: bytes) -> None:
-        # gRPC takes one message at a time.
-        async with self._writing:
-            await self._context.write(response)
-
-    def _handle(self, request: Any) -> bytes | None:
-        """Acknowledge and modify; return the confirmation that exactly-once delivery wants."""
+    async def handle(self, request: Any) -> None:
+        """Acknowledge and modify; send the confirmation that exactly-once delivery wants."""
         if not (request.ack_ids or request.modify_deadline_ack_ids):
-            return None
+            return
         subscription = self._find(self._name)
         now = self._clock()
         response = protos.StreamingPullResponse()
         if request.ack_ids:
             leases = wire.leases(subscription.number, request.ack_ids)
-            stale = set(subscription.acknowledge(leases, now))
+            async with self._acknowledging(subscription):
+                stale = set(subscription.acknowledge(leases, now))
             _confirm(response.acknowledge_confirmation, request.ack_ids, leases, stale)
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
             raise InvalidArgument(
@@ -188,10 +193,13 @@ class _Stream:
             leases = wire.leases(subscription.number, ack_ids)
             stale = set(subscription.modify(leases, seconds, now))
             _confirm(response.modify_ack_deadline_confirmation, ack_ids, leases, stale)
-        if not subscription.policy.exactly_once:
-            return None
-        serialized: bytes = response.SerializeToString()
-        return serialized + _properties(subscription)
+        if subscription.policy.exactly_once:
+            await self._write(response.SerializeToString() + _properties(subscription))
+
+    async def _write(self, response: bytes) -> None:
+        # gRPC takes one message at a time.
+        async with self._writing:
+            await self._context.write(response)
 
 
 async def _read(context: calls.Context) -> Any:

@@ -1,7 +1,7 @@
 """The gRPC service `google.pubsub.v1.Subscriber`."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
@@ -77,7 +77,9 @@ class SubscriberService:
             ),
             "Acknowledge": calls.unary(protos.AcknowledgeRequest, self.acknowledge),
             "Pull": calls.unary(protos.PullRequest, self.pull),
-            "StreamingPull": StreamingPull(self.pullable, self._doorbell, self._clock).method(),
+            "StreamingPull": StreamingPull(
+                self.pullable, self._doorbell, self._clock, self.acknowledging
+            ).method(),
             "ModifyPushConfig": calls.unary(
                 protos.ModifyPushConfigRequest, self.modify_push_config
             ),
@@ -189,10 +191,11 @@ class SubscriberService:
                 return wire.received(subscription.number, deliveries, with_attempts=attempts)
             await self._doorbell.wait(subscription, give_up_at - now)
 
-    def acknowledge(self, request: Any) -> Any:
+    async def acknowledge(self, request: Any) -> Any:
         """Answer `Acknowledge`."""
         subscription, leases = self._leases(request)
-        stale = subscription.acknowledge(leases, self._clock())
+        async with self.acknowledging(subscription):
+            stale = subscription.acknowledge(leases, self._clock())
         return _unless_stale(subscription, request.ack_ids, leases, stale)
 
     def modify_ack_deadline(self, request: Any) -> Any:
@@ -220,6 +223,16 @@ class SubscriberService:
         if subscription.policy.push is not None:
             raise FailedPrecondition("This method is not supported for this subscription type.")
         return subscription
+
+    def acknowledging(self, subscription: Subscription) -> AbstractAsyncContextManager[None]:
+        """Enclose an acknowledgement, which an answer may tell when this ends.
+
+        With exactly-once delivery what was acknowledged must not come again, not even after a
+        kill, so it is written down first. Without, a message may come more than once anyway, and
+        to wait for each acknowledgement would cost throughput.
+        https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
+        """
+        return self._journaled() if subscription.policy.exactly_once else nullcontext()
 
     def _leases(self, request: Any) -> tuple[Subscription, list[int]]:
         name = names.check("subscriptions", request.subscription)

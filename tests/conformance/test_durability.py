@@ -105,6 +105,40 @@ def test_what_was_acknowledged_before_a_stop_does_not_come_after_it(tmp_path):
         assert [item.message.data for item in received] == [b"waits"]
 
 
+def acknowledge(broker, path, ids):
+    broker.subscriber.acknowledge(subscription=path, ack_ids=ids)
+
+
+def acknowledge_in_a_stream(broker, path, ids):
+    hang_up = threading.Event()
+
+    def requests():
+        yield {"subscription": path, "stream_ack_deadline_seconds": 10}
+        yield {"ack_ids": ids}
+        hang_up.wait(20)
+
+    responses = broker.subscriber.streaming_pull(requests=requests(), timeout=20)
+    confirmed = next(iter(responses)).acknowledge_confirmation.ack_ids
+    hang_up.set()
+    assert confirmed == ids
+
+
+@pytest.mark.parametrize("how", [acknowledge, acknowledge_in_a_stream])
+def test_what_was_acknowledged_exactly_once_does_not_come_after_a_kill(tmp_path, how):
+    path = f"{PROJECT}/subscriptions/pulled"
+    with running("embedded", data=tmp_path) as broker:
+        broker.publisher.create_topic(name=TOPIC)
+        make(broker, "pulled", enable_exactly_once_delivery=True)
+        broker.publisher.publish(TOPIC, b"done").result(20)
+        received = broker.subscriber.pull(subscription=path, max_messages=1).received_messages
+        how(broker, path, [item.ack_id for item in received])
+        broker.process.kill()
+    with running("embedded", data=tmp_path) as broker:
+        broker.publisher.publish(TOPIC, b"waits").result(20)
+        received = broker.subscriber.pull(subscription=path, max_messages=2).received_messages
+        assert [item.message.data for item in received] == [b"waits"]
+
+
 def test_message_ids_are_not_used_again_after_a_kill(tmp_path):
     seen = []
     for start in range(2):
