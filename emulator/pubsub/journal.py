@@ -8,7 +8,8 @@ however sudden; what a power cut may take is the last moments before it.
 https://www.sqlite.org/pragma.html#pragma_synchronous
 
 When a commit fails, as on a full disk, nothing is forgotten: what was recorded stays in memory and
-is tried again until it is committed. Meanwhile `check` refuses whatever would add to it.
+is tried again until it is committed. Who waits for it goes on waiting, because it has taken effect:
+to be refused and tried again would do it twice. Meanwhile `check` refuses whatever would add to it.
 """
 
 import logging
@@ -181,16 +182,13 @@ class Journal:
     def committed(self) -> "Future[None]":
         """Return a future that is done when all that was recorded so far is committed.
 
-        It fails with `JournalFailed` when the next attempt to commit does, although what was
-        recorded may be committed by a later one.
+        It outlasts attempts that fail, and fails with `JournalFailed` only when the last one does,
+        at the end.
         """
         future: Future[None] = Future()
         with self._changed:
-            if self._failure is not None:
-                future.set_exception(self._failure)
-            else:
-                self._waiting.append(future)
-                self._changed.notify()
+            self._waiting.append(future)
+            self._changed.notify()
         return future
 
     # What is recorded (see `broker.Ledger` and `catalogue.Registry`).
@@ -269,17 +267,22 @@ class Journal:
             try:
                 self._commit(recorded)
             except sqlite3.Error as error:
-                self._keep(recorded, error)
-                _settle(waiting, self._failure)
+                self._keep(recorded, waiting, error)
                 with self._changed:
                     if not self._open:
+                        _settle(self._waiting, self._failure)
                         return
                     self._changed.wait_for(lambda: not self._open, RETRY_SECONDS)
             else:
                 self._recover()
                 _settle(waiting, None)
 
-    def _keep(self, recorded: list[tuple[str, list[_Row]]], error: sqlite3.Error) -> None:
+    def _keep(
+        self,
+        recorded: list[tuple[str, list[_Row]]],
+        waiting: list[Future[None]],
+        error: sqlite3.Error,
+    ) -> None:
         """Put back what could not be committed, before what was recorded meanwhile."""
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
@@ -288,6 +291,7 @@ class Journal:
         with self._changed:
             self._failure = JournalFailed(f"The journal cannot be written: {error}")
             self._recorded = recorded + self._recorded
+            self._waiting = waiting + self._waiting
 
     def _recover(self) -> None:
         if self._failure is not None:
