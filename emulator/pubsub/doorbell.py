@@ -5,6 +5,10 @@ from collections.abc import Callable
 
 from emulator.pubsub.subscription import Subscription
 
+# While the machine sleeps, the timers of asyncio stand still and the broker's clock does not. So
+# none is trusted for longer than this: who is rung too early looks, and waits again.
+LONGEST_REST_SECONDS = 5.0
+
 
 class Doorbell:
     """The broker's `Doors` on an asyncio loop: a bell where somebody waits, and one alarm."""
@@ -25,7 +29,10 @@ class Doorbell:
     def connect(
         self, on_ready: Callable[[Subscription], None], on_due: Callable[[float], None]
     ) -> None:
-        """Tell somebody else too: which subscription rings, and the time when the alarm does."""
+        """Tell somebody else too: which subscription rings, and the time when the alarm does.
+
+        The alarm may ring before anything is due: `on_due` sets it again with `due`.
+        """
         self._on_ready.append(on_ready)
         self._on_due.append(on_due)
 
@@ -45,12 +52,14 @@ class Doorbell:
             self._alarm.cancel()
         self._alarm_at = at
         self._alarm = asyncio.get_running_loop().call_later(
-            max(at - self._clock(), 0.0), self._ring_alarm
+            min(max(at - self._clock(), 0.0), LONGEST_REST_SECONDS), self._ring_alarm
         )
 
     async def wait(self, subscription: Subscription, timeout: float | None = None) -> None:
-        """Return when the bell of a subscription rings, or after so many seconds."""
+        """Return when the bell of a subscription rings, or after so many seconds, or earlier."""
         bell = self._bells.setdefault(subscription.number, asyncio.Event())
+        if timeout is not None:
+            timeout = min(timeout, LONGEST_REST_SECONDS)
         try:
             async with asyncio.timeout(timeout):
                 await bell.wait()

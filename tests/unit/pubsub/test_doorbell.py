@@ -1,6 +1,7 @@
 import asyncio
 import time
 
+from emulator.pubsub import doorbell as bells
 from emulator.pubsub.doorbell import Doorbell
 from tests.unit.pubsub.sandbox import Sandbox
 
@@ -47,3 +48,43 @@ def test_the_alarm_rings_for_the_earliest_that_is_due():
         await asyncio.wait_for(rung.wait(), 20)
 
     asyncio.run(run())
+
+
+class Sleeper:
+    """A clock that goes on while the machine sleeps, unlike asyncio's timers."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_alarm_rings_soon_after_the_machine_has_slept(monkeypatch):
+    monkeypatch.setattr(bells, "LONGEST_REST_SECONDS", 0.001)
+
+    async def run():
+        clock = Sleeper()
+        doorbell = Doorbell(clock)
+        rung = asyncio.Event()
+
+        def look(now):
+            if now >= 3_700:
+                rung.set()
+            else:
+                doorbell.due(3_700)
+
+        doorbell.connect(on_ready=lambda _: None, on_due=look)
+        doorbell.due(3_700)
+        clock.now = 4_000
+        await asyncio.wait_for(rung.wait(), 20)
+
+    asyncio.run(run())
+
+
+def test_who_waits_looks_soon_after_the_machine_has_slept(monkeypatch):
+    monkeypatch.setattr(bells, "LONGEST_REST_SECONDS", 0.001)
+
+    async def run():
+        await Doorbell(time.time).wait(Sandbox().subscribe(), 3_600)
+
+    asyncio.run(asyncio.wait_for(run(), 20))
