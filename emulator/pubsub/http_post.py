@@ -10,9 +10,9 @@ import h11
 _READ_BYTES = 65_536
 _USER_AGENT = "CloudPubSub-Google"
 
-# A connection that rested longer is not used again: its server may be about to close it, and a
-# request that meets the end of a connection counts as failed. Gunicorn closes after 2 s, which is
-# the least among the servers in wide use.
+# A connection that rests longer is closed: its server may be about to do so, and a request that
+# meets the end of a connection counts as failed. Gunicorn closes after 2 s, which is the least
+# among the servers in wide use.
 MAX_IDLE_SECONDS = 1.0
 
 # 102 Processing announces another response in HTTP, but acknowledges a message in Pub/Sub.
@@ -24,7 +24,7 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.state = h11.Connection(h11.CLIENT)
-        self.idle_since = 0.0
+        self.rest: asyncio.TimerHandle  # Set whenever the connection is idle.
 
     async def status(self, request: h11.Request, body: bytes) -> int:
         """Send a request and return the status of its response, which is read to its end."""
@@ -97,17 +97,16 @@ class HttpPoster:
     def close(self) -> None:
         """Close the connections that are idle."""
         for connections in self._idle.values():
-            for connection in connections:
-                connection.writer.close()
+            while connections:
+                _end(connections, connections[-1])
         self._idle.clear()
 
     async def _exchange(self, parts: SplitResult, request: h11.Request, body: bytes) -> int:
-        now = asyncio.get_running_loop().time
         idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
         while idle:
             connection = idle.pop()
-            rested = now() - connection.idle_since
-            if rested <= MAX_IDLE_SECONDS and not connection.reader.at_eof():
+            connection.rest.cancel()
+            if not connection.reader.at_eof():
                 break
             connection.writer.close()
         else:
@@ -118,11 +117,24 @@ class HttpPoster:
             keep = connection.reusable()
         finally:
             if keep:
-                connection.idle_since = now()
-                idle.append(connection)
+                _rest(idle, connection)
             else:
                 connection.writer.close()
         return status
+
+
+def _rest(idle: list[_Connection], connection: _Connection) -> None:
+    """Keep a connection for the next request, unless that takes too long to come."""
+    idle.append(connection)
+    connection.rest = asyncio.get_running_loop().call_later(
+        MAX_IDLE_SECONDS, _end, idle, connection
+    )
+
+
+def _end(idle: list[_Connection], connection: _Connection) -> None:
+    idle.remove(connection)
+    connection.rest.cancel()
+    connection.writer.close()
 
 
 async def _connect(parts: SplitResult) -> _Connection:

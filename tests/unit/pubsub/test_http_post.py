@@ -71,10 +71,27 @@ def test_a_connection_is_used_again():
     assert connections == 1
 
 
-def test_a_connection_that_rested_for_long_is_not_trusted(monkeypatch):
-    monkeypatch.setattr(http_post, "MAX_IDLE_SECONDS", -1.0)
-    outcomes, _, connections = exchange(OK, OK, posts=2)
-    assert (outcomes, connections) == ([204, 204], 2)
+def test_a_connection_that_nobody_uses_is_closed(monkeypatch):
+    monkeypatch.setattr(http_post, "MAX_IDLE_SECONDS", 0.01)
+
+    async def run():
+        ended = asyncio.Queue()
+
+        async def serve(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(OK)
+            ended.put_nowait(await reader.read())
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        poster = HttpPoster()
+        for _ in range(2):
+            assert await poster.post(url, [], b"", 5.0) == 204
+            assert await asyncio.wait_for(ended.get(), 20) == b""
+        server.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("status", [200, 404, 500, 302])
