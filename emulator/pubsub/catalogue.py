@@ -17,7 +17,17 @@ from emulator.pubsub.subscription import Subscription as Deliverer
 
 _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
 _FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})
-_FIXED_SUBSCRIPTION_FIELDS = frozenset({"name", "topic", "filter", "enable_message_ordering"})
+_FIXED_SUBSCRIPTION_FIELDS = frozenset(
+    {
+        "name",
+        "topic",
+        "filter",
+        "enable_message_ordering",
+        "detached",
+        "state",
+        "topic_message_retention_duration",
+    }
+)
 
 
 class Registry(Protocol):
@@ -92,6 +102,7 @@ class Catalogue:
     def create_subscription(self, subscription: Any) -> Any:
         """Add a `Subscription` and return it with its defaults."""
         names.check("topics", subscription.topic)
+        subscription.detached = False
         policy = resources.complete_subscription(subscription)
         if policy.dead_letter is not None:
             self._broker.topic(policy.dead_letter.topic)

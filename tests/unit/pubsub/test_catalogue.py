@@ -1,0 +1,35 @@
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from emulator.pubsub import protos
+from emulator.pubsub.catalogue import Catalogue
+from emulator.pubsub.errors import InvalidArgument
+from tests.unit.pubsub.sandbox import TOPIC, Sandbox
+
+NAME = "projects/p/subscriptions/all"
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return Catalogue(Sandbox().broker)
+
+
+def described(**fields):
+    return protos.Subscription(**{"name": NAME, "topic": TOPIC, **fields})
+
+
+def change(catalogue, *paths, **fields):
+    return catalogue.update_subscription(described(**fields), FieldMask(paths=paths))
+
+
+@pytest.mark.parametrize("field", ["detached", "state", "topic_message_retention_duration"])
+def test_what_only_the_broker_tells_cannot_be_changed(catalogue, field):
+    catalogue.create_subscription(described())
+    with pytest.raises(InvalidArgument, match=f"{field} cannot be changed"):
+        change(catalogue, field)
+
+
+def test_a_subscription_is_attached_whatever_its_maker_says(catalogue):
+    assert not catalogue.create_subscription(described(detached=True)).detached
+    catalogue.detach_subscription(NAME)
+    assert catalogue.subscription(NAME).detached
