@@ -134,23 +134,24 @@ class Broker:
             while topic.retained:
                 self._release(topic.retained.popleft())
 
-    def delete_topic(self, name: str) -> list[Subscription]:
-        """Remove a topic; its subscriptions keep what they have, and get nothing new.
+    def delete_topic(self, name: str) -> Topic:
+        """Remove a topic; its subscriptions and snapshots keep what they have, and get nothing new.
 
         Returns:
-            The subscriptions that lost their topic.
+            The topic, with the subscriptions and snapshots that lost it.
 
         Raises:
             NotFound: If there is none.
         """
         topic = self.topic(name)
         del self.topics[name]
-        orphans = list(topic.subscriptions.values())
-        for subscription in orphans:
+        for subscription in topic.subscriptions.values():
             _orphan(subscription)
+        for snapshot in topic.snapshots.values():
+            snapshot.topic = DELETED_TOPIC
         for message in topic.retained:
             self._release(message)
-        return orphans
+        return topic
 
     def create_subscription(
         self, name: str, policy: SubscriptionPolicy, number: int | None = None

@@ -90,11 +90,14 @@ class Catalogue:
         return _of_project(self._topics, project)
 
     def delete_topic(self, name: str) -> None:
-        """Remove a topic. Its subscriptions stay, with the topic `_deleted-topic_`."""
-        for orphan in self._broker.delete_topic(names.check("topics", name)):
-            description = self._subscriptions[orphan.name]
-            description.topic = DELETED_TOPIC
-            self._keep_subscription(description)
+        """Remove a topic; its subscriptions and snapshots get the topic `_deleted-topic_`."""
+        topic = self._broker.delete_topic(names.check("topics", name))
+        for orphan in topic.subscriptions:
+            self._subscriptions[orphan].topic = DELETED_TOPIC
+            self._keep_subscription(self._subscriptions[orphan])
+        for orphan in topic.snapshots:
+            self._snapshots[orphan].topic = DELETED_TOPIC
+            self._keep_snapshot(self._snapshots[orphan])
         del self._topics[name]
         if self._registry:
             self._registry.topic_deleted(name)

@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from emulator.pubsub.messages import Message
+from emulator.pubsub.policies import DELETED_TOPIC
 
 FILE_NAME = "pubsub.sqlite3"
 
@@ -56,6 +57,7 @@ _SETTLED = "DELETE FROM deliveries WHERE subscription = ? AND message = ?"
 _FORGOTTEN = "DELETE FROM messages WHERE id = ?"
 _TOPIC_SAVED = "INSERT OR REPLACE INTO topics VALUES (?, ?)"
 _TOPIC_DELETED = "DELETE FROM topics WHERE name = ?"
+_MESSAGES_MOVED = "UPDATE messages SET topic = ? WHERE topic = ?"
 _SUBSCRIPTION_SAVED = "INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?)"
 _SUBSCRIPTION_DELETED = "DELETE FROM subscriptions WHERE number = ?"
 
@@ -224,8 +226,9 @@ class Journal:
         self._record(_TOPIC_SAVED, [(name, description)])
 
     def topic_deleted(self, name: str) -> None:
-        """Record that a topic is gone."""
+        """Record that a topic is gone: a later one of its name does not inherit its messages."""
         self._record(_TOPIC_DELETED, [(name,)])
+        self._record(_MESSAGES_MOVED, [(DELETED_TOPIC, name)])
 
     def subscription_saved(self, number: int, name: str, description: bytes) -> None:
         """Record a subscription."""

@@ -37,7 +37,7 @@ class Snapshot:
     Attributes:
         name: Full name.
         number: Tells it apart from every other snapshot and subscription.
-        topic: Full name of the topic whose messages it collects.
+        topic: Full name of the topic whose messages it collects, or `DELETED_TOPIC`.
         messages: In the order they were published.
     """
 

@@ -87,7 +87,7 @@ def test_what_is_not_there_cannot_be_used(sandbox):
 def test_a_subscription_outlives_its_topic_with_what_it_has(sandbox):
     subscription = sandbox.subscribe()
     sandbox.publish("one")
-    assert sandbox.broker.delete_topic(TOPIC) == [subscription]
+    assert list(sandbox.broker.delete_topic(TOPIC).subscriptions) == [subscription.name]
     assert subscription.policy.topic == DELETED_TOPIC
     sandbox.broker.create_topic(TOPIC)
     sandbox.publish("for others")
@@ -382,6 +382,15 @@ def test_ordered_messages_of_a_snapshot_come_back_in_order(sandbox):
     sandbox.publish("c", "k")
     sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
     assert sandbox.take(subscription) == ["a", "b", "c"]
+
+
+def test_a_snapshot_is_not_of_a_later_topic_of_the_same_name(sandbox):
+    sandbox.broker.create_snapshot(SNAPSHOT, sandbox.subscribe("early").name)
+    sandbox.broker.delete_topic(TOPIC)
+    sandbox.broker.create_topic(TOPIC)
+    late = sandbox.subscribe("late")
+    with pytest.raises(FailedPrecondition, match="is of topic _deleted-topic_"):
+        sandbox.broker.seek_snapshot(late.name, SNAPSHOT, sandbox.now)
 
 
 def test_a_deleted_snapshot_lets_go_of_its_messages(sandbox, ledger):

@@ -225,6 +225,24 @@ def test_what_is_deleted_stays_deleted(start, tmp_path):
             assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608
 
 
+def test_a_topic_that_is_made_again_inherits_nothing(start):
+    run = start()
+    run.create(retention=600)
+    run.catalogue.create_snapshot(SNAPSHOT, SUBSCRIPTION, {}, NOW)
+    run.publish("early")
+    run.catalogue.delete_topic(TOPIC)
+    assert run.catalogue.snapshot(SNAPSHOT).topic == "_deleted-topic_"
+    topic = protos.Topic(name=TOPIC, message_retention_duration={"seconds": 600})
+    run.catalogue.create_topic(topic)
+    late = SUBSCRIPTION + "-late"
+    run.catalogue.create_subscription(protos.Subscription(name=late, topic=TOPIC))
+    run = start()
+    assert run.catalogue.snapshots_of_topic(TOPIC) == []
+    run.broker.seek(late, 1.0, NOW)
+    assert data_of(run.broker.subscription(late).lease(NOW, 100)) == []
+    assert run.take() == ["early"]
+
+
 def test_what_is_committed_can_be_waited_for(start):
     run = start()
     run.create()
