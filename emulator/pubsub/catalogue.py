@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
+from google.protobuf.field_mask_pb2 import FieldMask
+
 from emulator.pubsub import names, resources, snapshots
 from emulator.pubsub.broker import Broker
 from emulator.pubsub.errors import InvalidArgument
@@ -260,8 +262,11 @@ def _merged(current: Any, changes: Any, mask: Any, fixed: frozenset[str]) -> Any
         raise InvalidArgument("The update_mask in the request is empty: name the fields to change.")
     for path in mask.paths:
         field = path.partition(".")[0]
-        if field not in current.DESCRIPTOR.fields_by_name:
-            raise InvalidArgument(f"Invalid update_mask: there is no field {path}.")
+        if not FieldMask(paths=[path]).IsValidForDescriptor(current.DESCRIPTOR):
+            raise InvalidArgument(
+                f"Invalid update_mask: there is no field {path}. An entry of a list or of a map"
+                " cannot be named, only the whole."
+            )
         if field in fixed:
             raise InvalidArgument(f"Invalid update_mask: {field} cannot be changed.")
     merged = type(current)()

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -33,3 +35,19 @@ def test_a_subscription_is_attached_whatever_its_maker_says(catalogue):
     assert not catalogue.create_subscription(described(detached=True)).detached
     catalogue.detach_subscription(NAME)
     assert catalogue.subscription(NAME).detached
+
+
+@pytest.mark.parametrize(
+    "path", ["nope", "labels.foo", "push_config.nope", "ack_deadline_seconds.x", ".", "", "a..b"]
+)
+def test_a_path_that_names_no_field_is_told(catalogue, path):
+    catalogue.create_subscription(described(labels={"foo": "bar"}))
+    with pytest.raises(InvalidArgument, match=re.escape(f"there is no field {path}.")):
+        change(catalogue, path)
+
+
+def test_a_field_of_a_field_is_changed_alone(catalogue):
+    catalogue.create_subscription(described(retry_policy={"minimum_backoff": {"seconds": 3}}))
+    retry = {"minimum_backoff": {"seconds": 5}, "maximum_backoff": {"seconds": 7}}
+    changed = change(catalogue, "retry_policy.maximum_backoff", retry_policy=retry).retry_policy
+    assert (changed.minimum_backoff.seconds, changed.maximum_backoff.seconds) == (3, 7)
