@@ -72,6 +72,7 @@ class Catalogue:
 
     def create_topic(self, topic: Any) -> Any:
         """Add a `Topic` and return it with its defaults."""
+        resources.check_labels(topic.labels)
         retention = resources.complete_topic(topic)
         self._broker.create_topic(topic.name, retention)
         return self._keep_topic(topic)
@@ -84,6 +85,7 @@ class Catalogue:
     def update_topic(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Topic`."""
         topic = _merged(self.topic(changes.name), changes, mask, _FIXED_TOPIC_FIELDS)
+        resources.check_labels(topic.labels)
         self._broker.retain(topic.name, resources.complete_topic(topic))
         return self._keep_topic(topic)
 
@@ -107,6 +109,7 @@ class Catalogue:
     def create_subscription(self, subscription: Any) -> Any:
         """Add a `Subscription` and return it with its defaults."""
         names.check("topics", subscription.topic)
+        resources.check_labels(subscription.labels)
         subscription.detached = False
         policy = resources.complete_subscription(subscription)
         if policy.dead_letter is not None:
@@ -123,6 +126,7 @@ class Catalogue:
         """Change the fields that a mask names, and return the whole `Subscription`."""
         current = self.subscription(changes.name)
         changed = _merged(current, changes, mask, _FIXED_SUBSCRIPTION_FIELDS)
+        resources.check_labels(changed.labels)
         policy = resources.complete_subscription(changed)
         if policy.dead_letter is not None:
             self._broker.topic(policy.dead_letter.topic)
@@ -163,6 +167,7 @@ class Catalogue:
     def create_snapshot(self, name: str, subscription: str, labels: Any, now: float) -> Any:
         """Take a snapshot of a subscription, and return the `Snapshot`."""
         names.check("snapshots", name)
+        resources.check_labels(labels)
         source = self._broker.subscription(names.check("subscriptions", subscription))
         lifetime = snapshots.lifetime(source.unacknowledged(), now)
         taken = self._broker.create_snapshot(name, subscription)
@@ -177,8 +182,9 @@ class Catalogue:
 
     def update_snapshot(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Snapshot`."""
-        current = self.snapshot(changes.name)
-        return self._keep_snapshot(_merged(current, changes, mask, _FIXED_SNAPSHOT_FIELDS))
+        snapshot = _merged(self.snapshot(changes.name), changes, mask, _FIXED_SNAPSHOT_FIELDS)
+        resources.check_labels(snapshot.labels)
+        return self._keep_snapshot(snapshot)
 
     def snapshots(self, project: str) -> list[Any]:
         """Return the snapshots of a project, sorted by name."""

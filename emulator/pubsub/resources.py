@@ -4,6 +4,8 @@ Limits: https://docs.cloud.google.com/pubsub/quotas#resource_limits and
 https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1
 """
 
+import unicodedata
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,13 @@ _ACK_DEADLINE_SECONDS = (10, 600)
 _BACKOFF_SECONDS = (0, 600)
 _DEFAULT_BACKOFF = (10, 600)
 _DELIVERY_ATTEMPTS = (5, 100)
+
+_MAX_LABELS = 64
+_MAX_LABEL_LENGTH = 63
+# Unicode categories: lowercase letters, and those of scripts that have no case ...
+_LABEL_LETTERS = frozenset({"Ll", "Lo"})
+# ... and numbers.
+_LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 
 _TOPIC_EXTRAS = ("schema_settings", "ingestion_data_source_settings")
 _SUBSCRIPTION_EXTRAS = ("bigquery_config", "cloud_storage_config", "bigtable_config")
@@ -48,6 +57,35 @@ def complete_topic(topic: Any) -> float | None:
     retention = _seconds(topic.message_retention_duration)
     _within("message_retention_duration", retention, _RETENTION_SECONDS)
     return retention
+
+
+def check_labels(labels: Mapping[str, str]) -> None:
+    """Check the labels that a client gives to a topic, subscription or snapshot.
+
+    https://docs.cloud.google.com/pubsub/docs/labels#requirements
+
+    Raises:
+        InvalidArgument: If there are too many, or one breaks the rules of its spelling.
+    """
+    if len(labels) > _MAX_LABELS:
+        raise InvalidArgument(
+            f"Invalid labels: there are {len(labels)}, and {_MAX_LABELS} at most are allowed."
+        )
+    for key, value in labels.items():
+        begins_well = bool(key) and unicodedata.category(key[0]) in _LABEL_LETTERS
+        if not (begins_well and _spells_label(key) and _spells_label(value)):
+            raise InvalidArgument(
+                f"Invalid label (key={key}, value={value}). Both may have {_MAX_LABEL_LENGTH}"
+                " characters at most, which are lowercase letters, digits, _ and -, and a key"
+                " begins with a letter."
+            )
+
+
+def _spells_label(text: str) -> bool:
+    return len(text) <= _MAX_LABEL_LENGTH and all(
+        character in "_-" or unicodedata.category(character) in _LABEL_CATEGORIES
+        for character in text
+    )
 
 
 def complete_subscription(subscription: Any) -> SubscriptionPolicy:

@@ -35,6 +35,12 @@ def test_a_topics_labels_are_changed(broker, topic):
     assert dict(broker.publisher.get_topic(topic=topic).labels) == {"colour": "red"}
 
 
+@pytest.mark.departure("accepts it", "https://docs.cloud.google.com/pubsub/docs/labels")
+def test_a_label_with_a_capital_letter_is_refused(subscribe):
+    with pytest.raises(InvalidArgument):
+        subscribe(labels={"Colour": "red"})
+
+
 @pytest.mark.parametrize("name", ["ab", "1abc", "goog-topic", "a" * 256, "with space"])
 def test_a_topic_of_a_forbidden_name_is_refused(broker, name):
     with pytest.raises(InvalidArgument):

@@ -6,7 +6,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from emulator.pubsub import protos
 from emulator.pubsub.catalogue import Catalogue
 from emulator.pubsub.errors import InvalidArgument
-from tests.unit.pubsub.sandbox import TOPIC, Sandbox
+from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox
 
 NAME = "projects/p/subscriptions/all"
 
@@ -51,3 +51,24 @@ def test_a_field_of_a_field_is_changed_alone(catalogue):
     retry = {"minimum_backoff": {"seconds": 5}, "maximum_backoff": {"seconds": 7}}
     changed = change(catalogue, "retry_policy.maximum_backoff", retry_policy=retry).retry_policy
     assert (changed.minimum_backoff.seconds, changed.maximum_backoff.seconds) == (3, 7)
+
+
+def test_labels_are_checked_wherever_they_are_given(catalogue):
+    labels, mask = {"Colour": "red"}, FieldMask(paths=["labels"])
+    snapshot = protos.Snapshot(name="projects/p/snapshots/before", labels=labels)
+    catalogue.create_subscription(described())
+    catalogue.create_topic(protos.Topic(name=TOPIC + "-2"))
+    catalogue.create_snapshot(snapshot.name, NAME, {}, START)
+    for give in (
+        lambda: catalogue.create_topic(protos.Topic(name=TOPIC + "-3", labels=labels)),
+        lambda: catalogue.update_topic(protos.Topic(name=TOPIC + "-2", labels=labels), mask),
+        lambda: catalogue.create_subscription(described(name=NAME + "-2", labels=labels)),
+        lambda: change(catalogue, "labels", labels=labels),
+        lambda: catalogue.create_snapshot(snapshot.name + "-2", NAME, labels, START),
+        lambda: catalogue.update_snapshot(snapshot, mask),
+    ):
+        with pytest.raises(InvalidArgument, match="key=Colour"):
+            give()
+    assert [topic.name for topic in catalogue.topics("projects/p")] == [TOPIC + "-2"]
+    assert len(catalogue.subscriptions("projects/p")) == len(catalogue.snapshots("projects/p")) == 1
+    assert not catalogue.subscription(NAME).labels

@@ -4,7 +4,7 @@ from emulator.pubsub import names, protos
 from emulator.pubsub.errors import InvalidArgument, Unimplemented
 from emulator.pubsub.paging import MAXIMUM_SIZE, page
 from emulator.pubsub.policies import DeadLetterPolicy, PushTarget, RetryPolicy
-from emulator.pubsub.resources import complete_subscription, complete_topic
+from emulator.pubsub.resources import check_labels, complete_subscription, complete_topic
 
 TOPIC = "projects/p/topics/things"
 
@@ -122,6 +122,40 @@ def test_a_topic_retains_messages_for_ten_minutes_to_a_month():
     topic.message_retention_duration.seconds = 599
     with pytest.raises(InvalidArgument, match="message_retention_duration: 599 s"):
         complete_topic(topic)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {},
+        {"colour": "", "a-1_b": "9-_"},
+        {"k" * 63: "v" * 63},
+        {"größe": "größer", "色": "赤"},
+        {f"l{number}": "x" for number in range(64)},
+    ],
+)
+def test_good_labels_are_accepted(labels):
+    check_labels(labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ({f"l{number}": "x" for number in range(65)}, "there are 65, and 64 at most"),
+        ({"": "x"}, r"\(key=, value=x\)"),
+        ({"k" * 64: "x"}, "63 characters at most"),
+        ({"k": "v" * 64}, "63 characters at most"),
+        ({"Colour": "red"}, "key=Colour"),
+        ({"colour": "Red"}, "value=Red"),
+        ({"1st": "x"}, "a key begins with a letter"),
+        ({"_a": "x"}, "a key begins with a letter"),
+        ({"a.b": "x"}, "lowercase letters, digits, _ and -"),
+        ({"a": "x y"}, "value=x y"),
+    ],
+)
+def test_bad_labels_are_refused(labels, reason):
+    with pytest.raises(InvalidArgument, match=reason):
+        check_labels(labels)
 
 
 @pytest.mark.parametrize("short", ["abc", "a" * 255, "A-_.~+%9", "Goog"])
