@@ -112,6 +112,7 @@ class Catalogue:
         resources.check_labels(subscription.labels)
         subscription.detached = False
         policy = resources.complete_subscription(subscription)
+        resources.check_push(policy)
         if policy.dead_letter is not None:
             self._broker.topic(policy.dead_letter.topic)
         self._broker.create_subscription(subscription.name, policy)
@@ -128,6 +129,7 @@ class Catalogue:
         changed = _merged(current, changes, mask, _FIXED_SUBSCRIPTION_FIELDS)
         resources.check_labels(changed.labels)
         policy = resources.complete_subscription(changed)
+        resources.check_push(policy)
         if policy.dead_letter is not None:
             self._broker.topic(policy.dead_letter.topic)
         self._broker.change_policy(changed.name, policy)
@@ -136,10 +138,11 @@ class Catalogue:
     def modify_push_config(self, name: str, config: Any) -> None:
         """Replace where a subscription is pushed to; an empty config means that it is pulled."""
         subscription = self.subscription(name)
-        target = resources.push_target(config)
-        subscription.push_config.CopyFrom(config)
         policy = self._broker.subscription(name).policy
-        self._broker.change_policy(name, replace(policy, push=target))
+        policy = replace(policy, push=resources.push_target(config))
+        resources.check_push(policy)
+        subscription.push_config.CopyFrom(config)
+        self._broker.change_policy(name, policy)
         self._keep_subscription(subscription)
 
     def subscriptions(self, project: str) -> list[Any]:

@@ -115,6 +115,21 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
     )
 
 
+def check_push(policy: SubscriptionPolicy) -> None:
+    """Check that a subscription that is pushed asks for nothing that only those who pull get.
+
+    https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
+
+    Raises:
+        InvalidArgument: If it does.
+    """
+    if policy.push is not None and policy.exactly_once:
+        raise InvalidArgument(
+            "A subscription with a push endpoint cannot have enable_exactly_once_delivery: only"
+            " those who pull get messages exactly once."
+        )
+
+
 def push_target(config: Any) -> PushTarget | None:
     """Read a `PushConfig`; one without endpoint means that the subscription is pulled.
 

@@ -140,6 +140,16 @@ def test_only_the_fields_of_the_mask_are_changed(broker, subscribe):
     assert found.retry_policy.minimum_backoff.total_seconds() == 3
 
 
+@pytest.mark.departure(
+    "accepts it", "https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery"
+)
+def test_a_subscription_that_is_pushed_cannot_deliver_exactly_once(subscribe):
+    with pytest.raises(InvalidArgument):
+        subscribe(
+            push_config={"push_endpoint": "http://127.0.0.1:9/"}, enable_exactly_once_delivery=True
+        )
+
+
 def test_a_push_endpoint_is_given_and_taken_away(broker, subscribe, endpoint):
     path = subscribe()
     config = {"push_endpoint": endpoint.url}

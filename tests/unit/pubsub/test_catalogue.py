@@ -72,3 +72,23 @@ def test_labels_are_checked_wherever_they_are_given(catalogue):
     assert [topic.name for topic in catalogue.topics("projects/p")] == [TOPIC + "-2"]
     assert len(catalogue.subscriptions("projects/p")) == len(catalogue.snapshots("projects/p")) == 1
     assert not catalogue.subscription(NAME).labels
+
+
+def test_exactly_once_delivery_is_for_those_who_pull(catalogue):
+    push, exactly_once = {"push_endpoint": "http://x"}, {"enable_exactly_once_delivery": True}
+    catalogue.create_subscription(described(**exactly_once))
+    catalogue.create_subscription(described(name=NAME + "-pushed", push_config=push))
+    pushed = described(name=NAME + "-pushed", **exactly_once)
+    mask = FieldMask(paths=["enable_exactly_once_delivery"])
+    for ask in (
+        lambda: catalogue.create_subscription(
+            described(name=NAME + "-2", push_config=push, **exactly_once)
+        ),
+        lambda: change(catalogue, "push_config", push_config=push),
+        lambda: catalogue.modify_push_config(NAME, described(push_config=push).push_config),
+        lambda: catalogue.update_subscription(pushed, mask),
+    ):
+        with pytest.raises(InvalidArgument, match="cannot have enable_exactly_once_delivery"):
+            ask()
+    assert not catalogue.subscription(NAME).push_config.push_endpoint
+    assert len(catalogue.subscriptions("projects/p")) == 2
