@@ -121,7 +121,7 @@ class Catalogue:
     def subscription(self, name: str) -> Any:
         """Return the `Subscription` of this full name."""
         self._broker.subscription(names.check("subscriptions", name))
-        return self._subscriptions[name]
+        return self._with_retention(self._subscriptions[name])
 
     def update_subscription(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Subscription`."""
@@ -147,7 +147,7 @@ class Catalogue:
 
     def subscriptions(self, project: str) -> list[Any]:
         """Return the subscriptions of a project, sorted by name."""
-        return _of_project(self._subscriptions, project)
+        return list(map(self._with_retention, _of_project(self._subscriptions, project)))
 
     def subscriptions_of_topic(self, name: str) -> list[str]:
         """Return the names of the subscriptions attached to a topic, sorted."""
@@ -250,12 +250,20 @@ class Catalogue:
         return topic
 
     def _keep_subscription(self, subscription: Any) -> Any:
-        self._subscriptions[subscription.name] = subscription
+        self._subscriptions[subscription.name] = self._with_retention(subscription)
         if self._registry:
             number = self._broker.subscription(subscription.name).number
             self._registry.subscription_saved(
                 number, subscription.name, subscription.SerializeToString()
             )
+        return subscription
+
+    def _with_retention(self, subscription: Any) -> Any:
+        """Fill in for how long the topic retains messages, which may have changed since."""
+        seconds = self._broker.subscription(subscription.name).topic_retention
+        subscription.ClearField("topic_message_retention_duration")
+        if seconds:
+            subscription.topic_message_retention_duration.FromMilliseconds(int(seconds * 1000))
         return subscription
 
     def _keep_snapshot(self, snapshot: Any) -> Any:

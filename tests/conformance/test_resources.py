@@ -185,3 +185,18 @@ def test_a_request_that_cannot_be_read_is_refused(broker, method):
             call(b"\xff\xff", timeout=20)
     codes = {"embedded": grpc.StatusCode.INVALID_ARGUMENT, "official": grpc.StatusCode.UNKNOWN}
     assert refusal.value.code() == codes[broker.kind]
+
+
+@pytest.mark.departure(
+    "leaves it out",
+    "https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#subscription",
+)
+def test_a_subscription_tells_for_how_long_its_topic_retains_messages(broker, name):
+    topic, path = f"{PROJECT}/topics/{name}", f"{PROJECT}/subscriptions/{name}"
+    retention = {"message_retention_duration": Duration(seconds=3600)}
+    broker.publisher.create_topic(request={"name": topic, **retention})
+    broker.subscriber.create_subscription(name=path, topic=topic)
+    found = broker.subscriber.get_subscription(subscription=path)
+    broker.subscriber.delete_subscription(subscription=path)
+    broker.publisher.delete_topic(topic=topic)
+    assert found.topic_message_retention_duration.total_seconds() == 3600

@@ -92,3 +92,21 @@ def test_exactly_once_delivery_is_for_those_who_pull(catalogue):
             ask()
     assert not catalogue.subscription(NAME).push_config.push_endpoint
     assert len(catalogue.subscriptions("projects/p")) == 2
+
+
+def test_a_subscription_tells_for_how_long_its_topic_retains_messages(catalogue):
+    def topic(seconds):
+        retention = {"seconds": seconds}
+        return protos.Topic(name=TOPIC + "-2", message_retention_duration=retention)
+
+    field = "topic_message_retention_duration"
+    catalogue.create_topic(topic(600))
+    made = catalogue.create_subscription(described(topic=TOPIC + "-2", **{field: {"seconds": 1}}))
+    assert made.topic_message_retention_duration.seconds == 600
+    catalogue.update_topic(topic(700), FieldMask(paths=["message_retention_duration"]))
+    assert catalogue.subscription(NAME).topic_message_retention_duration.seconds == 700
+    catalogue.update_topic(topic(800), FieldMask(paths=["message_retention_duration"]))
+    (listed,) = catalogue.subscriptions("projects/p")
+    assert listed.topic_message_retention_duration.seconds == 800
+    catalogue.delete_topic(TOPIC + "-2")
+    assert not catalogue.subscription(NAME).HasField(field)
