@@ -130,7 +130,8 @@ class Catalogue:
         resources.check_labels(changed.labels)
         policy = resources.complete_subscription(changed)
         resources.check_push(policy)
-        if policy.dead_letter is not None:
+        # One that was deleted since does not stand in the way of other changes.
+        if policy.dead_letter is not None and "dead_letter_policy" in _fields(mask):
             self._broker.topic(policy.dead_letter.topic)
         self._broker.change_policy(changed.name, policy)
         return self._keep_subscription(changed)
@@ -274,18 +275,22 @@ class Catalogue:
         return snapshot
 
 
+def _fields(mask: Any) -> set[str]:
+    """Return the fields that a mask names, also those of which it names a part only."""
+    return {path.partition(".")[0] for path in mask.paths}
+
+
 def _merged(current: Any, changes: Any, mask: Any, fixed: frozenset[str]) -> Any:
     if not mask.paths:
         raise InvalidArgument("The update_mask in the request is empty: name the fields to change.")
     for path in mask.paths:
-        field = path.partition(".")[0]
         if not FieldMask(paths=[path]).IsValidForDescriptor(current.DESCRIPTOR):
             raise InvalidArgument(
                 f"Invalid update_mask: there is no field {path}. An entry of a list or of a map"
                 " cannot be named, only the whole."
             )
-        if field in fixed:
-            raise InvalidArgument(f"Invalid update_mask: {field} cannot be changed.")
+    for field in _fields(mask) & fixed:
+        raise InvalidArgument(f"Invalid update_mask: {field} cannot be changed.")
     merged = type(current)()
     merged.CopyFrom(current)
     mask.MergeMessage(changes, merged, replace_message_field=True, replace_repeated_field=True)

@@ -5,7 +5,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.pubsub import protos
 from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.errors import InvalidArgument
+from emulator.pubsub.errors import InvalidArgument, NotFound
 from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox
 
 NAME = "projects/p/subscriptions/all"
@@ -110,3 +110,14 @@ def test_a_subscription_tells_for_how_long_its_topic_retains_messages(catalogue)
     assert listed.topic_message_retention_duration.seconds == 800
     catalogue.delete_topic(TOPIC + "-2")
     assert not catalogue.subscription(NAME).HasField(field)
+
+
+def test_a_deleted_dead_letter_topic_does_not_stand_in_the_way_of_other_changes(catalogue):
+    policy = {"dead_letter_topic": TOPIC + "-dead", "max_delivery_attempts": 5}
+    catalogue.create_topic(protos.Topic(name=TOPIC + "-dead"))
+    catalogue.create_subscription(described(dead_letter_policy=policy))
+    catalogue.delete_topic(TOPIC + "-dead")
+    changed = change(catalogue, "ack_deadline_seconds", ack_deadline_seconds=33)
+    assert changed.ack_deadline_seconds == 33
+    with pytest.raises(NotFound):
+        change(catalogue, "dead_letter_policy.dead_letter_topic", dead_letter_policy=policy)
