@@ -51,11 +51,12 @@ def _options(argv: Sequence[str] | None, environment: Mapping[str, str]) -> Opti
 
     def add(name: str, kind: type, default: object, text: str) -> None:
         variable = f"QUICKTHUMB_PUBSUB_{name.upper().replace('-', '_')}"
-        # A default that is a string is converted and checked as if it were typed.
+        # A default that is a string is converted and checked as if it were typed. An empty variable
+        # is what scripts leave where they have nothing to say.
         parser.add_argument(
             f"--{name}",
             type=kind,
-            default=environment.get(variable, default),
+            default=environment.get(variable) or default,
             metavar=kind.__name__.upper(),
             help=f"{text} (${variable})",
         )

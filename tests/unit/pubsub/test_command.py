@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from emulator.pubsub.__main__ import main
+from emulator.pubsub.__main__ import _options, main
 from emulator.pubsub.journal import FILE_NAME, Journal
 
 COMMAND = [sys.executable, "-m", "emulator.pubsub"]
@@ -98,6 +98,12 @@ def test_it_says_that_a_description_in_the_data_cannot_be_read(tmp_path, capsys,
 def test_every_option_has_an_environment_variable():
     with running(QUICKTHUMB_PUBSUB_PORT="0", QUICKTHUMB_PUBSUB_HOST="localhost") as broker:
         assert broker.stdout.readline().startswith("Pub/Sub is ready on localhost:")
+
+
+def test_an_empty_variable_counts_as_not_set():
+    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT")
+    empty = {f"QUICKTHUMB_PUBSUB_{name}": "" for name in names}
+    assert _options([], empty) == _options([], {})
 
 
 @pytest.mark.parametrize(
