@@ -40,6 +40,8 @@ _GRACE_SECONDS = 0.5
 
 _EXPIRE_SECONDS = 60.0
 
+KEY_FILE_NAME = "signing-key.pem"
+
 
 class PortTaken(Exception):
     """Somebody else listens on an address that the broker was told to use."""
@@ -137,7 +139,8 @@ async def run(options: Options, on_ready: Callable[[Addresses], None]) -> None:
                 restore(journal, broker, catalogue)
             journal.start()
 
-        signing = _Signing(options.data, clock)
+        with _reading(options.data):
+            signing = _Signing(options.data, clock)
         pusher = Pusher(broker, doorbell, clock, signing.token, options.push_limit)
         cleanup.push_async_callback(pusher.close)
         doorbell.connect(on_ready=pusher.notice, on_due=broker.advance)
@@ -172,7 +175,7 @@ def _reading(data: Path | None) -> Iterator[None]:
     """Say of which folder it is that something cannot be read."""
     try:
         yield
-    except (OSError, sqlite3.Error, DecodeError, PubsubError) as error:
+    except (OSError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:
         raise DataUnusable(f"cannot use the data folder {data}: {error}") from error
 
 
@@ -207,17 +210,24 @@ def restore(journal: Journal, broker: Broker, catalogue: Catalogue) -> None:
 
 
 class _Signing:
-    """The signing key and its tokens, whose libraries are loaded when a token is asked for."""
+    """The signing key and its tokens, whose libraries are loaded when there is or has to be a key.
+
+    Raises:
+        OSError: If the key that an earlier run left cannot be read.
+        ValueError: If it is no key.
+    """
 
     def __init__(self, folder: Path | None, clock: Callable[[], float]) -> None:
-        self._folder = folder
+        self._file = folder / KEY_FILE_NAME if folder else None
         self._clock = clock
+        if self._file is not None and self._file.exists():
+            self.key.public_keys()
 
     @cached_property
     def key(self) -> "SigningKey":
         from emulator.pubsub.signing import SigningKey
 
-        return SigningKey(self._folder)
+        return SigningKey(self._file)
 
     @cached_property
     def _tokens(self) -> "PushTokens":

@@ -15,8 +15,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-FILE_NAME = "signing-key.pem"
-
 # Google's issuer, so that code which checks it, as it should, needs no change to be tested. Only
 # the address of the certificates differs, and only there is the key of this broker found.
 ISSUER = "https://accounts.google.com"
@@ -24,15 +22,15 @@ LIFETIME_SECONDS = 3600
 
 
 class SigningKey:
-    """An RSA key of this broker, made when it is first needed and kept in the data folder."""
+    """An RSA key of this broker, made when it is first needed and kept in a file."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, file: Path | None) -> None:
         """Do nothing yet.
 
         Args:
-            folder: Where the key is kept; None for a key that ends with the process.
+            file: Where the key is kept; None for a key that ends with the process.
         """
-        self._file = folder / FILE_NAME if folder else None
+        self._file = file
 
     def public_keys(self) -> dict[str, str]:
         """Return the public key as PEM by key id, as https://www.googleapis.com/oauth2/v1/certs."""

@@ -13,6 +13,7 @@ import pytest
 
 from emulator.pubsub.__main__ import _options, main
 from emulator.pubsub.journal import FILE_NAME, Journal
+from emulator.pubsub.server import KEY_FILE_NAME
 
 COMMAND = [sys.executable, "-m", "emulator.pubsub"]
 
@@ -93,6 +94,16 @@ def test_it_says_that_a_description_in_the_data_cannot_be_read(tmp_path, capsys,
         database.execute(f"INSERT INTO {table} VALUES {columns}")  # noqa: S608
     assert main(["--port", "0", "--data", str(tmp_path)]) == 1
     assert f"cannot use the data folder {tmp_path}: " in capsys.readouterr().err
+
+
+def test_it_says_that_the_key_in_the_data_is_none(tmp_path):
+    (tmp_path / KEY_FILE_NAME).write_text("garbage")
+    with running("--port", "0", "--data", str(tmp_path)) as broker:
+        assert broker.wait(timeout=10) == 1
+        problem = broker.stderr.read()
+    assert problem.startswith(f"pubsub: cannot use the data folder {tmp_path}: ")
+    assert f"{KEY_FILE_NAME}: expected an RSA private key in PEM. Delete the file" in problem
+    assert problem.count("\n") == 1
 
 
 def test_every_option_has_an_environment_variable():

@@ -7,7 +7,7 @@ import pytest
 from google.auth import jwt
 
 from emulator.pubsub.key_server import JWKS_PATH, PEM_PATH, serve_keys
-from emulator.pubsub.signing import FILE_NAME, LIFETIME_SECONDS, PushTokens, SigningKey
+from emulator.pubsub.signing import LIFETIME_SECONDS, PushTokens, SigningKey
 
 ACCOUNT = "pusher@project.iam.gserviceaccount.com"
 
@@ -68,16 +68,18 @@ def test_one_token_serves_for_half_of_its_life(key):
 
 
 def test_the_key_stays_with_the_data_and_is_private(tmp_path):
-    keys = SigningKey(tmp_path).public_keys()
-    assert SigningKey(tmp_path).public_keys() == keys
+    file = tmp_path / "key.pem"
+    keys = SigningKey(file).public_keys()
+    assert SigningKey(file).public_keys() == keys
     if os.name == "posix":
-        assert (tmp_path / FILE_NAME).stat().st_mode & 0o077 == 0
+        assert file.stat().st_mode & 0o077 == 0
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path):
-    (tmp_path / FILE_NAME).write_text("rubbish")
+    file = tmp_path / "key.pem"
+    file.write_text("rubbish")
     with pytest.raises(ValueError, match="PEM"):
-        SigningKey(tmp_path).public_keys()
+        SigningKey(file).public_keys()
 
 
 @asynccontextmanager
