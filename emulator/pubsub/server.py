@@ -175,7 +175,7 @@ def _reading(data: Path | None) -> Iterator[None]:
     """Say of which folder it is that something cannot be read."""
     try:
         yield
-    except (OSError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:
+    except (OSError, TypeError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:
         raise DataUnusable(f"cannot use the data folder {data}: {error}") from error
 
 

@@ -86,12 +86,20 @@ def test_it_says_that_the_data_is_not_a_brokers(tmp_path, capsys):
     assert "file is not a database. Choose another --data, or remove" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("table", ["topics", "subscriptions"])
-def test_it_says_that_a_description_in_the_data_cannot_be_read(tmp_path, capsys, table):
+@pytest.mark.parametrize(
+    "row",
+    [
+        "topics VALUES ('x', x'ffff')",
+        "topics VALUES ('x', 'text')",
+        "subscriptions VALUES (1, 'x', x'ffff')",
+        "messages VALUES (1, 'x', 'text')",
+        "numbers VALUES ('last message', 'text')",
+    ],
+)
+def test_it_says_that_a_row_of_the_data_cannot_be_read(tmp_path, capsys, row):
     Journal(tmp_path).close()
-    columns = {"topics": "('x', x'ffff')", "subscriptions": "(1, 'x', x'ffff')"}[table]
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database, database:
-        database.execute(f"INSERT INTO {table} VALUES {columns}")  # noqa: S608
+        database.execute(f"INSERT INTO {row}")
     assert main(["--port", "0", "--data", str(tmp_path)]) == 1
     assert f"cannot use the data folder {tmp_path}: " in capsys.readouterr().err
 
