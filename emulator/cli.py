@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["pubsub"]:  # a program of its own, with its own options
-        from emulator.pubsub.__main__ import main as run_broker
+        from emulator.pubsub.command import main as run_broker
 
         return run_broker(arguments[1:])
     parser = argparse.ArgumentParser(prog="python3 -m emulator", description=_ABOUT)

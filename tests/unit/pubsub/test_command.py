@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from emulator.pubsub.__main__ import _options, main
+from emulator.pubsub.command import _options, main
 from emulator.pubsub.journal import FILE_NAME, Journal
 from emulator.pubsub.server import KEY_FILE_NAME
 
@@ -51,6 +51,21 @@ def test_it_stops_when_it_is_told_to(number, tmp_path):
         broker.send_signal(number)
         assert broker.wait(timeout=10) == 0
         assert broker.stderr.read() == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT to send to one process")
+def test_it_ends_without_a_word_when_it_is_interrupted_while_it_loads():
+    script = """
+import os, runpy, signal, sys
+class Interruption:
+    def find_spec(self, name, path=None, target=None):
+        if name == "emulator.pubsub.server":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interruption())
+runpy.run_module("emulator.pubsub", run_name="__main__")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_it_says_that_a_port_is_taken():
@@ -149,7 +164,7 @@ def test_it_serves_its_key():
 
 
 def test_it_loads_no_client_library_to_start():
-    script = "import sys, emulator.pubsub.__main__; print(*sys.modules)"
+    script = "import sys, emulator.pubsub.command; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()
