@@ -16,7 +16,6 @@ from quickthumb.errors import (
     Unavailable,
     Unprocessable,
     UnsupportedEncoding,
-    UnsupportedFormat,
 )
 
 HEADERS: Mapping[str, Mapping[str, str]] = {
@@ -25,8 +24,6 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
     "unsupported-encoding": {"Accept-Encoding": "identity"},
 }
 """What HTTP wants beside some problems, by their codes."""
-
-_NO_PICTURES = (NotAPicture.code, UnsupportedFormat.code)
 
 # An error may be over in a moment, and without this a cache may keep a 404 for a while.
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -77,11 +74,6 @@ def document(error: QuickThumbError) -> dict[str, Any]:
             return body_of(500, "misconfigured", str(error))
         case _:
             return body_of(500, "internal", "Something went wrong on our side; see the log.")
-
-
-def of_failure(code: str, detail: str) -> JSONResponse:
-    """Return what a job failed with as a response, under the status of the same code elsewhere."""
-    return problem(415 if code in _NO_PICTURES else 422, code, detail)
 
 
 def answer(error: QuickThumbError) -> JSONResponse:

@@ -20,11 +20,12 @@ from quickthumb.api.announced import read_announced
 from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive, receive_json
 from quickthumb.api.once import fingerprint_of, key_of, name_of, once
+from quickthumb.api.openapi.catalogue import KINDS
 from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
 from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.errors import QuickThumbError
-from quickthumb.jobs import Manifest, Rendition, is_id, new_id
+from quickthumb.jobs import Failure, Manifest, Rendition, is_id, new_id
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
 from quickthumb.records import Answer, Records
@@ -168,7 +169,7 @@ class Api:
             names = [rendition.name for rendition in state.renditions]
             return _not_ready(id, name) if name in names else _no_such_thumbnail(name, names)
         if state.failure:
-            return problems.of_failure(state.failure.code, state.failure.detail)
+            return _failed(state.failure)
         thumb = state.thumbnail(name)
         if thumb is None:
             return _no_such_thumbnail(name, [thumb.name for thumb in state.thumbnails])
@@ -291,6 +292,12 @@ def _not_ready(id: str, name: str) -> Response:
         f"The thumbnail {name} is not made yet: ask again, or ask /{id}/{name}?wait=20 to wait.",
         headers={"Retry-After": "1"},
     )
+
+
+def _failed(failure: Failure) -> Response:
+    # A manifest stays when codes change.
+    kind = KINDS.get(failure.code, KINDS["unprocessable"])
+    return problems.problem(kind.status, failure.code, failure.detail)
 
 
 def _no_such_thumbnail(name: str, names: Sequence[str]) -> Response:
