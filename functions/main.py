@@ -19,19 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from quickthumb import api, logs, messaging, storage, tracing
+from quickthumb import api, logs, messaging, private, storage, tracing
 from quickthumb.api import problems
 from quickthumb.bury import bury as do_bury
 from quickthumb.callers import Callers
-from quickthumb.errors import (
-    InvalidMessage,
-    InvalidOption,
-    InvalidSetting,
-    QuickThumbError,
-    Unauthenticated,
-    Unavailable,
-    WrongCaller,
-)
+from quickthumb.errors import InvalidSetting
 from quickthumb.messaging import CloudTopic, Message, delivered
 from quickthumb.records import Records
 from quickthumb.resize import resize as do_resize
@@ -44,21 +36,18 @@ logs.configure(os.environ)
 tracing.configure(os.environ)
 log = logging.getLogger("quickthumb")
 
-_MAX_PUSH_BYTES = 1024 * 1024  # far above any message of ours
-
-if flask.has_app_context():  # the framework loads this file in that of the function it serves
-    # A body is parsed before any code of ours is called, in many times its own size.
-    flask.current_app.config["MAX_CONTENT_LENGTH"] = _MAX_PUSH_BYTES
-
 
 @functions_framework.aio.http
-async def upload(_: Request) -> Response:
+async def upload(request: Request) -> Response:
     """Take an HTTP request."""
+    logs.restore()
     # To the framework a response is an ASGI application that answers the request; so is ours.
     try:
         return cast(Response, _api())
     except InvalidSetting as error:
-        log.error("cannot start: %s", error)
+        logs.during(request.headers.get("function-execution-id"))
+        with tracing.span("upload", tracing.of_request(request.headers), SpanKind.SERVER):
+            log.error("cannot start: %s", error)
         return problems.answer(error)
 
 
@@ -81,6 +70,7 @@ def bury(event: CloudEvent) -> None:
 @functions_framework.http
 def sweep(request: flask.Request) -> flask.Response:
     """Take the call of a schedule, or that of a person who sweeps a part by hand."""
+    private.entered()
     asked = Asked.read(request.args)
     settings = _settings()
     sweep = Sweep(
@@ -101,45 +91,13 @@ def sweep(request: flask.Request) -> flask.Response:
 
 
 def _message(event: CloudEvent) -> Message:
-    if callers := _callers():
-        callers.check(flask.request.headers.get("Authorization"))
     # The framework makes an event of a plain push request and drops the delivery attempt on the
     # way; the request itself still has it, and is the same in production.
     body = flask.request.get_json(silent=True)
     pushed = isinstance(body, dict) and "message" in body
-    return delivered(body if pushed else event.data)
-
-
-@functions_framework.errorhandler(Unavailable)  # type: ignore[untyped-decorator]
-@functions_framework.errorhandler(InvalidMessage)  # type: ignore[untyped-decorator]
-@functions_framework.errorhandler(InvalidSetting)  # type: ignore[untyped-decorator]
-def deliver_again(error: QuickThumbError) -> tuple[str, int]:
-    """Answer a message that is not done with: anything but a success has it delivered again."""
-    log.warning("to be delivered again: %s", error)
-    return str(error), 400 if isinstance(error, InvalidMessage) else 503
-
-
-@functions_framework.errorhandler(RecursionError)  # type: ignore[untyped-decorator]
-def refuse_nesting(_: RecursionError) -> tuple[str, int]:
-    """Answer JSON in so many brackets that the framework's parser gives up."""
-    error = InvalidMessage("no Pub/Sub message: its JSON is nested too deeply")
-    answer: tuple[str, int] = deliver_again(error)
-    return answer
-
-
-@functions_framework.errorhandler(Unauthenticated)  # type: ignore[untyped-decorator]
-def turn_away(error: Unauthenticated) -> tuple[str, int, dict[str, str]]:
-    """Answer who may not deliver messages."""
-    log.warning("turned away: %s", error)
-    if isinstance(error, WrongCaller):
-        return str(error), 403, {}
-    return str(error), 401, {"WWW-Authenticate": "Bearer"}
-
-
-@functions_framework.errorhandler(InvalidOption)  # type: ignore[untyped-decorator]
-def refuse(error: InvalidOption) -> tuple[str, int]:
-    """Answer a call that asks for something there is not."""
-    return str(error), 400
+    message = delivered(body if pushed else event.data)
+    private.entered()
+    return message
 
 
 @cache
@@ -203,3 +161,7 @@ def _completed() -> CloudTopic:
 @cache
 def _api() -> ASGIApp:
     return api.build(_store(), _records(), _uploads(), _settings())
+
+
+if flask.has_app_context():  # the framework loads this file in that of the function it serves
+    private.protect(flask.current_app, _callers)

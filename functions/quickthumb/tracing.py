@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -87,12 +87,12 @@ def of_request(headers: Mapping[str, str]) -> Context:
 
 
 def of_message(attributes: Mapping[str, str]) -> Context:
-    """Return the trace that a message belongs to, an empty one if it names none.
+    """Return the trace that a message belongs to; the current one, of its push, if it names none.
 
     The client library writes an attribute of its own, after ours, when spans are recorded.
     """
     value = attributes.get("googclient_traceparent") or attributes.get("traceparent", "")
-    return _PROPAGATOR.extract({"traceparent": value}, Context())
+    return _PROPAGATOR.extract({"traceparent": value}, get_current())
 
 
 def to_attributes() -> dict[str, str]:

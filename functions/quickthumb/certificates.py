@@ -1,0 +1,147 @@
+"""The certificates that prove who made a token, fetched when they are needed and kept."""
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.auth.exceptions import GoogleAuthError
+
+from quickthumb.errors import InvalidSetting, Unavailable
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_SECONDS = 300.0
+"""For how long certificates are fresh whose answer does not say."""
+
+_STALE_SECONDS = 24 * 3600.0
+"""For how long after that they still count while no new ones can be had. The issuer may be away for
+a day, and a key that it has withdrawn since counts for no longer than that."""
+
+_PAUSE_SECONDS = 60.0
+"""Between two requests for them, whatever the tokens are that come."""
+
+_FIRST_PAUSE_SECONDS = 5.0
+"""The same, while there are none at all."""
+
+Fetch = Callable[..., Any]
+"""Makes an HTTP request as `google.auth.transport.Request` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was fetched last.
+
+    Attributes:
+        by_key: certificates in PEM, by the ids of their keys.
+        fresh_until: when new ones are to be asked for.
+    """
+
+    by_key: Mapping[str, str]
+    fresh_until: float
+
+
+class Certificates:
+    """Certificates by the ids of their keys, for many threads.
+
+    The old ones serve until there are new ones. One thread fetches them; others wait for it only if
+    they cannot do without.
+
+    Args:
+        url: where they are.
+        call_seconds: how long to wait for an answer.
+        fetch: makes the request.
+        clock: seconds, never going back.
+    """
+
+    def __init__(
+        self, url: str, call_seconds: float, fetch: Fetch, clock: Callable[[], float]
+    ) -> None:
+        self._url = url
+        self._seconds = call_seconds
+        self._fetch = fetch
+        self._clock = clock
+        self._one = threading.Lock()  # held by the thread that fetches
+        self._known = _Known({}, float("-inf"))
+        self._tried_at = float("-inf")
+        self._failure: Unavailable | InvalidSetting | None = None
+
+    def find(self, key: str) -> str | None:
+        """Return the certificate of a key; None if its issuer does not know it.
+
+        Raises:
+            Unavailable: that cannot be told, since the issuer does not answer.
+            InvalidSetting: that cannot be told, since what it answers with are no certificates.
+        """
+        known = self._usable()
+        if not (key in known and self._is_fresh()):
+            if self._one.acquire(blocking=key not in known):
+                try:
+                    if self._is_due(key):
+                        self._renew()
+                finally:
+                    self._one.release()
+            known = self._usable()
+        if key not in known and self._failure is not None:
+            raise type(self._failure)(str(self._failure))
+        return known.get(key)
+
+    def _usable(self) -> Mapping[str, str]:
+        known = self._known
+        return known.by_key if self._clock() < known.fresh_until + _STALE_SECONDS else {}
+
+    def _is_fresh(self) -> bool:
+        return self._clock() < self._known.fresh_until
+
+    def _is_due(self, key: str) -> bool:
+        """Tell whether to ask for certificates: another thread may just have done so."""
+        known = self._usable()
+        if key in known and self._is_fresh():
+            return False
+        pause = _PAUSE_SECONDS if known else _FIRST_PAUSE_SECONDS
+        return self._clock() - self._tried_at >= pause
+
+    def _renew(self) -> None:
+        """Ask for certificates; if there are none to be had, keep what is there."""
+        try:
+            self._known = self._fetched()
+        except (Unavailable, InvalidSetting) as error:
+            self._failure = error
+            log.warning("the certificates of tokens cannot be renewed: %s", error)
+        else:
+            self._failure = None
+        finally:
+            # Not when it began: whoever has waited for this need not do the same again.
+            self._tried_at = self._clock()
+
+    def _fetched(self) -> _Known:
+        try:
+            answer = self._fetch(self._url, method="GET", timeout=self._seconds)
+        except GoogleAuthError as error:
+            raise Unavailable(f"Certificates of tokens, {self._url}: {error}") from error
+        if answer.status != 200:
+            raise Unavailable(f"Certificates of tokens, {self._url}: answered {answer.status}")
+        by_key = _pems(self._url, answer.data)
+        age = re.search(r"max-age=([0-9]{1,9})", answer.headers.get("cache-control", ""))
+        seconds = float(age[1]) if age else _DEFAULT_SECONDS
+        return _Known(by_key, self._clock() + seconds)
+
+
+def _pems(url: str, body: bytes) -> Mapping[str, str]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if (
+        not isinstance(document, dict)
+        or not document
+        or not all(isinstance(pem, str) and "-----BEGIN" in pem for pem in document.values())
+    ):
+        raise InvalidSetting(
+            f"QUICKTHUMB_PUSH_CERTS_URL: {url}: expected an address whose answer has certificates "
+            "in PEM by key id, such as https://www.googleapis.com/oauth2/v1/certs"
+        )
+    return document

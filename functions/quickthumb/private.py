@@ -1,0 +1,132 @@
+"""What stands before the functions that are not public: who may call, and what is answered.
+
+By themselves Flask and the framework answer errors in HTML, with the text of whatever went wrong.
+Here every answer is plain text, or a problem document, that nobody can take for anything else.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import flask
+from opentelemetry import context
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from quickthumb import logs, tracing
+from quickthumb.api import problems
+from quickthumb.callers import Callers
+from quickthumb.errors import (
+    InvalidMessage,
+    InvalidSetting,
+    QuickThumbError,
+    Refused,
+    Unauthenticated,
+    Unavailable,
+    WrongCaller,
+)
+from quickthumb.printable import printable
+
+log = logging.getLogger(__name__)
+
+_MOST_BYTES = 1024 * 1024
+"""Of a request, far above any message of ours."""
+
+
+class _Plain(flask.Response):
+    """An answer that is text unless it says otherwise, and that no browser takes for HTML."""
+
+    default_mimetype = "text/plain"
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.headers["X-Content-Type-Options"] = "nosniff"
+        self.headers["Cache-Control"] = "no-store"
+
+
+def protect(app: flask.Flask, callers: Callable[[], Callers | None]) -> None:
+    """Put the same door before every function that the framework runs in an application.
+
+    Args:
+        app: the application; its function is not added yet.
+        callers: returns who may call, None if this is checked elsewhere.
+    """
+    # The framework parses a body before it calls a function, in many times its own size.
+    app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
+    app.response_class = _Plain
+    app.url_map.merge_slashes = False  # nor is there any redirection, which would be HTML
+
+    @app.before_request
+    def let_in() -> None:
+        logs.restore()
+        headers = flask.request.headers
+        logs.about(None)  # no longer what this thread did before
+        logs.during(headers.get("Function-Execution-Id"))
+        of_caller = tracing.of_request(cast(Mapping[str, str], headers))
+        flask.g.context = context.attach(of_caller)
+        if known := callers():
+            known.check(headers.get("Authorization"))
+
+    @app.teardown_request
+    def let_out(_: BaseException | None) -> None:
+        if token := flask.g.pop("context", None):
+            context.detach(token)
+
+    app.register_error_handler(Exception, _answer)
+    app.register_error_handler(500, _answer)  # instead of the framework's own
+
+
+def entered() -> None:
+    """Note that the request was read: what goes wrong from here on is not its own fault."""
+    flask.g.entered = True
+
+
+def _answer(error: Exception) -> flask.Response:
+    """Answer a request that is not done. Whatever is no success has a message delivered again."""
+    match error:
+        case InternalServerError(original_exception=Exception() as original):
+            return _answer(original)
+        case HTTPException():
+            return _refusal(error)
+        case WrongCaller():
+            log.warning("turned away: %s", error)
+            return _text(403, error)
+        case Unauthenticated():
+            log.warning("turned away: %s", error)
+            return _text(401, error, {"WWW-Authenticate": "Bearer"})
+        case InvalidSetting():
+            log.error("cannot start: %s", error)
+            return _problem(error)
+        case Unavailable():
+            log.warning("to be delivered again: %s", error)
+            return _text(503, error)
+        case InvalidMessage():
+            log.warning("to be delivered again: %s", error)
+            return _text(400, error)
+        case Refused():
+            log.info("refused: %s", error)
+            return _text(400, error)
+        case RecursionError() if "entered" not in flask.g:
+            return _answer(InvalidMessage("no Pub/Sub message: its JSON is nested too deeply"))
+        case _ if "entered" not in flask.g:
+            return _answer(InvalidMessage(f"no Pub/Sub message: {type(error).__name__}: {error}"))
+        case _:
+            log.exception("%s", type(error).__name__, exc_info=error)
+            return _text(500, "Something went wrong on our side; see the log.")
+
+
+def _refusal(error: HTTPException) -> flask.Response:
+    """Answer what Flask or the framework refuses, whose own words repeat the whole request."""
+    said = error.name if error.code != 400 else "no Pub/Sub message: expected the body of a push"
+    log.warning("refused: %s %s", error.code, said)
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return _text(error.code or 500, said, headers)
+
+
+def _text(status: int, text: object, headers: Mapping[str, str] | None = None) -> flask.Response:
+    return _Plain(f"{printable(text)}\n", status, headers)
+
+
+def _problem(error: QuickThumbError) -> flask.Response:
+    document = problems.document(error)
+    return _Plain(json.dumps(document), document["status"], mimetype="application/problem+json")
