@@ -78,9 +78,12 @@ class Callers:
             raise Unauthenticated(
                 f"The token of the call is by {claims.get('iss')!r}, not by Google."
             )
-        email = claims.get("email")
-        if self._account and not (email == self._account and claims.get("email_verified") is True):
-            raise WrongCaller(f"The token of the call is of {email!r}: expected {self._account!r}.")
+        email = claims.get("email") if claims.get("email_verified") is True else None
+        if self._account not in (None, email):
+            raise WrongCaller(
+                f"The token of the call is of {email or 'no verified account'!r}: "
+                f"expected {self._account!r}."
+            )
 
     def _claims(self, token: str) -> dict[str, Any]:
         key = key_of(token)

@@ -1,50 +1,38 @@
-"""Who may deliver messages, with keys and tokens such as the broker makes."""
+"""Who may call, with keys and tokens such as the broker makes and an issuer over HTTP."""
 
+import base64
 import json
+import threading
 import time
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from google.auth.exceptions import TransportError
+from google.auth.transport.requests import Request
+from hypothesis import given
+from hypothesis import strategies as st
 
-from emulator.pubsub.signing import ISSUER, SigningKey
-from quickthumb.callers import Callers
+from emulator.ports import free_port
+from emulator.pubsub.signing import SigningKey
+from quickthumb.callers import Callers, key_of
 from quickthumb.errors import InvalidSetting, Unauthenticated, Unavailable, WrongCaller
+from tests.issuer import ACCOUNT, AUDIENCE, bearer, issuing
 
-AUDIENCE = "https://resize.example"
-ACCOUNT = "push@project.iam.gserviceaccount.com"
-URL = "https://certificates.example/v1"
 KEY, OTHER_KEY = SigningKey(None), SigningKey(None)
-
-
-@dataclass
-class Answer:
-    data: bytes
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=lambda: {"cache-control": "max-age=600"})
-
-
-class Issuer:
-    """Serves certificates, and counts how often."""
-
-    def __init__(self, *keys: SigningKey) -> None:
-        self.keys = keys
-        self.asked: list[str] = []
-        self.answer = lambda: Answer(
-            json.dumps(
-                {id: pem for key in self.keys for id, pem in key.public_keys().items()}
-            ).encode()
-        )
-
-    def __call__(self, url, method, timeout):
-        self.asked.append(url)
-        return self.answer()
+DAY = 24 * 3600
 
 
 @pytest.fixture
-def issuer() -> Issuer:
-    return Issuer(KEY)
+def issuer():
+    with issuing(KEY) as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="module")
+def lasting():
+    """One for many examples."""
+    with issuing(KEY) as issuer:
+        yield Callers(AUDIENCE, issuer.url, ACCOUNT, 10, Request())
 
 
 @pytest.fixture
@@ -54,38 +42,32 @@ def clock():
 
 @pytest.fixture
 def callers(issuer, clock) -> Callers:
-    return Callers(AUDIENCE, URL, ACCOUNT, 10, issuer, lambda: clock[0])
+    return Callers(AUDIENCE, issuer.url, ACCOUNT, 10, Request(), lambda: clock[0])
 
 
-def bearer(key=KEY, **claims):
-    now = int(time.time())
-    said = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "email": ACCOUNT,
-        "email_verified": True,
-        "sub": "1",
-        "iat": now,
-        "exp": now + 3600,
-    }
-    return f"Bearer {key.sign(said | claims)}"
+def refused(callers, header) -> bool:
+    try:
+        callers.check(header)
+    except Unauthenticated:
+        return True
+    return False
 
 
-def test_the_token_of_a_push_lets_it_through(callers, issuer):
-    callers.check(bearer())
-    callers.check(bearer().replace("Bearer", "bearer"))
-    assert set(issuer.asked) == {URL}
+def test_the_token_of_a_push_lets_it_through(callers):
+    callers.check(bearer(KEY))
+    callers.check(bearer(KEY).replace("Bearer", "bearer"))
 
 
 def test_any_account_will_do_where_none_is_expected(issuer):
-    Callers(AUDIENCE, URL, None, 10, issuer).check(bearer(email="someone@else.example"))
+    callers = Callers(AUDIENCE, issuer.url, None, 10, Request())
+    callers.check(bearer(KEY, email="someone@else.example"))
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz"])
-def test_a_push_without_a_token_is_told_what_is_missing(callers, issuer, header):
-    with pytest.raises(Unauthenticated, match=r"no token: expected .* audience https://resize"):
+def test_a_call_without_a_token_is_told_what_is_missing(callers, issuer, header):
+    with pytest.raises(Unauthenticated, match=r"no token: expected .* audience 'https://resize"):
         callers.check(header)
-    assert issuer.asked == []
+    assert issuer.asked == 0
 
 
 @pytest.mark.parametrize(
@@ -94,7 +76,7 @@ def test_a_push_without_a_token_is_told_what_is_missing(callers, issuer, header)
         ({"aud": "https://another.example"}, "audience"),
         ({"exp": -60, "iat": -3660}, "expired"),
         ({"iat": 600, "exp": 3600}, "early"),
-        ({"iss": "https://issuer.example"}, "by https://issuer.example, not by Google"),
+        ({"iss": "https://issuer.example"}, "by 'https://issuer.example', not by Google"),
     ],
     ids=["another audience", "expired", "from the future", "another issuer"],
 )
@@ -104,23 +86,18 @@ def test_a_token_that_proves_nothing_is_refused(callers, claims, reason):
         name: now + value if name in ("iat", "exp") else value for name, value in claims.items()
     }
     with pytest.raises(Unauthenticated, match=reason) as refusal:
-        callers.check(bearer(**said))
+        callers.check(bearer(KEY, **said))
     assert not isinstance(refusal.value, WrongCaller)
 
 
-def test_what_is_no_token_at_all_is_refused(callers):
-    with pytest.raises(Unauthenticated, match="segments"):
-        callers.check("Bearer nonsense")
-
-
 def test_a_token_by_a_key_that_nobody_published_is_refused(callers):
-    with pytest.raises(Unauthenticated, match="not found"):
+    with pytest.raises(Unauthenticated, match="unknown key"):
         callers.check(bearer(OTHER_KEY))
 
 
 def test_a_token_whose_claims_were_changed_is_refused(callers):
-    head, _, signature = bearer().split(".")
-    _, claims, _ = bearer(sub="2").split(".")
+    head, _, signature = bearer(KEY).split(".")
+    _, claims, _ = bearer(KEY, sub="2").split(".")
     with pytest.raises(Unauthenticated, match="signature"):
         callers.check(f"{head}.{claims}.{signature}")
 
@@ -133,57 +110,243 @@ def test_a_token_that_names_the_key_of_another_is_refused(callers):
         callers.check(bearer(forged))
 
 
-def test_a_token_without_signature_is_refused(callers):
-    head, claims, _ = bearer().split(".")
-    for signature in ("", "SIGNATURE_REMOVED_BY_GOOGLE"):
-        with pytest.raises(Unauthenticated):
-            callers.check(f"{head}.{claims}.{signature}")
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ({"email": "me@else.example"}, "is of 'me@else.example': expected 'push@"),
+        ({"email_verified": False}, "is of 'no verified account': expected 'push@"),
+    ],
+)
+def test_a_token_of_somebody_else_is_forbidden(callers, claims, told):
+    with pytest.raises(WrongCaller, match=told):
+        callers.check(bearer(KEY, **claims))
 
 
-@pytest.mark.parametrize("claims", [{"email": "me@else.example"}, {"email_verified": False}])
-def test_a_token_of_somebody_else_is_forbidden(callers, claims):
-    with pytest.raises(WrongCaller, match=f"expected {ACCOUNT}"):
-        callers.check(bearer(**claims))
+# What cannot be a token costs no request.
+
+
+def segment(value) -> str:
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+CLAIMS, SIGNATURE = segment({"aud": AUDIENCE}), segment(b"\x01" * 256)
+GOOD_HEADER = {"alg": "RS256", "kid": "1"}
+KNOWN_HEADER = {"alg": "RS256", "kid": next(iter(KEY.public_keys()))}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "nonsense",
+        "a.b",
+        "a.b.c.d",
+        f"{segment(GOOD_HEADER)}.{CLAIMS}.",
+        f"{segment(GOOD_HEADER)}.{CLAIMS}.+/==",
+        f"{segment(GOOD_HEADER)}.{CLAIMS}.{SIGNATURE}\u00e9",
+        f"{segment(GOOD_HEADER)}.{CLAIMS}.{SIGNATURE * 40}",
+        f"{segment(b'no JSON')}.{CLAIMS}.{SIGNATURE}",
+        f"{segment(b'[' * 5000)}.{CLAIMS}.{SIGNATURE}",
+        f"{segment([])}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'kid': '1'})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': 'none', 'kid': '1'})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': 'HS256', 'kid': '1'})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': 'ES256', 'kid': '1'})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': ['RS256'], 'kid': '1'})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': 'RS256'})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': 'RS256', 'kid': ''})}.{CLAIMS}.{SIGNATURE}",
+        f"{segment({'alg': 'RS256', 'kid': {}})}.{CLAIMS}.{SIGNATURE}",
+    ],
+)
+def test_what_cannot_be_a_token_is_refused_without_asking_the_issuer(callers, issuer, token):
+    with pytest.raises(Unauthenticated):
+        callers.check(f"Bearer {token}")
+    assert issuer.asked == 0
+
+
+@given(st.text(max_size=300) | st.from_regex(r"[A-Za-z0-9_-]{0,80}(\.[A-Za-z0-9_-]{0,80}){2}"))
+def test_nothing_that_is_no_token_does_anything_but_be_refused(text):
+    with pytest.raises(Unauthenticated):
+        key_of(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    ),
+    st.binary(min_size=1, max_size=300),
+)
+def test_whatever_a_forged_token_claims_it_is_refused(lasting, claims, signature):
+    token = ".".join(map(segment, (KNOWN_HEADER, claims, signature)))
+    with pytest.raises(Unauthenticated):
+        lasting.check(f"Bearer {token}")
+
+
+def test_claims_nested_deeply_are_refused(callers):
+    with pytest.raises(Unauthenticated):
+        callers.check(f"Bearer {segment(KNOWN_HEADER)}.{segment(b'[' * 5000)}.{SIGNATURE}")
+
+
+# When certificates are fetched, and what happens while they are not to be had.
 
 
 def test_certificates_are_fetched_once_in_their_life(callers, issuer, clock):
     for _ in range(3):
-        callers.check(bearer())
-    assert len(issuer.asked) == 1
+        callers.check(bearer(KEY))
+    assert issuer.asked == 1
     clock[0] = 601
-    callers.check(bearer())
-    assert len(issuer.asked) == 2
+    callers.check(bearer(KEY))
+    assert issuer.asked == 2
 
 
 def test_a_new_key_is_found_before_the_certificates_are_too_old(callers, issuer, clock):
-    callers.check(bearer())
+    callers.check(bearer(KEY))
     issuer.keys = (OTHER_KEY,)
     clock[0] = 61
     callers.check(bearer(OTHER_KEY))
-    assert len(issuer.asked) == 2
+    assert issuer.asked == 2
 
 
-def test_forged_tokens_have_certificates_fetched_once_a_minute_at_most(callers, issuer, clock):
-    callers.check(bearer())
-    clock[0] = 61
-    for _ in range(5):
+def test_unknown_keys_have_certificates_fetched_once_a_minute_at_most(callers, issuer, clock):
+    callers.check(bearer(KEY))
+    for clock[0] in (30, 61, 62, 90, 120):
         with pytest.raises(Unauthenticated):
             callers.check(bearer(OTHER_KEY))
-    assert len(issuer.asked) == 2
+    assert issuer.asked == 2
 
 
-@pytest.mark.parametrize("failure", ["unreachable", "answers 500"])
-def test_without_certificates_a_message_is_to_come_again(callers, issuer, failure):
-    def unreachable():
-        raise TransportError("no route")
+@pytest.mark.parametrize("seconds", [61, 601, 600 + DAY - 1])
+def test_a_garbage_token_takes_nothing_from_good_ones_while_the_issuer_is_away(
+    callers, issuer, clock, seconds
+):
+    callers.check(bearer(KEY))
+    clock[0] = seconds
+    issuer.status = 500
+    with pytest.raises(Unavailable, match="answered 500"):
+        callers.check(bearer(OTHER_KEY))  # it may be of a key that is new
+    callers.check(bearer(KEY))
 
-    issuer.answer = unreachable if failure == "unreachable" else lambda: Answer(b"", 500)
-    with pytest.raises(Unavailable, match=URL):
-        callers.check(bearer())
+
+def test_old_certificates_do_not_count_for_ever(callers, issuer, clock):
+    callers.check(bearer(KEY))
+    clock[0] = 600 + DAY
+    issuer.status = 500
+    with pytest.raises(Unavailable):
+        callers.check(bearer(KEY))
+    issuer.status = 200
+    clock[0] += 5
+    callers.check(bearer(KEY))
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"keys": []}'])
+def test_a_key_that_the_issuer_has_withdrawn_no_longer_counts(callers, issuer, clock):
+    callers.check(bearer(KEY))
+    issuer.keys = (OTHER_KEY,)
+    clock[0] = 601
+    assert not refused(callers, bearer(OTHER_KEY))
+    assert refused(callers, bearer(KEY))
+
+
+def test_an_issuer_that_is_away_is_not_asked_with_every_call(callers, issuer, clock):
+    issuer.status = 500
+    for clock[0] in (0, 1, 2, 4):
+        with pytest.raises(Unavailable):
+            callers.check(bearer(KEY))
+    assert issuer.asked == 1
+    issuer.status = 200
+    clock[0] = 5
+    callers.check(bearer(KEY))
+    assert issuer.asked == 2
+
+
+def test_without_certificates_a_message_is_to_come_again():
+    address = f"http://127.0.0.1:{free_port()}/certs"
+    callers = Callers(AUDIENCE, address, ACCOUNT, 10, Request())
+    with pytest.raises(Unavailable, match=f"Certificates of tokens, {address}"):
+        callers.check(bearer(KEY))
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"keys": []}', b'{"1": "pem"}'])
 def test_an_address_without_certificates_is_named(callers, issuer, body):
-    issuer.answer = lambda: Answer(body)
-    with pytest.raises(InvalidSetting, match=f"QUICKTHUMB_PUSH_CERTS_URL: {URL}"):
-        callers.check(bearer())
+    issuer.body = body
+    with pytest.raises(InvalidSetting, match=f"QUICKTHUMB_PUSH_CERTS_URL: {issuer.url}"):
+        callers.check(bearer(KEY))
+
+
+def test_an_address_that_turns_to_nonsense_takes_nothing_from_good_tokens(callers, issuer, clock):
+    callers.check(bearer(KEY))
+    issuer.body = b"<html>"
+    clock[0] = 601
+    callers.check(bearer(KEY))
+    assert issuer.asked == 2
+
+
+# Many threads.
+
+
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(32) as pool:
+        yield pool
+
+
+def test_however_many_wait_for_the_first_certificates_they_are_fetched_once(callers, issuer, pool):
+    issuer.open.clear()
+    header = bearer(KEY)
+    checks = [pool.submit(callers.check, header) for _ in range(32)]
+    issuer.wait_until_asked(1)
+    assert not any(check.done() for check in checks)
+    issuer.open.set()
+    for check in checks:
+        check.result(60)
+    assert issuer.asked == 1
+
+
+def test_however_many_wait_a_failure_is_shared_too(callers, issuer, pool):
+    issuer.open.clear()
+    issuer.status = 500
+    header = bearer(KEY)
+    checks = [pool.submit(callers.check, header) for _ in range(32)]
+    issuer.wait_until_asked(1)
+    issuer.open.set()
+    for check in checks:
+        with pytest.raises(Unavailable):
+            check.result(60)
+    assert issuer.asked == 1
+
+
+def test_while_one_fetches_the_others_go_on_with_what_they_know(callers, issuer, clock, pool):
+    header = bearer(KEY)
+    callers.check(header)
+    clock[0] = 601
+    issuer.open.clear()
+    first = pool.submit(callers.check, header)
+    issuer.wait_until_asked(2)
+    for _ in range(100):
+        callers.check(header)  # of a known key: waits for nobody
+    assert not first.done()
+    issuer.open.set()
+    first.result(60)
+    assert issuer.asked == 2
+
+
+def test_garbage_tokens_in_a_stampede_cost_one_request_and_no_good_token(
+    callers, issuer, clock, pool
+):
+    good, garbage = bearer(KEY), bearer(OTHER_KEY)
+    callers.check(good)
+    clock[0] = 61
+    issuer.open.clear()
+    start = threading.Barrier(31)
+
+    def storm():
+        start.wait(60)
+        return [refused(callers, garbage) for _ in range(20)]
+
+    storms = [pool.submit(storm) for _ in range(31)]
+    issuer.wait_until_asked(2)
+    for _ in range(100):
+        callers.check(good)
+    issuer.open.set()
+    assert all(all(storm.result(60)) for storm in storms)
+    assert issuer.asked == 2

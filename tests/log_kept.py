@@ -1,0 +1,33 @@
+"""The log of this process, put back after a test in which the functions configured it."""
+
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from quickthumb import logs
+from quickthumb.logs import setup
+
+
+@contextmanager
+def log_kept() -> Iterator[None]:
+    """Put back whatever `logs.configure` changes: the functions own their process."""
+    root = logging.getLogger()
+    named = [log for log in root.manager.loggerDict.values() if isinstance(log, logging.Logger)]
+    before = [
+        (log, log.level, log.disabled, log.propagate, log.handlers[:]) for log in (root, *named)
+    ]
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    handler = setup._handler
+    with warnings.catch_warnings():
+        try:
+            yield
+        finally:
+            sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+            setup._handler = handler
+            for log, level, log.disabled, log.propagate, log.handlers[:] in before:
+                log.setLevel(level)
+            logs.about(None)
+            logs.during(None)
