@@ -20,13 +20,13 @@ def log_kept() -> Iterator[None]:
         (log, log.level, log.disabled, log.propagate, log.handlers[:]) for log in (root, *named)
     ]
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    handler = setup._handler
+    ours, last = setup._handler, logging.lastResort
     with warnings.catch_warnings():
         try:
             yield
         finally:
             sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-            setup._handler = handler
+            setup._handler, logging.lastResort = ours, last
             for log, level, log.disabled, log.propagate, log.handlers[:] in before:
                 log.setLevel(level)
             logs.about(None)

@@ -332,15 +332,33 @@ def test_the_log_survives_who_configures_it_later(configure):
     ]
 
 
-def test_loggers_that_have_handlers_of_their_own_write_our_lines_too(configure):
+def test_the_servers_write_their_errors_into_our_log_and_nothing_else(configure):
     written = configure(CLOUD)
-    server = logging.getLogger("gunicorn.error")
-    server.propagate = False
+    # As gunicorn and uvicorn's worker set them up.
+    names = ("gunicorn.error", "uvicorn.error", "gunicorn.access", "uvicorn.access")
+    server, worker, *access = map(logging.getLogger, names)
+    for logger in (server, worker, *access):
+        logger.propagate = False
+        logger.setLevel(logging.INFO)
     server.addHandler(logging.StreamHandler(sys.stderr))
+    worker.handlers = server.handlers
     logs.restore()
-    server.error("Error handling request %s", "/\x1b[2J")
-    [line] = written().splitlines()
-    assert json.loads(line)["message"] == r"Error handling request /\x1b[2J"
+    for logger in (server, worker):
+        logger.error("Error handling request %s", "/\x1b[2J")
+    for logger in access:
+        logger.info("GET /\x1b[2J")
+    lines = [json.loads(line) for line in written().splitlines()]
+    assert [line["logger"] for line in lines] == ["gunicorn.error", "uvicorn.error"]
+    assert {line["message"] for line in lines} == {r"Error handling request /\x1b[2J"}
+
+
+def test_a_logger_without_any_handler_is_heard_from_warnings_on(configure):
+    written = configure({})
+    silent = logging.getLogger("silent")
+    silent.propagate = False
+    silent.info("nothing")
+    silent.warning("a\nline")
+    assert written() == "WARNING a\\nline\n"
 
 
 def test_without_a_configured_log_there_is_nothing_to_restore():

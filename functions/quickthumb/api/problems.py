@@ -17,6 +17,7 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedEncoding,
 )
+from quickthumb.printable import printable
 
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "unavailable": {"Retry-After": "2"},
@@ -24,6 +25,9 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
     "unsupported-encoding": {"Accept-Encoding": "identity"},
 }
 """What HTTP wants beside some problems, by their codes."""
+
+# It may quote a request, and is read in terminals and logs.
+_MOST_DETAIL = 2_000
 
 # An error may be over in a moment, and without this a cache may keep a 404 for a while.
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -99,6 +103,6 @@ def body_of(status: int, code: str, detail: str, field: str | None = None) -> di
         "title": code.replace("-", " ").capitalize(),
         "status": status,
         "code": code,
-        "detail": detail,
+        "detail": printable(detail, _MOST_DETAIL),
     }
-    return members | {"field": field} if field else members
+    return members | {"field": printable(field)} if field else members

@@ -1,4 +1,4 @@
-"""Puts a request into the trace of its caller, and its log lines under its job."""
+"""Puts a request into the trace of its caller, and its log lines under its job and execution."""
 
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
@@ -22,6 +22,7 @@ class Traced:
         headers = Headers(scope=scope)
         first = scope["path"].split("/")[1] if "/" in scope["path"] else ""
         logs.about(first if is_id(first) else None)
+        logs.during(headers.get("function-execution-id"))
         with tracing.span(
             f"upload {scope['method']}",
             tracing.of_request(headers),

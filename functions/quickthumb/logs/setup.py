@@ -18,9 +18,12 @@ _OURS = "quickthumb"
 class _Lines(logging.StreamHandler[TextIO]):
     """Writes every line of ours, and of what others log as much as is of use."""
 
-    def __init__(self, stream: TextIO, form: logging.Formatter) -> None:
+    def __init__(
+        self, stream: TextIO, form: logging.Formatter, level: int = logging.NOTSET
+    ) -> None:
         super().__init__(stream)
         self.setFormatter(form)
+        self.setLevel(level)
         self._ration = Ration()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -52,7 +55,10 @@ def configure(env: Mapping[str, str]) -> None:
             (https://docs.cloud.google.com/run/docs/container-contract#services-env-vars).
     """
     global _handler
-    _handler = _Lines(sys.stderr, Json(_project(env)) if "K_SERVICE" in env else Text())
+    form = Json(_project(env)) if "K_SERVICE" in env else Text()
+    _handler = _Lines(sys.stderr, form)
+    # Of loggers that have no handler at all.
+    logging.lastResort = _Lines(sys.stderr, form, logging.WARNING)
     logging.getLogger(_OURS).setLevel(logging.INFO)
     # Warns of each malformed form, in words that whoever sent it has chosen; we say so ourselves.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
@@ -80,12 +86,16 @@ def restore() -> None:
         root.handlers[:] = [_handler]
     if root.level != logging.WARNING:
         root.setLevel(logging.WARNING)
-    for logger in list(root.manager.loggerDict.values()):
-        if isinstance(logger, logging.Logger):
-            logger.disabled = False
-            logger.propagate = True
-            if logger.handlers:
-                logger.handlers.clear()
+    named = [
+        log for log in list(root.manager.loggerDict.values()) if isinstance(log, logging.Logger)
+    ]
+    for logger in named:
+        logger.disabled = False
+    # A logger without handlers that passes nothing on is meant to be silent.
+    talking = [logger for logger in named if logger.handlers]
+    for logger in talking:  # some share their list of handlers
+        logger.handlers.clear()
+        logger.propagate = True
 
 
 def _warn(
