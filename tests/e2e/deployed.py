@@ -25,6 +25,7 @@ from emulator.ports import HOST, answers, free_port
 from emulator.processes import Part
 from emulator.topology import Function
 from tests.e2e.front_end import FrontEnd
+from tests.e2e.started import variables as of_the_platform
 
 _LIMITED = Path(__file__).with_name("limited.py")
 
@@ -122,12 +123,7 @@ class DeployedCloud(Cloud):
             "THREADS": str(max(2, function.concurrency)),  # as topology.tf has it
             "PATH": f"{self._programs}:/usr/bin:/bin",
             "HOME": str(self._source.parent),
-            # What the buildpack makes of GOOGLE_FUNCTION_TARGET, and what Cloud Run adds.
-            "FUNCTION_TARGET": function.entry_point,
-            "PORT": str(inside),
-            "K_SERVICE": name,
-            "K_REVISION": f"{name}-00001-abc",
-            "K_CONFIGURATION": name,
+            **of_the_platform(name, function.entry_point, inside),
             "HOST": HOST,
             "TMPDIR": files,
         }

@@ -1,12 +1,15 @@
 """The whole story once more, with the functions built and run as they are in the cloud."""
 
 import io
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
+from uuid import uuid4
 
 import pytest
+import requests
 from PIL import Image
 
 from emulator.bootstrap import ROOT
@@ -14,9 +17,11 @@ from emulator.cloud import TOPOLOGY
 from emulator.console import Console
 from emulator.topology import Topology
 from quickthumb.imaging import Limits
+from tests.conformance.endpoint import eventually
 from tests.e2e.deployed import DeployedCloud, bundle, limited, memory_group
 from tests.e2e.test_story import *  # noqa: F403 - every test of the story, on the cloud below
 from tests.environments import environment
+from tests.pictures import ROCKET
 
 FUNCTIONS = ROOT / "functions"
 pytestmark = pytest.mark.skipif(
@@ -57,6 +62,52 @@ def test_it_has_what_it_needs_and_nothing_of_ours(programs):
         command = [programs / "python", "-I", "-c", f"import {name}"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "ModuleNotFoundError" in result.stderr, name
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        ("upload", "accepted"),
+        ("resize", "done"),
+        ("bury", "dead letter"),
+        ("sweep", "swept"),
+    ],
+)
+def test_every_function_logs_as_cloud_logging_takes_it(client, cloud, log, function, wanted):
+    trace, execution = uuid4().hex, uuid4().hex[:12]
+    headers = {
+        "traceparent": f"00-{trace}-b7ad6b7169203331-01",
+        "Function-Execution-Id": execution,
+    }
+    url = cloud.addresses.functions[function]
+    match function:
+        case "upload" | "resize":
+            upload = cloud.addresses.functions["upload"]
+            files = {"file": ("rocket.jpg", ROCKET.read_bytes())}
+            answer = requests.post(upload, files=files, headers=headers, timeout=60)
+            assert client.wait(answer.json()["id"], 60)["status"] == "done"
+        case "bury":
+            push = {"message": {"data": "e30=", "messageId": execution}, "subscription": "s"}
+            requests.post(url, json=push, headers=headers, timeout=60)
+        case "sweep":
+            requests.post(url, headers=headers, timeout=60)
+    eventually(lambda: lines_of(log, function, trace, wanted))
+    [line] = lines_of(log, function, trace, wanted)
+    assert line["severity"] in ("INFO", "ERROR")
+    assert line["logger"].startswith("quickthumb")
+    if function != "resize":  # whose request is that of Pub/Sub
+        assert line["logging.googleapis.com/labels"] == {"execution_id": execution}
+
+
+def lines_of(log, function, trace, wanted):
+    """Return what a function has written of a trace, read as Cloud Logging reads it."""
+    texts = [line.partition("|") for line in log.getvalue().splitlines()]
+    lines = [json.loads(text) for name, _, text in texts if name.strip() == function]
+    return [
+        line
+        for line in lines
+        if trace in line.get("logging.googleapis.com/trace", "") and wanted in line["message"]
+    ]
 
 
 def largest(tmp_path):

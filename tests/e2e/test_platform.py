@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from emulator.ports import free_port
-from tests.e2e.platform import started
+from tests.e2e.started import started
 
 FUNCTIONS = ["upload", "resize", "bury", "sweep"]
 SETTINGS = {
