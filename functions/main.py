@@ -18,6 +18,7 @@ from opentelemetry.trace import SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from quickthumb import api, logs, messaging, storage, tracing
 from quickthumb.api import problems
@@ -73,7 +74,12 @@ def resize(event: CloudEvent) -> None:
 @functions_framework.cloud_event
 def bury(event: CloudEvent) -> None:
     """Take a dead letter from a push subscription or from Eventarc."""
-    message = _message(event)
+    try:
+        message = _message(event)
+    except InvalidMessage as error:
+        # Nobody can read it later either, and there are no dead letters behind these.
+        log.error("dead letter: %s", error)
+        return
     with tracing.span("bury", tracing.of_message(message.attributes), SpanKind.CONSUMER):
         do_bury(message, _store(), _completed())
 
@@ -81,8 +87,8 @@ def bury(event: CloudEvent) -> None:
 @functions_framework.http
 def sweep(request: flask.Request) -> flask.Response:
     """Take the call of a schedule, or that of a person who sweeps a part by hand."""
-    asked = Asked.read(request.args)
     settings = _settings()
+    asked = Asked.read(request.args, settings.sweep_seconds)
     sweep = Sweep(
         _store(),
         _uploads(),
@@ -203,3 +209,13 @@ def _completed() -> CloudTopic:
 @cache
 def _api() -> ASGIApp:
     return api.build(_store(), _records(), _uploads(), _settings())
+
+
+def _let_go(error: RequestEntityTooLarge) -> tuple[str, int]:
+    """Answer a push that is larger than any message of ours; a dead letter is not to come again."""
+    log.error("refused a push of more than %s bytes", flask.request.max_content_length)
+    return ("", 204) if flask.current_app.name == "bury" else (error.description or "", 413)
+
+
+if flask.has_app_context():
+    flask.current_app.register_error_handler(RequestEntityTooLarge, _let_go)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from quickthumb.errors import Unavailable
+from quickthumb.errors import NotPublished, Unavailable
 from quickthumb.storage import Blob
 
 
@@ -99,7 +99,7 @@ class MemoryTopic:
 
     def publish(self, data: bytes, **attributes: str) -> None:
         if self.broken:
-            raise Unavailable("topic does not answer")
+            raise NotPublished("topic does not answer")
         self.messages.append((data, attributes))
 
 
