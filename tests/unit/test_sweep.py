@@ -111,7 +111,7 @@ def test_a_job_that_is_lost_again_and_again_is_given_up_and_then_left_alone(cell
     manifest = cellar.store.manifest(job.id)
     assert (manifest.failure.code, manifest.name) == ("gave-up", job.name)
     assert [attributes["state"] for _, attributes in cellar.completed.messages] == ["failed"]
-    assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json"]
+    assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json", f"{job.id}/given-up"]
 
 
 def test_when_a_published_job_ends_its_count_is_forgotten(cellar):
@@ -140,7 +140,7 @@ def test_a_sweep_that_dies_before_it_publishes_has_counted(cellar):
     job = cellar.upload()
     cellar.later(hours=1)
 
-    class Killed(Exception):
+    class Killed(BaseException):
         pass
 
     def die(*_, **__):
@@ -306,6 +306,13 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
     [
         ({"dry_run": "maybe", "start": ""}, "true or false"),
         ({"seconds": "-1", "start": ""}, "whole seconds"),
+        ({"seconds": "241", "start": ""}, "whole seconds, at most 240"),
+        ({"seconds": "9" * 5000, "start": ""}, "whole seconds"),
+        ({"seconds": "NaN", "start": ""}, "whole seconds"),
+        ({"seconds": "inf", "start": ""}, "whole seconds"),
+        ({"seconds": "1e2", "start": ""}, "whole seconds"),
+        ({"seconds": "१२", "start": ""}, "whole seconds"),
+        ({"start": "ü" * 513}, "at most 1024 bytes"),
         ({"older_than": "1h", "start": ""}, "whole seconds"),
         ({"everything": "1"}, "no option"),
         ({"dry_run": "true"}, "where to begin"),
@@ -313,12 +320,14 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
 )
 def test_a_call_that_asks_for_something_else_is_refused(query, complaint):
     with pytest.raises(InvalidOption, match=complaint):
-        Asked.read(query)
+        Asked.read(query, 240)
 
 
 def test_a_call_without_options_is_that_of_a_schedule():
-    assert Asked.read({}).start is None
-    assert Asked.read({"start": "ab", "dry_run": "true"}) == Asked("ab", 10, None, True)
+    assert Asked.read({}, 240).start is None
+    assert Asked.read({"start": "ab", "dry_run": "true"}, 240) == Asked("ab", 10, None, True)
+    assert Asked.read({"start": "", "seconds": "240"}, 240).seconds == 240
+    assert Asked.read({"start": ""}, 5).seconds == 5
 
 
 DROPPING = replace(POLICY, drop_seconds=3600)
