@@ -82,7 +82,7 @@ def test_more_than_can_be_noted_is_refused_and_nothing_is_kept(store, bucket):
 
 
 def test_the_emulator_leaves_a_blob_without_metadata_where_they_are_too_large(server, monkeypatch):
-    """This is why they are bounded; once this fails, `notes.MAX_BYTES` can be what production takes."""
+    """This is why they are bounded: once this fails, `notes.MAX_BYTES` can grow."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
     bucket = CloudBucket(storage.connect(), "contract", call_seconds=0.5)
     id = new_id()
