@@ -34,7 +34,7 @@ def bury(message: Message, store: Store, completed: Topic) -> None:
         return
     reason = GaveUp(
         f"The picture could not be done in {_attempts(message)} attempts. It may still be tried "
-        "again later, or send it again."
+        "again later; you can also send it again."
     )
     give_up(job, reason, store, completed)
 
