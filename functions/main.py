@@ -71,8 +71,8 @@ def bury(event: CloudEvent) -> None:
 def sweep(request: flask.Request) -> flask.Response:
     """Take the call of a schedule, or that of a person who sweeps a part by hand."""
     private.entered()
-    asked = Asked.read(request.args)
     settings = _settings()
+    asked = Asked.read(request.args, settings.sweep_seconds)
     sweep = Sweep(
         _store(),
         _uploads(),
@@ -164,4 +164,5 @@ def _api() -> ASGIApp:
 
 
 if flask.has_app_context():  # the framework loads this file in that of the function it serves
-    private.protect(flask.current_app, _callers)
+    # No dead letters lie behind `bury`: what it cannot read would come again and again.
+    private.protect(flask.current_app, _callers, is_last=flask.current_app.name == "bury")

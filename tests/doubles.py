@@ -6,13 +6,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from quickthumb.errors import Unavailable
-from quickthumb.storage import Blob
+from quickthumb.errors import InvalidMessage, NotPublished, Unavailable
+from quickthumb.storage import Blob, Unread
 
 
 @dataclass
 class MemoryBucket:
-    """A bucket; `broken` makes every call fail as when Cloud Storage does not answer."""
+    """A bucket.
+
+    Attributes:
+        broken: every call fails as when Cloud Storage does not answer.
+        damaged: names of blobs that fake-gcs-server could write and cannot read: they are not
+            there, and no listing comes past them.
+        odd: names of blobs of which what is told makes no sense.
+    """
 
     name: str = "memory"
     broken: bool = False
@@ -21,6 +28,8 @@ class MemoryBucket:
     begun: dict[str, tuple[str, int, str, Mapping[str, str], str | None]] = field(
         default_factory=dict
     )
+    damaged: set[str] = field(default_factory=set)
+    odd: set[str] = field(default_factory=set)
     _generations: Iterator[int] = field(default_factory=lambda: count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,30 +66,42 @@ class MemoryBucket:
 
     def read(self, name: str, generation: int | None = None) -> bytes | None:
         self._check()
+        if name in self.damaged:
+            return None
         blob, data = self.blobs.get(name, (None, None))
         current = blob is not None and generation in (None, blob.generation)
         return data if current else None
 
     def stat(self, name: str) -> Blob | None:
         self._check()
-        return self.blobs[name][0] if name in self.blobs else None
+        if name in self.damaged or name not in self.blobs:
+            return None
+        if name in self.odd:
+            raise InvalidMessage(f"what is told of {name!r} cannot be read")
+        return self.blobs[name][0]
 
     def delete(self, name: str, generation: int | None = None) -> bool:
         self._check()
+        if name in self.damaged:
+            return False
         if generation is not None and self.read(name, generation) is None:
             return False
         return self.blobs.pop(name, None) is not None
 
-    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob]:
+    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
         self._check()
+        if any(name.startswith(prefix) for name in self.damaged):
+            raise Unavailable(f"bucket {self.name} cannot be listed")
         yield from [
-            blob
+            Unread(name, "it makes no sense") if name in self.odd else blob
             for name, (blob, _) in sorted(self.blobs.items())
             if name.startswith(prefix) and name >= start and (not end or name < end)
         ]
 
     def _put(self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]) -> int:
         generation = next(self._generations)
+        self.damaged.discard(name)
+        self.odd.discard(name)
         blob = Blob(name, content_type, len(data), generation, self.now(), dict(metadata))
         self.blobs[name] = (blob, data)
         return generation
@@ -99,7 +120,7 @@ class MemoryTopic:
 
     def publish(self, data: bytes, **attributes: str) -> None:
         if self.broken:
-            raise Unavailable("topic does not answer")
+            raise NotPublished("topic does not answer")
         self.messages.append((data, attributes))
 
 

@@ -4,10 +4,11 @@ Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
 """
 
 import logging
+import re
 
 from quickthumb import logs
 from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
-from quickthumb.jobs import SCHEMA, Job, Manifest
+from quickthumb.jobs import SCHEMA, Job, Manifest, is_folder
 from quickthumb.messaging import Message, Topic
 from quickthumb.resize import job_of
 from quickthumb.store import Store
@@ -23,19 +24,19 @@ def bury(message: Message, store: Store, completed: Topic) -> None:
     """
     logs.about(None)  # no longer what this thread did before
     try:
-        job = job_of(message)
+        job = job_of(message, store.bucket)
     except InvalidMessage as error:
         # Nobody can read it later either. If it was about an upload, `sweep` sees to that.
         log.error("dead letter %s: %s", message.id, error)
         return
     logs.about(job.id)
-    attempts = message.attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "several")
-    give_up(
-        job,
-        GaveUp(f"The picture could not be done in {attempts} attempts. Send it again later."),
-        store,
-        completed,
+    if is_folder(job.name):
+        return
+    reason = GaveUp(
+        f"The picture could not be done in {_attempts(message)} attempts. It may still be tried "
+        "again later; you can also send it again."
     )
+    give_up(job, reason, store, completed)
 
 
 def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> None:
@@ -44,7 +45,7 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub did not answer; to be called again.
     """
-    manifest = store.add_manifest(Manifest.failed(job, reason))
+    manifest = store.give_up(Manifest.failed(job, reason))
     # If it was deleted by its user, nothing may be left of it.
     if not store.has_original(job) and not store.was_dropped(job.id):
         store.delete_results(job.id)
@@ -57,3 +58,9 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
         *(manifest.state, job.id, reason),
         extra=logs.fields(event=manifest.state, code=code),
     )
+
+
+def _attempts(message: Message) -> str:
+    """Return how often a message was delivered before it was moved to the dead letters."""
+    told = message.attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "")
+    return told if re.fullmatch("[0-9]{1,3}", told) else "several"

@@ -35,6 +35,10 @@ class Unavailable(QuickThumbError):
     """Cloud Storage or Pub/Sub did not do what was asked; the same call may succeed later."""
 
 
+class NotPublished(Unavailable):
+    """Pub/Sub did not take a message; another one may have the same trouble."""
+
+
 class InvalidMessage(QuickThumbError):
     """A message or document is none that this version can read.
 
@@ -166,6 +170,6 @@ class CannotFit(Unprocessable):
 
 
 class GaveUp(Unprocessable):
-    """Every attempt at a job ended without a result, and there will be no further one."""
+    """Every attempt at a job ended without a result; it may still be tried again, and be done."""
 
     code = "gave-up"

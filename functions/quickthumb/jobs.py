@@ -11,9 +11,11 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
+from quickthumb import untrusted
 from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
+from quickthumb.untrusted import MAX_WHOLE, shown
 
 SCHEMA = "1"
 """Version of the job message and of the manifest, kept in the message attribute `schema`."""
@@ -28,9 +30,16 @@ INCOMING = "incoming/"
 ANNOUNCED = f"{INCOMING}announced/"
 """Begins the names of those that were announced to it, before their ids."""
 
+MAX_SIZE = 4096
+"""The longest side that a thumbnail may be asked for, pixels."""
+
+MAX_FILENAME = 255
+"""How much of a file name is kept, characters."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}")
 _MAX_RENDITIONS = 64  # of a message; far above what one may ask for
+_MAX_NAME_BYTES = 1024  # of a blob
 
 
 def new_id() -> str:
@@ -59,6 +68,24 @@ def id_of(bucket: str, name: str, generation: int) -> str:
     if is_id(own):
         return own
     return hashlib.sha256(f"{bucket}/{name}#{generation}".encode()).hexdigest()[:32]
+
+
+def blob_name(text: str) -> str:
+    """Return a text that can be the name of a blob.
+
+    The rules are https://docs.cloud.google.com/storage/docs/objects#naming.
+
+    Raises:
+        InvalidMessage: no blob can have that name.
+    """
+    if not 1 <= len(text.encode()) <= _MAX_NAME_BYTES:
+        raise InvalidMessage(
+            f"the name {shown(text)} has {len(text.encode()):,} bytes: "
+            f"expected 1 to {_MAX_NAME_BYTES:,}"
+        )
+    if text in (".", "..") or "\n" in text or "\r" in text:
+        raise InvalidMessage(f"{shown(text)} cannot be the name of a blob")
+    return text
 
 
 def is_folder(name: str) -> bool:
@@ -149,21 +176,23 @@ class Job:
         Raises:
             InvalidMessage: it is no job of this schema.
         """
-        document = _load(body)
+        document = untrusted.load_object(body)
         try:
             job = cls(
-                id=_text(document["id"]),
-                bucket=_text(document["bucket"]),
-                name=_text(document["name"]),
-                generation=int(document["generation"]),
-                renditions=renditions_from(document["renditions"]),
-                size=int(document.get("size", 0)),
-                filename=_text(document.get("filename", "")),
+                id=untrusted.text(document, "id"),
+                bucket=untrusted.text(document, "bucket"),
+                name=blob_name(untrusted.text(document, "name")),
+                generation=untrusted.whole(document, "generation", 1),
+                renditions=renditions_from(document.get("renditions")),
+                size=untrusted.whole(document, "size", 0, default=0),
+                filename=untrusted.text(document, "filename", "")[:MAX_FILENAME],
             )
-            if job.id != id_of(job.bucket, job.name, job.generation):
-                raise ValueError(f"{job.id!r} is not the id of {job.name!r}")
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidMessage(f"message is no job: {error!r}") from error
+        except InvalidMessage as error:
+            raise InvalidMessage(f"message is no job: {error}") from error
+        if job.id != id_of(job.bucket, job.name, job.generation):
+            raise InvalidMessage(
+                f"message is no job: {shown(job.id)} is not the id of {shown(job.name)}"
+            )
         return job
 
 
@@ -171,12 +200,13 @@ def renditions_from(documents: Any) -> tuple[Rendition, ...]:
     """Read renditions back from their JSON values.
 
     Raises:
-        TypeError: a member is missing, unknown, or the value is no list of objects.
-        ValueError: a member has no value that it may have, or there are none or too many.
+        InvalidMessage: one of them is none that we could have written, or there are none or too
+            many.
     """
-    renditions = tuple(Rendition(**document) for document in documents)
-    if not 1 <= len(renditions) <= _MAX_RENDITIONS:
-        raise ValueError(f"{len(renditions)} renditions: expected 1 to {_MAX_RENDITIONS}")
+    listed = untrusted.a_list(documents)
+    if not 1 <= len(listed) <= _MAX_RENDITIONS:
+        raise InvalidMessage(f"{len(listed)} renditions: expected 1 to {_MAX_RENDITIONS}")
+    renditions = tuple(untrusted.record(Rendition, document, strict=True) for document in listed)
     for rendition in renditions:
         _check(rendition)
     return renditions
@@ -184,20 +214,20 @@ def renditions_from(documents: Any) -> tuple[Rendition, ...]:
 
 def _check(rendition: Rendition) -> None:
     """See that a rendition is one that we could have written: it names a blob, and costs memory."""
-    counts = (rendition.width, rendition.height, rendition.quality, rendition.max_bytes)
     checks = {
-        "name": isinstance(rendition.name, str) and _NAME.fullmatch(rendition.name),
-        "width and height": rendition.width and rendition.height,
-        "numbers": all(count is None or (type(count) is int and count > 0) for count in counts),
-        "fit": rendition.fit in get_args(Fit),
-        "gravity": rendition.gravity in get_args(Gravity),
-        "format": rendition.format in get_args(Format),
+        "name": _NAME.fullmatch(rendition.name),
+        "width": 1 <= rendition.width <= MAX_SIZE,
+        "height": 1 <= rendition.height <= MAX_SIZE,
+        "quality": rendition.quality is None or 1 <= rendition.quality <= 100,
         "background": rendition.background is None
         or re.fullmatch("#[0-9a-f]{6}", rendition.background),
+        "max_bytes": rendition.max_bytes is None or rendition.max_bytes >= 1,
     }
     for name, holds in checks.items():
         if not holds:
-            raise ValueError(f"a rendition of which we make none: {name}")
+            raise InvalidMessage(
+                f"a rendition of which we make none: {name}: {shown(getattr(rendition, name))}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,12 +265,21 @@ class Arrival:
             return None
         try:
             if event != "OBJECT_FINALIZE":
-                raise ValueError(f"eventType {event!r}, expected OBJECT_FINALIZE")
+                raise InvalidMessage(f"eventType: {shown(event)}: expected OBJECT_FINALIZE")
             return cls(
-                attributes["bucketId"], attributes["objectId"], int(attributes["objectGeneration"])
+                untrusted.text(attributes, "bucketId"),
+                blob_name(untrusted.text(attributes, "objectId")),
+                _generation(untrusted.text(attributes, "objectGeneration")),
             )
-        except (KeyError, ValueError) as error:
-            raise InvalidMessage(f"notification of Cloud Storage: {error!r}") from error
+        except InvalidMessage as error:
+            raise InvalidMessage(f"notification of Cloud Storage: {error}") from error
+
+
+def _generation(text: str) -> int:
+    """Read a generation from an attribute, which is text."""
+    if not re.fullmatch("[0-9]{1,19}", text) or not 1 <= int(text) <= MAX_WHOLE:
+        raise InvalidMessage(f"objectGeneration: {shown(text)}: expected a whole number above 0")
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,13 +379,27 @@ class Manifest:
         """Return the end of a job that no retry can help."""
         return cls(job.id, job.name, job.generation, failure=Failure(error.code, str(error)))
 
+    @classmethod
+    def unreadable(cls, id: str) -> Self:
+        """Return what stands for a manifest that cannot be read: one of a job that was given up.
+
+        Its upload has ended as far as anybody can tell, and whoever asks is told what to do. A
+        delivery of its job does it again, as every job that was given up, and so mends it.
+        """
+        detail = "How the job ended cannot be read any more. Send the picture again."
+        return cls(id, id, 0, failure=Failure(GaveUp.code, detail))
+
     def ends(self, job: Job) -> bool:
         """Tell whether there is nothing left to do for a job.
 
         A job that was given up is tried again when it is delivered once more, late or by hand.
         """
-        gave_up = self.failure is not None and self.failure.code == GaveUp.code
-        return self.generation == job.generation and not gave_up
+        return self.generation == job.generation and not self.gave_up
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the job ended without anything being known against its picture."""
+        return self.failure is not None and self.failure.code == GaveUp.code
 
     @property
     def state(self) -> Literal["done", "failed"]:
@@ -368,39 +421,28 @@ class Manifest:
         Raises:
             InvalidMessage: it is no manifest of this schema.
         """
-        document = _load(body)
+        document = untrusted.load_object(body)
         try:
-            original, failure = document["original"], document["failure"]
-            placeholder = document.get("placeholder")
-            return cls(
-                id=_text(document["id"]),
-                name=_text(document.get("name", document["id"])),
-                generation=int(document["generation"]),
-                original=Original(**original) if original else None,
-                thumbnails=tuple(Thumbnail(**thumb) for thumb in document["thumbnails"]),
-                failure=Failure(**failure) if failure else None,
-                placeholder=Placeholder(**placeholder) if placeholder else None,
-                filename=_text(document.get("filename", "")),
+            original, failure, placeholder = (
+                document.get(name) for name in ("original", "failure", "placeholder")
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidMessage(f"no manifest: {error!r}") from error
+            id = untrusted.text(document, "id")
+            return cls(
+                id=id,
+                name=untrusted.text(document, "name", id),
+                generation=untrusted.whole(document, "generation", 0),
+                original=untrusted.record(Original, original) if original else None,
+                thumbnails=tuple(
+                    untrusted.record(Thumbnail, thumb)
+                    for thumb in untrusted.a_list(document.get("thumbnails"))
+                ),
+                failure=untrusted.record(Failure, failure) if failure else None,
+                placeholder=untrusted.record(Placeholder, placeholder) if placeholder else None,
+                filename=untrusted.text(document, "filename", ""),
+            )
+        except InvalidMessage as error:
+            raise InvalidMessage(f"no manifest: {error}") from error
 
 
 def _dump(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
-
-
-def _load(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except ValueError as error:
-        raise InvalidMessage(f"not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise InvalidMessage(f"expected a JSON object, not {type(document).__name__}")
-    return document
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"expected text, not {value!r}")
-    return value

@@ -1,10 +1,9 @@
 """The door to Pub/Sub: publish a message, and read the forms in which one is delivered."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -14,8 +13,8 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import pubsub_v1
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from quickthumb import tracing
-from quickthumb.errors import InvalidMessage, NoCredentials, Unavailable
+from quickthumb import tracing, untrusted
+from quickthumb.errors import InvalidMessage, NoCredentials, NotPublished
 
 Publisher: TypeAlias = pubsub_v1.PublisherClient
 
@@ -24,7 +23,7 @@ class Topic(Protocol):
     """What the functions need of a topic."""
 
     def publish(self, data: bytes, **attributes: str) -> None:
-        """Publish a message; return once it is accepted. Raises `Unavailable`."""
+        """Publish a message; return once it is accepted. Raises `NotPublished`."""
 
 
 class CloudTopic:
@@ -51,7 +50,7 @@ class CloudTopic:
             # own work, so that the reason it knows is not hidden by a plain time-out of ours.
             future.result(timeout=self._seconds * 2)
         except (GoogleAPIError, GoogleAuthError, TimeoutError) as error:
-            raise Unavailable(f"Pub/Sub, {self._path}: {error}") from error
+            raise NotPublished(f"Pub/Sub, {self._path}: {error}") from error
 
 
 class _Transport(PublisherGrpcTransport):
@@ -126,18 +125,34 @@ def delivered(envelope: Any) -> Message:
         InvalidMessage: the body is of another form.
     """
     try:
-        message = envelope["message"]
-        attempt = envelope.get("deliveryAttempt")
+        message = untrusted.an_object(untrusted.an_object(envelope).get("message"))
+        attributes = untrusted.an_object(message.get("attributes") or {})
         return Message(
-            data=base64.b64decode(message.get("data", ""), validate=True),
-            attributes=dict(message.get("attributes") or {}),
-            id=str(message.get("messageId") or message.get("message_id") or ""),
-            attempt=None if attempt is None else int(attempt),
-            published=_time(message.get("publishTime") or message.get("publish_time")),
+            data=base64.b64decode(untrusted.text(message, "data", ""), validate=True),
+            attributes={name: untrusted.text(attributes, name) for name in attributes},
+            id=_first(message, "messageId", "message_id"),
+            attempt=_attempt(envelope),
+            published=_time(_first(message, "publishTime", "publish_time")),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        raise InvalidMessage(f"no Pub/Sub message: {error!r}") from error
+    except (InvalidMessage, ValueError) as error:
+        raise InvalidMessage(f"no Pub/Sub message: {error}") from error
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _first(message: Mapping[str, Any], *names: str) -> str:
+    """Return the first member that is there, of those that have the same meaning."""
+    given = next((name for name in names if message.get(name)), names[0])
+    return untrusted.text(message, given, "")
+
+
+def _attempt(envelope: Mapping[str, Any]) -> int | None:
+    if envelope.get("deliveryAttempt") is None:
+        return None
+    return untrusted.whole(envelope, "deliveryAttempt", 0)
+
+
+def _time(text: str) -> datetime | None:
+    """Read a time; one that names no offset counts as UTC, which is what Pub/Sub sends."""
+    if not text:
+        return None
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from quickthumb.errors import InvalidOption
-from quickthumb.jobs import Fit, Format, Gravity, Rendition
-
-MAX_SIZE = 4096
-"""The longest side a thumbnail may be asked for, pixels."""
+from quickthumb.jobs import MAX_SIZE, Fit, Format, Gravity, Rendition
 
 MAX_RENDITIONS = 8
 """How many thumbnails one upload may ask for, and how many a setting may name."""

@@ -44,12 +44,15 @@ class _Plain(flask.Response):
         self.headers["Cache-Control"] = "no-store"
 
 
-def protect(app: flask.Flask, callers: Callable[[], Callers | None]) -> None:
+def protect(
+    app: flask.Flask, callers: Callable[[], Callers | None], *, is_last: bool = False
+) -> None:
     """Put the same door before every function that the framework runs in an application.
 
     Args:
         app: the application; its function is not added yet.
         callers: returns who may call, None if this is checked elsewhere.
+        is_last: whether a message that cannot be read is let go, since nothing would ever end it.
     """
     # The framework parses a body before it calls a function, in many times its own size.
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
@@ -60,6 +63,7 @@ def protect(app: flask.Flask, callers: Callable[[], Callers | None]) -> None:
     def let_in() -> None:
         logs.restore()
         headers = flask.request.headers
+        flask.g.is_last = is_last
         logs.about(None)  # no longer what this thread did before
         logs.during(headers.get("Function-Execution-Id"))
         of_caller = tracing.of_request(cast(Mapping[str, str], headers))
@@ -101,8 +105,7 @@ def _answer(error: Exception) -> flask.Response:
             log.warning("to be delivered again: %s", error)
             return _text(503, error)
         case InvalidMessage():
-            log.warning("to be delivered again: %s", error)
-            return _text(400, error)
+            return _unreadable(400, error)
         case Refused():
             log.info("refused: %s", error)
             return _text(400, error)
@@ -118,9 +121,19 @@ def _answer(error: Exception) -> flask.Response:
 def _refusal(error: HTTPException) -> flask.Response:
     """Answer what Flask or the framework refuses, whose own words repeat the whole request."""
     said = error.name if error.code != 400 else "no Pub/Sub message: expected the body of a push"
+    if error.code in (400, 413):
+        return _unreadable(error.code, said)
     log.warning("refused: %s %s", error.code, said)
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return _text(error.code or 500, said, headers)
+
+
+def _unreadable(status: int, what: object) -> flask.Response:
+    if flask.g.is_last:
+        log.error("let go, since nobody can read it: %s", what)
+        return _Plain(status=204)
+    log.warning("to be delivered again: %s", what)
+    return _text(status, what)
 
 
 def _text(status: int, text: object, headers: Mapping[str, str] | None = None) -> flask.Response:

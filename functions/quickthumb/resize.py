@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quickthumb import logs, tracing
-from quickthumb.errors import TooManyBytes, Unprocessable
+from quickthumb.errors import InvalidMessage, TooManyBytes, Unprocessable
 from quickthumb.imaging import Picture, render
 from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail, is_folder
 from quickthumb.messaging import Message, Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Store
+from quickthumb.untrusted import shown
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +26,12 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
     Raises:
         Unavailable: Cloud Storage or Pub/Sub did not answer; to be delivered again.
         InvalidMessage: the message is neither a job of this version nor a notification of Cloud
-            Storage; to be delivered again, and kept in the dead-letter topic in the end.
+            Storage, or is about another bucket; to be delivered again, and kept in the dead-letter
+            topic in the end.
     """
     started = datetime.now(UTC)
     logs.about(None)  # no longer what this thread did before
-    job = job_of(message)
+    job = job_of(message, store.bucket)
     logs.about(job.id)
     if is_folder(job.name):
         return
@@ -52,14 +54,24 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
         log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
 
 
-def job_of(message: Message) -> Job:
+def job_of(message: Message, bucket: str) -> Job:
     """Read the job of a message: one of ours, or what Cloud Storage tells of a new blob.
 
+    Args:
+        message: as it was delivered.
+        bucket: where the originals are kept. The id of a job follows from what the job says, so
+            that a job of another bucket could be one that somebody else knows.
+
     Raises:
-        InvalidMessage: it is neither, of this version.
+        InvalidMessage: it is neither, of this version, or of another bucket.
     """
     arrival = Arrival.from_attributes(message.attributes)
-    return arrival.job if arrival else Job.from_json(message.data)
+    job = arrival.job if arrival else Job.from_json(message.data)
+    if job.bucket != bucket:
+        raise InvalidMessage(
+            f"job names bucket {shown(job.bucket)}; this service keeps originals in {bucket!r}"
+        )
+    return job
 
 
 def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:

@@ -60,6 +60,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _age(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+        raise ValueError("expected whole seconds, above 0 and below a billion")
+    return int(text)
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(part.strip() for part in text.split(","))
     for origin in origins:
@@ -121,8 +127,9 @@ class Settings:
         push_certs_url: where the certificates are that prove who made it.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
         sweep_seconds: how long one sweep works, seconds; below the time-out of its function.
-        sweep_after_seconds: age at which an original without a manifest is published again.
-        sweep_attempts: how often that is done before the job is given up.
+        sweep_after_seconds: age at which an original without a manifest is published again, and a
+            job that was given up.
+        sweep_attempts: how often that is done before the job stays given up.
         sweep_per_second: the most jobs that a sweep publishes in a second.
         sweep_drop_seconds: how long after its thumbnails were made an original is deleted by a
             sweep; not set, it lies until the bucket deletes it.
@@ -150,10 +157,10 @@ class Settings:
     push_certs_url: str = _setting(_address, default="https://www.googleapis.com/oauth2/v1/certs")
     call_seconds: int = _setting(_count, default=10)
     sweep_seconds: int = _setting(_count, default=240)
-    sweep_after_seconds: int = _setting(_count, default=Policy().after_seconds)
+    sweep_after_seconds: int = _setting(_age, default=Policy().after_seconds)
     sweep_attempts: int = _setting(_count, default=Policy().attempts)
     sweep_per_second: int = _setting(_count, default=Policy().per_second)
-    sweep_drop_seconds: int | None = _setting(_count, default=None)
+    sweep_drop_seconds: int | None = _setting(_age, default=None)
 
     @property
     def limits(self) -> Limits:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -15,7 +15,8 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from quickthumb import tracing
-from quickthumb.errors import NoCredentials, Unavailable
+from quickthumb.errors import InvalidMessage, NoCredentials, Unavailable
+from quickthumb.untrusted import shown
 
 _CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
 
@@ -44,6 +45,19 @@ class Blob:
     generation: int
     updated: datetime
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What a walk comes past and cannot read.
+
+    Attributes:
+        name: of a blob; or how the names begin that could not be listed, and then `…`.
+        reason: why.
+    """
+
+    name: str
+    reason: str
 
 
 class Bucket(Protocol):
@@ -83,13 +97,19 @@ class Bucket(Protocol):
         """Return the bytes of a blob, None if it (or that generation of it) does not exist."""
 
     def stat(self, name: str) -> Blob | None:
-        """Return what is known of a blob, None if it does not exist."""
+        """Return what is known of a blob, None if it does not exist.
+
+        Raises:
+            InvalidMessage: what is kept of it cannot be read.
+        """
 
     def delete(self, name: str, generation: int | None = None) -> bool:
         """Delete a blob, or only that generation of it; tell whether it was there."""
 
-    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob]:
+    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
         """Walk over the blobs whose names begin with `prefix`, by name, page by page.
+
+        A blob of which nothing can be read comes as `Unread`.
 
         Args:
             prefix: of their whole names.
@@ -230,7 +250,7 @@ class CloudBucket:
             return False
         return True
 
-    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob]:
+    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
         """See `Bucket`."""
         pages = self._client.list_blobs(
             self._bucket,
@@ -244,10 +264,10 @@ class CloudBucket:
             yield from page
 
     @_translated
-    def _next_page(self, pages: Iterator[Iterator[storage.Blob]]) -> list[Blob]:
+    def _next_page(self, pages: Iterator[Iterator[storage.Blob]]) -> list[Blob | Unread]:
         """Return the next page that has blobs, an empty list after the last."""
         for page in pages:
-            if blobs := [_described(blob) for blob in page]:
+            if blobs := [_described_or_not(blob) for blob in page]:
                 return blobs
         return []
 
@@ -276,11 +296,30 @@ def _generation(blob: storage.Blob) -> int:
 
 
 def _described(blob: storage.Blob) -> Blob:
-    return Blob(
-        name=blob.name,
-        content_type=blob.content_type or "application/octet-stream",
-        size=blob.size or 0,
-        generation=_generation(blob),
-        updated=blob.updated,
-        metadata=blob.metadata or {},
-    )
+    """Return what Cloud Storage tells of a blob.
+
+    Raises:
+        InvalidMessage: a part of it is missing or of another form; an emulator may lose it.
+    """
+    try:
+        metadata = blob.metadata or {}
+        "".join([blob.name, *metadata, *metadata.values()]).encode()
+        return Blob(
+            name=blob.name,
+            content_type=blob.content_type or "application/octet-stream",
+            size=blob.size or 0,
+            generation=int(blob.generation),
+            updated=blob.updated.astimezone(UTC),
+            metadata=metadata,
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidMessage(
+            f"what Cloud Storage tells of the blob {shown(blob.name)} cannot be read: {error}"
+        ) from error
+
+
+def _described_or_not(blob: storage.Blob) -> Blob | Unread:
+    try:
+        return _described(blob)
+    except InvalidMessage as error:
+        return Unread(str(blob.name), str(error))

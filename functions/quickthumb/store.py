@@ -2,34 +2,39 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain, groupby
 
-from quickthumb.errors import InvalidMessage, Unavailable
+from quickthumb import notes, untrusted, walks
+from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
 from quickthumb.jobs import (
     ANNOUNCED,
     INCOMING,
     Job,
     Manifest,
     Rendition,
+    blob_name,
     id_of,
     is_folder,
-    renditions_from,
 )
-from quickthumb.storage import Blob, Bucket
+from quickthumb.storage import Blob, Bucket, Unread
+
+log = logging.getLogger(__name__)
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _CHANGING = "no-cache"
 
-_MAX_FILENAME = 255
-"""How much of a file name is kept, characters; all metadata together may have 8 KiB."""
-
 _MANIFEST = "manifest.json"
 _SWEEPS = "sweeps.json"
+_GIVEN_UP = "given-up"
 _DROPPED = "original-dropped"
 _CURSOR = "sweep/cursor.json"
+
+_MAX_SWEEPS = 1_000
+"""A count above this was not written by any sweep."""
 
 _AFTER_IDS = "g"
 """Greater than every id: what lies in a bucket beside the originals and results comes later."""
@@ -75,12 +80,14 @@ class Results:
         updated: when the newest blob was written.
         ended: whether there is a manifest.
         swept: when the job was last published again by a sweep; None if it never was.
+        gave_up: whether the manifest says that the job was given up, and a sweep may try it again.
     """
 
     id: str
     updated: datetime
     ended: bool
     swept: datetime | None
+    gave_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,16 @@ class Store:
         self._originals = originals
         self._processed = processed
 
+    @property
+    def bucket(self) -> str:
+        """The name of the bucket of the originals."""
+        return self._originals.name
+
+    def check(self) -> None:
+        """See that both buckets answer."""
+        walks.check(self._originals)
+        walks.check(self._processed)
+
     def keep_original(
         self,
         id: str,
@@ -112,15 +129,12 @@ class Store:
         renditions: tuple[Rendition, ...],
     ) -> Job:
         """Store an upload and return the job it is."""
-        metadata = _metadata(filename, renditions)
+        metadata = notes.written(filename, renditions)
         generation = self._originals.create(id, data, content_type, metadata)
         if generation is None:
             # The id is for this picture alone, so the blob is it: an earlier write arrived, and its
             # answer did not, or whoever wrote it had no time to go on.
-            blob = self._originals.stat(id)
-            if blob is None:
-                raise Unavailable(f"original {id} vanished while it was stored")
-            generation = blob.generation
+            generation = self._generation(id)
         return Job(
             id,
             self._originals.name,
@@ -130,6 +144,15 @@ class Store:
             len(data),
             metadata["filename"],
         )
+
+    def _generation(self, id: str) -> int:
+        try:
+            blob = self._originals.stat(id)
+        except InvalidMessage as error:
+            raise Unavailable(str(error)) from error
+        if blob is None:
+            raise Unavailable(f"original {id} vanished while it was stored")
+        return blob.generation
 
     def expect_original(
         self,
@@ -141,7 +164,7 @@ class Store:
         origin: str | None,
     ) -> str:
         """Return the URL to which an upload may be sent, past this service; see `Bucket.begin`."""
-        metadata = _metadata(filename, renditions)
+        metadata = notes.written(filename, renditions)
         return self._originals.begin(ANNOUNCED + id, size, content_type, metadata, origin)
 
     def job_of(self, blob: Blob, renditions: tuple[Rendition, ...]) -> Job:
@@ -154,27 +177,22 @@ class Store:
         Raises:
             InvalidMessage: the blob says it in a way that cannot be read.
         """
-        bucket = self._originals.name
-        return Job(
-            id_of(bucket, blob.name, blob.generation),
-            bucket,
-            blob.name,
-            blob.generation,
-            _requested(blob.metadata) or renditions,
-            blob.size,
-            blob.metadata.get("filename", blob.name.rpartition("/")[2]),
-        )
+        filename, requested = notes.read(blob.metadata)
+        if filename is None:
+            filename = notes.cut(blob.name.rpartition("/")[2])
+        blob_name(blob.name)
+        return self._job(blob, requested or renditions, filename)
+
+    def _job(self, blob: Blob, renditions: tuple[Rendition, ...], filename: str) -> Job:
+        id = id_of(self.bucket, blob.name, blob.generation)
+        return Job(id, self.bucket, blob.name, blob.generation, renditions, blob.size, filename)
 
     def read_request(self, job: Job, renditions: tuple[Rendition, ...]) -> Job | None:
         """Return a job with what its original asks for, None if that was deleted or replaced.
 
         Raises:
-            InvalidMessage: it is of another bucket; or see `job_of`.
+            InvalidMessage: see `job_of`.
         """
-        if job.bucket != self._originals.name:
-            raise InvalidMessage(
-                f"notification of the bucket {job.bucket}, expected {self._originals.name}"
-            )
         blob = self._originals.stat(job.name)
         if blob is None or blob.generation != job.generation:
             return None
@@ -185,13 +203,19 @@ class Store:
         return self._originals.read(job.name, job.generation)
 
     def has_original(self, job: Job | Manifest) -> bool:
-        """Tell whether the picture of a job is still there, and no other in its place."""
-        blob = self._originals.stat(job.name)
+        """Tell whether the picture of a job is still there, and no other in its place.
+
+        One of which nothing can be read counts as that picture: nothing is deleted for its sake.
+        """
+        try:
+            blob = self._originals.stat(job.name)
+        except InvalidMessage:
+            return True
         return blob is not None and blob.generation == job.generation
 
     def has_blob(self, name: str) -> bool:
         """Tell whether there is an original of that name, whichever version."""
-        return self._originals.stat(name) is not None
+        return _is_there(self._originals, name)
 
     def drop_original(self, id: str) -> None:
         """Delete an upload that was not accepted after all."""
@@ -207,7 +231,7 @@ class Store:
 
     def was_dropped(self, id: str) -> bool:
         """Tell whether an original is not there because its job is done."""
-        return self._processed.stat(f"{id}/{_DROPPED}") is not None
+        return _is_there(self._processed, f"{id}/{_DROPPED}")
 
     def put_thumbnail(self, blob: str, data: bytes, content_type: str) -> None:
         """Write a thumbnail under the name that its manifest will give."""
@@ -223,25 +247,42 @@ class Store:
             _manifest_name(manifest.id), manifest.to_json(), "application/json", _CHANGING
         )
 
-    def add_manifest(self, manifest: Manifest) -> Manifest:
-        """Write the end of a job unless it has ended already; return how it ended."""
-        name = _manifest_name(manifest.id)
-        if self._processed.create(name, manifest.to_json(), "application/json", {}) is not None:
+    def give_up(self, manifest: Manifest) -> Manifest:
+        """Write that a job was given up, unless it has ended already; return how it ended.
+
+        The metadata of the manifest say so too, for `walk_results` to see.
+        """
+        name, noted = _manifest_name(manifest.id), {"code": GaveUp.code}
+        body = manifest.to_json()
+        if self._processed.create(name, body, "application/json", noted) is not None:
             return manifest
-        return self.manifest(manifest.id) or manifest
+        found = self.manifest(manifest.id)
+        return manifest if found is None or found == Manifest.unreadable(manifest.id) else found
 
     def manifest(self, id: str) -> Manifest | None:
-        """Return the end of a job, None if it has not ended or never was."""
+        """Return the end of a job, None if it has not ended or never was.
+
+        Where it cannot be read, it is `Manifest.unreadable`.
+        """
         body = self._processed.read(_manifest_name(id))
-        return None if body is None else Manifest.from_json(body)
+        if body is None:
+            return None
+        try:
+            return Manifest.from_json(body)
+        except InvalidMessage as error:
+            log.error("%s counts as given up: %s", id, error)
+            return Manifest.unreadable(id)
 
     def status(self, id: str) -> Manifest | Queued | None:
         """Return how a job stands, None if there is none of that id."""
         manifest = self.manifest(id)
         if manifest:
             return manifest
-        original = self._originals.stat(id) or self._originals.stat(ANNOUNCED + id)
-        return Queued(_requested(original.metadata)) if original else None
+        try:
+            original = self._originals.stat(id) or self._originals.stat(ANNOUNCED + id)
+            return Queued(notes.read(original.metadata)[1]) if original else None
+        except InvalidMessage:
+            return Queued(())  # until it ends as failed, nobody knows what was asked for
 
     def delete(self, id: str) -> bool:
         """Delete all that is kept of an upload; tell whether there was anything.
@@ -266,17 +307,28 @@ class Store:
         for name in sorted(names, key=_manifest_name(id).__eq__):
             self._processed.delete(name)
 
-    def walk_originals(self, start: str, default: tuple[Rendition, ...]) -> Iterator[Found]:
+    def walk_originals(
+        self, start: str, default: tuple[Rendition, ...], tell: Callable[[Unread], None]
+    ) -> Iterator[Found]:
         """Walk over the originals by stem, from `start` on, page by page.
 
         What was sent to the bucket directly lies behind `incoming/` and is woven in, so that all
         that are named by their ids come in the order of ids.
+
+        Args:
+            start: the first stem that may come.
+            default: what to make of a picture that asks for nothing.
+            tell: is told of what cannot be read; see `walks`.
         """
-        own = self._originals.walk(start=start, end=_AFTER_IDS)
-        announced = self._originals.walk(ANNOUNCED, start=ANNOUNCED + start)
+
+        def walk(letters: str, prefix: str, start: str, end: str = "") -> Iterator[Blob]:
+            return walks.walk(self._originals, tell, letters, prefix, start, end)
+
+        own = walk(walks.HEXADECIMAL, "", start, _AFTER_IDS)
+        announced = walk(walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start)
         brought = chain(
-            self._originals.walk(INCOMING, start=INCOMING + start, end=ANNOUNCED),
-            self._originals.walk(INCOMING, start=max(INCOMING + start, _AFTER_ANNOUNCED)),
+            walk(walks.PRINTABLE, INCOMING, INCOMING + start, ANNOUNCED),
+            walk(walks.PRINTABLE, INCOMING, max(INCOMING + start, _AFTER_ANNOUNCED)),
         )
         for blob in heapq.merge(own, announced, brought, key=_stem):
             if not is_folder(blob.name):
@@ -286,28 +338,52 @@ class Store:
         try:
             return Found(self.job_of(blob, default), _stem(blob), blob.updated)
         except InvalidMessage as error:
-            unreadable = replace(blob, metadata={})
-            return Found(self.job_of(unreadable, default), _stem(blob), blob.updated, str(error))
+            return Found(self._job(blob, default, ""), _stem(blob), blob.updated, str(error))
 
-    def walk_results(self, start: str) -> Iterator[Results]:
-        """Walk over the results of all jobs by id, from `start` on, page by page."""
-        blobs = self._processed.walk(start=start, end=_AFTER_IDS)
+    def walk_results(self, start: str, tell: Callable[[Unread], None]) -> Iterator[Results]:
+        """Walk over the results of all jobs by id, from `start` on, page by page.
+
+        Args:
+            start: the first id that may come.
+            tell: is told of what cannot be read; see `walks`.
+        """
+        blobs = walks.walk(self._processed, tell, walks.HEXADECIMAL, "", start, _AFTER_IDS)
         for id, group in groupby(blobs, lambda blob: blob.name.partition("/")[0]):
             yield _results(id, group)
 
     def results(self, id: str) -> Results | None:
         """Return what there is of one job, None if there is nothing."""
-        blobs = [
-            blob
-            for name in (_MANIFEST, _SWEEPS)
-            if (blob := self._processed.stat(f"{id}/{name}")) is not None
-        ]
-        return _results(id, blobs) if blobs else None
+        blobs = [blob for name in (_MANIFEST, _SWEEPS) if (blob := self._result(id, name))]
+        if not blobs:
+            return None
+        found = _results(id, blobs)
+        if found.gave_up and (note := self._result(id, _GIVEN_UP)):
+            return _results(id, [*blobs, note])
+        return found
+
+    def _result(self, id: str, name: str) -> Blob | None:
+        """Return a blob beside the thumbnails; one that cannot be read is none, as in a walk."""
+        try:
+            return self._processed.stat(f"{id}/{name}")
+        except InvalidMessage as error:
+            log.warning("%s: %s", id, error)
+            return None
 
     def sweeps(self, id: str) -> Sweeps | None:
-        """Return how often a job was published again, None if it never was."""
+        """Return how often a job was published again, None if it never was.
+
+        A count that cannot be read is none. That feeds no loop: the next one is written over it.
+        """
         body = self._processed.read(f"{id}/{_SWEEPS}")
-        return None if body is None else Sweeps(**json.loads(body))
+        if body is None:
+            return None
+        try:
+            document = untrusted.load_object(body)
+            count = untrusted.whole(document, "count", 0, _MAX_SWEEPS)
+            return Sweeps(count, blob_name(untrusted.text(document, "name")))
+        except InvalidMessage as error:
+            log.warning("the count of %s begins anew: %s", id, error)
+            return None
 
     def put_sweeps(self, id: str, sweeps: Sweeps) -> None:
         """Note that a job is published again."""
@@ -318,16 +394,30 @@ class Store:
         """Forget how often a job was published again."""
         self._processed.delete(f"{id}/{_SWEEPS}")
 
+    def leave_given_up(self, id: str) -> None:
+        """Note that a job that was given up is not to be published again."""
+        self._processed.create(f"{id}/{_GIVEN_UP}", b"", "text/plain", {})
+        self.drop_sweeps(id)
+
     def drop_leftovers(self, id: str, before: datetime) -> None:
         """Delete what was written before some time for a job that nobody will end."""
         for blob in self._processed.walk(f"{id}/"):
-            if blob.updated < before:
+            if isinstance(blob, Blob) and blob.updated < before:
                 self._processed.delete(blob.name, blob.generation)
 
     def cursor(self) -> str:
-        """Return where the next sweep goes on, empty for the beginning."""
+        """Return where the next sweep goes on, empty for the beginning.
+
+        One that cannot be read is the beginning: from there, a sweep comes past everything.
+        """
         body = self._processed.read(_CURSOR)
-        return "" if body is None else str(json.loads(body)["next"])
+        if body is None:
+            return ""
+        try:
+            return untrusted.text(untrusted.load_object(body), "next")
+        except InvalidMessage as error:
+            log.warning("the sweep begins at the beginning: %s: %s", _CURSOR, error)
+            return ""
 
     def put_cursor(self, cursor: str) -> None:
         """Note where the next sweep goes on."""
@@ -335,31 +425,30 @@ class Store:
         self._processed.write(_CURSOR, body, "application/json", _CHANGING)
 
 
+def _is_there(bucket: Bucket, name: str) -> bool:
+    try:
+        return bucket.stat(name) is not None
+    except InvalidMessage:
+        return True
+
+
 def _stem(blob: Blob) -> str:
     return blob.name.removeprefix(ANNOUNCED).removeprefix(INCOMING)
 
 
 def _results(id: str, blobs: Iterable[Blob]) -> Results:
-    written = {blob.name.partition("/")[2]: blob.updated for blob in blobs}
-    return Results(id, max(written.values()), _MANIFEST in written, written.get(_SWEEPS))
+    found = {blob.name.partition("/")[2]: blob for blob in blobs}
+    manifest, sweeps = found.get(_MANIFEST), found.get(_SWEEPS)
+    return Results(
+        id,
+        max(blob.updated for blob in found.values()),
+        manifest is not None,
+        sweeps.updated if sweeps else None,
+        manifest is not None
+        and manifest.metadata.get("code") == GaveUp.code
+        and _GIVEN_UP not in found,
+    )
 
 
 def _manifest_name(id: str) -> str:
     return f"{id}/{_MANIFEST}"
-
-
-def _metadata(filename: str, renditions: tuple[Rendition, ...]) -> dict[str, str]:
-    return {
-        "filename": filename[:_MAX_FILENAME],
-        "renditions": json.dumps([rendition.to_dict() for rendition in renditions]),
-    }
-
-
-def _requested(metadata: Mapping[str, str]) -> tuple[Rendition, ...]:
-    """Return the thumbnails asked for; none for a picture that other means put into the bucket."""
-    if "renditions" not in metadata:
-        return ()
-    try:
-        return renditions_from(json.loads(metadata["renditions"]))
-    except (TypeError, ValueError) as error:
-        raise InvalidMessage(f"metadata of an original: {error}") from error

@@ -3,7 +3,10 @@
 It walks over originals and results side by side, both in the order of their names and page by page,
 so that a million of them need no more memory than a thousand. It cannot feed a loop: each time
 that a job is published again is counted first, the pauses between grow, and after the last one the
-job is given up.
+job is given up for good.
+
+Whatever one of them holds is its own trouble: what cannot be read is counted and logged, and the
+others are still seen to.
 """
 
 import logging
@@ -18,18 +21,21 @@ from itertools import chain
 from typing import Literal, Self
 
 from quickthumb.bury import give_up
-from quickthumb.errors import GaveUp, InvalidOption, Unavailable
+from quickthumb.errors import GaveUp, InvalidOption, NotPublished, QuickThumbError, Unavailable
 from quickthumb.jobs import ANNOUNCED, SCHEMA, Job, Rendition
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
+from quickthumb.storage import Unread
 from quickthumb.store import Found, Results, Store, Sweeps
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["ended", "waiting", "published", "gave_up", "removed", "dropped"]
+Outcome = Literal["ended", "waiting", "published", "gave_up", "removed", "dropped", "unread"]
 
 _AT_ONCE = 8
 _NOTED_EVERY = 10.0  # seconds
+_LONGEST_NAME = 1024  # bytes, of a blob
+_OLDEST = 999_999_999  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,12 @@ class Asked:
     dry_run: bool
 
     @classmethod
-    def read(cls, query: Mapping[str, str]) -> Self:
+    def read(cls, query: Mapping[str, str], most: int) -> Self:
         """Read the query parameters `start`, `seconds`, `older_than` (seconds) and `dry_run`.
+
+        Args:
+            query: of the call.
+            most: how long a sweep may work, seconds: the function would be cut off.
 
         Raises:
             InvalidOption: one has a value that is not allowed.
@@ -64,15 +74,24 @@ class Asked:
         start = query.get("start")
         if start is None and len(query):
             raise InvalidOption("start: expected where to begin, empty for the beginning.")
-        older_than = _whole(query, "older_than")
-        return cls(start, _whole(query, "seconds") or 10, older_than, dry_run == "true")
+        if start is not None and len(start.encode(errors="replace")) > _LONGEST_NAME:
+            raise InvalidOption(
+                f"start: {start[:100]!r}: expected at most {_LONGEST_NAME} bytes.", field="start"
+            )
+        older_than = _whole(query, "older_than", _OLDEST)
+        seconds = _whole(query, "seconds", most)
+        return cls(start, seconds or min(10, most), older_than, dry_run == "true")
 
 
-def _whole(query: Mapping[str, str], name: str) -> int | None:
+def _whole(query: Mapping[str, str], name: str, most: int) -> int | None:
     text = query.get(name)
-    if text is not None and not re.fullmatch(r"[0-9]{1,9}", text):
-        raise InvalidOption(f"{name}: {text[:100]!r}: expected whole seconds.", field=name)
-    return None if text is None else int(text)
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,12}", text) or int(text) > most:
+        raise InvalidOption(
+            f"{name}: {text[:100]!r}: expected whole seconds, at most {most:,}.", field=name
+        )
+    return int(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +121,7 @@ class Report:
         gave_up: those ended as failed.
         removed: uploads whose results had neither original nor manifest.
         dropped: originals deleted since their thumbnails are made.
+        unread: blobs, or parts of the listings, that could not be read and were passed over.
     """
 
     next: str | None = None
@@ -111,6 +131,7 @@ class Report:
     gave_up: int = 0
     removed: int = 0
     dropped: int = 0
+    unread: int = 0
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -126,6 +147,7 @@ class Report:
         self.gave_up += further.gave_up
         self.removed += further.removed
         self.dropped += further.dropped
+        self.unread += further.unread
 
 
 @dataclass
@@ -166,8 +188,14 @@ class Sweep:
         """
         report = Report()
         end = time.monotonic() + seconds
+
+        def pass_over(unread: Unread) -> None:
+            log.error("passed over %r: %s", unread.name, unread.reason)
+            report.add("unread")
+
         entries = side_by_side(
-            self.store.walk_originals(start, self.default), self.store.walk_results(start)
+            self.store.walk_originals(start, self.default, pass_over),
+            self.store.walk_results(start, pass_over),
         )
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             batch: list[Entry] = []
@@ -179,13 +207,13 @@ class Sweep:
                     batch.append(entry)
                 is_over = time.monotonic() > end
                 if is_over or len(batch) == _AT_ONCE:
-                    for outcome in pool.map(self._see_to, batch):
+                    for outcome in pool.map(self._take_up, batch):
                         report.add(outcome)
                     batch.clear()
                 if is_over:
                     report.next = entry.key
                     return report
-            for outcome in pool.map(self._see_to, batch):
+            for outcome in pool.map(self._take_up, batch):
                 report.add(outcome)
         return report
 
@@ -198,8 +226,24 @@ class Sweep:
             results is not None
             and results.ended
             and results.swept is None
+            and not results.gave_up
             and not self._may_drop(results)
         )
+
+    def _take_up(self, entry: Entry) -> Outcome:
+        """See to an entry, and let what is wrong with it be no trouble of the others."""
+        try:
+            return self._see_to(entry)
+        except NotPublished:
+            raise
+        except Unavailable as error:
+            self.store.check()  # it is this entry alone, or else this raises
+            log.error("passed over %r: %s", entry.key, error)
+        except QuickThumbError as error:
+            log.error("passed over %r: %s", entry.key, error)
+        except Exception:
+            log.exception("passed over %r", entry.key)
+        return "unread"
 
     def _see_to(self, entry: Entry) -> Outcome:
         if entry.original is None:
@@ -208,11 +252,11 @@ class Sweep:
         if self.now() - original.updated < self._first_pause:
             return "waiting"
         results = entry.results or self.store.results(original.job.id)
-        if results and results.ended:
-            if results.swept and not self.dry_run:
-                self.store.drop_sweeps(results.id)
-            return self._drop(original.job) if self._may_drop(results) else "ended"
-        return self._ask_again(original, results.swept if results else None)
+        if results is None or not results.ended or results.gave_up:
+            return self._ask_again(original, results)
+        if results.swept and not self.dry_run:
+            self.store.drop_sweeps(results.id)
+        return self._drop(original.job) if self._may_drop(results) else "ended"
 
     @property
     def _first_pause(self) -> timedelta:
@@ -220,32 +264,49 @@ class Sweep:
             return self.policy.pause(0)
         return timedelta(seconds=self.first_after_seconds)
 
-    def _ask_again(self, original: Found, swept: datetime | None) -> Outcome:
+    def _ask_again(self, original: Found, results: Results | None) -> Outcome:
+        """Publish a job that was lost or given up, or end it."""
         job = original.job
+        gave_up = results is not None and results.gave_up
+        swept = results.swept if results else None
         sweeps = (swept and self.store.sweeps(job.id)) or Sweeps(0, job.name)
-        if swept and self.now() - swept < self.policy.pause(sweeps.count):
+        since = results.updated if results and gave_up else swept
+        if since and self.now() - since < self.policy.pause(sweeps.count):
             return "waiting"
         fault = original.fault
         if fault is None and sweeps.count >= self.policy.attempts:
             fault = "The picture could not be done, however often it was tried."
         if self.dry_run:
-            return "gave_up" if fault else "published"
+            return "published" if fault is None else "ended" if gave_up else "gave_up"
         if fault:
-            give_up(job, GaveUp(fault), self.store, self.completed)
-            self.store.drop_sweeps(job.id)
-            return "gave_up"
+            return self._end(job, fault, gave_up)
         self._pace.wait()
         # Counted first: whatever happens from here on, this cannot go on for ever.
         self.store.put_sweeps(job.id, Sweeps(sweeps.count + 1, job.name))
         try:
             self.uploads.publish(job.to_json(), schema=SCHEMA)
-        except Unavailable:
+        except NotPublished:
             self._uncount(job.id, sweeps)
             raise
         log.info(
-            "published %s again, time %d of %d", job.id, sweeps.count + 1, self.policy.attempts
+            "published %s again, which was %s, time %d of %d",
+            *(job.id, "given up" if gave_up else "lost", sweeps.count + 1, self.policy.attempts),
         )
         return "published"
+
+    def _end(self, job: Job, fault: str, gave_up: bool) -> Outcome:
+        """Give a job up for good.
+
+        Args:
+            job: the job.
+            fault: why.
+            gave_up: whether it ended as given up before.
+        """
+        if not gave_up:
+            give_up(job, GaveUp(fault), self.store, self.completed)
+        self.store.leave_given_up(job.id)
+        log.warning("%s stays given up: %s", job.id, fault)
+        return "ended" if gave_up else "gave_up"
 
     def _uncount(self, id: str, sweeps: Sweeps) -> None:
         """Take back a count: what Pub/Sub did not take is no attempt at the job."""

@@ -9,7 +9,8 @@ import pytest
 
 from emulator.bootstrap import ROOT
 from quickthumb.api.openapi import KINDS
-from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, OPTIONS
+from quickthumb.jobs import MAX_SIZE
+from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.settings import Settings
 from tests.pictures import ROCKET, size_of
 

@@ -1,6 +1,7 @@
 """A bucket of each kind."""
 
 import io
+import os
 
 import pytest
 
@@ -14,10 +15,16 @@ from tests.doubles import MemoryBucket
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Return where the storage server keeps its blobs."""
+    return tmp_path_factory.mktemp("storage")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
     """Give the URL of a storage server."""
     port = free_port()
-    part = storage_part(tmp_path_factory.mktemp("storage"), port, ("contract",))
+    part = storage_part(folder, port, ("contract", "processed"))
     supervisor = Supervisor([[part]], Console(["storage"], out=io.StringIO()))
     supervisor.start()
     yield f"http://127.0.0.1:{port}"
@@ -40,3 +47,21 @@ def broken(request, monkeypatch):
         return MemoryBucket("contract", broken=True)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
     return CloudBucket(storage.connect(), "contract", call_seconds=0.3)
+
+
+@pytest.fixture
+def damage(bucket, request):
+    """Return what makes a blob one that the server could write and cannot read."""
+
+    def damage(name):
+        if isinstance(bucket, MemoryBucket):
+            bucket.damaged.add(name)
+            request.addfinalizer(lambda: bucket.damaged.discard(name))
+        else:
+            file = request.getfixturevalue("folder") / bucket.name / name
+            os.removexattr(file, "user.metadata")
+            request.addfinalizer(lambda: file.unlink(missing_ok=True))
+
+    if not hasattr(os, "removexattr"):
+        pytest.skip("needs extended attributes of files, as on Linux")
+    return damage

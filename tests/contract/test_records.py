@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quickthumb.errors import Unavailable
+from quickthumb.errors import InvalidMessage, Unavailable
 from quickthumb.jobs import new_id
 from quickthumb.records import Answer, Claim, Records
 
@@ -20,7 +20,8 @@ def name():
 
 
 def test_the_first_claim_stays(records, name):
-    first, second = Claim("print", ("1", "2")), Claim("other", ("3", "4"))
+    first = Claim("print", (new_id(), new_id()))
+    second = Claim("other", (new_id(), new_id()))
     assert records.claim(name, first) == first
     assert records.claim(name, second) == first
     assert records.claim(name, first) == first
@@ -36,15 +37,15 @@ def test_of_many_claims_at_once_one_wins_and_all_hear_of_it(records, name):
 
 def test_the_first_answer_stays(records, name):
     assert records.answer(name) is None
-    first = Answer(202, {"id": "Kätzchen", "links": {"self": "/1"}})
+    first = Answer(202, {"id": new_id(), "links": {"self": "/Kätzchen"}})
     records.keep_answer(name, first)
     records.keep_answer(name, Answer(415, {"code": "not-a-picture"}))
     assert records.answer(name) == first
 
 
 def test_claims_of_other_names_do_not_matter(records, name):
-    records.claim(name, Claim("print", ("1",)))
-    other = Claim("print", ("2",))
+    records.claim(name, Claim("print", (new_id(),)))
+    other = Claim("print", (new_id(),))
     assert records.claim(f"{name}0", other) == other
     assert records.answer(f"{name}0") is None
 
@@ -61,3 +62,29 @@ def test_claims_of_other_names_do_not_matter(records, name):
 def test_records_that_do_not_answer_are_unavailable(broken, call):
     with pytest.raises(Unavailable):
         call(Records(broken))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[" * 3000, b'{"fingerprint":"print","ids":["../x"]}']
+)
+def test_a_claim_that_cannot_be_read_is_told(bucket, records, name, body):
+    bucket.create(f"{name}/claim", body, "application/json", {})
+    with pytest.raises(InvalidMessage):
+        records.claim(name, Claim("print", (new_id(),)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b'{"status":202}',
+        b'{"status":1e999,"document":{}}',
+        b'{"status":true,"document":{}}',
+        b'{"status":202,"document":{"id":"x\\r\\nSet-Cookie: a=b"}}',
+        b'{"status":202,"document":{"code":"corrupt"}}',
+    ],
+)
+def test_an_answer_that_cannot_be_read_is_none(bucket, records, name, body):
+    bucket.create(f"{name}/answer", body, "application/json", {})
+    assert records.answer(name) is None

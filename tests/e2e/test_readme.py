@@ -10,7 +10,7 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
 from emulator.ports import free_port
 from emulator.topology import Topology
-from quickthumb.options import MAX_SIZE
+from quickthumb.jobs import MAX_SIZE
 from quickthumb.settings import Settings
 from tests.e2e.commands import run, up
 
@@ -100,5 +100,5 @@ def test_the_limits_are_those_of_the_settings_and_the_topology():
         f"for {settings.max_wait_seconds} seconds at most",
     ):
         assert text in README
-    assert dead_letter.max_delivery_attempts == 5
-    assert "after five of them" in README
+    assert dead_letter.max_delivery_attempts == 16
+    assert "after sixteen of them" in README

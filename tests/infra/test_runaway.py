@@ -1,6 +1,7 @@
 """No write of ours can call us again, and what calls us is bounded."""
 
 from emulator.cloud import TOPOLOGY
+from emulator.pubsub.policies import RetryPolicy
 from emulator.topology import Topology
 from quickthumb.imaging import Limits
 from quickthumb.jobs import INCOMING
@@ -97,8 +98,21 @@ def test_instances_and_attempts_have_limits():
     topology = TOPOLOGY_OF_THE_PROJECT
     for name, function in topology.functions.items():
         assert 1 <= function.max_instances <= 100, name
-    assert topology.subscriptions["resize"].dead_letter.max_delivery_attempts <= 10
+    assert topology.subscriptions["resize"].dead_letter.max_delivery_attempts <= 20
     assert SETTINGS.policy.attempts <= 10
+
+
+def test_a_job_outlives_an_hour_of_refusals_and_is_given_up_within_three():
+    resize = TOPOLOGY_OF_THE_PROJECT.subscriptions["resize"]
+    policy = RetryPolicy(resize.minimum_backoff_seconds, resize.maximum_backoff_seconds)
+    attempts = resize.dead_letter.max_delivery_attempts
+    refused = sum(policy.delay(failures) for failures in range(1, attempts))
+    hung = refused + attempts * resize.ack_deadline_seconds
+    assert refused > 1.5 * 3600
+    assert hung < 3 * 3600
+    arithmetic = " ".join(TOPOLOGY.read_text().replace("#", "").split())
+    assert f"= {refused:,.0f} seconds: a job outlives" in arithmetic
+    assert f"after {hung:,.0f} seconds" in arithmetic
 
 
 def test_one_sweep_runs_at_a_time_and_ends_before_it_is_cut_off():

@@ -2,7 +2,7 @@ import pytest
 
 from quickthumb.bury import bury
 from quickthumb.errors import Unavailable
-from quickthumb.jobs import Manifest, Rendition, id_of, new_id
+from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
 from quickthumb.messaging import Message
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
@@ -93,9 +93,74 @@ def test_a_dead_notification_of_a_bucket_ends_as_failed_too(originals, store, co
     assert store.manifest(id).failure.code == "gave-up"
 
 
-def test_a_dead_letter_that_nobody_can_read_is_not_delivered_for_ever(processed, store, completed):
-    bury(Message(b"\xff", {}, "1", None), store, completed)
+@pytest.mark.parametrize(
+    ("data", "attributes"),
+    [
+        (b"\xff", {}),
+        (b"[" * 3000, {}),
+        (b'{"generation":1e999}', {}),
+        (b"", {"eventType": "OBJECT_FINALIZE"}),
+        (b"", {"eventType": "OBJECT_DELETE"}),
+    ],
+)
+def test_a_dead_letter_that_nobody_can_read_is_not_delivered_for_ever(
+    processed, store, completed, data, attributes
+):
+    bury(Message(data, attributes, "1", None), store, completed)
     assert not processed.blobs
+    assert not completed.messages
+
+
+def test_a_dead_job_of_another_bucket_writes_nothing(originals, processed, store, completed):
+    name = "incoming/cat.jpg"
+    generation = originals.create(name, picture(), "image/jpeg", {})
+    job = Job(id_of("evil", name, generation), "evil", name, generation, (Rendition.square(8),))
+    bury(dead(job), store, completed)
+    notified = {
+        "eventType": "OBJECT_FINALIZE",
+        "bucketId": "evil",
+        "objectId": name,
+        "objectGeneration": str(generation),
+    }
+    bury(Message(b"{}", notified, "2", None), store, completed)
+    assert not processed.blobs
+    assert not completed.messages
+
+
+def test_a_folder_that_a_console_made_is_nothing_to_bury(originals, processed, store, completed):
+    originals.create("incoming/2019/", b"", "text/plain", {})
+    notified = {
+        "eventType": "OBJECT_FINALIZE",
+        "bucketId": "originals",
+        "objectId": "incoming/2019/",
+        "objectGeneration": "1",
+    }
+    bury(Message(b"{}", notified, "1", None), store, completed)
+    assert not processed.blobs
+
+
+def test_how_often_it_was_delivered_is_told_as_a_number_or_not_at_all(store, completed, job):
+    forged = {"CloudPubSubDeadLetterSourceDeliveryCount": "<script>"}
+    bury(Message(job.to_json(), forged, "1", None), store, completed)
+    assert "in several attempts" in store.manifest(job.id).failure.detail
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 3000, b"null"])
+def test_a_manifest_that_cannot_be_read_keeps_no_letter_coming_back(
+    processed, store, completed, job, body
+):
+    processed.write(f"{job.id}/manifest.json", body, "application/json", "no-cache")
+    bury(dead(job), store, completed)
+    [(event, attributes)] = completed.messages
+    assert (attributes["state"], Manifest.from_json(event).generation) == ("failed", job.generation)
+
+
+def test_an_original_that_cannot_be_described_is_not_taken_for_deleted(
+    originals, store, completed, job
+):
+    originals.odd.add(job.id)
+    bury(dead(job), store, completed)
+    assert store.manifest(job.id).failure.code == "gave-up"
 
 
 @pytest.mark.parametrize("part", ["processed", "originals", "completed"])

@@ -18,6 +18,7 @@ from quickthumb.jobs import (
     new_id,
 )
 
+UNICODE = st.characters(exclude_categories=["Cs"])
 renditions = st.builds(
     Rendition,
     name=st.from_regex(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,9}", fullmatch=True),
@@ -32,11 +33,14 @@ jobs = st.builds(
     lambda bucket, name, generation, **rest: Job(
         id_of(bucket, name, generation), bucket, name, generation, **rest
     ),
-    bucket=st.text(),
-    name=st.text(),
-    generation=st.integers(0),
+    bucket=st.text(UNICODE),
+    name=st.text(UNICODE, min_size=1, max_size=256).filter(
+        lambda name: name not in (".", "..") and not set(name) & {"\n", "\r"}
+    ),
+    generation=st.integers(1, 2**63 - 1),
     renditions=st.lists(renditions, min_size=1, max_size=8).map(tuple),
-    size=st.integers(0),
+    size=st.integers(0, 2**63 - 1),
+    filename=st.text(UNICODE, max_size=255),
 )
 JOB = Job("a" * 32, "originals", "a" * 32, 7, (Rendition.square(256),))
 ORIGINAL = Original("image/jpeg", 640, 427, 1, 112_525)
@@ -73,6 +77,23 @@ def test_a_message_says_only_what_is_not_the_default():
         JOB.to_json().replace(b'"width":256', b'"width":-1'),
         JOB.to_json().replace(b'"width":256', b'"width":256,"fit":"stretch"'),
         JOB.to_json().replace(b'"width":256', b'"width":256,"background":"red"'),
+        JOB.to_json().replace(b'"width":256', b'"width":4097'),
+        JOB.to_json().replace(b'"width":256', b'"width":256.0'),
+        JOB.to_json().replace(b'"width":256', b'"width":256,"quality":101'),
+        JOB.to_json().replace(b'"width":256', b'"width":256,"quality":"50"'),
+        JOB.to_json().replace(b'"width":256', b'"width":256,"fit":["cover"]'),
+        JOB.to_json().replace(b'"width":256', b'"width":256,"sharpen":true'),
+        JOB.to_json().replace(b'"generation":7', b'"generation":7.0'),
+        JOB.to_json().replace(b'"generation":7', b'"generation":"7"'),
+        JOB.to_json().replace(b'"generation":7', b'"generation":true'),
+        JOB.to_json().replace(b'"generation":7', b'"generation":0'),
+        JOB.to_json().replace(b'"generation":7', b'"generation":1e999'),
+        JOB.to_json().replace(b'"generation":7', b'"generation":' + b"7" * 5000),
+        JOB.to_json().replace(b'"generation":7', b'"generation":' + b"[" * 3000 + b"]" * 3000),
+        JOB.to_json().replace(b'"size":0', b'"size":-1'),
+        JOB.to_json().replace(b'"size":0', b'"size":NaN'),
+        JOB.to_json().replace(b'"filename":""', b'"filename":null'),
+        JOB.to_json().replace(b'"filename":""', b'"filename":"\\ud800"'),
         JOB.to_json().replace(
             b'{"name":"256"', b'{"name":"1","width":1,"height":1},' * 64 + b'{"name":"256"'
         ),
@@ -110,7 +131,55 @@ def test_a_manifest_finds_a_thumbnail_by_its_name():
     assert manifest.thumbnail("64") is None
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"id":"i","generation":1}'])
+@pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "a\rb", "n" * 1025, "ü" * 513])
+def test_a_job_of_a_blob_that_cannot_be_is_refused(name):
+    job = Job(id_of("originals", name, 7), "originals", name, 7, JOB.renditions)
+    with pytest.raises(InvalidMessage, match="name"):
+        Job.from_json(job.to_json())
+
+
+def test_what_is_wrong_with_a_message_is_told_on_one_line_that_is_not_too_long():
+    name = "x\ny" * 200_000
+    job = Job(id_of("originals", name, 7), "originals", name, 7, JOB.renditions)
+    with pytest.raises(InvalidMessage) as told:
+        Job.from_json(job.to_json())
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 300
+
+
+def test_a_manifest_of_a_later_version_is_read_as_far_as_it_is_known():
+    document = json.loads(Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,)).to_json())
+    document["added"] = document["original"]["added"] = document["thumbnails"][0]["added"] = 1
+    manifest = Manifest.from_json(json.dumps(document).encode())
+    assert manifest == Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,))
+
+
+def test_a_manifest_of_an_earlier_version_is_read():
+    document = json.loads(Manifest("i", "i", 7, ORIGINAL, (THUMB,)).to_json())
+    for name in ("name", "filename", "placeholder", "schema", "state"):
+        del document[name]
+    manifest = Manifest.from_json(json.dumps(document).encode())
+    assert manifest == Manifest("i", "i", 7, ORIGINAL, (THUMB,))
+
+
+DONE = Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,)).to_json()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"id":"i","generation":1}',
+        b"[" * 3000,
+        DONE.replace(b'"generation":7', b'"generation":1e999'),
+        DONE.replace(b'"width":640', b'"width":"640"'),
+        DONE.replace(b'"width":256', b'"width":null'),
+        DONE.replace(b'"thumbnails":[', b'"thumbnails":[7,'),
+        DONE.replace(b'"failure":null', b'"failure":{"code":5,"detail":""}'),
+        DONE.replace(b'"failure":null', b'"failure":[1]'),
+    ],
+)
 def test_what_is_no_manifest_is_refused(body):
     with pytest.raises(InvalidMessage):
         Manifest.from_json(body)
@@ -139,6 +208,18 @@ def test_a_message_of_another_kind_is_no_arrival():
     [
         {"eventType": "OBJECT_DELETE"},
         {"objectGeneration": "seven"},
+        {"objectGeneration": "१२"},
+        {"objectGeneration": "+7"},
+        {"objectGeneration": " 7"},
+        {"objectGeneration": "1_0"},
+        {"objectGeneration": "7.0"},
+        {"objectGeneration": "0"},
+        {"objectGeneration": "9" * 19},
+        {"objectGeneration": "9" * 5000},
+        {"objectId": "\ud800"},
+        {"objectId": "a\nb"},
+        {"objectId": ".."},
+        {"objectId": "n" * 1025},
         {"objectGeneration": None},
         {"objectId": None},
         {"bucketId": None},

@@ -145,10 +145,9 @@ def test_without_settings_the_answer_and_the_log_say_which_are_missing(
         assert name in line
 
 
-@pytest.mark.parametrize("function", PUSHED)
-def test_a_push_nested_too_deeply_is_refused_and_logged(capsys, function):
+def test_a_push_nested_too_deeply_is_refused_and_logged(capsys):
     push = '{"message":' + "[" * 100_000 + "]" * 100_000 + "}"
-    answer = http(function).post("/", data=push, content_type="application/json")
+    answer = http("resize").post("/", data=push, content_type="application/json")
     assert answer.status_code == 400
     assert answer.text == "no Pub/Sub message: its JSON is nested too deeply\n"
     assert f"to be delivered again: {answer.text}" in capsys.readouterr().err
@@ -157,8 +156,7 @@ def test_a_push_nested_too_deeply_is_refused_and_logged(capsys, function):
 CLOUD_EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type": "y"}
 
 
-@pytest.mark.parametrize("function", PUSHED)
-@pytest.mark.parametrize(
+UNREADABLE = pytest.mark.parametrize(
     ("headers", "body"),
     [
         ({}, b""),
@@ -180,8 +178,11 @@ CLOUD_EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type
         ({"Content-Type": "application/cloudevents+json; charset=" + HTML}, b"{}"),
     ],
 )
-def test_what_is_no_message_is_refused_in_plain_text(capsys, function, headers, body):
-    answer = http(function).post(
+
+
+@UNREADABLE
+def test_what_is_no_message_is_refused_in_plain_text(capsys, headers, body):
+    answer = http("resize").post(
         "/", data=body, headers={"Content-Type": "application/json"} | headers
     )
     assert answer.status_code == 400
@@ -225,7 +226,25 @@ def test_a_method_that_a_push_does_not_have_is_refused_in_plain_text(function, m
     assert is_harmless(answer)
 
 
-@pytest.mark.parametrize("function", ALL)
+@UNREADABLE
+def test_a_dead_letter_that_is_no_message_is_let_go(capsys, headers, body):
+    answer = http("bury").post(
+        "/", data=body, headers={"Content-Type": "application/json"} | headers
+    )
+    assert answer.status_code == 204
+    assert answer.data == b""
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("ERROR let go, since nobody can read it: no Pub/Sub message: ")
+
+
+def test_a_dead_letter_that_is_too_large_is_let_go(capsys):
+    body = b"[" + b" " * (2 * 2**20)
+    answer = http("bury").post("/", data=body, content_type="application/json")
+    assert answer.status_code == 204
+    assert "let go" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("function", ["resize", "sweep"])
 def test_a_request_that_is_too_large_is_refused_in_plain_text(function):
     body = b"[" + b" " * (2 * 2**20)
     answer = http(function).post("/", data=body, content_type="application/json")

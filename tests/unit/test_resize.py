@@ -267,8 +267,20 @@ def test_a_blob_above_the_limit_fails_without_being_fetched(kitchen):
 
 
 def test_a_notification_of_another_bucket_is_not_dropped(kitchen):
-    with pytest.raises(InvalidMessage, match="bucket other, expected originals"):
+    told = "job names bucket 'other'; this service keeps originals in 'originals'"
+    with pytest.raises(InvalidMessage, match=told):
         kitchen.take(Message(b"", arrival("incoming/cat.jpg", 1, "other"), "1", 1))
+
+
+@pytest.mark.parametrize("name", ["incoming/cat.jpg", "0" * 32])
+def test_a_forged_job_of_another_bucket_writes_nothing(kitchen, name):
+    generation = kitchen.originals.create(name, picture(), "image/jpeg", {})
+    id = id_of("evil", name, generation)  # as whoever forges it knows it
+    job = Job(id, "evil", name, generation, (Rendition.square(8),))
+    with pytest.raises(InvalidMessage, match="job names bucket 'evil'"):
+        kitchen.take(Message(job.to_json(), {"schema": "1"}, "1", 1))
+    assert not kitchen.processed.blobs
+    assert not kitchen.events()
 
 
 def test_the_picture_of_another_program_is_deleted_with_its_thumbnails(kitchen):

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.errors import InvalidSetting
-from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, parse_sizes
+from quickthumb.jobs import MAX_SIZE
+from quickthumb.options import MAX_RENDITIONS, parse_sizes
 from quickthumb.settings import Settings
 
 ENV = {

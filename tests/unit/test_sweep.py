@@ -1,9 +1,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from quickthumb.errors import GaveUp, InvalidOption, Unavailable
+from quickthumb.errors import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
 from quickthumb.policy import Policy
 from quickthumb.store import Store
@@ -111,7 +114,7 @@ def test_a_job_that_is_lost_again_and_again_is_given_up_and_then_left_alone(cell
     manifest = cellar.store.manifest(job.id)
     assert (manifest.failure.code, manifest.name) == ("gave-up", job.name)
     assert [attributes["state"] for _, attributes in cellar.completed.messages] == ["failed"]
-    assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json"]
+    assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json", f"{job.id}/given-up"]
 
 
 def test_when_a_published_job_ends_its_count_is_forgotten(cellar):
@@ -140,7 +143,7 @@ def test_a_sweep_that_dies_before_it_publishes_has_counted(cellar):
     job = cellar.upload()
     cellar.later(hours=1)
 
-    class Killed(Exception):
+    class Killed(BaseException):
         pass
 
     def die(*_, **__):
@@ -306,6 +309,13 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
     [
         ({"dry_run": "maybe", "start": ""}, "true or false"),
         ({"seconds": "-1", "start": ""}, "whole seconds"),
+        ({"seconds": "241", "start": ""}, "whole seconds, at most 240"),
+        ({"seconds": "9" * 5000, "start": ""}, "whole seconds"),
+        ({"seconds": "NaN", "start": ""}, "whole seconds"),
+        ({"seconds": "inf", "start": ""}, "whole seconds"),
+        ({"seconds": "1e2", "start": ""}, "whole seconds"),
+        ({"seconds": "१२", "start": ""}, "whole seconds"),
+        ({"start": "ü" * 513}, "at most 1024 bytes"),
         ({"older_than": "1h", "start": ""}, "whole seconds"),
         ({"everything": "1"}, "no option"),
         ({"dry_run": "true"}, "where to begin"),
@@ -313,12 +323,14 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
 )
 def test_a_call_that_asks_for_something_else_is_refused(query, complaint):
     with pytest.raises(InvalidOption, match=complaint):
-        Asked.read(query)
+        Asked.read(query, 240)
 
 
 def test_a_call_without_options_is_that_of_a_schedule():
-    assert Asked.read({}).start is None
-    assert Asked.read({"start": "ab", "dry_run": "true"}) == Asked("ab", 10, None, True)
+    assert Asked.read({}, 240).start is None
+    assert Asked.read({"start": "ab", "dry_run": "true"}, 240) == Asked("ab", 10, None, True)
+    assert Asked.read({"start": "", "seconds": "240"}, 240).seconds == 240
+    assert Asked.read({"start": ""}, 5).seconds == 5
 
 
 DROPPING = replace(POLICY, drop_seconds=3600)
@@ -366,3 +378,222 @@ def test_an_upload_whose_original_was_dropped_can_be_deleted(cellar):
     cellar.sweep(policy=DROPPING)
     assert cellar.store.delete(job.id)
     assert not cellar.processed.blobs
+
+
+def give_up(cellar, job):
+    """Have a job given up as `bury` does it."""
+    cellar.store.give_up(Manifest.failed(job, GaveUp("It was refused 16 times.")))
+
+
+def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_left(cellar, caplog):
+    job = cellar.upload()
+    give_up(cellar, job)
+    times = []
+    for minute in range(0, 10 * 24 * 60, 5):
+        if cellar.sweep().published:
+            times.append(minute)
+        cellar.later(minutes=5)
+    assert times == [15, 15 + 60, 15 + 60 + 240]
+    assert cellar.published() == [job.id] * POLICY.attempts
+    assert cellar.store.manifest(job.id).failure.code == "gave-up"
+    assert sorted(cellar.processed.blobs) == [f"{job.id}/given-up", f"{job.id}/manifest.json"]
+    [told] = [record for record in caplog.records if "stays given up" in record.message]
+    assert job.id in told.message
+    assert not cellar.completed.messages  # its end was told when it was given up
+
+
+def test_what_was_given_up_and_is_left_costs_a_sweep_no_look(cellar):
+    job = cellar.upload()
+    give_up(cellar, job)
+    cellar.store.leave_given_up(job.id)
+    cellar.later(days=1)
+    sweeper = cellar.sweeper()
+    sweeper.store.sweeps = sweeper.store.results = None  # a call would raise
+    assert sweeper.run() == Report(seen=1)
+
+
+def test_the_picture_of_another_program_is_tried_again_too(cellar):
+    name = "incoming/cat.jpg"
+    id = cellar.put(name)
+    give_up(cellar, Job(id, "originals", name, 1, RENDITIONS))
+    cellar.later(hours=1)
+    assert cellar.sweep().published == 1
+    cellar.later(days=9)
+    for _ in range(10):
+        cellar.later(days=9)
+        cellar.sweep()
+    assert cellar.published() == [id] * POLICY.attempts
+    assert f"{id}/given-up" in cellar.processed.blobs
+
+
+def test_attempts_at_a_job_that_was_lost_and_then_given_up_count_together(cellar):
+    job = cellar.upload()
+    cellar.later(days=2)
+    assert cellar.sweep().published == 1
+    give_up(cellar, job)
+    for _ in range(10):
+        cellar.later(days=2)
+        cellar.sweep()
+    assert len(cellar.uploads.messages) == POLICY.attempts
+
+
+def test_a_job_that_was_given_up_and_is_done_after_all_is_left_alone(cellar):
+    job = cellar.upload()
+    give_up(cellar, job)
+    cellar.later(hours=1)
+    cellar.sweep()
+    cellar.end(job)
+    cellar.later(days=2)
+    cellar.sweep()
+    assert f"{job.id}/sweeps.json" not in cellar.processed.blobs
+    assert cellar.sweep() == Report(seen=1)
+    assert len(cellar.uploads.messages) == 1
+
+
+def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(cellar):
+    job = cellar.upload()
+    cellar.store.put_manifest(Manifest.failed(job, Corrupt("The picture ends early.")))
+    cellar.later(days=2)
+    assert cellar.sweep() == Report(seen=1)
+    assert not cellar.uploads.messages
+
+
+def test_a_dry_run_tells_of_jobs_that_were_given_up(cellar):
+    give_up(cellar, cellar.upload())
+    cellar.later(hours=1)
+    assert cellar.sweep(dry_run=True).published == 1
+    assert not cellar.uploads.messages
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"[" * 3000,
+        b'{"count":-1,"name":"x"}',
+        b'{"count":1e999,"name":"x"}',
+        b'{"count":' + b"9" * 18 + b',"name":"x"}',
+        b'{"count":true,"name":"x"}',
+        b'{"count":1,"name":null}',
+    ],
+)
+def test_a_count_that_cannot_be_read_begins_anew_and_feeds_no_loop(cellar, body):
+    job = cellar.upload()
+    cellar.processed.write(f"{job.id}/sweeps.json", body, "application/json", "no-cache")
+    for _ in range(30):
+        cellar.later(days=9)
+        cellar.sweep()
+    assert cellar.published() == [job.id] * POLICY.attempts
+    assert cellar.store.manifest(job.id).failure.code == "gave-up"
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b'{"next":7}', b"[" * 3000, b'{"next":"\\ud800"}'])
+def test_a_note_that_cannot_be_read_lets_a_sweep_begin_at_the_beginning(cellar, body):
+    cellar.upload()
+    cellar.later(hours=1)
+    cellar.processed.write("sweep/cursor.json", body, "application/json", "no-cache")
+    assert sweep_on(cellar.sweeper(), seconds=60).published == 1
+
+
+@pytest.mark.parametrize("name", ["incoming/a", "incoming/announced/" + "0" * 32, "f" * 32])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"renditions": "[" * 3000},
+        {"renditions": '[{"name":"256","width":1e999,"height":256}]'},
+        {"renditions": '[{"name":"256","width":' + "9" * 5000 + ',"height":256}]'},
+        {"renditions": "null"},
+        {"renditions": "[]"},
+        {"renditions": ""},
+        {"filename": "\ud800"},
+    ],
+)
+def test_one_original_that_cannot_be_read_is_no_trouble_of_the_others(cellar, name, metadata):
+    cellar.originals.create(name, b"data", "image/png", metadata)
+    others = sorted(cellar.upload().id for _ in range(3))
+    cellar.later(hours=1)
+    report = cellar.sweep()
+    assert (report.seen, report.published, report.gave_up) == (4, 3, 1)
+    assert sorted(cellar.published()) == others
+    cellar.later(days=30)
+    cellar.sweep()
+    assert sorted(set(cellar.published())) == others  # it is not tried again
+
+
+def test_blobs_that_cannot_be_described_are_counted_and_passed_over(cellar, caplog):
+    odd, job = cellar.upload(), cellar.upload()
+    cellar.originals.odd.add(odd.id)
+    cellar.later(hours=1)
+    report = cellar.sweep()
+    assert (report.published, report.unread) == (1, 1)
+    assert cellar.published() == [job.id]
+    assert odd.id in caplog.text
+
+
+def test_a_result_that_cannot_be_described_is_made_again(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    cellar.processed.odd.add(f"{job.id}/manifest.json")
+    cellar.later(hours=1)
+    report = cellar.sweep()
+    assert (report.published, report.unread) == (1, 1)
+
+
+def test_blobs_that_keep_a_bucket_from_being_listed_are_passed_over(cellar):
+    jobs = sorted(cellar.upload().id for _ in range(5))
+    cellar.originals.damaged.add(jobs[2])
+    cellar.processed.damaged.add(f"{jobs[3]}/8.jpg")
+    cellar.later(hours=1)
+    report = sweep_on(cellar.sweeper(), seconds=60)
+    assert sorted(cellar.published()) == [*jobs[:2], *jobs[3:]]
+    assert (report.published, report.unread, report.next) == (4, 2, None)
+
+
+@pytest.mark.parametrize("error", [Unavailable("403"), InvalidMessage("odd"), KeyError("count")])
+def test_one_job_that_cannot_be_seen_to_is_no_trouble_of_the_others(cellar, caplog, error):
+    jobs = sorted(cellar.upload().id for _ in range(20))
+    cellar.later(hours=1)
+    sweeper = cellar.sweeper()
+    put_sweeps = sweeper.store.put_sweeps
+
+    def fail(id, sweeps):
+        if id == jobs[7]:
+            raise error
+        put_sweeps(id, sweeps)
+
+    sweeper.store.put_sweeps = fail
+    report = sweeper.run()
+    assert (report.published, report.unread) == (19, 1)
+    assert f"passed over '{jobs[7]}'" in caplog.text
+
+
+def test_while_storage_does_not_answer_nothing_is_passed_over(cellar):
+    cellar.upload()
+    cellar.later(hours=1)
+    sweeper = cellar.sweeper()
+
+    def goes(*_):
+        cellar.processed.broken = True
+        raise Unavailable("it does not answer")
+
+    sweeper.store.put_sweeps = goes
+    with pytest.raises(Unavailable):
+        sweeper.run()
+
+
+def test_what_is_published_names_the_bucket_of_this_service(cellar):
+    cellar.upload()
+    cellar.put("incoming/a.png")
+    cellar.later(hours=1)
+    cellar.sweep()
+    assert {Job.from_json(body).bucket for body, _ in cellar.uploads.messages} == {"originals"}
+
+
+@given(
+    st.builds(Policy, st.integers(1, 999_999_999), st.integers(1, 100), st.integers(1, 10**12)),
+    st.integers(0, 10**12),
+)
+def test_any_pause_can_be_waited_for(policy, count):
+    assert policy.pause(0) <= policy.pause(count) <= policy.pause(count + 1)
+    assert datetime(2026, 1, 1, tzinfo=UTC) - policy.pause(count)

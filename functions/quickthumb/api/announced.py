@@ -4,7 +4,8 @@ import json
 import re
 from typing import Any
 
-from quickthumb.errors import InvalidOption, Refused, TooLarge
+from quickthumb import untrusted
+from quickthumb.errors import InvalidMessage, InvalidOption, Refused, TooLarge
 from quickthumb.options import OPTIONS
 from quickthumb.upload import Announced
 
@@ -51,16 +52,12 @@ def read_announced(body: bytes, max_bytes: int) -> tuple[Announced, tuple[tuple[
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body, parse_float=_number)
-        json.dumps(document, ensure_ascii=False).encode()  # it may hold halves of surrogate pairs
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
+        return untrusted.an_object(untrusted.load(body, whole=int, fraction=_number))
+    except InvalidMessage:
         raise Refused(
             'The body is no JSON object: expected one like {"size": 104857600}, and the picture '
             "itself afterwards, at the URL that is answered."
-        )
-    return document
+        ) from None
 
 
 def _number(text: str) -> int | float:

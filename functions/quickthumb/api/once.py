@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from quickthumb.api.waiting import until
-from quickthumb.errors import InvalidKey, KeyReused, Unavailable
+from quickthumb.errors import InvalidKey, InvalidMessage, KeyReused, Unavailable
 from quickthumb.jobs import new_id
 from quickthumb.records import Answer, Claim, Records
 
@@ -85,17 +85,24 @@ async def once(
         do: does the request under the ids it is given.
 
     Raises:
-        KeyReused: something else was sent under the key before.
+        KeyReused: something else was sent under the key before, or nobody can tell any more.
         Unavailable: the record could be neither written nor read; nothing was done.
     """
     mine = Claim(fingerprint, tuple(new_id() for _ in range(count)))
-    claim = await run_in_threadpool(records.claim, name, mine)
+    try:
+        claim = await run_in_threadpool(records.claim, name, mine)
+    except InvalidMessage as error:
+        log.error("claim %s: %s", name, error)
+        raise _unknown() from error
     if claim.fingerprint != fingerprint:
         raise KeyReused(
             "This Idempotency-Key came with another body or other options before: choose a new "
             "key for each new request, and repeat one only with the same content.",
             field="Idempotency-Key",
         )
+    if len(claim.ids) != count:
+        log.error("claim %s: %d ids, expected %d", name, len(claim.ids), count)
+        raise _unknown()
     if claim != mine:  # somebody was first
         answer = await until(lambda: records.answer(name), _is_there, patience)
         if answer:
@@ -104,6 +111,14 @@ async def once(
     if answer.final:
         await run_in_threadpool(_keep, records, name, answer)
     return answer, False
+
+
+def _unknown() -> KeyReused:
+    return KeyReused(
+        "What was sent under this Idempotency-Key before cannot be read any more: see whether that "
+        "upload was done, and choose a new key to send it again.",
+        field="Idempotency-Key",
+    )
 
 
 def _is_there(answer: Answer | None) -> bool:

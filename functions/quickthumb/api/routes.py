@@ -167,7 +167,8 @@ class Api:
             return _unknown(id)
         if isinstance(state, Queued):
             names = [rendition.name for rendition in state.renditions]
-            return _not_ready(id, name) if name in names else _no_such_thumbnail(name, names)
+            is_expected = name in names or not names  # none: it is not known what was asked for
+            return _not_ready(id, name) if is_expected else _no_such_thumbnail(name, names)
         if state.failure:
             return _failed(state.failure)
         thumb = state.thumbnail(name)

@@ -8,6 +8,7 @@ from quickthumb.api.announced import CONTENT_TYPE
 from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
 from quickthumb.imaging.formats import CONTENT_TYPES
 from quickthumb.jobs import (
+    MAX_SIZE,
     Failure,
     Format,
     Manifest,
@@ -16,7 +17,7 @@ from quickthumb.jobs import (
     Rendition,
     Thumbnail,
 )
-from quickthumb.options import MAX_RENDITIONS, MAX_SIZE, OPTIONS
+from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.settings import Settings
 from quickthumb.upload import Session
 

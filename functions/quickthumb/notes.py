@@ -1,0 +1,91 @@
+"""What an original tells of itself: its file name and the thumbnails that were asked for.
+
+Both are kept as custom metadata of the blob, so that a picture that is found in the bucket can be
+done as it was asked for, whatever has become of its message.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from quickthumb import untrusted
+from quickthumb.errors import InvalidOption
+from quickthumb.jobs import MAX_FILENAME, Rendition, renditions_from
+
+MAX_BYTES = 3_250
+"""How much the metadata of a blob may take, bytes.
+
+Cloud Storage takes 8 KiB of keys and values together, and 4 KiB of one value
+(https://docs.cloud.google.com/storage/docs/reference/rpc/google.storage.v1#serviceconstants). The
+emulator takes less: fake-gcs-server keeps all it knows of a blob as JSON in one extended attribute
+of its file, for which ext4 has 4,036 bytes. Of these its other fields take 681 at most, for the
+longest content type that is accepted, and what is left is for the labels that a system may add.
+"""
+
+_FILENAME = "filename"
+_RENDITIONS = "renditions"
+
+
+def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
+    """Return the metadata of an original.
+
+    The file name is cut to `MAX_FILENAME` characters, and further where the thumbnails leave less
+    room, which takes more than a dozen with every option.
+
+    Raises:
+        InvalidOption: so many thumbnails are asked for that they cannot be noted.
+    """
+    listed = [rendition.to_dict() for rendition in renditions]
+    metadata = {_FILENAME: "", _RENDITIONS: json.dumps(listed, separators=(",", ":"))}
+    room = MAX_BYTES - sum(map(_size, (*metadata, *metadata.values())))
+    if room < 0:
+        raise InvalidOption(
+            f"{len(listed)} thumbnails with these options take {-room:,} bytes more to note than "
+            "there are: ask for fewer.",
+            field="sizes",
+        )
+    return metadata | {_FILENAME: cut(filename, room)}
+
+
+def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]]:
+    """Return the file name and the thumbnails asked for, as far as an original tells.
+
+    The name is None, and there are no thumbnails, for a picture that other means brought.
+
+    Raises:
+        InvalidMessage: they cannot be read.
+    """
+    filename = cut(untrusted.text(metadata, _FILENAME)) if _FILENAME in metadata else None
+    if _RENDITIONS not in metadata:
+        return filename, ()
+    return filename, renditions_from(untrusted.load(untrusted.text(metadata, _RENDITIONS)))
+
+
+def cut(filename: str, room: int = MAX_BYTES) -> str:
+    """Return as much of a file name as is kept, whole characters.
+
+    Args:
+        filename: as the sender calls the picture.
+        room: bytes that it may take.
+    """
+    kept = filename[:MAX_FILENAME].encode(errors="replace").decode()
+    while _size(kept) > room:
+        kept = kept[:-1]
+    return kept
+
+
+def _size(text: str) -> int:
+    """Return how many bytes a text takes where it takes most: as JSON that Go has written.
+
+    That is UTF-8, but for what JSON escapes, and for what Go escapes beside it so that HTML may
+    contain it (https://pkg.go.dev/encoding/json#Marshal). The four more are for quotes, colon and
+    comma, of which a text has two by itself.
+    """
+    return 4 + sum(map(_size_of, text))
+
+
+def _size_of(letter: str) -> int:
+    if letter in '"\\':
+        return 2
+    if letter < " " or letter in "<>&\u2028\u2029":
+        return len(r"\u0000")
+    return len(letter.encode())
