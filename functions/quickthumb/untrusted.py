@@ -193,14 +193,12 @@ def _told(kind: Any) -> str:
 def _check(document: Any) -> None:
     """See that a document is not too deep, and that its text can be encoded."""
     layer = [document]
-    for _ in range(MAX_DEPTH + 1):
-        for value in layer:
-            if isinstance(value, str) and not _is_unicode(value):
-                raise ValueError("half of a surrogate pair is missing")
+    for depth in range(MAX_DEPTH + 1):
+        if not all(_is_unicode(value) for value in layer if isinstance(value, str)):
+            raise ValueError("half of a surrogate pair is missing")
+        if depth == MAX_DEPTH and any(isinstance(value, dict | list) for value in layer):
+            raise ValueError("nested too deeply")
         layer = [part for value in layer for part in _parts(value)]
-        if not layer:
-            return
-    raise ValueError("nested too deeply")
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,0 +1,105 @@
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from quickthumb import untrusted
+from quickthumb.errors import InvalidMessage
+from tests.hostile import bodies
+
+
+@given(bodies)
+@example(b"[" * 1_000_000)
+@example(b'"\\ud800"')
+@example(("9" * 5000).encode())
+def test_any_body_is_read_or_refused_in_few_words(body):
+    try:
+        document = untrusted.load(body)
+    except InvalidMessage as error:
+        assert len(str(error)) < 500
+    else:
+        assert json.loads(json.dumps(document, ensure_ascii=False).encode()) == document
+
+
+def nested(depth):
+    return b"[" * depth + b"]" * depth
+
+
+@pytest.mark.parametrize(
+    ("fits", "does_not"),
+    [
+        (nested(untrusted.MAX_DEPTH), nested(untrusted.MAX_DEPTH + 1)),
+        (str(untrusted.MAX_WHOLE).encode(), str(untrusted.MAX_WHOLE + 1).encode()),
+        (str(-untrusted.MAX_WHOLE).encode(), str(-untrusted.MAX_WHOLE - 1).encode()),
+        (b"1e308", b"1e309"),
+        (b'"\\ud83d\\ude00"', b'"\\ud83d"'),
+        (
+            b" " * (untrusted.MAX_BYTES - 2) + b"[]",
+            b" " * (untrusted.MAX_BYTES - 1) + b"[]",
+        ),
+    ],
+    ids=["depth", "whole", "negative", "fraction", "surrogates", "bytes"],
+)
+def test_what_fits_is_read_and_what_is_above_is_not(fits, does_not):
+    assert untrusted.load(fits) == json.loads(fits)
+    with pytest.raises(InvalidMessage):
+        untrusted.load(does_not)
+
+
+@pytest.mark.parametrize("body", [b"NaN", b"Infinity", b"-Infinity", b'{"a":NaN}'])
+def test_what_is_no_number_is_refused(body):
+    with pytest.raises(InvalidMessage, match="is no number"):
+        untrusted.load(body)
+
+
+def test_a_member_that_comes_twice_counts_as_it_comes_last():
+    assert untrusted.load_object(b'{"a":1,"a":2}') == {"a": 2}
+
+
+@dataclass(frozen=True)
+class Dish:
+    name: str
+    grams: int
+    heat: Literal["mild", "hot"] = "mild"
+    price: int | None = None
+
+
+def test_a_record_is_made_of_an_object():
+    assert untrusted.record(Dish, {"name": "soup", "grams": 300}) == Dish("soup", 300)
+    full = {"name": "soup", "grams": 300, "heat": "hot", "price": None}
+    assert untrusted.record(Dish, full) == Dish("soup", 300, "hot")
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ([], "expected a JSON object"),
+        ({"grams": 300}, "name is missing"),
+        ({"name": 5, "grams": 300}, "name: 5: expected text"),
+        ({"name": "soup", "grams": True}, "grams: True: expected a whole number"),
+        ({"name": "soup", "grams": 1.0}, "grams: 1.0: expected a whole number"),
+        ({"name": "soup", "grams": 1, "heat": "burning"}, "heat: 'burning': expected mild, hot"),
+        ({"name": "soup", "grams": 1, "heat": []}, "heat: .*: expected mild, hot"),
+        ({"name": "soup", "grams": 1, "price": "2"}, "expected a whole number or null"),
+    ],
+)
+def test_what_is_wrong_with_a_record_is_told(document, complaint):
+    with pytest.raises(InvalidMessage, match=complaint):
+        untrusted.record(Dish, document)
+
+
+def test_members_that_nobody_knows_are_passed_over_or_refused():
+    document = {"name": "soup", "grams": 300, "salt": 1}
+    assert untrusted.record(Dish, document) == Dish("soup", 300)
+    with pytest.raises(InvalidMessage, match="unknown member 'salt'"):
+        untrusted.record(Dish, document, strict=True)
+
+
+@given(st.text() | st.integers() | st.lists(st.text()))
+def test_a_value_is_shown_on_one_line(value):
+    shown = untrusted.shown(value)
+    assert len(shown) <= 101
+    assert "\n" not in shown
