@@ -5,6 +5,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+KEY_FILE_NAME = "signing-key.pem"
+"""The file in a broker's data folder that has its key."""
+
 JWKS_PATH = "/oauth2/v3/certs"
 PEM_PATH = "/oauth2/v1/certs"
 

@@ -7,7 +7,7 @@ import pytest
 from emulator.console import Console
 from emulator.ports import free_port
 from emulator.processes import Supervisor
-from emulator.storage import storage_part
+from emulator.storage import storage_parts
 from quickthumb import storage
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
@@ -17,8 +17,8 @@ from tests.doubles import MemoryBucket
 def server(tmp_path_factory):
     """Give the URL of a storage server."""
     port = free_port()
-    part = storage_part(tmp_path_factory.mktemp("storage"), port, ("contract",))
-    supervisor = Supervisor([[part]], Console(["storage"], out=io.StringIO()))
+    parts = storage_parts(tmp_path_factory.mktemp("storage"), port, ("contract",))
+    supervisor = Supervisor([parts], Console(["storage"], out=io.StringIO()))
     supervisor.start()
     yield f"http://127.0.0.1:{port}"
     supervisor.stop()
