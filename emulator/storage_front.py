@@ -229,7 +229,9 @@ class _Exchange:
         if self._request.method == "DELETE":
             reply = session.give_up()
         elif self._request.method in ("PUT", "POST"):
-            with self._front.disk.room(self._request.length or 0):
+            # To ask how far it is takes no room; to have the blob made looks for some itself.
+            brings = self._request.length != 0
+            with self._front.disk.room(self._request.length or 0) if brings else nullcontext():
                 reply = session.take(self._request, self._body(), self._store)
         else:
             raise Refused(405, "An upload goes on with PUT, and is given up with DELETE.")
