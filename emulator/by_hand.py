@@ -28,8 +28,8 @@ def run(args: argparse.Namespace) -> int:
             f"Nothing runs on {args.data}: start `python3 -m emulator up` in another terminal."
         )
     variables: dict[str, str] = {}
-    for function in Topology.load(TOPOLOGY).functions.values():
-        variables |= environment(function, addresses)
+    for name, function in Topology.load(TOPOLOGY).functions.items():
+        variables |= environment(function, addresses, addresses.tokens.get(name))
     variables |= {
         "FUNCTION_SOURCE": str(SOURCE),
         "HOST": HOST,

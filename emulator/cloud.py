@@ -6,11 +6,12 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.console import Console
 from emulator.errors import NoTokens, PartFailed, PortTaken, StorageUnusable
@@ -18,10 +19,10 @@ from emulator.official import official_command
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
 from emulator.scheduler import Job
-from emulator.sessions import sessions_part
-from emulator.storage import Events, storage_part
-from emulator.tokens import push_token
+from emulator.storage import Events, storage_parts
+from emulator.tokens import PushToken, asks_for_tokens, push_token
 from emulator.topology import Function, Reference, Topology
+from emulator.visitors import Visitors
 
 PROJECT = "quickthumb"
 SOURCE = ROOT / "functions" / "main.py"
@@ -43,17 +44,17 @@ class Addresses:
     Attributes:
         functions: URL of each function.
         storage: URL.
-        sessions: URL to which resumable uploads are sent.
         pubsub: host:port.
         keys: URL of the keys that verify tokens of pushes; empty where Google's emulator runs,
             which sends none.
+        tokens: what those functions want with a call that not everybody may call.
     """
 
     functions: Mapping[str, str]
     storage: str
-    sessions: str
     pubsub: str
     keys: str = ""
+    tokens: Mapping[str, PushToken] = field(default_factory=dict)
 
     @property
     def upload(self) -> str:
@@ -76,6 +77,7 @@ class Cloud:
     Raises:
         PortTaken: another program listens on `port`.
         NoTokens: functions expect tokens that the broker does not send.
+        Unsafe: what lies in `data` would have others read or write what is the user's.
         PartFailed, StorageUnusable, OfficialEmulatorMissing: a part cannot run.
     """
 
@@ -95,45 +97,38 @@ class Cloud:
                 f"Port {port} is taken by another program. Stop that, or choose another port: "
                 f"--port {port + 1}"
             )
+        data_folder.make(data)
+        data_folder.secure(data)
         self._topology = topology
+        self._data = data
         self._notify = notify
         ports = {name: free_port() for name in topology.functions}
         if port is not None:
             ports["upload"] = port
-        storage_port, sessions_port = free_port(), free_port()
-        pubsub_port, keys_port = free_port(), free_port()
+        storage_port, pubsub_port, keys_port = free_port(), free_port(), free_port()
         self.addresses = Addresses(
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
             f"http://{HOST}:{storage_port}",
-            f"http://{HOST}:{sessions_port}",
             f"{HOST}:{pubsub_port}",
             f"http://{HOST}:{keys_port}/oauth2/v1/certs" if broker == "embedded" else "",
+            _tokens(topology, broker),
         )
-        self._tokens = {
-            name: token
-            for name, function in topology.functions.items()
-            if (token := push_token({**os.environ, **function.environment}, PROJECT))
-        }
-        if self._tokens and broker == "official":
-            raise NoTokens(
-                "QUICKTHUMB_PUSH_AUDIENCE has functions expect a token with every push, and "
-                "Google's emulator sends none. Unset it, or run with --pubsub embedded."
-            )
         functions = [
             self._function_part(name, function, ports[name], (instances or {}).get(name, 1))
             for name, function in topology.functions.items()
         ]
         buckets = tuple(bucket_name(name) for name in topology.buckets)
+        visitors = Visitors.of(_variables(topology.functions["upload"]))
         services = [
             self._pubsub_part(broker, pubsub_port, keys_port, data / "pubsub"),
-            storage_part(
-                data / "storage",
+            *storage_parts(
+                data,
                 storage_port,
                 buckets,
                 self._events(),
+                visitors=visitors,
                 log_requests=console.verbose,
             ),
-            sessions_part(data / "sessions", sessions_port, storage_port),
         ]
         self._supervisor = Supervisor([self._scheduler_parts(), functions, services], console)
 
@@ -148,6 +143,11 @@ class Cloud:
         traceback: TracebackType | None,
     ) -> None:
         self._supervisor.stop()
+
+    def authorization(self, function: str) -> dict[str, str]:
+        """Return the header that lets somebody call a function which not everybody may call."""
+        token = self.addresses.tokens.get(function)
+        return token.headers(self._data / "pubsub") if token else {}
 
     def pids(self) -> dict[str, int | None]:
         """Return the process of each part."""
@@ -164,7 +164,7 @@ class Cloud:
             is_ready=lambda: _is_healthy(port) if function.trigger == "http" else answers(port),
             env={
                 **inherited,
-                **environment(function, self.addresses),
+                **environment(function, self.addresses, self.addresses.tokens.get(name)),
                 # What Cloud Run enforces from outside, as far as the framework can. With a single
                 # thread gunicorn takes its sync worker, which waits up to two seconds after each
                 # answer for the client to close a connection that clients mean to keep.
@@ -220,6 +220,7 @@ class Cloud:
                 schedule.cron,
                 self.addresses.functions[schedule.function],
                 self._topology.functions[schedule.function].timeout_seconds,
+                self.addresses.tokens.get(schedule.function),
             )
             for name, schedule in self._topology.schedules.items()
         ]
@@ -229,7 +230,10 @@ class Cloud:
         return [
             Part(
                 "scheduler",
-                [sys.executable, "-m", "emulator.scheduler", *arguments],
+                [
+                    *(sys.executable, "-m", "emulator.scheduler", *arguments),
+                    *("--broker", str(self._data / "pubsub")),
+                ],
                 is_ready=lambda: True,  # it listens nowhere
                 env={"PYTHONPATH": str(ROOT)},
                 matters=lambda line: True,  # noqa: ARG005 - it only tells what went wrong
@@ -246,7 +250,7 @@ class Cloud:
             PROJECT,
             self.addresses.pubsub,
             self.addresses.functions,
-            self._tokens,
+            self.addresses.tokens,
             listener,
         )
 
@@ -256,16 +260,48 @@ def bucket_name(name: str) -> str:
     return f"{PROJECT}-{name}"
 
 
-def environment(function: Function, addresses: Addresses) -> dict[str, str]:
-    """Return the variables that make a function use this cloud."""
+def environment(
+    function: Function, addresses: Addresses, token: PushToken | None = None
+) -> dict[str, str]:
+    """Return the variables that make a function use this cloud.
+
+    Args:
+        function: which.
+        addresses: of the cloud.
+        token: what the function is to want of who calls it.
+    """
     return {
         "STORAGE_EMULATOR_HOST": addresses.storage,
         "PUBSUB_EMULATOR_HOST": addresses.pubsub,
-        "QUICKTHUMB_SESSIONS_URL": addresses.sessions,
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
+        **(token.environment() if token else {}),
         **{name: _full_name(value) for name, value in function.environment.items()},
     }
+
+
+def _variables(function: Function) -> dict[str, object]:
+    """Return the variables that a function has of this process and of the topology."""
+    return {**os.environ, **function.environment}
+
+
+def _tokens(topology: Topology, broker: Broker) -> dict[str, PushToken]:
+    """Return what functions want that only this cloud calls: a page can send them requests, too.
+
+    Raises:
+        NoTokens: some are told to want tokens, and nobody makes any.
+    """
+    inner = {
+        name: _variables(fn) for name, fn in topology.functions.items() if fn.trigger != "http"
+    }
+    if broker == "embedded":
+        return {name: push_token(variables, PROJECT) for name, variables in inner.items()}
+    if any(asks_for_tokens(variables) for variables in inner.values()):
+        raise NoTokens(
+            "QUICKTHUMB_PUSH_AUDIENCE has functions expect a token with every push, and "
+            "Google's emulator sends none. Unset it, or run with --pubsub embedded."
+        )
+    return {}
 
 
 def _full_name(value: str | Reference) -> str:

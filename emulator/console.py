@@ -22,6 +22,7 @@ class Console:
         self.verbose = verbose
         self._out = out or sys.stderr
         self._lock = threading.Lock()
+        self._lost = 0
         self._width = max(map(len, names), default=0)
         coloured = self._out.isatty() and "NO_COLOR" not in os.environ
         self._colours = {
@@ -38,6 +39,15 @@ class Console:
         self.say(f"{label} | {text}")
 
     def say(self, text: str) -> None:
-        """Write a line of the emulator itself."""
+        """Write a line of the emulator itself.
+
+        A log that cannot be written, as on a full disk, stops nobody: its lines are counted, and
+        that they are missing is told once it can be.
+        """
         with self._lock:
-            print(text, file=self._out, flush=True)
+            missing = f"({self._lost:,} lines could not be written here)\n" if self._lost else ""
+            try:
+                print(missing + text, file=self._out, flush=True)
+                self._lost = 0
+            except OSError:
+                self._lost += 1

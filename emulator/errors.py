@@ -17,6 +17,10 @@ class Unwritable(EmulatorError):
     """A file that has to be written belongs to somebody else."""
 
 
+class Unsafe(EmulatorError):
+    """What lies in the data folder would have others read or write what is the user's."""
+
+
 class InvalidTopology(EmulatorError):
     """`infra/topology.yaml` does not say what it should; the message names the place."""
 

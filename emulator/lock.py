@@ -25,7 +25,7 @@ def exclusive(path: Path, *, wait: bool) -> Iterator[None]:
         Unwritable: the file cannot be made or written to.
     """
     try:
-        file = path.open("a+b")
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
     except OSError as error:
         raise Unwritable(f"{path}: {error.strerror}. It must be yours to write to.") from None
     with file:

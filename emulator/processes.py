@@ -30,6 +30,8 @@ class Part:
         command: what to run.
         is_ready: tells whether it takes requests.
         env: variables beside those of this process.
+        before: called before every start, to put right what the last run left; returns lines to
+            be shown.
         on_ready: called after every start once it is ready, to make what it has forgotten.
         matters: tells of a log line whether to show it when not verbose.
         awaited: whether the rest is of use only once this part is ready. One that is not is
@@ -40,6 +42,7 @@ class Part:
     command: Sequence[str]
     is_ready: Callable[[], bool]
     env: Mapping[str, str] = field(default_factory=dict)
+    before: Callable[[], Sequence[str]] = tuple
     on_ready: Callable[[], None] = lambda: None
     matters: Callable[[str], bool] = lambda line: False  # noqa: ARG005
     awaited: bool = True
@@ -60,6 +63,8 @@ class Process:
         """Start the process; it ends with this one."""
         self.starts += 1
         self._last_words.clear()
+        for line in self.part.before():
+            self._console.line(self.part.name, line)
         self._popen = subprocess.Popen(
             [*_leash(), *self.part.command],
             env={**os.environ, **self.part.env},
@@ -68,6 +73,8 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            # What it writes is for the user alone.
+            umask=0o077 if os.name == "posix" else -1,
             # Ctrl-C is for the emulator, which stops its parts in order.
             start_new_session=True,
         )

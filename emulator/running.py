@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from emulator.cloud import Addresses
-from emulator.errors import AlreadyRunning
+from emulator.errors import AlreadyRunning, Unwritable
 from emulator.lock import Locked, exclusive
+from emulator.tokens import PushToken
 
 
 @contextmanager
@@ -31,11 +32,22 @@ def only_one(data: Path) -> Iterator[None]:
 
 @contextmanager
 def announced(data: Path, addresses: Addresses) -> Iterator[None]:
-    """Let others find the cloud that runs on a data folder."""
+    """Let others find the cloud that runs on a data folder.
+
+    Raises:
+        Unwritable: there is no room to tell them.
+    """
     file = data / "addresses.json"
     unfinished = file.with_suffix(".new")
-    unfinished.write_text(json.dumps(asdict(addresses)))
-    unfinished.replace(file)
+    try:
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(asdict(addresses)))
+        unfinished.replace(file)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise Unwritable(
+            f"{file}: {error.strerror}. Make room, or choose another --data."
+        ) from None
     try:
         yield
     finally:
@@ -56,6 +68,8 @@ def find(data: Path) -> Addresses | None:
     except Locked:
         pass
     try:
-        return Addresses(**json.loads((data / "addresses.json").read_text()))
+        document = json.loads((data / "addresses.json").read_text())
     except FileNotFoundError:
         return None
+    tokens = {name: PushToken(**token) for name, token in document.pop("tokens").items()}
+    return Addresses(**document, tokens=tokens)

@@ -1,49 +1,145 @@
-"""Resumable uploads as Cloud Storage does them, in front of a server that does half of it.
+"""Resumable uploads as Cloud Storage does them, which fake-gcs-server does by half.
 
-A session that is asked how far it has come (`Content-Range: bytes */SIZE`) is ended by
-fake-gcs-server, with whatever it has; what arrives of a request that breaks off is lost; and a
-session that is given up goes on. So clients are sent here. The bytes of a session are kept in a
-file until all of them are there, and then go to the server as the one request that it does right.
+It ends a session that is asked how far it has come (`Content-Range: bytes */SIZE`), with whatever
+it has; it loses what arrives of a request that breaks off, and all sessions when it ends; it takes
+any number of bytes, whatever was announced. So sessions are kept here, in files, and a blob is sent
+to the server as one request once all its bytes are there.
 
 The protocol is https://docs.cloud.google.com/storage/docs/performing-resumable-uploads.
 """
 
-import argparse
+import json
 import re
-import shutil
-import sys
+import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Self
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, urlencode
 
-from emulator.ports import HOST, answers
-from emulator.processes import Part
+from emulator.http1 import Headers, Malformed, Request
 
 UNIT = 256 * 1024
 """What Cloud Storage keeps of a request that did not end an upload is a multiple of these bytes."""
 
-_BLOCK = 64 * 1024
-_TIMEOUT = 60.0  # seconds to hear the next byte, from either side
+MAX_SESSIONS = 1_000
+"""The most sessions that are kept. Above that, the one nobody has used for longest is forgotten."""
 
-_FOR_BROWSERS = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "PUT, DELETE",
-    "Access-Control-Allow-Headers": "Content-Range, Content-Type",
-    "Access-Control-Expose-Headers": "Range",
-}
+MAX_BYTES = 4 * 1024**3
+"""The most bytes of unfinished uploads; above that the same is done."""
 
+LIFETIME_SECONDS = 7 * 86_400
+"""For how long Cloud Storage keeps a session."""
 
-class Malformed(Exception):
-    """A request makes no sense; the message says why."""
+Body = Iterable[memoryview]
+_JSON = [("Content-Type", "application/json; charset=UTF-8")]
 
 
-class Superseded(Exception):
-    """Another request has taken over the session."""
+class Refused(Exception):
+    """A request is not done; the message says why.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request to a session is answered."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+
+
+def _resource(request: Request, name: str) -> dict[str, Any]:
+    """Return what the headers of Cloud Storage's XML API say of a blob."""
+    prefix = "x-goog-meta-"
+    metadata = {
+        key.removeprefix(prefix): text for key, text in request.headers if key.startswith(prefix)
+    }
+    content_type = request.get("content-type") or "application/octet-stream"
+    return {"name": name, "contentType": content_type, "metadata": metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What an upload is going to be.
+
+    Attributes:
+        bucket: as it stands in a URL.
+        resource: the blob without its bytes, as the JSON of Cloud Storage tells it.
+        query: conditions, `ifGenerationMatch=0`.
+        size: bytes; None if that was not said.
+        origin: of the page that is going to send it; None if that was not said.
+    """
+
+    bucket: str
+    resource: dict[str, Any]
+    query: str
+    size: int | None
+    origin: str | None
+
+    @classmethod
+    def read(cls, request: Request, bucket: str, name: str, query: str, body: bytes) -> Self:
+        """Read the request that begins an upload.
+
+        Args:
+            request: its head.
+            bucket: as it stands in the URL.
+            name: of the blob, where the URL's path has it.
+            query: of the URL.
+            body: the resource in JSON, or nothing.
+
+        Raises:
+            Refused: it does not say what to upload.
+        """
+        try:
+            resource = json.loads(body or b"{}") if not name else _resource(request, name)
+        except (ValueError, RecursionError):
+            resource = None
+        if not isinstance(resource, dict):
+            raise Refused(400, "Expected a blob in JSON, or nothing, to begin an upload.")
+        parameters = parse_qsl(query)
+        for key, text in parameters:
+            if key == "name":
+                resource["name"] = text
+        if not isinstance(resource.get("name"), str) or not resource["name"]:
+            raise Refused(400, "The upload has no name.")
+        content_type = resource.get("contentType") or request.get("x-upload-content-type")
+        resource["contentType"] = content_type = content_type or "application/octet-stream"
+        if not (isinstance(content_type, str) and re.fullmatch(r"[ -~]+", content_type)):
+            raise Refused(400, f"{content_type!r:.100}: expected a content type.")
+        size = request.get("x-upload-content-length")
+        if size is not None and not re.fullmatch(r"[0-9]{1,15}", size):
+            raise Refused(400, f"X-Upload-Content-Length: {size[:50]!r}: expected a number.")
+        kept = [item for item in parameters if item[0] not in ("uploadType", "name")]
+        return cls(
+            bucket,
+            resource,
+            urlencode(kept),
+            None if size is None else int(size),
+            request.get("origin"),
+        )
+
+    def path(self, id: str) -> str:
+        """Return the path and query of the session of this upload."""
+        name = quote(self.resource["name"], safe="")
+        return (
+            f"/upload/storage/v1/b/{self.bucket}/o?uploadType=resumable&name={name}&upload_id={id}"
+        )
+
+
+Store = Callable[[Announced, Path, int], tuple[int, bytes]]
+"""Sends so many bytes of a file to the server, which are what was announced; returns its status and
+the body of its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +149,13 @@ class Brought:
     Attributes:
         start: position of its first byte; None if it brings none and asks how far the upload is.
         size: of the whole upload, bytes; None if the request does not say.
-        whole: it is the whole upload, whatever its size.
+        length: bytes that it brings; None if it does not say.
+        whole: the upload ends with it.
     """
 
     start: int | None
     size: int | None = None
+    length: int | None = None
     whole: bool = False
 
     @classmethod
@@ -68,240 +166,287 @@ class Brought:
             Malformed: the header is of another form, or does not fit the body.
         """
         if content_range is None:
-            return cls(0, whole=True)
-        match = re.fullmatch(r"bytes (?:\*|([0-9]+)-([0-9]+|\*))/([0-9]+|\*)", content_range)
+            return cls(0, length, length, whole=True)
+        match = re.fullmatch(
+            r"bytes (?:\*|([0-9]{1,15})-([0-9]{1,15}|\*))/([0-9]{1,15}|\*)", content_range
+        )
         if not match:
             raise Malformed(f"Content-Range: {content_range}: expected bytes FIRST-LAST/SIZE")
         first, last, whole = match.groups()
         size = None if whole == "*" else int(whole)
         if first is None:
             return cls(None, size)
-        if last != "*" and length is not None and length != int(last) - int(first) + 1:
+        if last == "*":  # it ends where its body does
+            return cls(int(first), size, length, whole=True)
+        told = int(last) - int(first) + 1
+        if told < 1:
+            raise Malformed(f"Content-Range: {content_range}: it ends before it begins")
+        if length is not None and length != told:
             raise Malformed(f"Content-Range: {content_range}: but the body has {length} bytes")
-        if last != "*" and size is not None and int(last) >= size:
+        if size is not None and int(last) >= size:
             raise Malformed(f"Content-Range: {content_range}: it ends after the end")
-        return cls(int(first), size)
+        return cls(int(first), size, told)
 
 
-Answer = tuple[int, bytes]
-"""Status and body of the server's answer to a whole upload."""
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What the file of a session says.
+
+    Attributes:
+        announced: what is going to come.
+        began: seconds since the epoch.
+        reply: the server's answer, once there is one.
+    """
+
+    announced: Announced
+    began: float
+    reply: tuple[int, str] | None = None
 
 
 class Session:
-    """An upload that is under way, its bytes in a file."""
+    """An upload that is under way, or was: a file that says what it is, and one of its bytes."""
 
-    def __init__(self, file: Path) -> None:
-        self.answer: Answer | None = None
-        self._file = file
-        self._file.touch()
+    def __init__(self, id: str, record: _Record, sessions: "Sessions") -> None:
+        self.id = id
+        self.used = record.began
+        self.received = 0
+        self._record = record
+        self._sessions = sessions
+        self._file = sessions.folder / f"{id}.json"
+        self._bytes = sessions.folder / f"{id}.bytes"
         self._turn = 0
         self._lock = threading.Lock()
 
-    @property
-    def received(self) -> int:
-        """How many bytes there are."""
-        return self._file.stat().st_size
+    @classmethod
+    def restored(cls, file: Path, sessions: "Sessions") -> Self:
+        """Return the session that an earlier run has left.
 
-    def begin(self) -> int:
-        """Begin a request; whatever an earlier one still sends does not count any more."""
+        Raises:
+            ValueError, TypeError, KeyError, OSError: the file is none of a session.
+        """
+        document = json.loads(file.read_text())
+        record = _Record(**document | {"announced": Announced(**document["announced"])})
+        session = cls(file.stem, record, sessions)
+        if session._bytes.exists():
+            session.used = session._bytes.stat().st_mtime
+            session.received = session._bytes.stat().st_size
+            session._round_down()
+        return session
+
+    @property
+    def announced(self) -> Announced:
+        """What was announced."""
+        return self._record.announced
+
+    @property
+    def is_over(self) -> bool:
+        """Whether Cloud Storage would have forgotten it by now."""
+        return time.time() - self._record.began > LIFETIME_SECONDS
+
+    def save(self) -> None:
+        """Write down what the session is.
+
+        Raises:
+            OSError: that cannot be done.
+        """
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(json.dumps(asdict(self._record)))
+        unfinished.replace(self._file)
+
+    def forget(self) -> None:
+        """Delete what there is of it; a request that still sends is told to stop."""
         with self._lock:
             self._turn += 1
-            return self._turn
+            self.received = 0
+            for file in (self._file, self._bytes):
+                file.unlink(missing_ok=True)
 
-    def append(self, turn: int, data: bytes) -> None:
-        """Keep more bytes.
+    def take(self, request: Request, body: Body, store: Store) -> Answer:
+        """Take a request.
+
+        Args:
+            request: its head.
+            body: its bytes.
+            store: sends a whole upload to the server.
 
         Raises:
-            Superseded: another request has begun since.
+            Refused: it is not taken.
+            Malformed: it makes no sense.
         """
+        brought = Brought.read(request.get("content-range"), request.length)
+        with self._lock:
+            self._turn += 1  # whatever an earlier request still sends does not count any more
+            turn = self._turn
+            self.used = time.time()
+        if self._record.reply is not None:
+            return self._done()
+        try:
+            self._expect(brought.size)
+            if brought.start is not None:
+                self._keep(turn, brought.start, brought.length, body)
+            if brought.whole:
+                self._expect(self.received)
+            if brought.whole or self.received == brought.size:
+                return self._finish(store)
+        except OSError as error:
+            raise Refused(
+                503, f"The upload cannot be kept: {error.strerror}. Make room, and go on with it."
+            ) from error
+        finally:
+            with self._lock:
+                if turn == self._turn and self._record.reply is None:
+                    self._round_down()
+        kept = [("Range", f"bytes=0-{self.received - 1}")] if self.received else []
+        return Answer(308, b"", kept)
+
+    def give_up(self) -> Answer:
+        """End the session without a blob, unless there is one."""
+        with self._lock:
+            self._turn += 1
+        return self._finish(lambda *_: (499, b""))
+
+    def _expect(self, size: int | None) -> None:
+        """Return if an upload of this size was announced, and has not become longer already.
+
+        Raises:
+            Refused: it was not, or has.
+        """
+        announced = self.announced.size
+        if size is None:
+            return
+        if announced is not None and size != announced:
+            raise Refused(400, f"{announced:,} bytes were announced, not {size:,}.")
+        if size < self.received:
+            raise Refused(400, f"There are {self.received:,} bytes already, more than {size:,}.")
+
+    def _keep(self, turn: int, start: int, length: int | None, body: Body) -> None:
+        """Keep what a request brings from where the upload is; it may begin earlier, not later.
+
+        Raises:
+            Refused: it begins later, or brings other bytes than it says, or more than announced.
+            OSError: there is no room for them.
+        """
+        if start > self.received:
+            raise Refused(
+                400, f"Bytes {self.received}-{start - 1} are missing: ask how far the upload is."
+            )
+        most = self.announced.size
+        end = start + length if length is not None else None
+        if most is not None and end is not None and end > most:
+            raise Refused(400, f"{most:,} bytes were announced, and this goes on to {end:,}.")
+        known = self.received - start
+        for block in body:
+            if most is not None and self.received + len(block) - known > most:
+                raise Refused(400, f"{most:,} bytes were announced, and there come more.")
+            self._append(turn, block[known:])
+            known = max(0, known - len(block))
+        if end is not None and self.received < end:
+            raise Refused(400, f"The bytes end at {self.received:,}, and should at {end:,}.")
+
+    def _append(self, turn: int, data: memoryview) -> None:
+        if not data:
+            return
+        self._sessions.make_room(len(data), self)
         with self._lock:
             if turn != self._turn:
-                raise Superseded
-            with self._file.open("ab") as out:
-                out.write(data)
+                raise Refused(503, "Another request goes on with this upload.")
+            with self._bytes.open("ab", buffering=0) as out:
+                written = out.write(data) or 0
+                self.received += written
+                if written < len(data):  # the disk was full in the midst of it
+                    self.received += out.write(data[written:]) or 0
 
-    def round_down(self, turn: int) -> None:
+    def _round_down(self) -> None:
         """Forget what Cloud Storage would not keep of a request that did not end the upload."""
+        if self._bytes.exists():
+            self.received = self.received // UNIT * UNIT
+            with self._bytes.open("ab") as out:
+                out.truncate(self.received)
+
+    def _finish(self, store: Store) -> Answer:
+        """Have the whole upload stored, once; the reply is that of the session from now on."""
         with self._lock:
-            if turn == self._turn and self.answer is None:
-                with self._file.open("ab") as out:
-                    out.truncate(self.received // UNIT * UNIT)
+            if self._record.reply is None:
+                self._bytes.touch()
+                status, body = store(self.announced, self._bytes, self.received)
+                if status >= 500:  # it may be tried again
+                    return Answer(status, body, _JSON)
+                self._record = replace(self._record, reply=(status, body.decode()))
+                self._bytes.unlink()
+                self.received = 0
+                with suppress(OSError):  # the blob is there: whoever asks is told so until the end
+                    self.save()
+        return self._done()
 
-    def finish(self, send: Callable[[Path, int], Answer]) -> Answer:
-        """Send the whole upload, once; its answer is that of the session from now on."""
-        with self._lock:
-            if self.answer is None:
-                answer = send(self._file, self.received)
-                if answer[0] >= 500:
-                    return answer
-                self.answer = answer
-                self._file.unlink()
-            return self.answer
+    def _done(self) -> Answer:
+        status, body = self._record.reply or (499, "")
+        return Answer(status, body.encode(), _JSON)
 
 
-class Front(ThreadingHTTPServer):
-    """Listens where session URLs lead.
+class Sessions:
+    """All sessions of this machine, in a folder in which they outlive the process.
 
     Args:
-        port: to listen on.
-        storage: port of the storage server.
-        folder: for unfinished uploads; what is in it is deleted, as the server too has forgotten.
+        folder: made where it does not exist.
     """
 
-    daemon_threads = True
-
-    def __init__(self, port: int, storage: int, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        super().__init__((HOST, port), _Handler)
-        self.storage = storage
-        self._folder = folder
-        self._sessions: dict[str, Session] = {}
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self._lock = threading.Lock()
+        self._all: dict[str, Session] = {}
+        for file in folder.glob("*.json"):
+            with suppress(ValueError, TypeError, KeyError, OSError):
+                self._all[file.stem] = Session.restored(file, self)
+        for file in folder.iterdir():
+            if file.suffix != ".json" and file.stem not in self._all:
+                file.unlink()
 
-    def session(self, id: str) -> Session:
-        """Return a session, a new one at its first request."""
-        with self._lock:
-            if id not in self._sessions:
-                self._sessions[id] = Session(self._folder / id)
-            return self._sessions[id]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = _TIMEOUT
-    server: Front
-
-    def do_PUT(self) -> None:
-        """Take what is sent to a session."""
-        try:
-            self._take(self._session())
-        except (Malformed, ValueError) as error:
-            self._answer(400, str(error).encode(), {"Connection": "close"})
-        except (Superseded, OSError) as error:
-            self._answer(503, str(error).encode(), {"Connection": "close"})
-
-    def do_DELETE(self) -> None:
-        """Give a session up."""
-        try:
-            self._answer(*self._session().finish(lambda _file, _size: (499, b"")), {})
-        except Malformed as error:
-            self._answer(400, str(error).encode(), {})
-
-    def do_OPTIONS(self) -> None:
-        """Let a browser send to a session."""
-        self._answer(204, b"", {})
-
-    def _session(self) -> Session:
-        id = parse_qs(urlsplit(self.path).query).get("upload_id", [""])[0]
-        if not re.fullmatch(r"[0-9a-zA-Z_-]{1,200}", id):
-            raise Malformed(f"{self.path} is no session URL: it has no upload_id")
-        return self.server.session(id)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing of every request."""
-
-    def _take(self, session: Session) -> None:
-        """Take a request of a session."""
-        turn = session.begin()
-        brought = Brought.read(self.headers.get("Content-Range"), self._length())
-        if session.answer is not None:
-            self._say_done(session.answer)
-            return
-        try:
-            if brought.start is not None:
-                self._keep(session, turn, brought.start)
-            if brought.whole or session.received == brought.size:
-                self._say_done(session.finish(self._send))
-                return
-        finally:
-            session.round_down(turn)
-        received = session.received
-        self._answer(308, b"", {"Range": f"bytes=0-{received - 1}"} if received else {})
-
-    def _keep(self, session: Session, turn: int, start: int) -> None:
-        """Keep what a request brings from where the session is; it may begin earlier, not later."""
-        received = session.received
-        if start > received:
-            raise Malformed(f"bytes {received}-{start - 1} are missing: ask how far the upload is")
-        known = received - start
-        for block in self._body():
-            session.append(turn, block[known:])
-            known = max(0, known - len(block))
-
-    def _send(self, file: Path, size: int) -> Answer:
-        """Send a whole upload to the server."""
-        connection = HTTPConnection(HOST, self.server.storage, timeout=_TIMEOUT)
-        with file.open("rb") as data:
-            connection.request("PUT", self.path, data, {"Content-Length": str(size)})
-            answer = connection.getresponse()
-            try:
-                return answer.status, answer.read()
-            finally:
-                connection.close()
-
-    def _say_done(self, answer: Answer) -> None:
-        # A body that nobody read would be taken for the next request.
-        self._answer(*answer, {"Content-Type": "application/json", "Connection": "close"})
-
-    def _answer(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in {**_FOR_BROWSERS, **headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _length(self) -> int | None:
-        text = self.headers.get("Content-Length")
-        return None if text is None else int(text)
-
-    def _body(self) -> Iterator[bytes]:
-        """Read the body, in chunks or by its length.
+    def begin(self, announced: Announced) -> str:
+        """Begin an upload; return the id of its session, which nobody can guess.
 
         Raises:
-            OSError: the client went away before its end.
+            Refused: it cannot be written down.
         """
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            while size := int(self.rfile.readline().split(b";")[0], 16):
-                yield from self._blocks(size)
-                self.rfile.readline()
-            self.rfile.readline()
-        else:
-            yield from self._blocks(self._length() or 0)
+        session = Session(secrets.token_urlsafe(32), _Record(announced, time.time()), self)
+        try:
+            session.save()
+        except OSError as error:
+            raise Refused(503, f"No upload can begin: {error.strerror}. Make room.") from error
+        with self._lock:
+            self._all[session.id] = session
+        self.make_room(0, session)
+        return session.id
 
-    def _blocks(self, size: int) -> Iterator[bytes]:
-        while size:
-            block = self.rfile.read1(min(size, _BLOCK))
-            if not block:
-                raise ConnectionError("the client went away")
-            size -= len(block)
-            yield block
+    def find(self, id: str) -> Session | None:
+        """Return a session that was begun here, None if there is none, or not any more."""
+        session = self._all.get(id)
+        if session is not None and session.is_over:
+            self._forget(session)
+            return None
+        return session
 
+    def make_room(self, count: int, session: Session) -> None:
+        """Have room for so many more bytes of a session, at the cost of others unused for long.
 
-def sessions_part(data: Path, port: int, storage: int) -> Part:
-    """Return the part to which session URLs lead, in front of the storage server."""
-    return Part(
-        "sessions",
-        [
-            *(sys.executable, "-m", "emulator.sessions"),
-            *("--port", str(port), "--storage", str(storage), "--folder", str(data)),
-        ],
-        is_ready=lambda: answers(port),
-        env={"PYTHONPATH": str(Path(__file__).parents[1])},
-    )
+        Raises:
+            Refused: the session alone is too large.
+        """
+        while True:
+            with self._lock:
+                others = [other for other in self._all.values() if other is not session]
+                held = sum(other.received for other in others) + session.received
+            if len(others) < MAX_SESSIONS and held + count <= MAX_BYTES:
+                return
+            if len(others) < MAX_SESSIONS:
+                others = [other for other in others if other.received]
+            if not others:
+                raise Refused(
+                    507, f"An unfinished upload has at most {MAX_BYTES:,} bytes on this machine."
+                )
+            self._forget(min(others, key=lambda other: other.used))
 
-
-def main() -> None:
-    """Serve until the process is ended."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--storage", type=int, required=True)
-    parser.add_argument("--folder", type=Path, required=True)
-    args = parser.parse_args()
-    with Front(args.port, args.storage, args.folder) as front:
-        front.serve_forever()
-
-
-if __name__ == "__main__":
-    main()
+    def _forget(self, session: Session) -> None:
+        with self._lock:
+            self._all.pop(session.id, None)
+        session.forget()

@@ -11,6 +11,7 @@ from rich.console import Console as Terminal
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from emulator.client import Failed
+from emulator.cloud import Addresses
 from emulator.errors import InvalidOption
 from emulator.options import add_data_option
 from emulator.running import find
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with progress:
             bar = progress.add_task("Sweeping", total=None)
-            for report in _pieces(addresses.functions["sweep"], args):
+            for report in _pieces(addresses, args):
                 total.update({name: report[name] for name in _COUNTED})
                 place = report["next"]
                 progress.update(bar, description=_told(total))
@@ -86,21 +87,23 @@ def _told(total: Counter[str]) -> str:
     return ", ".join(f"{total[name]:,} {words}" for name, words in _COUNTED.items())
 
 
-def _pieces(url: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def _pieces(addresses: Addresses, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Have one piece after the other swept."""
     place: str | None = args.start
+    token = addresses.tokens.get("sweep")
+    headers = token.headers(args.data / "pubsub") if token else {}
     options: dict[str, str | int] = {"seconds": _PIECE_SECONDS}
     if args.dry_run:
         options["dry_run"] = "true"
     if args.older_than is not None:
         options["older_than"] = args.older_than
     while place is not None:
-        report = _piece(url, options | {"start": place})
+        report = _piece(addresses.functions["sweep"], options | {"start": place}, headers)
         yield report
         place = report["next"]
 
 
-def _piece(url: str, query: dict[str, str | int]) -> dict[str, Any]:
+def _piece(url: str, query: dict[str, str | int], headers: dict[str, str]) -> dict[str, Any]:
     """Have one piece swept, again where something does not answer.
 
     Raises:
@@ -108,7 +111,7 @@ def _piece(url: str, query: dict[str, str | int]) -> dict[str, Any]:
     """
     for pause in (*_PAUSES, None):
         try:
-            answer = requests.post(url, params=query, timeout=120)
+            answer = requests.post(url, params=query, headers=headers, timeout=120)
         except requests.RequestException as error:
             reason = f"The function sweep does not answer: {error}."
         else:

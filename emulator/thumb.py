@@ -109,7 +109,7 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
         Cloud(
             topology,
             Path(folder),
-            Console([*topology.functions, "pubsub", "storage", "sessions"]),
+            Console([*topology.functions, "pubsub", "storage", "front"]),
             broker=args.pubsub,
             instances=instances_of(args, topology),
         ) as cloud,

@@ -5,10 +5,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.cloud import NOTIFIER, TOPOLOGY, Addresses, Cloud
 from emulator.console import Console
-from emulator.options import add_cloud_options, instances_of, make_folder, port, web_address
+from emulator.options import add_cloud_options, instances_of, port, web_address
 from emulator.running import announced, only_one
 from emulator.topology import Topology
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     topology = Topology.load(TOPOLOGY)
     console = Console([*topology.functions, "pubsub", "scheduler", "storage"], verbose=args.verbose)
     instances = instances_of(args, topology)
-    make_folder(args.data, "--data")
+    data_folder.make(args.data)
     with only_one(args.data):
         cloud = Cloud(
             topology,

@@ -22,7 +22,7 @@ from emulator.pubsub.catalogue import Catalogue
 from emulator.pubsub.doorbell import Doorbell
 from emulator.pubsub.errors import PubsubError
 from emulator.pubsub.journal import Journal
-from emulator.pubsub.key_server import JWKS_PATH, serve_keys
+from emulator.pubsub.key_server import JWKS_PATH, KEY_FILE_NAME, serve_keys
 from emulator.pubsub.publisher import PublisherService
 from emulator.pubsub.pusher import Pusher
 from emulator.pubsub.snapshots import Snapshot
@@ -39,8 +39,6 @@ _MAX_RECEIVE_BYTES = 32 * 1024 * 1024
 _GRACE_SECONDS = 0.5
 
 _EXPIRE_SECONDS = 60.0
-
-KEY_FILE_NAME = "signing-key.pem"
 
 
 class PortTaken(Exception):

@@ -6,6 +6,7 @@ https://docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 import base64
 import hashlib
 import json
+import secrets
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -68,11 +69,7 @@ class SigningKey:
             return _read(self._file)
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         if self._file is not None:
-            # Whole or not at all, also if the broker is killed now.
-            unfinished = self._file.with_suffix(".new")
-            unfinished.touch(mode=0o600)
-            unfinished.write_bytes(_private_pem(key))
-            unfinished.replace(self._file)
+            return _kept(key, self._file)
         return key
 
     @cached_property
@@ -112,6 +109,20 @@ class PushTokens:
             )
             self._tokens[service_account, audience] = (now, token)
         return token
+
+
+def _kept(key: rsa.RSAPrivateKey, file: Path) -> rsa.RSAPrivateKey:
+    """Write a key down and return it, or the one that another process has written meanwhile."""
+    unfinished = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    try:
+        unfinished.touch(mode=0o600)
+        unfinished.write_bytes(_private_pem(key))
+        file.hardlink_to(unfinished)  # whole or not at all, and never over another
+    except FileExistsError:
+        return _read(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return key
 
 
 def _read(file: Path) -> rsa.RSAPrivateKey:

@@ -90,7 +90,9 @@ class ShakenCloud(Cloud):
         from emulator.pubsub_resources import make_resources
 
         endpoints = {**self.addresses.functions, "resize": self.relay.url}
-        make_resources(self._topology, PROJECT, self.addresses.pubsub, endpoints)
+        make_resources(
+            self._topology, PROJECT, self.addresses.pubsub, endpoints, self.addresses.tokens
+        )
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)

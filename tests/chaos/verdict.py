@@ -68,7 +68,12 @@ def settle(cloud: ShakenCloud, seconds: float) -> int:
 def _sweep(cloud: ShakenCloud) -> int:
     query: dict[str, str | int] = {"start": "", "seconds": 60}
     try:
-        answer = requests.post(cloud.addresses.functions["sweep"], params=query, timeout=120)
+        answer = requests.post(
+            cloud.addresses.functions["sweep"],
+            params=query,
+            headers=cloud.authorization("sweep"),
+            timeout=120,
+        )
     except requests.RequestException:
         return 0
     return int(answer.json()["published"]) if answer.ok else 0

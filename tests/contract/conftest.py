@@ -8,7 +8,7 @@ import pytest
 from emulator.console import Console
 from emulator.ports import free_port
 from emulator.processes import Supervisor
-from emulator.storage import storage_part
+from emulator.storage import storage_parts
 from quickthumb import storage
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
@@ -24,8 +24,8 @@ def folder(tmp_path_factory):
 def server(folder):
     """Give the URL of a storage server."""
     port = free_port()
-    part = storage_part(folder, port, ("contract", "processed"))
-    supervisor = Supervisor([[part]], Console(["storage"], out=io.StringIO()))
+    parts = storage_parts(folder, port, ("contract", "processed"))
+    supervisor = Supervisor([parts], Console(["storage"], out=io.StringIO()))
     supervisor.start()
     yield f"http://127.0.0.1:{port}"
     supervisor.stop()

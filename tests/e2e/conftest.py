@@ -25,7 +25,7 @@ def need(broker: str) -> None:
 def cloud(request, tmp_path_factory):
     need(request.param)
     topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage", "sessions"])
+    console = Console([*topology.functions, "pubsub", "storage", "front"])
     with Cloud(topology, tmp_path_factory.mktemp("data"), console, broker=request.param) as cloud:
         yield cloud
 

@@ -29,7 +29,7 @@ FILES = {"file": ("rocket.jpg", ROCKET.read_bytes())}
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
     topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage", "sessions"])
+    console = Console([*topology.functions, "pubsub", "storage", "front"])
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("QUICKTHUMB_API_KEYS", hashlib.sha256(KEY.encode()).hexdigest())
         environment.setenv("QUICKTHUMB_CORS_ORIGINS", PAGE)

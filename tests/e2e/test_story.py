@@ -104,6 +104,7 @@ def test_a_job_from_eventarc_is_done_too(client, cloud, url):
             "ce-id": "1",
             "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
             "ce-source": "//pubsub.googleapis.com/projects/p/topics/uploads",
+            **cloud.authorization("resize"),
         },
         timeout=30,
     )
@@ -121,7 +122,7 @@ def test_a_forged_push_request_is_refused_and_the_function_lives_on(client, clou
     answer = requests.post(
         cloud.addresses.functions["resize"],
         data=body,
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", **cloud.authorization("resize")},
         timeout=30,
     )
     assert answer.status_code >= 400

@@ -16,7 +16,7 @@ ROCKET = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage", "sessions"])
+    console = Console([*topology.functions, "pubsub", "storage", "front"])
     with Cloud(topology, tmp_path_factory.mktemp("data"), console) as cloud:
         yield cloud.addresses.upload
 

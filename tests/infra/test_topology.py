@@ -160,7 +160,9 @@ def emulated(tmp_path, monkeypatch):
         monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
         monkeypatch.setattr(emulator.cloud, "_is_healthy", lambda port: f"healthy {port}")
         monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
-        monkeypatch.setattr(emulator.cloud, "storage_part", lambda *args, **_: kept.append(args))
+        monkeypatch.setattr(
+            emulator.cloud, "storage_parts", lambda *args, **_: kept.append(args) or []
+        )
         monkeypatch.setattr(
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )

@@ -6,13 +6,14 @@ import pytest
 from emulator.cloud import Addresses
 from emulator.errors import AlreadyRunning, Unwritable
 from emulator.running import announced, find, only_one
+from emulator.tokens import PushToken
 
 ADDRESSES = Addresses(
     {"upload": "http://127.0.0.1:1"},
     "http://127.0.0.1:2",
-    "http://127.0.0.1:3",
     "127.0.0.1:4",
     "http://127.0.0.1:5/certs",
+    {"resize": PushToken("push@p.example", "me")},
 )
 
 

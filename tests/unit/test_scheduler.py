@@ -9,6 +9,7 @@ import pytest
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
 from emulator.scheduler import Job, call
+from emulator.tokens import PushToken
 
 DUE = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -48,6 +49,16 @@ def test_a_function_is_called_as_the_cloud_calls_it(function):
     assert headers["X-CloudScheduler-JobName"] == "nightly"
     assert headers["X-CloudScheduler-ScheduleTime"] == "2026-02-03T04:05:00+00:00"
     assert headers["Content-Length"] == "0"
+    assert headers["Authorization"] is None
+
+
+def test_a_function_that_wants_a_token_gets_one(function, tmp_path):
+    job = Job("nightly", "5 4 * * *", function.url, 5, PushToken("a@b.example", "me"))
+    assert call(job, DUE, tmp_path) == ""
+    (headers,) = function.calls
+    assert headers["Authorization"].startswith("Bearer ey")
+    (tmp_path / "signing-key.pem").write_text("garbage")
+    assert "its token cannot be signed" in call(job, DUE, tmp_path)
 
 
 def test_a_call_that_fails_is_told_of():
@@ -58,10 +69,11 @@ def test_an_answer_that_is_an_error_is_told_of(function):
     assert call(Job("a", "* * * * *", f"{function.url}/503", 5), DUE) == "a: answered 503: because"
 
 
-def test_the_scheduler_calls_again_and_again_also_after_a_failure(function):
+def test_the_scheduler_calls_again_and_again_also_after_a_failure(function, tmp_path):
     # A sixth field is one of seconds, which spares this test two minutes.
-    job = Job("a", "* * * * * *", f"{function.url}/503", 5)
+    job = Job("a", "* * * * * *", f"{function.url}/503", 5, PushToken("a@b.example", "me"))
     command = [sys.executable, "-m", "emulator.scheduler", *job.arguments()]
+    command += ["--broker", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             with function.called:
@@ -71,3 +83,4 @@ def test_the_scheduler_calls_again_and_again_also_after_a_failure(function):
         assert "a: answered 503: because" in process.stdout.read()
     times = [headers["X-CloudScheduler-ScheduleTime"] for headers in function.calls]
     assert times == sorted(set(times))
+    assert all(headers["Authorization"].startswith("Bearer ey") for headers in function.calls)

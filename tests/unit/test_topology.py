@@ -5,6 +5,7 @@ import yaml
 
 from emulator.cloud import TOPOLOGY, Addresses, environment
 from emulator.errors import InvalidTopology
+from emulator.tokens import PushToken
 from emulator.topology import Reference, Topology
 
 DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
@@ -90,12 +91,15 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
     variables = environment(
         function,
-        Addresses({}, "http://storage", "http://sessions", "pubsub:1", "http://keys/certs"),
+        Addresses({}, "http://storage", "pubsub:1", "http://keys/certs"),
+        PushToken("push@p.example", "me"),
     )
     assert variables["QUICKTHUMB_ORIGINALS_BUCKET"] == "quickthumb-originals"
     assert variables["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/quickthumb/topics/uploads"
     assert variables["STORAGE_EMULATOR_HOST"] == "http://storage"
     assert variables["PUBSUB_EMULATOR_HOST"] == "pubsub:1"
+    assert variables["QUICKTHUMB_PUSH_AUDIENCE"] == "me"
+    assert variables["QUICKTHUMB_PUSH_ACCOUNT"] == "push@p.example"
 
 
 def test_pictures_wait_for_what_takes_them_and_makes_thumbnails():

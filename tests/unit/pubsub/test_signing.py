@@ -83,8 +83,8 @@ def test_a_key_of_another_kind_is_refused(tmp_path):
 
 
 @asynccontextmanager
-async def key_server():
-    server = await serve_keys("127.0.0.1", 0, lambda: {"keys": []}, lambda: {"kid": "pem"})
+async def key_server(host="127.0.0.1"):
+    server = await serve_keys(host, 0, lambda: {"keys": []}, lambda: {"kid": "pem"})
     async with server:
         yield server.sockets[0].getsockname()[1]
 
@@ -111,7 +111,7 @@ async def ask(port, request):
 def test_keys_are_served_in_both_forms(path, status, document):
     async def run():
         async with key_server() as port:
-            return await ask(port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            return await ask(port, f"GET {path} HTTP/1.1\r\nHost: localhost:1\r\n\r\n".encode())
 
     head, body = asyncio.run(run())
     assert head.startswith(f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n")
@@ -122,6 +122,35 @@ def test_the_key_server_outlives_what_is_not_a_request():
     async def run():
         async with key_server() as port:
             assert await ask(port, b"nonsense") == ("", "")
-            return await ask(port, f"GET {PEM_PATH} HTTP/1.1\r\n\r\n".encode())
+            assert await ask(port, f"GET {PEM_PATH} HTTP/1.1\r\n\r\n".encode()) == ("", "")
+            return await ask(port, f"GET {PEM_PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
 
     assert asyncio.run(run())[0].startswith("HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ("Host: evil.test", "403"),
+        ("Host: localhost\r\nOrigin: https://evil.test", "403"),
+        ("Host: localhost\r\nOrigin: null", "403"),
+        ("Host: localhost\r\nOrigin: http://localhost:3000", "200"),
+    ],
+)
+def test_the_key_server_answers_no_web_page(lines, status):
+    async def run():
+        async with key_server() as port:
+            return await ask(port, f"GET {PEM_PATH} HTTP/1.1\r\n{lines}\r\n\r\n".encode())
+
+    head, body = asyncio.run(run())
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert "access-control" not in head.lower()
+    assert (body == '{"kid": "pem"}') == (status == "200")
+
+
+def test_a_key_server_for_more_than_this_machine_is_called_by_any_name():
+    async def run():
+        async with key_server("0.0.0.0") as port:  # noqa: S104 - as a container has it
+            return await ask(port, f"GET {PEM_PATH} HTTP/1.1\r\nHost: pubsub:1\r\n\r\n".encode())
+
+    assert asyncio.run(run())[0].startswith("HTTP/1.1 200 ")
