@@ -1,7 +1,7 @@
-"""`lock`: writes down what is installed, every package with its version and the hashes of its files.
+"""`lock`: writes down what is installed, every package with its version and its files' hashes.
 
-What is asked for stands in files `*.in`. Beside each lies its lock, `*.txt`, which pip installs. Runs
-on the standard library, since it has to work where a lock cannot be installed.
+What is asked for stands in files `*.in`. Beside each lies its lock, `*.txt`, which pip installs.
+Runs on the standard library, since it has to work where a lock cannot be installed.
 """
 
 import argparse
@@ -19,14 +19,10 @@ from emulator import venv
 from emulator.bootstrap import ROOT
 from emulator.errors import Unlockable
 
-LOCKS = (
-    "functions/requirements",
-    "requirements",
-    "tests/requirements",
-    "tests/infra/checkov-requirements",
-    "emulator/lock-tools",
-)
-"""Without their suffix; the second and third have all of the one before, in the same versions."""
+LAYERS = ("functions/requirements", "requirements", "tests/requirements")
+"""Locks, without their suffix. Each has all of the one before, in the same versions."""
+
+LOCKS = (*LAYERS, "tests/infra/checkov-requirements", "emulator/lock-tools")
 
 WHEELS = Path("functions/wheels")
 """Wheels of packages that are published as source only; they lie where the functions find them."""
@@ -58,41 +54,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the locks anew from what is asked for; all of them change, or none."""
-    if args.upgrade is None:
-        upgrade = []
-    else:
-        upgrade = [f"--upgrade-package={name}" for name in args.upgrade] or ["--upgrade"]
+    """Make the locks anew with the tools that are locked themselves."""
     with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
         tools = Path(folder) / "tools"
         _say("Installing uv into a temporary folder")
         venv.make(tools)
         venv.install(tools, ROOT / "emulator/lock-tools.txt")
-        draft = Draft(Path(folder) / "draft", tools)
+        if args.upgrade is None:
+            changes = lock(venv.interpreter(tools))
+        else:
+            changes = lock(
+                venv.interpreter(tools),
+                [f"--upgrade-package={name}" for name in args.upgrade] or ["--upgrade"],
+            )
+    print("\n".join(changes) or "No package changes.")
+    return 0
+
+
+def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:
+    """Make all locks anew from what is asked for; all of them change, or none.
+
+    Args:
+        python: of an environment that has the tools.
+        upgrade: options of uv that tell which packages may be others than before.
+
+    Returns:
+        Which packages are others now, as lines to read.
+
+    Raises:
+        Unlockable: no versions do what is asked for, or not on every platform.
+    """
+    with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
+        draft = Draft(Path(folder), python)
         draft.build_wheels(upgrade)
         for name in LOCKS:
             _say(f"Resolving {name}.in")
             draft.resolve(name, upgrade)
-        for name in LOCKS[2:]:
+        for name in LOCKS[len(LAYERS) - 1 :]:
             _say(f"Looking whether {name}.txt can be installed everywhere")
             draft.check(name)
-        changes = list(draft.changes())
+        changes = draft.changes()
         draft.keep()
-    print("\n".join(changes) or "No package changes.")
-    return 0
+    return changes
 
 
 class Draft:
     """A copy of the files that matter, on which uv works.
 
     Args:
-        folder: for the copy; it does not exist yet.
-        tools: an environment that has uv.
+        folder: for the copy; it is empty.
+        python: of an environment that has the tools.
     """
 
-    def __init__(self, folder: Path, tools: Path) -> None:
+    def __init__(self, folder: Path, python: Path) -> None:
         self._folder = folder
-        self._python = venv.interpreter(tools)
+        self._python = python
         for name in (*LOCKS, BUILT):
             for file in (f"{name}.in", f"{name}.txt"):
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -125,14 +141,13 @@ class Draft:
 
     def resolve(self, name: str, upgrade: Sequence[str]) -> None:
         """Make one lock."""
-        wheels = os.path.relpath(self._folder / WHEELS, (self._folder / name).parent)
         self._compile(
             name,
             *("--universal", "--python-version", PYTHONS[0], "--fork-strategy", "fewest"),
             *("--only-binary=:all:", f"--find-links={WHEELS}", *upgrade),
         )
         lock = self._folder / f"{name}.txt"
-        lock.write_text(header(name, Path(wheels).as_posix()) + lock.read_text())
+        lock.write_text(header(name) + lock.read_text())
 
     def check(self, name: str) -> None:
         """See to it that a lock can be installed wherever it is supposed to be.
@@ -150,14 +165,19 @@ class Draft:
                 except Unlockable as error:
                     raise Unlockable(f"On {platform} with Python {python}:\n{error}") from None
 
-    def changes(self) -> Iterator[str]:
+    def changes(self) -> list[str]:
         """Tell which packages are others than before."""
+        told = []
         for name in LOCKS:
-            before, after = pins((ROOT / f"{name}.txt").read_text()), pins(self._read(f"{name}.txt"))
+            before, after = (
+                pins((ROOT / f"{name}.txt").read_text()),
+                pins(self._read(f"{name}.txt")),
+            )
             for package in sorted(before.keys() | after.keys()):
                 old, new = before.get(package, "none"), after.get(package, "none")
                 if old != new:
-                    yield f"{name}.txt: {package} {old} -> {new}"
+                    told.append(f"{name}.txt: {package} {old} -> {new}")
+        return told
 
     def keep(self) -> None:
         """Put the files where they were copied from."""
@@ -167,8 +187,8 @@ class Draft:
         for wheel in (ROOT / WHEELS).glob("*.whl"):
             if wheel.name not in kept:
                 wheel.unlink()
-        for wheel in kept:
-            shutil.copy(self._folder / WHEELS / wheel, ROOT / WHEELS)
+        for file in kept:
+            shutil.copy(self._folder / WHEELS / file, ROOT / WHEELS)
 
     def _read(self, file: str) -> str:
         return (self._folder / file).read_text()
@@ -181,7 +201,9 @@ class Draft:
         )
 
     def _uv(self, *arguments: str) -> None:
-        self._run("-m", "uv", "pip", *arguments, "--quiet", "--no-config", f"--python={self._python}")
+        self._run(
+            "-m", "uv", "pip", *arguments, "--quiet", "--no-config", f"--python={self._python}"
+        )
 
     def _run(self, *arguments: str) -> None:
         result = subprocess.run(
@@ -198,18 +220,21 @@ class Draft:
             raise Unlockable(f"{result.stdout.strip()}\nAll locks are as they were.")
 
 
-def header(name: str, wheels: str) -> str:
+def header(name: str) -> str:
     """Return what stands at the head of a lock.
 
     Args:
         name: of the lock, without its suffix.
-        wheels: the folder of wheels, relative to the lock.
     """
-    return (
-        f"# What is installed where {Path(name).name}.in is asked for. `python3 -m emulator lock` writes\n"
-        f"# this file; it was asked for sha256:{asked(name)}.\n"
-        f"--require-hashes\n--only-binary :all:\n--find-links {wheels}\n\n"
-    )
+    lines = [
+        f"# What is installed of {Path(name).name}.in, written by `python3 -m emulator lock`",
+        f"# when it asked for sha256:{asked(name)}.",
+        "--require-hashes",
+        "--only-binary :all:",
+    ]
+    if name in LAYERS:  # pip and uv take it relative to this file
+        lines.append(f"--find-links {Path(os.path.relpath(WHEELS, Path(name).parent)).as_posix()}")
+    return "\n".join(lines) + "\n\n"
 
 
 def asked(name: str) -> str:

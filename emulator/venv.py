@@ -23,9 +23,12 @@ _NOT_LOCKED = re.compile(
     r"--require-hashes mode.*:\n    (?P<package>\S+)|^    (?P<unhashed>\S+) --hash=", re.MULTILINE
 )
 _NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded")
-_NO_NETWORK = re.compile(r"Retrying \(|Could not fetch URL|Read timed out|Connection (?:aborted|reset)")
+_NO_NETWORK = re.compile(
+    r"Retrying \(|Could not fetch URL|Read timed out|Connection (?:aborted|reset)"
+)
 _NOT_FOR_HERE = re.compile(r"No matching distribution found for (?P<package>\S+)")
 _LAST_WORDS = 20  # lines
+_FOR_PIP = 30_000_000  # bytes, more than an environment takes that has nothing but pip
 
 
 def interpreter(venv: Path) -> Path:
@@ -60,8 +63,10 @@ def make(venv: Path) -> None:
     except OSError as error:
         raise InstallError(f"Could not make {venv}: {error}") from None
     if result.returncode:
+        free = shutil.disk_usage(venv.parent).free  # Python does not say that there was no room
         shutil.rmtree(venv, ignore_errors=True)
-        raise InstallError(f"Could not make {venv}:\n{result.stdout.strip()}")
+        advice = f"\nThe disk is full: {free // 10**6} MB are free." if free < _FOR_PIP else ""
+        raise InstallError(f"Could not make {venv}:\n{result.stdout.strip()}{advice}")
 
 
 def install(venv: Path, lock: Path) -> None:
@@ -132,7 +137,9 @@ def _explained(lock: Path, said: list[str]) -> str:
     else:
         advice = "Mend what is said there"
     last_words = "".join(f"  {line}" for line in said[-_LAST_WORDS:]).rstrip()
-    return f"pip could not install {lock}:\n{last_words}\n{advice}; then start the same command again."
+    return (
+        f"pip could not install {lock}:\n{last_words}\n{advice}; then start the same command again."
+    )
 
 
 def _progress(text: str) -> None:
