@@ -17,7 +17,7 @@ from pathlib import Path
 
 from emulator import venv
 from emulator.bootstrap import ROOT
-from emulator.errors import Unlockable
+from emulator.errors import InvalidOption, Unlockable
 
 LAYERS = ("functions/requirements", "requirements", "tests/requirements")
 """Locks, without their suffix. Each has all of the one before, in the same versions."""
@@ -55,20 +55,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the locks anew with the tools that are locked themselves."""
+    upgrade = upgrades(args.upgrade)
     with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
         tools = Path(folder) / "tools"
         _say("Installing uv into a temporary folder")
         venv.make(tools)
         venv.install(tools, ROOT / "emulator/lock-tools.txt")
-        if args.upgrade is None:
-            changes = lock(venv.interpreter(tools))
-        else:
-            changes = lock(
-                venv.interpreter(tools),
-                [f"--upgrade-package={name}" for name in args.upgrade] or ["--upgrade"],
-            )
+        changes = lock(venv.interpreter(tools), upgrade)
     print("\n".join(changes) or "No package changes.")
     return 0
+
+
+def upgrades(names: Sequence[str] | None) -> list[str]:
+    """Return the options of uv for `--upgrade`.
+
+    Args:
+        names: packages whose newest versions are wanted; none: of all; None: of no package.
+
+    Raises:
+        InvalidOption: a package is in no lock.
+    """
+    if names is None:
+        return []
+    known = set().union(*(pins((ROOT / f"{name}.txt").read_text()) for name in LOCKS))
+    for name in names:
+        if name not in known:
+            raise InvalidOption(f"--upgrade {name}: no lock has this package")
+    return [f"--upgrade-package={name}" for name in names] or ["--upgrade"]
 
 
 def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:

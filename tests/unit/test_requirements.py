@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from emulator import requirements
 from emulator.bootstrap import ROOT
-from emulator.errors import InstallError, Unlockable
+from emulator.errors import InstallError, InvalidOption, Unlockable
 from emulator.requirements import BUILT, LAYERS, LOCKS, WHEELS, asked, header, pins
 from tests.environments import environment
 
@@ -236,13 +236,6 @@ def texts(project):
     return {path: path.read_bytes() for path in project.rglob("*.*") if path.is_file()}
 
 
-def test_locking_again_changes_no_package(tools, project):
-    before = contents(project)
-    assert requirements.lock(tools) == []
-    # Hashes may be more than before: wheels for another Python can be added to a release.
-    assert contents(project).keys() == before.keys()
-
-
 def test_what_is_asked_for_anew_is_locked_for_all_who_have_it(tools, project):
     asks(project, "functions/requirements.in", f"cronsim<{CRONSIM}")
     changes = requirements.lock(tools)
@@ -277,6 +270,24 @@ def test_what_cannot_be_installed_everywhere_is_told(tools, project, monkeypatch
     with pytest.raises(Unlockable, match=r"^On aarch64-pc-windows-msvc with Python 3\.11:\n.*"):
         requirements.lock(tools)
     assert contents(project) == before
+
+
+def test_a_newer_version_is_taken_only_where_it_is_wanted(tools, project):
+    assert requirements.upgrades(None) == []
+    assert requirements.upgrades([]) == ["--upgrade"]
+    asks(project, "requirements.in", f"cronsim<{CRONSIM}")
+    requirements.lock(tools)
+    older = pins((project / "requirements.txt").read_text())["cronsim"]
+    text = (project / "requirements.in").read_text()
+    (project / "requirements.in").write_text(text.replace(f"cronsim<{CRONSIM}", ""))
+    assert requirements.lock(tools) == []
+    [change, _] = requirements.lock(tools, requirements.upgrades(["cronsim"]))
+    assert change.startswith(f"requirements.txt: cronsim {older} -> ")
+
+
+def test_a_package_that_is_in_no_lock_cannot_be_upgraded():
+    with pytest.raises(InvalidOption, match=r"--upgrade cronsin: no lock has this package"):
+        requirements.upgrades(["pillow", "cronsin"])
 
 
 def contents(project):
