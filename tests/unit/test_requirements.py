@@ -35,7 +35,7 @@ class Locked(NamedTuple):
 
 def locked(name):
     """Return the packages of a lock; every line of it must be understood."""
-    text = (ROOT / f"{name}.txt").read_text().removeprefix(header(name)).replace("\\\n", "")
+    text = (ROOT / f"{name}.txt").read_text().partition("\n\n")[2].replace("\\\n", "")
     found = []
     for block in re.findall(r"^\S.*\n(?:[ \t]+#.*\n)*", text, re.MULTILINE):
         line, *comments = block.splitlines()
