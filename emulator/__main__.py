@@ -1,5 +1,6 @@
 """`python3 -m emulator`: the first file that runs, so it must start on any Python 3."""
 
+import signal
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - older ones get this far, and then a sentence
@@ -9,6 +10,10 @@ if sys.version_info < (3, 11):  # noqa: UP036 - older ones get this far, and the
             sys.version_info[0], sys.version_info[1], sys.executable
         )
     )
+
+if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during an import is no traceback
 
 from emulator.bootstrap import main
 

@@ -17,6 +17,7 @@ _COMMANDS = {
     "sweep": ("sweep", "see to what was lost, and to pictures that lay in the bucket before"),
     "env": ("by_hand", "print what a function needs to be run by hand, for `eval`"),
     "test": ("checks", "run tests, lint and types"),
+    "lock": ("requirements", "write down which packages are installed, with their hashes"),
     "pubsub": ("pubsub", "run the embedded Pub/Sub alone, for any project"),
 }
 """The module behind each command, which alone is imported, and what it does."""

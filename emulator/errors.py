@@ -9,6 +9,10 @@ class InstallError(EmulatorError):
     """The environment could not be made."""
 
 
+class Unlockable(EmulatorError):
+    """There are no versions that do what is asked for, or the package index is not reachable."""
+
+
 class InvalidOption(EmulatorError):
     """A value on the command line is wrong."""
 

@@ -13,12 +13,14 @@ class Locked(Exception):
 
 
 @contextmanager
-def exclusive(path: Path, *, wait: bool) -> Iterator[None]:
+def exclusive(path: Path, *, wait: bool, inherited: bool = False) -> Iterator[None]:
     """Hold the lock on a file, which is made where it does not exist and left there.
 
     Args:
         path: the file.
         wait: wait for the process that holds it, instead of raising.
+        inherited: processes that are started meanwhile with `close_fds=False` hold it as well, and
+            it is free only when they have ended. Not so on Windows.
 
     Raises:
         Locked: another process holds it and `wait` is false.
@@ -34,6 +36,7 @@ def exclusive(path: Path, *, wait: bool) -> Iterator[None]:
         else:
             import fcntl
 
+            os.set_inheritable(file.fileno(), inherited)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:

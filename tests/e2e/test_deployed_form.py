@@ -32,9 +32,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def programs():
     """The programs of an environment that has what functions/ asks for, and nothing else."""
-    return environment(
-        "deployed", FUNCTIONS / "requirements.txt", also=[FUNCTIONS / "constraints.txt"]
-    )
+    return environment("deployed", FUNCTIONS / "requirements.txt")
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import pytest
 from tests.environments import environment
 from tests.infra.hcl import INFRA
 
-REQUIREMENTS = Path(__file__).with_name("checkov-requirements.txt")
+LOCK = Path(__file__).with_name("checkov-requirements.txt")
 
 
 @pytest.fixture(scope="module")
 def checkov():
     """Returns a function that checks a folder and returns what it passed, failed and skipped."""
-    program = environment("checkov", REQUIREMENTS) / "checkov"
+    program = environment("checkov", LOCK) / "checkov"
 
     def check(folder):
         options = ["--framework", "terraform", "--output", "json", "--skip-download"]

@@ -1,19 +1,24 @@
-import importlib.util
+import contextlib
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from emulator import bootstrap
-from emulator.errors import InstallError
+from emulator.errors import InstallError, Unwritable
+from tests.wheels import OPTIONS, make_wheel
 
-FILES = ("requirements.txt",)
+LOCK = "requirements.txt"
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """Give an empty project, in which nothing needs to be fetched."""
-    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    (tmp_path / LOCK).write_text("# nothing\n")
     venv = tmp_path / ".venv"
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     monkeypatch.setattr(bootstrap, "VENV", venv)
@@ -22,48 +27,162 @@ def project(tmp_path, monkeypatch):
 
 
 def test_the_first_use_makes_an_environment_that_the_second_uses_as_it_is(project, capsys):
-    bootstrap.install(FILES)
+    bootstrap.install(LOCK)
     assert subprocess.run([bootstrap.PYTHON, "-m", "pip", "--version"], check=False).returncode == 0
     said = capsys.readouterr()
     assert "First use: making" in said.err
     assert said.out == ""  # which is for what a command prints
-    bootstrap.install(FILES)
+    bootstrap.install(LOCK)
     assert capsys.readouterr().err == ""
 
 
-def test_changed_requirements_are_installed_again(project, capsys):
-    bootstrap.install(FILES)
+def test_a_changed_lock_is_installed_into_the_environment_that_is_there(project, capsys):
+    bootstrap.install(LOCK)
+    ours = project / ".venv" / "ours"
+    ours.touch()
     capsys.readouterr()
-    (project / "requirements.txt").write_text("# something else\n")
-    bootstrap.install(FILES)
-    assert "Installing what requirements.txt asks for" in capsys.readouterr().err
+    (project / LOCK).write_text("# something else\n")
+    bootstrap.install(LOCK)
+    said = capsys.readouterr().err
+    assert "Installing what requirements.txt names" in said
+    assert "making" not in said
+    assert ours.exists()
 
 
-def test_an_installation_that_failed_is_told_and_tried_again(project, capsys):
-    (project / "requirements.txt").write_text("./no-such-package\n")
-    for _ in range(2):
-        with pytest.raises(InstallError, match="no-such-package"):
-            bootstrap.install(FILES)
-    (project / "requirements.txt").write_text("# nothing\n")
-    bootstrap.install(FILES)
+def test_an_installation_that_failed_is_told_and_tried_again(project):
+    (project / LOCK).write_text(f"--no-index\nabsent==1 --hash=sha256:{0:064x}\n")
+    with pytest.raises(InstallError, match="absent==1 has no package"):
+        bootstrap.install(LOCK)
+    (project / LOCK).write_text("# nothing\n")
+    bootstrap.install(LOCK)
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(project):
-    bootstrap.VENV.mkdir()
-    (bootstrap.VENV / "bin").mkdir()
+    bootstrap.PYTHON.parent.mkdir(parents=True)
     bootstrap.PYTHON.symlink_to("/nonexistent/python")
-    bootstrap.install(FILES)
+    (bootstrap.VENV / "complete-requirements.txt").touch()
+    bootstrap.install(LOCK)
     assert bootstrap.PYTHON.exists()
 
 
-def test_a_python_without_pip_is_told_what_to_install(project, monkeypatch):
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "ensurepip" else real(name)
+def test_a_project_of_somebody_else_is_told(project, monkeypatch):
+    bootstrap.PYTHON.parent.mkdir(parents=True)
+    bootstrap.PYTHON.symlink_to(sys.executable)
+    (bootstrap.VENV / "complete-requirements.txt").touch()
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(project), "unlink", refuse)
+    with pytest.raises(Unwritable, match=r"complete-requirements\.txt: Permission denied"):
+        bootstrap.install(LOCK)
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """Give a clone in which the emulator needs one package, of many files."""
+    shutil.copytree(bootstrap.ROOT / "emulator", tmp_path / "emulator")
+    files = {f"many/{number}.py": f"number = {number}\n" for number in range(3000)}
+    line = make_wheel(tmp_path, "many_files", files=files)
+    (tmp_path / LOCK).write_text(OPTIONS + line)
+    return tmp_path
+
+
+def first_use(clone):
+    return subprocess.Popen(
+        [sys.executable, "-m", "emulator", "--help"],
+        cwd=clone,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
-    with pytest.raises(InstallError, match="apt-get install python3-venv"):
-        bootstrap.install(FILES)
-    assert not bootstrap.VENV.exists()
+
+
+def interrupt(process):
+    """End it as Ctrl-C does."""
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate()[0]
+    assert process.returncode == 130
+    assert said.endswith("Stopped; the next run installs what is missing.\n")
+    assert "Traceback" not in said
+
+
+def kill(process):
+    """End it as the system does: what it has started lives on for a while."""
+    process.kill()
+    process.communicate()
+
+
+def has_appeared(venv, pattern, since):
+    """Tell whether something was made after a time, in nanoseconds since 1970."""
+    with contextlib.suppress(FileNotFoundError):  # what the last run left is being removed
+        return any(path.lstat().st_ctime_ns > since for path in venv.glob(pattern))
+    return False
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes are ended as on POSIX")
+def test_a_first_use_that_was_cut_short_is_mended_by_the_next(clone):
+    for end, moment in (
+        (interrupt, "bin/python"),
+        (kill, "lib/*/site-packages/pip"),
+        (interrupt, "lib/*/site-packages/many/1000.py"),
+        (kill, "lib/*/site-packages/many/1000.py"),
+    ):
+        start = time.time_ns()
+        process = first_use(clone)
+        while not has_appeared(clone / ".venv", moment, start):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.005)
+        end(process)
+    process = first_use(clone)
+    said = process.communicate()[0]
+    assert process.returncode == 0, said
+    assert "The last installation was cut short: making" in said
+    assert "COMMAND" in said
+    (many,) = (clone / ".venv").glob("lib/*/site-packages/many")
+    assert len(list(many.glob("*.py"))) == 3000
+    programs = clone / ".venv" / "bin"
+    assert subprocess.run([programs / "python", "-m", "pip", "check"], check=False).returncode == 0
+
+
+FULL_DISK = """
+set -e
+mount -t tmpfs -o size=$1m tmpfs "$2"
+cp -r "$3"/emulator "$3"/requirements.txt "$2"
+cd "$2"
+"$4" -m emulator --help 2>&1 && exit 9
+echo ==== more room
+mount -o remount,size=400m tmpfs "$2"
+"$4" -m emulator --help 2>&1
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk as on Linux")
+@pytest.mark.parametrize(
+    ("megabytes", "what"), [(8, "Could not make"), (40, "pip could not install")]
+)
+def test_a_first_use_that_filled_the_disk_is_mended_by_the_next(clone, tmp_path, megabytes, what):
+    namespace = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user cannot mount a disk of its own: unshare --mount --map-root-user")
+    line = make_wheel(clone, "large", content=f"# {os.urandom(24 * 2**20).hex()}\n")
+    (clone / LOCK).write_text(OPTIONS.replace("wheels", str(clone / "wheels")) + line)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    result = subprocess.run(
+        [*namespace, "sh", "-c", FULL_DISK, "sh", str(megabytes), disk, clone, sys.executable],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    before, after = result.stdout.split("==== more room")
+    assert what in before
+    assert "The disk is full: " in before
+    assert "Traceback" not in before
+    assert "COMMAND" in after
 
 
 def test_an_old_python_is_told_before_anything_else_is_read():

@@ -1,0 +1,280 @@
+"""`lock`: writes down what is installed, every package with its version and its files' hashes.
+
+What is asked for stands in files `*.in`. Beside each lies its lock, `*.txt`, which pip installs.
+Runs on the standard library, since it has to work where a lock cannot be installed.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from emulator import venv
+from emulator.bootstrap import ROOT
+from emulator.errors import InvalidOption, Unlockable
+
+LAYERS = ("functions/requirements", "requirements", "tests/requirements")
+"""Locks, without their suffix. Each has all of the one before, in the same versions."""
+
+LOCKS = (*LAYERS, "tests/infra/checkov-requirements", "emulator/lock-tools")
+
+WHEELS = Path("functions/wheels")
+"""Wheels of packages that are published as source only; they lie where the functions find them."""
+
+BUILT = "functions/wheels/built"
+"""What is asked for of those, and the hashes of the sources: like a lock, without its suffix."""
+
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PLATFORMS = (
+    "x86_64-manylinux_2_28",
+    "aarch64-manylinux_2_28",
+    "aarch64-apple-darwin",
+    "x86_64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+)
+"""Where everything can be installed, as uv names them: https://docs.astral.sh/uv/reference/cli/."""
+
+_1980 = "315532800"  # the earliest time that a zip archive can hold
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument(
+        "--upgrade",
+        nargs="*",
+        metavar="PACKAGE",
+        help="take the newest version of these packages, or of all; else only what *.in asks for",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the locks anew with the tools that are locked themselves."""
+    upgrade = upgrades(args.upgrade)
+    with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
+        tools = Path(folder) / "tools"
+        _say("Installing uv into a temporary folder")
+        venv.make(tools)
+        venv.install(tools, ROOT / "emulator/lock-tools.txt")
+        changes = lock(venv.interpreter(tools), upgrade)
+    print("\n".join(changes) or "No package changes.")
+    return 0
+
+
+def upgrades(names: Sequence[str] | None) -> list[str]:
+    """Return the options of uv for `--upgrade`.
+
+    Args:
+        names: packages whose newest versions are wanted; none: of all; None: of no package.
+
+    Raises:
+        InvalidOption: a package is in no lock.
+    """
+    if names is None:
+        return []
+    known = set().union(*(pins((ROOT / f"{name}.txt").read_text()) for name in LOCKS))
+    for name in names:
+        if name not in known:
+            raise InvalidOption(f"--upgrade {name}: no lock has this package")
+    return [f"--upgrade-package={name}" for name in names] or ["--upgrade"]
+
+
+def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:
+    """Make all locks anew from what is asked for; all of them change, or none.
+
+    Args:
+        python: of an environment that has the tools.
+        upgrade: options of uv that tell which packages may be others than before.
+
+    Returns:
+        Which packages are others now, as lines to read.
+
+    Raises:
+        Unlockable: no versions do what is asked for, or not on every platform.
+    """
+    with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
+        draft = Draft(Path(folder), python)
+        draft.build_wheels(upgrade)
+        for name in LOCKS:
+            _say(f"Resolving {name}.in")
+            draft.resolve(name, upgrade)
+        for name in LOCKS[len(LAYERS) - 1 :]:
+            _say(f"Looking whether {name}.txt can be installed everywhere")
+            draft.check(name)
+        changes = draft.changes()
+        draft.keep()
+    return changes
+
+
+class Draft:
+    """A copy of the files that matter, on which uv works.
+
+    Args:
+        folder: for the copy; it is empty.
+        python: of an environment that has the tools.
+    """
+
+    def __init__(self, folder: Path, python: Path) -> None:
+        self._folder = folder
+        self._python = python
+        for name in (*LOCKS, BUILT):
+            for file in (f"{name}.in", f"{name}.txt"):
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / file, folder / file)
+        for wheel in (ROOT / WHEELS).glob("*.whl"):
+            shutil.copy(wheel, folder / WHEELS)
+
+    def build_wheels(self, upgrade: Sequence[str]) -> None:
+        """Make the wheels of what is published as source only, where their versions are others.
+
+        Nothing is compiled: what compilers and headers a machine has makes no difference.
+        """
+        before = pins(self._read(f"{BUILT}.txt"))
+        self._compile(BUILT, "--no-deps", "--no-binary=:all:", "--no-annotate", *upgrade)
+        wheels = list((self._folder / WHEELS).glob("*.whl"))
+        if wheels and before == pins(self._read(f"{BUILT}.txt")):
+            return
+        for wheel in wheels:
+            wheel.unlink()
+        _say(f"Building what {BUILT}.txt names")
+        self._run(
+            *("-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"),
+            # setuptools is that of the tools; and without cffi beside it pyvips stays pure.
+            *("--no-build-isolation", "--no-binary=:all:", "--require-hashes"),
+            *("--wheel-dir", str(WHEELS), "--requirement", f"{BUILT}.txt"),
+        )
+        for wheel in (self._folder / WHEELS).glob("*.whl"):
+            if not wheel.name.endswith("-py3-none-any.whl"):
+                raise Unlockable(f"{wheel.name} is for one platform only")
+
+    def resolve(self, name: str, upgrade: Sequence[str]) -> None:
+        """Make one lock."""
+        self._compile(
+            name,
+            *("--universal", "--python-version", PYTHONS[0], "--fork-strategy", "fewest"),
+            *("--only-binary=:all:", f"--find-links={WHEELS}", *upgrade),
+        )
+        lock = self._folder / f"{name}.txt"
+        lock.write_text(header(name) + lock.read_text())
+
+    def check(self, name: str) -> None:
+        """See to it that a lock can be installed wherever it is supposed to be.
+
+        Raises:
+            Unlockable: there is no wheel for a platform, or the lock lacks what one needs.
+        """
+        for platform in PLATFORMS:
+            for python in PYTHONS:
+                try:
+                    self._uv(
+                        *("install", "--dry-run", "--target=nowhere", "--requirement"),
+                        *(f"{name}.txt", "--python-version", python, "--python-platform", platform),
+                    )
+                except Unlockable as error:
+                    raise Unlockable(f"On {platform} with Python {python}:\n{error}") from None
+
+    def changes(self) -> list[str]:
+        """Tell which packages are others than before."""
+        told = []
+        for name in LOCKS:
+            before, after = (
+                pins((ROOT / f"{name}.txt").read_text()),
+                pins(self._read(f"{name}.txt")),
+            )
+            for package in sorted(before.keys() | after.keys()):
+                old, new = before.get(package, "none"), after.get(package, "none")
+                if old != new:
+                    told.append(f"{name}.txt: {package} {old} -> {new}")
+        return told
+
+    def keep(self) -> None:
+        """Put the files where they were copied from."""
+        for name in (*LOCKS, BUILT):
+            shutil.copy(self._folder / f"{name}.txt", ROOT / f"{name}.txt")
+        kept = {wheel.name for wheel in (self._folder / WHEELS).glob("*.whl")}
+        for wheel in (ROOT / WHEELS).glob("*.whl"):
+            if wheel.name not in kept:
+                wheel.unlink()
+        for file in kept:
+            shutil.copy(self._folder / WHEELS / file, ROOT / WHEELS)
+
+    def _read(self, file: str) -> str:
+        return (self._folder / file).read_text()
+
+    def _compile(self, name: str, *options: str) -> None:
+        """Let uv write a lock; where nothing else is asked for, versions stay as they were."""
+        self._uv(
+            *("compile", f"{name}.in", f"--output-file={name}.txt"),
+            *("--generate-hashes", "--no-header", *options),
+        )
+
+    def _uv(self, *arguments: str) -> None:
+        self._run(
+            "-m", "uv", "pip", *arguments, "--quiet", "--no-config", f"--python={self._python}"
+        )
+
+    def _run(self, *arguments: str) -> None:
+        result = subprocess.run(
+            [str(self._python), *arguments],
+            cwd=self._folder,
+            env={**os.environ, "SOURCE_DATE_EPOCH": _1980},
+            umask=0o022,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise Unlockable(f"{result.stdout.strip()}\nAll locks are as they were.")
+
+
+def header(name: str) -> str:
+    """Return what stands at the head of a lock.
+
+    Args:
+        name: of the lock, without its suffix.
+    """
+    lines = [
+        f"# What is installed of {Path(name).name}.in, written by `python3 -m emulator lock`",
+        f"# when it asked for sha256:{asked(name)}.",
+        "--require-hashes",
+        "--only-binary :all:",
+    ]
+    if name in LAYERS:  # pip and uv take it relative to this file
+        lines.append(f"--find-links {Path(os.path.relpath(WHEELS, Path(name).parent)).as_posix()}")
+    return "\n".join(lines) + "\n\n"
+
+
+def asked(name: str) -> str:
+    """Return the hash of what is asked for, whatever comments stand beside it.
+
+    Args:
+        name: of the lock, without its suffix.
+    """
+    return hashlib.sha256("\n".join(_lines(ROOT / f"{name}.in")).encode()).hexdigest()
+
+
+def _lines(source: Path) -> Iterator[str]:
+    for raw in source.read_text().splitlines():
+        line = raw.partition("#")[0].strip()
+        if line.startswith("-r "):
+            yield from _lines(source.parent / line.removeprefix("-r ").strip())
+        elif line:
+            yield line
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Return the versions that a lock names, by package."""
+    found: dict[str, str] = {}
+    for package, version in re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE):
+        found[package] = f"{found[package]}, {version}" if package in found else version
+    return found
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
