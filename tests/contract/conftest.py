@@ -16,7 +16,7 @@ from tests.doubles import MemoryBucket
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Return where the storage server keeps its blobs."""
+    """Return the data folder, in whose `storage` the server keeps its blobs."""
     return tmp_path_factory.mktemp("storage")
 
 
@@ -58,7 +58,7 @@ def damage(bucket, request):
             bucket.damaged.add(name)
             request.addfinalizer(lambda: bucket.damaged.discard(name))
         else:
-            file = request.getfixturevalue("folder") / bucket.name / name
+            file = request.getfixturevalue("folder") / "storage" / bucket.name / name
             os.removexattr(file, "user.metadata")
             request.addfinalizer(lambda: file.unlink(missing_ok=True))
 
