@@ -16,16 +16,17 @@ from emulator.storage_server import Server
 from emulator.streams import Gone
 from emulator.visitors import Visitors
 
-METADATA_BYTES = 3072
+METADATA_BYTES = 3_250
 """The most bytes of custom metadata that a blob can have here: names and values in JSON.
 
-As much as functions write at most, and as fits beside OVERHEAD_BYTES into an attribute on ext4.
+As much as the functions write at most (`notes.MAX_BYTES`), and as fits beside OVERHEAD_BYTES into
+an attribute on ext4.
 Cloud Storage itself takes 8 KiB (https://docs.cloud.google.com/storage/quotas#objects).
 """
 
-OVERHEAD_BYTES = 800
+OVERHEAD_BYTES = 780
 """What the server keeps in the same attribute: 590 bytes were measured, and content type, cache
-control and the like come to at most 200 more. ext4 with blocks of 4 KiB takes 4,036 in all."""
+control and the like come to at most 190 more. ext4 with blocks of 4 KiB takes 4,036 in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, make, secure, set_aside
 from emulator.errors import InvalidOption, StorageUnusable, Unsafe
 from emulator.storage import METADATA_BYTES, OVERHEAD_BYTES, storage_parts
+from quickthumb import notes
 from tests.disks import ext4, mounted
 from tests.storage import serving
 
@@ -194,7 +195,7 @@ def test_there_is_nothing_to_set_aside_before_the_first_start(tmp_path):
 def test_a_file_system_that_keeps_too_little_metadata_is_told(tmp_path):
     with ext4(tmp_path / "image", tmp_path / "disk", block=1024) as folder:
         os.setxattr(folder, METADATA, b"x")  # it has attributes, and small ones
-        with pytest.raises(StorageUnusable, match=r"3,872 bytes.*ext4 with blocks of 4 KiB"):
+        with pytest.raises(StorageUnusable, match=r"4,030 bytes.*ext4 with blocks of 4 KiB"):
             storage_parts(folder, 1, ())
     with ext4(tmp_path / "image", tmp_path / "disk", block=4096) as folder:
         assert storage_parts(folder, 1, ())
@@ -207,6 +208,10 @@ def test_a_file_system_without_attributes_is_told(tmp_path):
         pytest.raises(StorageUnusable, match=r"choose a folder on a file system that has them"),
     ):
         storage_parts(folder, 1, ())
+
+
+def test_a_blob_can_have_as_much_metadata_as_the_functions_write():
+    assert METADATA_BYTES >= notes.MAX_BYTES
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: extended attributes")
