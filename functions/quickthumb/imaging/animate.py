@@ -58,8 +58,7 @@ def animation(
     if held_by_pillow(encoded, encoded.header.size) > encoded.max_bytes // 2:
         return None  # the other half is for the frames
     image = encoded.open()
-    pixels = image.width * image.height
-    most = min(limits.max_frames, limits.max_frame_pixels // pixels)
+    most = limits.most_frames(image.width * image.height)
     frames: list[Image.Image] = []
     durations: list[int] = []
     first = 1 if getattr(image, "default_image", False) else 0  # APNG: a still for old viewers

@@ -5,10 +5,10 @@ from math import ceil, floor
 
 from PIL import Image, ImageFilter
 
+from quickthumb.imaging.decoders.jpeg import LeanJpeg
 from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.jpeg import idct_scale
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.jpeg import idct_scale
-from quickthumb.imaging.lean_jpeg import LeanJpeg
 from quickthumb.imaging.memory import check_memory, held_by_pillow
 from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 from quickthumb.imaging.parsing import hostile_bytes
