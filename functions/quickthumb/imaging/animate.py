@@ -32,7 +32,7 @@ def is_animated(encoded: Encoded) -> bool:
     """Tell whether the picture has frames that are to be shown one after another."""
     if encoded.header.format not in _ANIMATED:
         return False
-    with hostile_bytes(f"The {encoded.header.format} animation"):
+    with hostile_bytes(f"The {encoded.format.title} animation"):
         return bool(getattr(encoded.open(), "is_animated", False))
 
 
@@ -65,7 +65,7 @@ def animation(
     while True:
         encoded.deadline.check()
         try:
-            with hostile_bytes(f"The {image.format} animation"):
+            with hostile_bytes(f"The {encoded.format.title} animation"):
                 if not _seek(image, first + len(frames)):
                     break
                 if len(frames) == most:

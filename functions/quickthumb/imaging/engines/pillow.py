@@ -40,7 +40,7 @@ class PillowEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
-        with hostile_bytes(f"The {encoded.header.format} picture"):
+        with hostile_bytes(f"The {encoded.format.title} picture"):
             check_memory(encoded, held_by_pillow(encoded, size))
             if encoded.header.format == "JPEG":
                 return _decode_jpeg(encoded, size)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from quickthumb.errors import Corrupt
 
-MOST_BOXES = 10_000
+MOST_BOXES = 6_000
 """Of a file, with the entries of its index. A phone's picture has some hundreds."""
 
 MOST_ITEMS = 2_000
@@ -21,10 +21,10 @@ MOST_ITEMS = 2_000
 MOST_REFERENCES = 10_000
 """From one item to another: each tile has one or two."""
 
-MOST_EXTENTS = 10_000
+MOST_EXTENTS = 4_000
 """Parts in which the bytes of items lie. Hardly an item has more than one."""
 
-MOST_ASSOCIATIONS = 20_000
+MOST_ASSOCIATIONS = 12_000
 """Of properties with items: each tile has about five."""
 
 MOST_PROPERTY_BYTES = 16_000_000
@@ -297,33 +297,31 @@ def _properties(
     associations = Counter("properties of items", MOST_ASSOCIATIONS)
     copied = Counter("bytes in properties of items", MOST_PROPERTY_BYTES)
     own: list[int] = []
-    for kind, start, end in inner:
+    for kind, start, _ in inner:
         if kind == b"ipma":
-            for number, indexes in _associated(data, start, end, associations):
+            for number, indexes in _associated(data, start, associations):
                 copied.add(sum(weights[each - 1] for each in indexes if each <= len(weights)))
                 if number == primary:
                     own.extend(indexes)
     return tuple(all_of_them[each - 1] for each in own if each <= len(all_of_them))
 
 
-def _associated(
-    data: bytes, start: int, end: int, counter: Counter
-) -> Iterator[tuple[int, list[int]]]:
+def _associated(data: bytes, start: int, counter: Counter) -> Iterator[tuple[int, list[int]]]:
     """Yield each item's number, and those of its properties, counted from 1."""
     wide = 4 if data[start] else 2
-    each = 2 if data[start + 3] & 1 else 1
-    most = 0x7FFF if each == 2 else 0x7F
+    long = data[start + 3] & 1
     at = start + 8
     for _ in range(_number(data, start + 4, 4)):
         number = _number(data, at, wide)
-        count = _number(data, at + wide, 1)
+        count = data[at + wide]
         counter.add(1 + count)
         at += wide + 1
-        if at + count * each > end:
-            raise struct.error("the box ends before")
-        indexes = [_number(data, at + each * index, each) & most for index in range(count)]
+        if long:
+            indexes = [each & 0x7FFF for each in struct.unpack_from(f">{count}H", data, at)]
+        else:
+            indexes = [each & 0x7F for each in struct.unpack_from(f"{count}B", data, at)]
         yield number, [index for index in indexes if index]
-        at += count * each
+        at += 2 * count if long else count
 
 
 def _count_references(data: bytes, parts: Mapping[bytes, Box], counter: Counter) -> None:

@@ -11,8 +11,29 @@ _INFO = 14
 _CORE = 12
 _SIZES = frozenset((_CORE, 40, 52, 56, 64, 108, 124))
 _DEPTHS = frozenset((1, 4, 8, 16, 24, 32))
-_COMPRESSIONS = frozenset((0, 1, 2, 3))
-"""None, by runs of 8 and of 4 bits, and as masks tell."""
+_MASKED = 3
+_COMPRESSIONS = frozenset((0, 1, 2, _MASKED))
+"""None, by runs of 8 and of 4 bits, and none with masks that tell which bits are which colour."""
+
+_INFO_SIZE = 40
+_WITHOUT_ALPHA = 52
+"""Bytes of the headers before, of which the first has masks behind it, and the other in it."""
+
+_MASKS: dict[int, set[tuple[int, ...]]] = {
+    16: {(0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)},
+    24: {(0xFF0000, 0xFF00, 0xFF)},
+    32: {
+        (0xFF0000, 0xFF00, 0xFF, 0),
+        (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
+        (0xFF000000, 0xFF0000, 0xFF00, 0),
+        (0xFF000000, 0xFF0000, 0xFF00, 0xFF),
+        (0xFF000000, 0xFF00, 0xFF, 0),
+        (0xFF000000, 0xFF00, 0xFF, 0xFF0000),
+        (0xFF, 0xFF00, 0xFF0000, 0xFF000000),
+        (0, 0, 0, 0),
+    },
+}
+"""Of red, green and blue, and with 32 bits of alpha, that Pillow reads."""
 
 _MOST_COLOURS = 65_536
 
@@ -35,9 +56,19 @@ def read(data: bytes) -> Header:
             f"The BMP picture has {depth} bits for a pixel, and compression {compression}: "
             "it is not known how to read that."
         )
+    if compression == _MASKED and _masks(data, size, depth) not in _MASKS.get(depth, ()):
+        raise Corrupt("The colours of the BMP picture are masked in a way that is not known.")
     if depth <= 8 and colours > _MOST_COLOURS:
         raise Corrupt(f"The BMP picture has {colours:,} colours: at most 65,536 make sense.")
     return Header(width, abs(height))
+
+
+def _masks(data: bytes, size: int, depth: int) -> tuple[int, ...]:
+    """Return the masks of the colours; short headers have none of alpha."""
+    masks = struct.unpack_from("<IIII", data, _INFO + _INFO_SIZE)
+    if depth < 32:
+        return masks[:3]
+    return masks if size > _WITHOUT_ALPHA else (*masks[:3], 0)
 
 
 BMP = Format(

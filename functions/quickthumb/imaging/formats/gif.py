@@ -10,9 +10,10 @@ from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, b
 MOST_EXTENSIONS = 20_000
 """Of a file; each frame has one, or two."""
 
-MOST_BLOCKS = 500_000
-"""Into which pixels are cut. Blocks of full length, of 255 bytes, are 411,000 in a
-file of 100 MiB, which is the longest that is accepted."""
+MOST_SHORT_BLOCKS = 100_000
+"""Into which pixels are cut, beside those of full length. A frame has one, its last."""
+
+_FULL_BLOCK = 255
 
 MOST_BLOCKS_OF_EXTENSIONS = 40_000
 """XMP, whose letters are taken for the lengths of blocks, is some hundreds."""
@@ -69,7 +70,7 @@ class _Walk:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._extensions = MOST_EXTENSIONS
-        self._blocks = MOST_BLOCKS
+        self._blocks = MOST_SHORT_BLOCKS + len(data) // _FULL_BLOCK
         self._extension_blocks = MOST_BLOCKS_OF_EXTENSIONS
         self._stray = MOST_STRAY
         self.at = _SCREEN + _palette(data[10])

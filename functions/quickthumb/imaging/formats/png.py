@@ -4,8 +4,6 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from itertools import takewhile
-from typing import NamedTuple
 
 from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, beginning
@@ -14,7 +12,7 @@ from quickthumb.imaging.formats.exif import orientation_of
 MOST_CHUNKS_BEFORE = 10_000
 """Before the pixels. Hardly a file has a hundred."""
 
-MOST_CHUNKS = 50_000
+MOST_CHUNKS = 30_000
 """That are looked at. 100 MiB of pixels are 12,800, as encoders cut them; behind so many nothing is
 looked for."""
 
@@ -40,16 +38,15 @@ _HEXADECIMAL_EXIF = b"Raw profile type exif"
 
 _XMP = (b"XML:com.adobe.xmp", b"xmp")
 
+_LONGEST_NAME = 80
+
 _MOST_BYTES = 1_000_000
 """Of a text or profile, unpacked: Pillow refuses the whole picture for one with more."""
 
 
-class _Chunk(NamedTuple):
-    """A chunk, by what it is and where in the file its content lies, or would if it were whole."""
-
-    kind: bytes
-    start: int
-    end: int
+_Chunk = tuple[bytes, int, int]
+"""A chunk: what it is, and where in the file its content begins and ends, or would if it were
+whole."""
 
 
 def read(data: bytes) -> Header:
@@ -70,7 +67,7 @@ def read(data: bytes) -> Header:
         elif kind == b"eXIf":
             exif = data[start:end]
         elif kind in (b"tEXt", b"iTXt") and not _is_ballast(data, chunk):
-            texts |= _text(data, chunk)
+            _add_text(texts, data, chunk)
     frames_behind, exif_behind = _behind_pixels(data, chunks)
     return Header(
         width,
@@ -90,10 +87,13 @@ def lean(data: bytes) -> bytes:
     """
     left_out = []
     profiles = 0
-    for chunk in takewhile(lambda chunk: chunk.end + 4 <= len(data), _chunks(data)):
-        if chunk.kind == b"iCCP":
+    for chunk in _chunks(data):
+        kind, start, end = chunk
+        if end + 4 > len(data):
+            break
+        if kind == b"iCCP":
             profiles += 1
-            if profiles > 1 or _unpacks_to_more(data[chunk.start : chunk.end]):
+            if profiles > 1 or _unpacks_to_more(data[start:end]):
                 left_out.append(chunk)
         elif _is_ballast(data, chunk):
             left_out.append(chunk)
@@ -142,7 +142,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         if at + 8 > size:
             return
         length, kind = struct.unpack_from(">I4s", data, at)
-        yield _Chunk(kind, at + 8, at + 8 + length)
+        yield kind, at + 8, at + 8 + length
         at += _AROUND + length
 
 
@@ -153,13 +153,14 @@ def _before_pixels(data: bytes, chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
         Corrupt: there are no pixels, or absurdly many chunks before them.
     """
     for count, chunk in enumerate(chunks):
-        if chunk.kind == b"IDAT":
+        kind, _, end = chunk
+        if kind == b"IDAT":
             return
         if count == MOST_CHUNKS_BEFORE:
             raise Corrupt(
                 f"The PNG picture has more than {MOST_CHUNKS_BEFORE:,} chunks before its pixels."
             )
-        if not _KIND.match(chunk.kind) or chunk.end + 4 > len(data) or chunk.kind == b"IEND":
+        if kind == b"IEND" or end + 4 > len(data) or not _KIND.match(kind):
             break
         yield chunk
     raise Corrupt("The PNG picture ends before its pixels, or makes no sense there.")
@@ -215,22 +216,23 @@ def _unpacks_to_more(profile: bytes) -> bool:
         return False
 
 
-def _text(data: bytes, chunk: _Chunk) -> dict[bytes, bytes]:
-    """Return the name of a text and the text, if it may tell of the orientation."""
+def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
+    """Keep a text by its name if it may tell of the orientation."""
     kind, start, end = chunk
-    name, _, text = data[start:end].partition(b"\0")
-    if name not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):
-        return {}
+    named = data.find(b"\0", start, start + _LONGEST_NAME)
+    if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):
+        return
+    text = data[named + 1 : end]
     if kind == b"iTXt":  # two flags, a language, and the name in that language
         text = text[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return {name: text}
+    texts[data[start:named]] = text
 
 
 def _orientation(exif: bytes, texts: dict[bytes, bytes]) -> int:
     if not exif and _HEXADECIMAL_EXIF in texts:
-        digits = b"".join(texts[_HEXADECIMAL_EXIF].split(b"\n")[3:])
+        digits = texts[_HEXADECIMAL_EXIF].split(b"\n", 3)[3:]
         try:
-            exif = bytes.fromhex(digits.decode("latin-1"))
+            exif = bytes.fromhex(b"".join(digits).replace(b"\n", b"").decode("latin-1"))
         except ValueError:  # a picture whose metadata are broken is still a picture
             return 1
     return orientation_of(exif, next((texts[name] for name in _XMP if texts.get(name)), b""))
