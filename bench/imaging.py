@@ -31,15 +31,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.imaging_inputs import inputs
-from quickthumb.imaging import Limits, render
-from quickthumb.imaging.deadline import Deadline
+from quickthumb.imaging import Limits
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips
-from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.finish import Finish
 from quickthumb.imaging.geometry import plan
+from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
-from quickthumb.imaging.source import open_picture, turns
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 
 QUALITY = 80
@@ -107,12 +106,10 @@ def ours(files: Mapping[str, bytes]) -> Contender:
 
     def make(name: str, sizes: tuple[int, ...]) -> float:
         before = time.process_time()
-        header = open_picture(files[name], LIMITS)
-        encoded = Encoded(
-            files[name], header, LIMITS.max_decoded_bytes, Deadline(LIMITS.max_seconds)
-        )
+        encoded = open_picture(files[name], LIMITS)
+        header = encoded.header
         finishes = [
-            Finish(header, turns(header), plan(header.size, (size, size), "contain"), "center")
+            Finish(header, encoded.turns, plan(header.size, (size, size), "contain"), "center")
             for size in sorted(sizes, reverse=True)
         ]
         reducer = Reducer(encoded, [finish.reduced for finish in finishes])
@@ -200,9 +197,8 @@ def measure(
 
 def likeness(data: bytes, size: int) -> tuple[float, float]:
     """Return PSNR (decibels) and SSIM of our picture, not yet encoded, to the reference."""
-    header = open_picture(data, LIMITS)
-    target = plan(header.size, (size, size), "contain").reduced
-    encoded = Encoded(data, header, LIMITS.max_decoded_bytes, Deadline(LIMITS.max_seconds))
+    encoded = open_picture(data, LIMITS)
+    target = plan(encoded.header.size, (size, size), "contain").reduced
     made = Reducer(encoded, [target]).to(target)
     with Image.open(io.BytesIO(data)) as original:
         wanted = original.convert("RGB").resize(target, Image.Resampling.LANCZOS)

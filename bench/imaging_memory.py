@@ -17,8 +17,9 @@ from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
 from quickthumb.errors import Unprocessable
-from quickthumb.imaging import Limits, render
+from quickthumb.imaging import Limits
 from quickthumb.imaging.engines import vips
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from quickthumb import logs, tracing
 from quickthumb.errors import InvalidMessage, TooManyBytes, Unprocessable
-from quickthumb.imaging import Picture, render
+from quickthumb.imaging.render import Picture, render
 from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail, is_folder
 from quickthumb.messaging import Message, Topic
 from quickthumb.settings import Settings

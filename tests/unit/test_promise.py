@@ -15,7 +15,8 @@ import pytest
 import quickthumb.resize
 from quickthumb.bury import bury
 from quickthumb.errors import Unavailable
-from quickthumb.imaging import Limits, render
+from quickthumb.imaging import Limits
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Job, Rendition, new_id
 from quickthumb.messaging import Message
 from quickthumb.policy import Policy

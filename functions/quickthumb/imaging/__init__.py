@@ -1,7 +1,10 @@
-"""Bytes in, thumbnails out: no cloud, no clock, no settings of the process."""
+"""Bytes in, thumbnails out: no cloud, no clock, no settings of the process.
+
+What is here reads headers, and imports no library: `probe` serves requests. What decodes is in
+`render`, which imports Pillow.
+"""
 
 from quickthumb.imaging.limits import Limits
-from quickthumb.imaging.render import Picture, Rendered, render
 from quickthumb.imaging.source import Source, probe
 
-__all__ = ["Limits", "Picture", "Rendered", "Source", "probe", "render"]
+__all__ = ["Limits", "Source", "probe"]

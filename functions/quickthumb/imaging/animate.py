@@ -32,7 +32,7 @@ def is_animated(encoded: Encoded) -> bool:
     """Tell whether the picture has frames that are to be shown one after another."""
     if encoded.header.format not in _ANIMATED:
         return False
-    with hostile_bytes(f"The {encoded.header.format} animation"):
+    with hostile_bytes(f"The {encoded.format.title} animation"):
         return bool(getattr(encoded.open(), "is_animated", False))
 
 
@@ -58,15 +58,14 @@ def animation(
     if held_by_pillow(encoded, encoded.header.size) > encoded.max_bytes // 2:
         return None  # the other half is for the frames
     image = encoded.open()
-    pixels = image.width * image.height
-    most = min(limits.max_frames, limits.max_frame_pixels // pixels)
+    most = limits.most_frames(image.width * image.height)
     frames: list[Image.Image] = []
     durations: list[int] = []
     first = 1 if getattr(image, "default_image", False) else 0  # APNG: a still for old viewers
     while True:
         encoded.deadline.check()
         try:
-            with hostile_bytes(f"The {image.format} animation"):
+            with hostile_bytes(f"The {encoded.format.title} animation"):
                 if not _seek(image, first + len(frames)):
                     break
                 if len(frames) == most:

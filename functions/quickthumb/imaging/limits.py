@@ -27,6 +27,10 @@ class Limits:
     max_frame_pixels: int = 40_000_000
     max_seconds: float = 30.0
 
+    def most_frames(self, pixels: int) -> int:
+        """Return how many frames an animation may have that has so many pixels a frame."""
+        return min(self.max_frames, self.max_frame_pixels // pixels)
+
     def decoded_beside(self, size: int) -> int:
         """Return what decoding may hold while a file of `size` bytes is in memory, bytes."""
         return self.max_decoded_bytes - max(0, size - 32 * 2**20)

@@ -4,16 +4,16 @@ The bytes a pixel takes are measured (docs/decisions/0003-imaging-engines.md) an
 """
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from PIL import ImageFile
 
 from quickthumb.errors import TooManyPixels
-from quickthumb.imaging.avif import stream_pixels
 from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.avif import stream_pixels
+from quickthumb.imaging.formats.jpeg import coefficient_bytes, idct_scale
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.jpeg import coefficient_bytes, idct_scale
-from quickthumb.imaging.orient import orientation
 
 _WEBP_PER_PIXEL = 16
 """Two canvases, the frame as bytes, and the picture, at four bytes each."""
@@ -70,10 +70,11 @@ def held_by_pillow(encoded: Encoded, size: Size) -> float:
             return streams + _AVIF_PER_PIXEL * pixels
         case "HEIF":
             stored = (header.info.get("bit_depth"), header.info.get("chroma"))
-            return (_HEIF_PER_PIXEL if stored == (8, 420) else _OTHER_HEIF_PER_PIXEL) * pixels
+            per_pixel = _HEIF_PER_PIXEL if stored == (8, 420) else _OTHER_HEIF_PER_PIXEL
+            return per_pixel * prod(encoded.declared.decoded)
         case "TIFF":
             # Pillow turns it by copying it.
-            turned = orientation(header) != 1
+            turned = encoded.declared.orientation != 1
             return (2 * mode if turned else mode) * pixels + reduced + _tiff_piece(header)
         case _:
             return mode * pixels + reduced

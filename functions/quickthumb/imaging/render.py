@@ -22,9 +22,10 @@ from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.finish import Finish
 from quickthumb.imaging.geometry import plan
 from quickthumb.imaging.limits import Limits
+from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
-from quickthumb.imaging.source import Source, describe, open_picture, turns
+from quickthumb.imaging.source import Source
 from quickthumb.imaging.weight import weigh
 from quickthumb.jobs import Placeholder, Rendition
 
@@ -77,13 +78,12 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         TooSlow: the time limit is over.
     """
     deadline = Deadline(limits.max_seconds)
-    held = limits.decoded_beside(len(data))
-    encoded = Encoded(data, open_picture(data, limits), held, deadline)
-    source = describe(encoded.header)
+    encoded = open_picture(data, limits, deadline)
+    source = encoded.source
     finishes = {
         rendition: Finish(
             encoded.header,
-            turns(encoded.header),
+            encoded.turns,
             plan((source.width, source.height), (rendition.width, rendition.height), rendition.fit),
             rendition.gravity,
         )
@@ -145,7 +145,7 @@ def _encoded(
     data = weigh(
         encode_at,
         rendition.quality or DEFAULT_QUALITY[output],
-        original=len(encoded.data),
+        original=encoded.size,
         max_bytes=rendition.max_bytes,
         # Few colours are no loss to a picture that has no more itself.
         lossless=output == "png" and encoded.header.mode != "P",

@@ -2,15 +2,10 @@
 
 from dataclasses import dataclass
 
-from PIL import ImageFile
-
-from quickthumb.errors import TooManyPixels, UnsupportedFormat
-from quickthumb.imaging.formats import CONTENT_TYPES, open_as, sniff
-from quickthumb.imaging.geometry import turned
-from quickthumb.imaging.guarded import reads
-from quickthumb.imaging.jpeg import bits_per_sample, coefficient_bytes, scans
+from quickthumb.errors import TooManyPixels
+from quickthumb.imaging.formats import Format, Header, read_header, sniff
+from quickthumb.imaging.geometry import Size, turned
 from quickthumb.imaging.limits import Limits
-from quickthumb.imaging.orient import orientation
 from quickthumb.imaging.parsing import hostile_bytes
 
 
@@ -32,61 +27,47 @@ class Source:
 
 
 def probe(data: bytes, limits: Limits) -> Source:
-    """Read the header of a picture and hold it against the limits; no pixel is decoded.
+    """Read the header of a picture and hold it against the limits; no library is called.
+
+    What only a decoder can tell is not told here: it may still refuse the picture.
 
     Raises:
         NotAPicture: the format is not accepted (`UnsupportedFormat` where it has a name).
         TooManyPixels: the header declares more than the limits allow.
         Corrupt: the header makes no sense.
     """
-    return describe(open_picture(data, limits))
+    format, header = examine(data, limits)
+    return describe(format, header, (header.width, header.height))
 
 
-def open_picture(data: bytes, limits: Limits) -> ImageFile.ImageFile:
-    """Open a picture without decoding it; raises what `probe` raises."""
-    name = sniff(data)
-    with hostile_bytes(f"The header of the {name} picture"):
-        if name == "JPEG":
-            _check_bits(data)
-        image = open_as(name, data, reads())
-        if name == "JPEG":
-            _check_scans(data, limits)
-    _check_size(image.size, limits)
-    return image
-
-
-def turns(image: ImageFile.ImageFile) -> int:
-    """Return the EXIF orientation that is still to be applied once the picture is decoded, 1 to 8.
-
-    Pillow turns a TIFF itself, and reports its size as turned.
-    """
-    return 1 if image.format == "TIFF" else orientation(image)
-
-
-def describe(image: ImageFile.ImageFile) -> Source:
-    """Return what the header of an opened picture says."""
-    width, height = turned(image.size, turns(image))
-    return Source(CONTENT_TYPES[str(image.format)], width, height, orientation(image))
-
-
-def _check_bits(data: bytes) -> None:
-    bits = bits_per_sample(data)
-    if bits not in (8, None):
-        raise UnsupportedFormat(
-            f"JPEG pictures with {bits} bits per sample are not accepted: expected 8 bits."
-        )
-
-
-def _check_scans(data: bytes, limits: Limits) -> None:
-    # Looking through all of the file costs a tenth of a thumbnail: only where there can be many.
-    passes = scans(data) if coefficient_bytes(data) else 1
-    if passes > limits.max_scans:
+def examine(data: bytes, limits: Limits) -> tuple[Format, Header]:
+    """Return what a picture is and what its header declares; raises what `probe` raises."""
+    format = sniff(data)
+    with hostile_bytes(f"The header of the {format.title} picture"):
+        header = read_header(format, data)
+    check_size(header.decoded, limits)
+    check_size((header.width, header.height), limits)
+    if header.scans > limits.max_scans:
         raise TooManyPixels(
-            f"The JPEG picture has {passes} scans: at most {limits.max_scans} are accepted."
+            f"The {format.title} picture has {header.scans} scans: "
+            f"at most {limits.max_scans} are accepted."
         )
+    return format, header
 
 
-def _check_size(size: tuple[int, int], limits: Limits) -> None:
+def describe(format: Format, header: Header, size: Size) -> Source:
+    """Return what is told of a picture that its decoder returns with so many pixels."""
+    width, height = turned(size, turns(format, header))
+    return Source(format.content_type, width, height, header.orientation)
+
+
+def turns(format: Format, header: Header) -> int:
+    """Return the EXIF orientation that is still to be applied once the picture is decoded."""
+    return 1 if format.decoder_turns else header.orientation
+
+
+def check_size(size: Size, limits: Limits) -> None:
+    """Hold width and height in pixels against the limits; raises `TooManyPixels`."""
     width, height = size
     if max(size) > limits.max_side:
         raise TooManyPixels(

@@ -7,7 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageStat
 
-from quickthumb.imaging import Limits, Picture, Rendered, render
+from quickthumb.imaging import Limits
+from quickthumb.imaging.render import Picture, Rendered, render
 from quickthumb.jobs import Rendition
 
 SAMPLES = Path(__file__).parents[2] / "fixtures" / "samples"

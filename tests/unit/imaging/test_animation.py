@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from quickthumb.imaging import Limits, render
+from quickthumb.imaging import Limits
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, thumbnail
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from quickthumb.errors import Corrupt, TooManyPixels
-from quickthumb.imaging import Limits, probe, render
-from quickthumb.imaging.avif import as_still, stream_pixels
+from quickthumb.imaging import Limits, probe
+from quickthumb.imaging.formats.avif import lean, stream_pixels
 from quickthumb.imaging.guarded import MOST_READS
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, quarters, thumbnail
 
@@ -70,7 +71,7 @@ def test_of_a_sequence_only_the_still_picture_is_read() -> None:
     several = {"save_all": True, "append_images": [second] * 4}
     data = encoded(first, "AVIF", **several)
     assert data[8:12] == b"avis"
-    assert stream_pixels(as_still(data)) == 60 * 40
+    assert stream_pixels(lean(data)) == 60 * 40
     shown = opened(thumbnail(data, 60, format="png"))
     assert getattr(shown, "n_frames", 1) == 1
     assert psnr(shown.convert("RGB"), first) > 35
@@ -120,7 +121,7 @@ def test_items_that_overlap_are_refused() -> None:
     ],
 )
 def test_a_file_in_countless_pieces_is_refused(data: bytes) -> None:
-    with pytest.raises(Corrupt, match="pieces"):
+    with pytest.raises(Corrupt, match="more than"):
         stream_pixels(data)
 
 

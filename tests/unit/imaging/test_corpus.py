@@ -18,7 +18,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from quickthumb.errors import QuickThumbError
-from quickthumb.imaging import Limits, render
+from quickthumb.imaging import Limits
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import opened, psnr
 

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 
 from quickthumb.errors import Corrupt
-from quickthumb.imaging import Limits, render
-from quickthumb.imaging.deadline import Deadline
+from quickthumb.imaging import Limits
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded, Engine
 from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
-from quickthumb.imaging.source import open_picture
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 from tests.unit.imaging.test_hostile import chunk
@@ -50,12 +50,7 @@ def no_libvips(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def opened_by(data: bytes) -> Encoded:
-    return Encoded(
-        data,
-        open_picture(data, LIMITS),
-        LIMITS.max_decoded_bytes,
-        Deadline(LIMITS.max_seconds),
-    )
+    return open_picture(data, LIMITS)
 
 
 def golden(kind: str) -> tuple[bytes, Image.Image]:
@@ -169,7 +164,7 @@ def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
     assert not vips.is_there()
     for kind in ("JPEG", "PNG", "WEBP"):
         data = encoded(photo(1600, 1200), kind)
-        assert isinstance(engine_for(open_picture(data, LIMITS), (1000, 750)), PillowEngine)
+        assert isinstance(engine_for(open_picture(data, LIMITS).header, (1000, 750)), PillowEngine)
         assert opened(thumbnail(data, 1000)).size == (1000, 750)
 
 
@@ -188,7 +183,7 @@ def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
 def test_the_faster_engine_is_chosen(
     kind: str, size: tuple[int, int], chosen: type[Engine]
 ) -> None:
-    header = open_picture(encoded(photo(1600, 1200), kind), LIMITS)
+    header = open_picture(encoded(photo(1600, 1200), kind), LIMITS).header
     assert isinstance(engine_for(header, size), chosen)
 
 

@@ -113,5 +113,5 @@ def test_a_jpeg_with_12_bits_is_refused_with_the_reason() -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"])
 def test_a_header_without_a_picture_is_corrupt(kind: str) -> None:
     data = encoded(photo(64, 64), kind)[:20]
-    with pytest.raises(Corrupt, match=kind):
+    with pytest.raises(Corrupt, match="picture"):
         rendered(data, 32)

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quickthumb.errors import Unprocessable
-from quickthumb.imaging import Limits, probe, render
+from quickthumb.imaging import Limits, probe
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import encoded, opened, photo
 

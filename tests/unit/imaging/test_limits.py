@@ -2,9 +2,10 @@ import pytest
 from PIL import Image
 
 from quickthumb.errors import TooManyPixels, TooSlow
-from quickthumb.imaging import Limits, probe, render
+from quickthumb.imaging import Limits, probe
 from quickthumb.imaging.deadline import Deadline
-from quickthumb.imaging.jpeg import coefficient_bytes
+from quickthumb.imaging.formats.jpeg import coefficient_bytes
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from tests.unit.imaging.pictures import encoded, photo
 

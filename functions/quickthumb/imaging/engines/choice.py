@@ -6,8 +6,8 @@ from PIL import ImageFile
 
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Engine
+from quickthumb.imaging.formats.jpeg import idct_scale, is_whole
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.jpeg import idct_scale, is_whole
 
 _DRAFT_PIXELS = 500_000
 """Pixels that libjpeg leaves, from which on libvips resamples faster than Pillow."""

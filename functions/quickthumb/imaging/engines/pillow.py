@@ -5,10 +5,10 @@ from math import ceil, floor
 
 from PIL import Image, ImageFilter
 
+from quickthumb.imaging.decoders.jpeg import LeanJpeg
 from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.jpeg import idct_scale
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.jpeg import idct_scale
-from quickthumb.imaging.lean_jpeg import LeanJpeg
 from quickthumb.imaging.memory import check_memory, held_by_pillow
 from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 from quickthumb.imaging.parsing import hostile_bytes
@@ -40,7 +40,7 @@ class PillowEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
-        with hostile_bytes(f"The {encoded.header.format} picture"):
+        with hostile_bytes(f"The {encoded.format.title} picture"):
             check_memory(encoded, held_by_pillow(encoded, size))
             if encoded.header.format == "JPEG":
                 return _decode_jpeg(encoded, size)

@@ -6,8 +6,10 @@ from typing import Protocol
 from PIL import Image, ImageFile
 
 from quickthumb.imaging.deadline import Deadline
-from quickthumb.imaging.formats import open_as
+from quickthumb.imaging.decoders import open_as
+from quickthumb.imaging.formats import Format, Header
 from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.source import Source, describe, turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,20 +17,36 @@ class Encoded:
     """A picture whose header is read, held against the limits, and whose pixels are not.
 
     Attributes:
-        data: the bytes of the file.
+        data: what decoders may see of the file.
+        format: of the file.
+        declared: what our own reader found in its header.
         header: the file as Pillow opened it; not to be loaded, so that every reader starts afresh.
+        size: of the whole file, bytes.
         max_bytes: the most that decoding it may hold in memory, bytes.
         deadline: of the job; decoders look at it wherever they can be interrupted.
     """
 
     data: bytes
+    format: Format
+    declared: Header
     header: ImageFile.ImageFile
+    size: int
     max_bytes: int
     deadline: Deadline
 
+    @property
+    def source(self) -> Source:
+        """What is told of the picture."""
+        return describe(self.format, self.declared, self.header.size)
+
+    @property
+    def turns(self) -> int:
+        """The EXIF orientation that is still to be applied once the picture is decoded, 1 to 8."""
+        return turns(self.format, self.declared)
+
     def open(self) -> ImageFile.ImageFile:
         """Open the file once more, to decode it."""
-        return open_as(str(self.header.format), self.data, self.deadline.check)
+        return open_as(self.format, self.data, self.deadline.check)
 
 
 class Engine(Protocol):

@@ -9,8 +9,8 @@ from PIL import Image
 
 from quickthumb.imaging.engines.pillow import PillowEngine, without_droop
 from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.jpeg import idct_scale
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.jpeg import idct_scale
 from quickthumb.imaging.memory import check_memory, held_by_vips
 
 _WEBP_RESERVE = 2.5

@@ -8,5 +8,5 @@ class LeanJpeg(JpegImageFile):
     """A JPEG without a resolution: Pillow looks for it in the EXIF, and unpacks what is there."""
 
     def getexif(self) -> Image.Exif:
-        """Return nothing; `orientation` reads for itself."""
+        """Return nothing; the orientation is read by `formats.jpeg`."""
         return Image.Exif()

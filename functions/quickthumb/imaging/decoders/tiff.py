@@ -7,8 +7,8 @@ from typing import cast
 from PIL import Image, ImageMath
 from PIL.TiffImagePlugin import TiffImageFile
 
+from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
 from quickthumb.imaging.modes import BITS, WHITE_IS_ZERO
-from quickthumb.imaging.orient import ORIENTATION_TAG, orientation
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 
@@ -23,8 +23,10 @@ class LeanTiff(TiffImageFile):
 
     def getexif(self) -> Image.Exif:
         """Return what Pillow turns the picture by, once it has decoded it, and nothing else."""
+        value = self.tag_v2.get(ORIENTATION_TAG)
         exif = Image.Exif()
-        exif[ORIENTATION_TAG] = orientation(self)
+        # By whatever kind of number is equal to one of these, it has told the size.
+        exif[ORIENTATION_TAG] = int(value) if value and value in ORIENTATIONS else 1
         return exif
 
     def _open(self) -> None:

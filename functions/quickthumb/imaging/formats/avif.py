@@ -1,0 +1,144 @@
+"""AVIF: https://aomediacodec.github.io/av1-avif/."""
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.av1 import frame_pixels
+from quickthumb.imaging.formats.bmff import (
+    EXIF,
+    IN_FILE,
+    IN_IDAT,
+    MIME,
+    Box,
+    Index,
+    Place,
+    brands,
+    read_index,
+    read_places,
+    top_boxes,
+)
+from quickthumb.imaging.formats.descriptor import Format, Header
+from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.imaging.guarded import reads
+
+_STILL, _SEQUENCE = b"avif", b"avis"
+_BRANDS = frozenset((_STILL, _SEQUENCE))
+
+_XMP = b"application/rdf+xml"
+
+_TURNS = {
+    (0, None): 1,
+    (0, 0): 4,
+    (0, 1): 2,
+    (1, None): 8,
+    (1, 0): 5,
+    (1, 1): 7,
+    (2, None): 3,
+    (2, 0): 2,
+    (2, 1): 4,
+    (3, None): 6,
+    (3, 0): 7,
+    (3, 1): 5,
+}
+"""The orientation, as EXIF numbers it, of a picture that is turned anticlockwise so many times by
+90 degrees (`irot`), and then mirrored: top and bottom (`imir` is 0), or left and right (1)."""
+
+
+def read(data: bytes) -> Header:
+    """Read the header of an AVIF; see `Format.read`.
+
+    Of an image sequence only the still picture is read.
+    """
+    index = read_index(data)
+    width, height = index.size()
+    return Header(width, height, _orientation(index))
+
+
+def _orientation(index: Index) -> int:
+    """Return how the picture is turned.
+
+    Boxes of the container tell it; by ISO/IEC 23000-22, section 7.3, an EXIF does not count.
+    """
+    turns, axis = 0, None
+    for kind, start, _ in reversed(index.properties):
+        if kind == b"irot":
+            turns = index.data[start] & 3
+        elif kind == b"imir":
+            axis = index.data[start] & 1
+    return _TURNS[turns, axis] if (turns, axis) != (0, None) else orientation_of(b"", _xmp(index))
+
+
+def _xmp(index: Index) -> bytes:
+    xmp = b""
+    for number, item in index.items.items():
+        if item.kind == MIME and item.content_type == _XMP and number in index.places:
+            xmp = _bytes_of(index.data, index.places[number], index.idat) or xmp
+    return xmp
+
+
+def lean(data: bytes) -> bytes:
+    """Return an AVIF as a still picture without metadata.
+
+    Readers go by the brands whether they take a picture or a sequence, and walk all of the boxes
+    that tell where each frame lies. EXIF and XMP they unpack.
+    """
+    items = read_index(data).items.values()
+    changes = {item.kind_at: b"none" for item in items if item.kind in (EXIF, MIME)}
+    for kind, start, end in top_boxes(data):
+        if kind == b"moov":
+            changes[data.rindex(kind, 0, start)] = b"free"
+        elif kind == b"ftyp":
+            listed = (start, *range(start + 8, end - 3, 4))
+            changes |= {at: _STILL for at in listed if data[at : at + 4] == _SEQUENCE}
+    if not changes:
+        return data
+    out = bytearray(data)
+    for at, kind in changes.items():
+        out[at : at + 4] = kind
+    return bytes(out)
+
+
+def stream_pixels(data: bytes) -> int:
+    """Return how many pixels the frames of all items of an AVIF have together.
+
+    A decoder makes frames as large and as many as the streams say, whatever the header declares. It
+    is at least what the decoder holds at once: frames stay while others may refer to them, and
+    tiles until they are joined. All of the streams are looked through, so this is not for `upload`.
+
+    Raises:
+        Corrupt: the file is in absurdly many pieces, or they overlap, or end too early.
+    """
+    places, idat = read_places(data)
+    ask = reads()
+    known: dict[Place, int] = {}
+    pixels = stored = 0
+    for place in places.values():
+        if place not in known:
+            # The same bytes may be several items, but no two share a part of them.
+            stored += sum(length for _, length in place.extents)
+            if stored > len(data):
+                raise Corrupt("The items of the AVIF picture overlap.")
+            known[place] = frame_pixels(memoryview(_bytes_of(data, place, idat)), ask)
+        pixels += known[place]
+    return pixels
+
+
+def _bytes_of(data: bytes, place: Place, idat: Box | None) -> bytes:
+    """Return the bytes of an item, as far as they are there."""
+    if place.source == IN_FILE:
+        start, end = 0, len(data)
+    elif place.source == IN_IDAT and idat is not None:
+        _, start, end = idat
+    else:
+        return b""
+    view = memoryview(data)[start:end]
+    return b"".join(view[at : at + length] for at, length in place.extents)
+
+
+AVIF = Format(
+    name="AVIF",
+    title="AVIF",
+    content_type="image/avif",
+    begins=lambda data: not _BRANDS.isdisjoint(brands(data)),
+    read=read,
+    decoder="PIL.AvifImagePlugin:AvifImageFile",
+    lean=lean,
+)

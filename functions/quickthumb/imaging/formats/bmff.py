@@ -1,0 +1,360 @@
+"""The container of AVIF and HEIC: boxes, and an index of the items in them.
+
+ISO/IEC 14496-12, whose sections the numbers below are, and ISO/IEC 23008-12. Decoders walk the same
+boxes, and some take a time that grows with the square of the number of items: 80,000 empty ones,
+of 1.9 MB, held the interpreter's lock for eight seconds. So everything is counted here first.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from quickthumb.errors import Corrupt
+
+MOST_BOXES = 6_000
+"""Of a file, with the entries of its index. A phone's picture has some hundreds."""
+
+MOST_ITEMS = 2_000
+"""A picture of 50 megapixels in tiles of 256 x 256 pixels has 763, and as many for transparency."""
+
+MOST_REFERENCES = 10_000
+"""From one item to another: each tile has one or two."""
+
+MOST_EXTENTS = 4_000
+"""Parts in which the bytes of items lie. Hardly an item has more than one."""
+
+MOST_ASSOCIATIONS = 12_000
+"""Of properties with items: each tile has about five."""
+
+MOST_PROPERTY_BYTES = 16_000_000
+"""Of properties, as often as they are associated, for some decoders copy them as often. Profiles,
+which none copies, do not count; all others have some hundred bytes."""
+
+MOST_BRANDS = 250
+"""Of a file: there are fewer in all."""
+
+IN_FILE, IN_IDAT = 0, 1
+"""What the offsets of an item count from."""
+
+EXIF, MIME = b"Exif", b"mime"
+"""Kinds of items that are no pictures. Decoders unpack them before anything else."""
+
+_ENDS = "The picture ends within its index."
+
+
+class Box(NamedTuple):
+    """A box, by what it is and where in the file its content lies."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+class Item(NamedTuple):
+    """An entry of the list of items (8.11.6).
+
+    Attributes:
+        kind: four letters.
+        kind_at: where in the file they are.
+        content_type: of an item of kind `MIME`, else empty.
+    """
+
+    kind: bytes
+    kind_at: int
+    content_type: bytes
+
+
+class Place(NamedTuple):
+    """Where the bytes of an item lie.
+
+    Attributes:
+        source: what the offsets count from, `IN_FILE` or `IN_IDAT`.
+        extents: offset and length of each part, bytes.
+    """
+
+    source: int
+    extents: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a file says of its items.
+
+    Attributes:
+        data: the file.
+        primary: the number of the item that is the picture.
+        items: by their numbers.
+        places: by the numbers of the items.
+        properties: of the picture, in the order in which they apply.
+        idat: where items lie that are stored within the index, None where none are.
+    """
+
+    data: bytes
+    primary: int
+    items: Mapping[int, Item]
+    places: Mapping[int, Place]
+    properties: tuple[Box, ...]
+    idat: Box | None
+
+    def size(self) -> tuple[int, int]:
+        """Return width and height as the picture is coded, pixels.
+
+        Raises:
+            Corrupt: there is no size.
+        """
+        for kind, start, _ in self.properties:
+            if kind == b"ispe":
+                width, height = struct.unpack_from(">II", self.data, start + 4)
+                return width, height
+        raise Corrupt("The index of the picture does not tell its size.")
+
+
+class Counter:
+    """Counts what a file has of something, up to the most that makes sense."""
+
+    def __init__(self, what: str, most: int) -> None:
+        self._what = what
+        self._most = most
+        self._count = 0
+
+    def add(self, count: int = 1) -> None:
+        """Count some more; raises `Corrupt`."""
+        self._count += count
+        if self._count > self._most:
+            raise Corrupt(f"The picture has more than {self._most:,} {self._what}.")
+
+
+def brands(data: bytes) -> list[bytes]:
+    """Return the brands that a file bears (4.3), its own first; none if it is of another kind."""
+    if data[4:8] != b"ftyp":
+        return []
+    end = min(int.from_bytes(data[:4], "big"), 16 + 4 * MOST_BRANDS)
+    return [data[8:12], *(data[at : at + 4] for at in range(16, end, 4))]
+
+
+def boxes(data: bytes, start: int, end: int, counter: Counter) -> Iterator[Box]:
+    """Yield the boxes between two offsets (4.2), as far as they make sense."""
+    while start + 8 <= end:
+        counter.add()
+        size, kind = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if size == 1 and start + 16 <= end:
+            [size] = struct.unpack_from(">Q", data, start + 8)
+            head = 16
+        elif size == 0:
+            size = end - start
+        if size < head:
+            return
+        yield Box(kind, start + head, min(start + size, end))
+        start += size
+
+
+def top_boxes(data: bytes) -> Iterator[Box]:
+    """Yield the boxes that are in no other."""
+    return boxes(data, 0, len(data), Counter("boxes", MOST_BOXES))
+
+
+def read_index(data: bytes) -> Index:
+    """Read the index of a file.
+
+    Raises:
+        Corrupt: there is none, it makes no sense, or it has absurdly many entries.
+    """
+    counter = Counter("boxes", MOST_BOXES)
+    parts = _parts(data, counter)
+    try:
+        primary = _primary(data, parts)
+        items = dict(_items(data, parts, counter))
+        places = _places(data, parts)
+        properties = _properties(data, parts, primary, counter)
+        _count_references(data, parts, counter)
+    except (struct.error, IndexError) as error:
+        raise Corrupt(_ENDS) from error
+    _check_overlap(data, items, places)
+    return Index(data, primary, items, places, properties, parts.get(b"idat"))
+
+
+def read_places(data: bytes) -> tuple[Mapping[int, Place], Box | None]:
+    """Read where the items of a file lie, and nothing else of its index.
+
+    Returns:
+        The places by the numbers of the items, and where those lie that are within the index.
+
+    Raises:
+        Corrupt: that makes no sense, or there are absurdly many.
+    """
+    parts = _parts(data, Counter("boxes", MOST_BOXES))
+    try:
+        return _places(data, parts), parts.get(b"idat")
+    except struct.error as error:
+        raise Corrupt(_ENDS) from error
+
+
+def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
+    """Return the boxes of the index (8.11.1) by their kinds, empty where there is no index."""
+    found: dict[bytes, Box] = {}
+    for kind, start, end in boxes(data, 0, len(data), counter):
+        if kind == b"ftyp":
+            Counter("brands", MOST_BRANDS).add((end - start) // 4)
+        elif kind == b"meta":
+            if found:
+                raise Corrupt("The file has more than one index.")
+            for box in boxes(data, start + 4, end, counter):
+                if box.kind in found:
+                    raise Corrupt("A part of the index of the picture is there twice.")
+                found[box.kind] = box
+    return found
+
+
+def _primary(data: bytes, parts: Mapping[bytes, Box]) -> int:
+    """Return the number of the item that is the picture (8.11.4)."""
+    box = parts.get(b"pitm")
+    if box is None:
+        raise Corrupt("The file does not tell which of its items is the picture.")
+    return _number(data, box.start + 4, 4 if data[box.start] else 2)
+
+
+def _items(data: bytes, parts: Mapping[bytes, Box], counter: Counter) -> Iterator[tuple[int, Item]]:
+    box = parts.get(b"iinf")
+    if box is None:
+        return
+    items = Counter("items", MOST_ITEMS)
+    wide = data[box.start] != 0
+    items.add(_number(data, box.start + 4, 4 if wide else 2))
+    for kind, start, end in boxes(data, box.start + (8 if wide else 6), box.end, counter):
+        if kind != b"infe" or data[start] not in (2, 3):
+            continue
+        width = 2 if data[start] == 2 else 4
+        number = _number(data, start + 4, width)
+        kind_at = start + 4 + width + 2
+        kind = data[kind_at : kind_at + 4]
+        content_type = b""
+        if kind == MIME:
+            named = data.find(b"\0", kind_at + 4, end) + 1
+            content_type = data[named : max(named, data.find(b"\0", named, end))]
+        yield number, Item(kind, kind_at, content_type)
+
+
+def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
+    """Return where the items lie (8.11.3)."""
+    box = parts.get(b"iloc")
+    if box is None:
+        return {}
+    at, end = box.start, box.end
+    version = data[at]
+    sizes = _number(data, at + 4, 2)
+    offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
+    if not {offset, length, base} <= {0, 4, 8} or (version and index not in (0, 4, 8)):
+        raise Corrupt("The index of the picture has numbers of a length that there is not.")
+    index = index if version else 0
+    wide = 4 if version == 2 else 2
+    count = _number(data, at + 6, wide)
+    Counter("items", MOST_ITEMS).add(count)
+    at += 6 + wide
+    extents = Counter("parts of items", MOST_EXTENTS)
+    places: dict[int, Place] = {}
+    for _ in range(count):
+        number = _number(data, at, wide)
+        at += wide
+        source = IN_FILE
+        if version:
+            source = _number(data, at, 2) & 15
+            at += 2
+        at += 2  # the file, of which there is one
+        start = _number(data, at, base)
+        at += base
+        parts_of_it = _number(data, at, 2)
+        at += 2
+        extents.add(parts_of_it)
+        each = index + offset + length
+        if at + parts_of_it * each > end:
+            raise struct.error("the box ends before")
+        stored = []
+        for _ in range(parts_of_it):
+            at += index
+            stored.append((start + _number(data, at, offset), _number(data, at + offset, length)))
+            at += offset + length
+        places[number] = Place(source, tuple(stored))
+    return places
+
+
+def _properties(
+    data: bytes, parts: Mapping[bytes, Box], primary: int, counter: Counter
+) -> tuple[Box, ...]:
+    """Return the properties of the picture (8.11.14)."""
+    box = parts.get(b"iprp")
+    if box is None:
+        return ()
+    inner = list(boxes(data, box.start, box.end, counter))
+    all_of_them = [
+        each
+        for kind, start, end in inner
+        if kind == b"ipco"
+        for each in boxes(data, start, end, counter)
+    ]
+    weights = [0 if kind == b"colr" else end - start for kind, start, end in all_of_them]
+    associations = Counter("properties of items", MOST_ASSOCIATIONS)
+    copied = Counter("bytes in properties of items", MOST_PROPERTY_BYTES)
+    own: list[int] = []
+    for kind, start, _ in inner:
+        if kind == b"ipma":
+            for number, indexes in _associated(data, start, associations):
+                copied.add(sum(weights[each - 1] for each in indexes if each <= len(weights)))
+                if number == primary:
+                    own.extend(indexes)
+    return tuple(all_of_them[each - 1] for each in own if each <= len(all_of_them))
+
+
+def _associated(data: bytes, start: int, counter: Counter) -> Iterator[tuple[int, list[int]]]:
+    """Yield each item's number, and those of its properties, counted from 1."""
+    wide = 4 if data[start] else 2
+    long = data[start + 3] & 1
+    at = start + 8
+    for _ in range(_number(data, start + 4, 4)):
+        number = _number(data, at, wide)
+        count = data[at + wide]
+        counter.add(1 + count)
+        at += wide + 1
+        if long:
+            indexes = [each & 0x7FFF for each in struct.unpack_from(f">{count}H", data, at)]
+        else:
+            indexes = [each & 0x7F for each in struct.unpack_from(f"{count}B", data, at)]
+        yield number, [index for index in indexes if index]
+        at += 2 * count if long else count
+
+
+def _count_references(data: bytes, parts: Mapping[bytes, Box], counter: Counter) -> None:
+    """Count the references between items (8.11.12)."""
+    box = parts.get(b"iref")
+    if box is None:
+        return
+    wide = 4 if data[box.start] else 2
+    references = Counter("references between items", MOST_REFERENCES)
+    for _, start, _ in boxes(data, box.start + 4, box.end, counter):
+        references.add(_number(data, start + wide, 2))
+
+
+def _check_overlap(data: bytes, items: Mapping[int, Item], places: Mapping[int, Place]) -> None:
+    """Check that items do not have the same bytes over and over.
+
+    A decoder copies together what lies in several parts, and whatever is no picture. What lies in
+    one part may be several items: encoders store tiles that are alike once.
+    """
+    shared: set[Place] = set()
+    stored = 0
+    for number, place in places.items():
+        kind = items[number].kind if number in items else b""
+        if place in shared:
+            continue
+        stored += sum(length for _, length in place.extents)
+        if len(place.extents) == 1 and kind not in (EXIF, MIME):
+            shared.add(place)
+    if stored > len(data):
+        raise Corrupt("The items of the picture overlap.")
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    if at + size > len(data):
+        raise struct.error("the file ends before")
+    return int.from_bytes(data[at : at + size], "big")

@@ -1,0 +1,81 @@
+"""BMP: https://learn.microsoft.com/en-us/windows/win32/gdi/bitmap-storage."""
+
+import struct
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.formats.descriptor import Format, Header, beginning
+
+_INFO = 14
+"""Where in the file the size of its header is."""
+
+_CORE = 12
+_SIZES = frozenset((_CORE, 40, 52, 56, 64, 108, 124))
+_DEPTHS = frozenset((1, 4, 8, 16, 24, 32))
+_MASKED = 3
+_COMPRESSIONS = frozenset((0, 1, 2, _MASKED))
+"""None, by runs of 8 and of 4 bits, and none with masks that tell which bits are which colour."""
+
+_INFO_SIZE = 40
+_WITHOUT_ALPHA = 52
+"""Bytes of the headers before, of which the first has masks behind it, and the other in it."""
+
+_MASKS: dict[int, set[tuple[int, ...]]] = {
+    16: {(0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)},
+    24: {(0xFF0000, 0xFF00, 0xFF)},
+    32: {
+        (0xFF0000, 0xFF00, 0xFF, 0),
+        (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
+        (0xFF000000, 0xFF0000, 0xFF00, 0),
+        (0xFF000000, 0xFF0000, 0xFF00, 0xFF),
+        (0xFF000000, 0xFF00, 0xFF, 0),
+        (0xFF000000, 0xFF00, 0xFF, 0xFF0000),
+        (0xFF, 0xFF00, 0xFF0000, 0xFF000000),
+        (0, 0, 0, 0),
+    },
+}
+"""Of red, green and blue, and with 32 bits of alpha, that Pillow reads."""
+
+_MOST_COLOURS = 65_536
+
+
+def read(data: bytes) -> Header:
+    """Read the header of a BMP; see `Format.read`."""
+    [size] = struct.unpack_from("<I", data, _INFO)
+    if size not in _SIZES:
+        raise Corrupt(f"The BMP picture has a header of {size} bytes, of which none is known.")
+    if _INFO + size > len(data):
+        raise struct.error("the file ends before")
+    if size == _CORE:
+        width, height, _, depth = struct.unpack_from("<HHHH", data, _INFO + 4)
+        compression, colours = 0, 1 << depth
+    else:
+        width, height, _, depth, compression = struct.unpack_from("<IiHHI", data, _INFO + 4)
+        [colours] = struct.unpack_from("<I", data, _INFO + 32)
+    if depth not in _DEPTHS or compression not in _COMPRESSIONS:
+        raise Corrupt(
+            f"The BMP picture has {depth} bits for a pixel, and compression {compression}: "
+            "it is not known how to read that."
+        )
+    if compression == _MASKED and _masks(data, size, depth) not in _MASKS.get(depth, ()):
+        raise Corrupt("The colours of the BMP picture are masked in a way that is not known.")
+    if depth <= 8 and colours > _MOST_COLOURS:
+        raise Corrupt(f"The BMP picture has {colours:,} colours: at most 65,536 make sense.")
+    return Header(width, abs(height))
+
+
+def _masks(data: bytes, size: int, depth: int) -> tuple[int, ...]:
+    """Return the masks of the colours; short headers have none of alpha."""
+    masks = struct.unpack_from("<IIII", data, _INFO + _INFO_SIZE)
+    if depth < 32:
+        return masks[:3]
+    return masks if size > _WITHOUT_ALPHA else (*masks[:3], 0)
+
+
+BMP = Format(
+    name="BMP",
+    title="BMP",
+    content_type="image/bmp",
+    begins=beginning(b"BM"),
+    read=read,
+    decoder="PIL.BmpImagePlugin:BmpImageFile",
+)

@@ -1,0 +1,151 @@
+"""GIF: https://www.w3.org/Graphics/GIF/spec-gif89a.txt."""
+
+import re
+import struct
+from typing import NamedTuple
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, beginning
+
+MOST_EXTENSIONS = 20_000
+"""Of a file; each frame has one, or two."""
+
+MOST_SHORT_BLOCKS = 100_000
+"""Into which pixels are cut, beside those of full length. A frame has one, its last."""
+
+_FULL_BLOCK = 255
+
+MOST_BLOCKS_OF_EXTENSIONS = 40_000
+"""XMP, whose letters are taken for the lengths of blocks, is some hundreds."""
+
+MOST_STRAY = 40_000
+"""Bytes where there is nothing to be read, which readers skip."""
+
+_SCREEN = 13
+_DESCRIPTOR = 9
+_CONTROL = 0xF9
+_EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
+
+_KNOWN = re.compile(rb"[!,;]")
+
+
+class _Frame(NamedTuple):
+    """Where the rectangle ends that a frame fills, pixels."""
+
+    right: int
+    bottom: int
+
+
+def read(data: bytes) -> Header:
+    """Read the header of a GIF; see `Format.read`.
+
+    A picture is as large as its screen, or as its first frame where that is larger.
+    """
+    width, height = struct.unpack_from("<HH", data, 6)
+    walk = _Walk(data)
+    first = walk.next_frame()
+    if first is None:
+        raise Corrupt("The GIF picture has no frame.")
+    frames = 1
+    while frames < MOST_FRAMES and walk.skip_pixels() and walk.next_frame():
+        frames += 1
+    return Header(max(width, first.right), max(height, first.bottom), frames=frames)
+
+
+def first_frame(data: bytes) -> bytes:
+    """Return a GIF that ends after its first frame."""
+    walk = _Walk(data)
+    walk.next_frame()
+    walk.skip_pixels()
+    return data[: walk.at] + bytes((_END,))
+
+
+class _Walk:
+    """Goes from frame to frame, and counts what it steps over.
+
+    Attributes:
+        at: how far it has come, bytes.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._extensions = MOST_EXTENSIONS
+        self._blocks = MOST_SHORT_BLOCKS + len(data) // _FULL_BLOCK
+        self._extension_blocks = MOST_BLOCKS_OF_EXTENSIONS
+        self._stray = MOST_STRAY
+        self.at = _SCREEN + _palette(data[10])
+
+    def next_frame(self) -> _Frame | None:
+        """Go to the pixels of the next frame; None where there is no further one.
+
+        Raises:
+            Corrupt: there is absurdly much before it.
+        """
+        while kind := self._next_kind():
+            if kind == _END:
+                return None
+            if kind == _IMAGE:
+                return self._frame()
+            self._skip_extension()
+        return None
+
+    def skip_pixels(self) -> bool:
+        """Go behind the blocks that are here; tell whether they are whole."""
+        self._blocks = self._skip_blocks(self._blocks)
+        return self.at < len(self._data)
+
+    def _skip_blocks(self, left: int) -> int:
+        """Go behind the blocks that are here, and return how many more there may be."""
+        data, at, size = self._data, self.at, len(self._data)
+        while at < size and (length := data[at]):
+            at += length + 1
+            left -= 1
+            if not left:
+                raise Corrupt("The GIF picture is cut into absurdly many blocks.")
+        self.at = min(at + 1, size)
+        return left
+
+    def _next_kind(self) -> int | None:
+        """Read what comes next, skipping what is nothing that is known; None at the end."""
+        found = _KNOWN.search(self._data, self.at, self.at + self._stray + 1)
+        if found is None:
+            if self.at + self._stray < len(self._data):
+                raise Corrupt(
+                    f"The GIF picture has more than {MOST_STRAY:,} bytes that mean nothing."
+                )
+            return None
+        self._stray -= found.start() - self.at
+        self.at = found.end()
+        return self._data[found.start()]
+
+    def _frame(self) -> _Frame | None:
+        if self.at + _DESCRIPTOR + 1 > len(self._data):
+            return None
+        left, top, width, height, flags = struct.unpack_from("<HHHHB", self._data, self.at)
+        self.at += _DESCRIPTOR + _palette(flags) + 1  # the width of the codes
+        if self.at > len(self._data):
+            return None
+        return _Frame(left + width, top + height)
+
+    def _skip_extension(self) -> None:
+        self._extensions -= 1
+        if not self._extensions:
+            raise Corrupt(f"The GIF picture has more than {MOST_EXTENSIONS:,} extensions.")
+        self.at += 1
+        self._extension_blocks = self._skip_blocks(self._extension_blocks)
+
+
+def _palette(flags: int) -> int:
+    """Return the bytes of the palette that follows."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+GIF = Format(
+    name="GIF",
+    title="GIF",
+    content_type="image/gif",
+    begins=beginning(b"GIF87a", b"GIF89a"),
+    read=read,
+    decoder="quickthumb.imaging.decoders.gif:SteadyGif",
+    first_frame=first_frame,
+)

@@ -1,0 +1,89 @@
+"""The directory of tags that begins a TIFF file or an EXIF; what it describes stays packed.
+
+Pillow makes a Python object of every value as soon as a tag is asked for: a tag that declares
+millions of them, in a single reading, takes gigabytes and the better part of a minute.
+TIFF 6.0, section 2: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+MOST_TAGS = 500
+"""Of a directory. Those that are registered, and that one picture can have, are fewer, and Pillow
+may write a warning for each."""
+
+BYTE, ASCII, SHORT, UNDEFINED = 1, 2, 3, 7
+FRACTIONS = frozenset((5, 10))
+
+_BIG = 43
+"""The version of a BigTIFF, with numbers of 64 bits instead of 32."""
+
+_NUMBERS = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
+"""How `struct` calls the kinds of values that are numbers, other than bytes and fractions."""
+
+
+class Entry(NamedTuple):
+    """What a directory says of a tag.
+
+    Attributes:
+        tag: which.
+        kind: of its values, as the specification numbers them.
+        values: how many it has.
+        stored: the values, or where they lie if these bytes have no room for them.
+    """
+
+    tag: int
+    kind: int
+    values: int
+    stored: bytes
+
+
+class Directory:
+    """The first directory of a file, or of an EXIF.
+
+    Raises:
+        struct.error: there is none.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        order = {b"II": "<", b"MM": ">"}.get(data[:2])
+        if order is None:
+            raise struct.error("there is no byte order")
+        [version] = struct.unpack_from(f"{order}H", data, 2)
+        big = version == _BIG
+        self._data = data
+        self._order = order
+        self._offset = "Q" if big else "I"
+        [start] = struct.unpack_from(order + self._offset, data, 8 if big else 4)
+        count = struct.Struct(f"{order}Q" if big else f"{order}H")
+        self._entry = struct.Struct(f"{order}HHQ8s" if big else f"{order}HHI4s")
+        if start + count.size > len(data):
+            raise struct.error("the directory lies behind the end")
+        self._start = start + count.size
+        [self.count] = count.unpack_from(data, start)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries, as far as they are there and not absurdly many."""
+        size = self._entry.size
+        there = min(self.count, MOST_TAGS, (len(self._data) - self._start) // size)
+        with memoryview(self._data)[self._start : self._start + there * size] as entries:
+            yield from map(Entry._make, self._entry.iter_unpack(entries))
+
+    def short(self, entry: Entry) -> int:
+        """Return the value of an entry that has one, which is a `SHORT`."""
+        return self._unpacked("H", entry.stored)[0]
+
+    def numbers(self, entry: Entry) -> tuple[float, ...]:
+        """Return all values of an entry; none if they are no numbers, or lie behind the end."""
+        kind = _NUMBERS.get(entry.kind)
+        if kind is None:
+            return ()
+        layout = struct.Struct(f"{self._order}{entry.values}{kind}")
+        if layout.size <= len(entry.stored):
+            return layout.unpack_from(entry.stored)
+        [at] = self._unpacked(self._offset, entry.stored)
+        return layout.unpack_from(self._data, at) if at + layout.size <= len(self._data) else ()
+
+    def _unpacked(self, layout: str, data: bytes) -> tuple[int, ...]:
+        return struct.unpack_from(self._order + layout, data)

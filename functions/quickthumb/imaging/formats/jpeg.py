@@ -1,0 +1,231 @@
+"""JPEG: ITU-T T.81, Annex B (https://www.w3.org/Graphics/JPEG/itu-t81.pdf)."""
+
+import re
+import struct
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from quickthumb.errors import Corrupt, UnsupportedFormat
+from quickthumb.imaging.formats.descriptor import Format, Header, beginning
+from quickthumb.imaging.formats.exif import orientation_of
+
+MOST_SEGMENTS = 10_000
+"""Before the pixels. 100 MiB of metadata, in segments as long as they can be, are 1,600."""
+
+MOST_STRAY = 40_000
+"""Bytes between segments: filling, and rubbish that readers skip. Hardly a file has any."""
+
+MOST_SCANS = 10_000
+"""That are counted; no limit is near it."""
+
+RESERVE = 1.9
+"""Times the target that must be left for resampling: less is visibly aliased (below 46 dB)."""
+
+_SCAN = 0xDA
+_APP1 = 0xE1
+_COMMENT = 0xFE
+_PROGRESSIVE = frozenset((0xC2, 0xCA))
+"""With Huffman's coding, and with arithmetic coding."""
+
+_FRAMES = frozenset((*range(0xC0, 0xD0), 0xDE)) - {0xC4, 0xC8, 0xCC}  # tables, though of that row
+_STANDALONE = frozenset((0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)))
+"""Markers that no length follows; some are reserved, and mean nothing yet."""
+
+_FIRST_KNOWN = 0xC0
+
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_SCANS = re.compile(rb"\xff\xda")
+"""Found several times faster than `bytes.count` counts it, where bytes are chosen to be slow."""
+
+_KEPT = frozenset((0xE0, 0xE2, 0xEE))
+"""Application segments that colours depend on: JFIF, a profile, Adobe's."""
+
+_MOST_METADATA = 1_000_000
+"""Bytes of other application segments and comments. Pillow takes them apart in loops."""
+
+_NAMED = {0xE0: b"JFIF", 0xEE: b"Adobe"}
+_SHORTEST_NAMED = 7
+"""Bytes of segments of these names, without which Pillow refuses the picture."""
+
+_EXIF = b"Exif\0\0"
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+class _Segment(NamedTuple):
+    """A segment, by its marker and where in the file its content lies."""
+
+    marker: int
+    start: int
+    end: int
+
+
+class _Frame(NamedTuple):
+    """A frame header (B.2.2).
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        progressive: whether it says so.
+        factors: how many samples each component has, across and down, in four bits each.
+    """
+
+    width: int
+    height: int
+    progressive: bool
+    factors: bytes
+
+
+def read(data: bytes) -> Header:
+    """Read the header of a JPEG; see `Format.read`.
+
+    Raises:
+        UnsupportedFormat: it has other than 8 bits per sample.
+    """
+    frame: _Frame | None = None
+    scans = 1
+    exif: list[bytes] = []
+    xmp = b""
+    for marker, start, end in _segments(data):
+        if marker in _FRAMES:
+            _check_bits(data[start])
+            frame = _frame(data, marker, start, end)
+        elif marker == _SCAN and frame and _is_one_of_several(data, start, frame):
+            scans = _scans(data)
+        elif marker in _NAMED:
+            _check_named(data, marker, start, end)
+        elif marker == _APP1 and data.startswith(_EXIF, start, end):
+            exif.append(data[start + len(_EXIF) : end])
+        elif marker == _APP1 and data.startswith(_XMP, start, end):
+            xmp = data[start + len(_XMP) : end]
+    if frame is None:
+        raise Corrupt("The JPEG picture ends within its header.")
+    if len(frame.factors) not in (1, 3, 4):
+        raise Corrupt(f"The JPEG picture has {len(frame.factors)} channels: expected 1, 3 or 4.")
+    orientation = orientation_of(b"".join(exif), xmp)
+    return Header(frame.width, frame.height, orientation, scans=scans)
+
+
+def lean(data: bytes) -> bytes:
+    """Return a JPEG without its metadata, where these are long."""
+    metadata = [each for each in _segments(data) if _is_metadata(each.marker)]
+    if sum(each.end - each.start for each in metadata) <= _MOST_METADATA:
+        return data
+    kept: list[bytes | memoryview] = []
+    at = 0
+    view = memoryview(data)
+    for _, start, end in metadata:
+        kept.append(view[at : start - 4])
+        at = end
+    return b"".join((*kept, view[at:]))
+
+
+def coefficient_bytes(data: bytes) -> int:
+    """Return what libjpeg holds of a picture in several scans: all coefficients, two bytes each.
+
+    One in a single scan is decoded row by row.
+    """
+    frame: _Frame | None = None
+    for marker, start, end in _segments(data):
+        if marker in _FRAMES:
+            frame = _frame(data, marker, start, end)
+        elif marker == _SCAN and frame and _is_one_of_several(data, start, frame):
+            across = [each >> 4 or 1 for each in frame.factors]
+            down = [each & 15 or 1 for each in frame.factors]
+            samples = sum(a * b for a, b in zip(across, down, strict=True))
+            return 2 * (frame.width * frame.height * samples // (max(across) * max(down)))
+    return 0
+
+
+def idct_scale(picture: tuple[int, int], target: tuple[int, int]) -> int:
+    """Return by how much libjpeg may reduce while it decodes, so that `RESERVE` is left."""
+    ratio = min(picture[0] / target[0], picture[1] / target[1]) / RESERVE
+    return next(scale for scale in (8, 4, 2, 1) if ratio >= scale or scale == 1)
+
+
+def is_whole(picture: tuple[int, int], scale: int) -> bool:
+    """Tell whether reducing by `scale` leaves no pixel that is only in part in the picture."""
+    return picture[0] % scale == 0 and picture[1] % scale == 0
+
+
+def _segments(data: bytes) -> Iterator[_Segment]:
+    """Yield the segments up to the first scan.
+
+    Raises:
+        Corrupt: there are absurdly many, or one ends too early, or is none that there is.
+    """
+    at, size = 2, len(data)
+    stray = MOST_STRAY
+    for _ in range(MOST_SEGMENTS):
+        found = _MARKER.search(data, at, at + stray + 2)
+        if found is None:
+            if at + stray + 2 < size:
+                raise Corrupt(
+                    f"The JPEG picture has more than {MOST_STRAY:,} bytes between its segments."
+                )
+            return
+        stray -= found.start() - at
+        at = found.end()
+        marker = data[at - 1]
+        if marker in _STANDALONE:
+            continue
+        if marker < _FIRST_KNOWN:
+            raise Corrupt(f"The JPEG picture has a marker that there is not: FF{marker:02X}.")
+        [length] = struct.unpack_from(">H", data, at)
+        start, at = at + 2, at + max(2, length)
+        if at > size:
+            raise Corrupt("The JPEG picture ends within its header.")
+        yield _Segment(marker, start, at)
+        if marker == _SCAN:
+            return
+    raise Corrupt(f"The JPEG picture has more than {MOST_SEGMENTS:,} segments before its pixels.")
+
+
+def _check_named(data: bytes, marker: int, start: int, end: int) -> None:
+    name = _NAMED[marker]
+    if data.startswith(name, start, end) and end - start < _SHORTEST_NAMED:
+        raise Corrupt(f"The segment {name.decode()} of the JPEG picture is too short.")
+
+
+def _is_metadata(marker: int) -> bool:
+    return marker == _COMMENT or (0xE0 <= marker <= 0xEF and marker not in _KEPT)
+
+
+def _check_bits(bits: int) -> None:
+    if bits != 8:
+        raise UnsupportedFormat(
+            f"JPEG pictures with {bits} bits per sample are not accepted: expected 8 bits."
+        )
+
+
+def _frame(data: bytes, marker: int, start: int, end: int) -> _Frame:
+    _, height, width, count = struct.unpack_from(">BHHB", data, start)
+    if not count or end - start != 6 + 3 * count:
+        raise Corrupt("The size of the JPEG picture is told in a way that makes no sense.")
+    return _Frame(width, height, marker in _PROGRESSIVE, data[start + 7 : end : 3])
+
+
+def _is_one_of_several(data: bytes, start: int, frame: _Frame) -> bool:
+    """Tell from the header of the first scan (B.2.3) whether it is not the whole picture."""
+    return frame.progressive or data[start] < len(frame.factors)
+
+
+def _scans(data: bytes) -> int:
+    """Return how many scans there are at most, counted up to `MOST_SCANS`.
+
+    The marker cannot occur in compressed data, where a 0 follows every 0xFF; pictures inside the
+    metadata are counted as well, of which there are few. Looking through all of the file costs a
+    tenth of a thumbnail: only where there can be many.
+    """
+    return sum(1 for _ in islice(_SCANS.finditer(data), MOST_SCANS))
+
+
+JPEG = Format(
+    name="JPEG",
+    title="JPEG",
+    content_type="image/jpeg",
+    begins=beginning(b"\xff\xd8\xff"),
+    read=read,
+    decoder="quickthumb.imaging.decoders.jpeg:LeanJpeg",
+    lean=lean,
+)

@@ -1,0 +1,250 @@
+"""PNG, with its animations: https://www.w3.org/TR/png-3/#5."""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, beginning
+from quickthumb.imaging.formats.exif import orientation_of
+
+MOST_CHUNKS_BEFORE = 10_000
+"""Before the pixels. Hardly a file has a hundred."""
+
+MOST_CHUNKS = 30_000
+"""That are looked at. 100 MiB of pixels are 12,800, as encoders cut them; behind so many nothing is
+looked for."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+_AROUND = 12
+"""Bytes of a chunk around its content: length and type before, checksum behind."""
+
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+
+_KIND = re.compile(rb"\w{4}")
+
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""Bits of a sample, by the kind of colours (11.2.1)."""
+
+_SHORTEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"acTL": 8, b"fcTL": 26}
+_SHORTEST_TRANSPARENCY = {0: 2, 2: 6}
+"""Bytes of content, and of that of `tRNS` by the kind of colours: Pillow refuses the picture for a
+chunk with less."""
+
+_HEXADECIMAL_EXIF = b"Raw profile type exif"
+"""What old writers call an EXIF that they store as a text."""
+
+_XMP = (b"XML:com.adobe.xmp", b"xmp")
+
+_LONGEST_NAME = 80
+
+_MOST_BYTES = 1_000_000
+"""Of a text or profile, unpacked: Pillow refuses the whole picture for one with more."""
+
+
+_Chunk = tuple[bytes, int, int]
+"""A chunk: what it is, and where in the file its content begins and ends, or would if it were
+whole."""
+
+
+def read(data: bytes) -> Header:
+    """Read the header of a PNG; see `Format.read`."""
+    width, height, colours = _shape(data)
+    chunks = _chunks(data)
+    frames = declared = 0
+    exif = b""
+    texts: dict[bytes, bytes] = {}
+    for chunk in _before_pixels(data, chunks):
+        kind, start, end = chunk
+        _check(data, chunk, colours)
+        if kind == b"acTL":
+            # A second one makes a still picture of it.
+            declared = 0 if declared else int.from_bytes(data[start : start + 4], "big")
+        elif kind == b"fcTL":
+            frames += 1
+        elif kind == b"eXIf":
+            exif = data[start:end]
+        elif kind in (b"tEXt", b"iTXt") and not _is_ballast(data, chunk):
+            _add_text(texts, data, chunk)
+    frames_behind, exif_behind = _behind_pixels(data, chunks)
+    return Header(
+        width,
+        height,
+        _orientation(exif or texts.get(b"exif") or exif_behind, texts),
+        frames=max(1, min(frames + frames_behind, declared, MOST_FRAMES)),
+    )
+
+
+def lean(data: bytes) -> bytes:
+    """Return a PNG without the packed or oversized texts, and without an oversized profile.
+
+    A text of more than a megabyte, such as editing histories and the recipes of image generators
+    are, makes Pillow refuse the picture; a thumbnail needs none. Of several profiles the first is
+    kept. Where there is nothing to be left out, or the chunks make no sense, the same bytes come
+    back.
+    """
+    left_out = []
+    profiles = 0
+    for chunk in _chunks(data):
+        kind, start, end = chunk
+        if end + 4 > len(data):
+            break
+        if kind == b"iCCP":
+            profiles += 1
+            if profiles > 1 or _unpacks_to_more(data[start:end]):
+                left_out.append(chunk)
+        elif _is_ballast(data, chunk):
+            left_out.append(chunk)
+    if not left_out:
+        return data
+    kept: list[bytes | memoryview] = []
+    at = 0
+    view = memoryview(data)
+    for _, start, end in left_out:
+        kept.append(view[at : start - 8])
+        at = end + 4
+    return b"".join((*kept, view[at:]))
+
+
+def first_frame(data: bytes) -> bytes:
+    """Return an animation as the still picture that it is to old viewers."""
+    kept = [_SIGNATURE]
+    has_pixels = False
+    for kind, start, end in _chunks(data):
+        if has_pixels and kind != b"IDAT":
+            break
+        has_pixels = kind == b"IDAT"
+        if kind not in (b"acTL", b"fcTL"):
+            kept.append(data[start - 8 : end + 4])
+    else:
+        kept.append(data[end + 4 :])
+    return b"".join((*kept, _END))
+
+
+def _shape(data: bytes) -> tuple[int, int, int]:
+    """Return width, height and the kind of colours."""
+    length, kind, width, height, depth, colours, _, filtering = struct.unpack_from(
+        ">I4sIIBBBB", data, len(_SIGNATURE)
+    )
+    if kind != b"IHDR" or length < 13:
+        raise Corrupt("The PNG picture does not begin with its header.")
+    if depth not in _DEPTHS.get(colours, ()) or filtering:
+        raise Corrupt("The pixels of the PNG picture are stored in a way that is not known.")
+    return width, height, colours
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """Yield the chunks, of which the last may not be whole."""
+    at, size = len(_SIGNATURE), len(data)
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > size:
+            return
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, at + 8, at + 8 + length
+        at += _AROUND + length
+
+
+def _before_pixels(data: bytes, chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
+    """Yield the chunks before the pixels, and go to the first of these.
+
+    Raises:
+        Corrupt: there are no pixels, or absurdly many chunks before them.
+    """
+    for count, chunk in enumerate(chunks):
+        kind, _, end = chunk
+        if kind == b"IDAT":
+            return
+        if count == MOST_CHUNKS_BEFORE:
+            raise Corrupt(
+                f"The PNG picture has more than {MOST_CHUNKS_BEFORE:,} chunks before its pixels."
+            )
+        if kind == b"IEND" or end + 4 > len(data) or not _KIND.match(kind):
+            break
+        yield chunk
+    raise Corrupt("The PNG picture ends before its pixels, or makes no sense there.")
+
+
+def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
+    """Return the number of frames and the EXIF that follow, as far as they are there.
+
+    It may follow the pixels: https://www.w3.org/TR/png-3/#5ChunkOrdering
+    """
+    frames = 0
+    exif = b""
+    for kind, start, end in chunks:
+        if kind == b"IEND" or end + 4 > len(data):
+            return frames, exif
+        if kind == b"fcTL":
+            frames += 1
+        elif kind == b"eXIf":
+            exif = data[start:end]
+    return MOST_FRAMES, exif  # perhaps
+
+
+def _check(data: bytes, chunk: _Chunk, colours: int) -> None:
+    """Check a chunk before the pixels for what makes Pillow refuse the picture."""
+    kind, start, end = chunk
+    if _is_ballast(data, chunk):
+        return
+    [stored] = struct.unpack_from(">I", data, end)
+    if zlib.crc32(memoryview(data)[start - 4 : end]) != stored:
+        raise Corrupt(f"The chunk {kind.decode()} of the PNG picture has a wrong checksum.")
+    shortest = _SHORTEST_TRANSPARENCY.get(colours, 0) if kind == b"tRNS" else _SHORTEST.get(kind, 0)
+    if end - start < shortest:
+        raise Corrupt(f"The chunk {kind.decode()} of the PNG picture is too short.")
+    if kind == b"iCCP" and data[data.find(b"\0", start, end) + 1]:
+        raise Corrupt("The profile of the PNG picture is packed in a way that is not known.")
+
+
+def _is_ballast(data: bytes, chunk: _Chunk) -> bool:
+    """Tell whether a chunk is a text that is packed, or too long."""
+    kind, start, end = chunk
+    if kind == b"iTXt":
+        named = data.find(b"\0", start, end) + 1
+        return data[named : named + 1] != b"\0" or end - start > _MOST_BYTES
+    return kind == b"zTXt" or (kind == b"tEXt" and end - start > _MOST_BYTES)
+
+
+def _unpacks_to_more(profile: bytes) -> bool:
+    """Tell whether there is too much in it; no more than that is unpacked."""
+    packed = profile[profile.find(b"\0") + 2 :]
+    try:
+        return len(zlib.decompressobj().decompress(packed, _MOST_BYTES + 1)) > _MOST_BYTES
+    except zlib.error:
+        return False
+
+
+def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
+    """Keep a text by its name if it may tell of the orientation."""
+    kind, start, end = chunk
+    named = data.find(b"\0", start, start + _LONGEST_NAME)
+    if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):
+        return
+    text = data[named + 1 : end]
+    if kind == b"iTXt":  # two flags, a language, and the name in that language
+        text = text[2:].partition(b"\0")[2].partition(b"\0")[2]
+    texts[data[start:named]] = text
+
+
+def _orientation(exif: bytes, texts: dict[bytes, bytes]) -> int:
+    if not exif and _HEXADECIMAL_EXIF in texts:
+        digits = texts[_HEXADECIMAL_EXIF].split(b"\n", 3)[3:]
+        try:
+            exif = bytes.fromhex(b"".join(digits).replace(b"\n", b"").decode("latin-1"))
+        except ValueError:  # a picture whose metadata are broken is still a picture
+            return 1
+    return orientation_of(exif, next((texts[name] for name in _XMP if texts.get(name)), b""))
+
+
+PNG = Format(
+    name="PNG",
+    title="PNG",
+    content_type="image/png",
+    begins=beginning(_SIGNATURE),
+    read=read,
+    decoder="quickthumb.imaging.decoders.png:PlainPng",
+    lean=lean,
+    first_frame=first_frame,
+)

@@ -1,0 +1,194 @@
+"""TIFF 6.0, its first page: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml."""
+
+from collections.abc import Collection, Mapping
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.formats.descriptor import Format, Header, beginning
+from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
+from quickthumb.imaging.formats.ifd import (
+    ASCII,
+    BYTE,
+    FRACTIONS,
+    MOST_TAGS,
+    UNDEFINED,
+    Directory,
+    Entry,
+)
+
+_MOST_VALUES = 4 * 65_536
+"""Of a tag. The longest legitimate ones tell where each row of each of four channels lies."""
+
+_MOST_FRACTIONS = 1000
+"""The same of fractions, of which Pillow makes costly objects: the specification has up to 6."""
+
+_WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_DESCRIPTION, _STRIPS, _SAMPLES, _PLANAR, _COLOURS = 270, 273, 277, 284, 320
+_TILE_WIDTH, _TILE_LENGTH, _TILES, _EXTRA, _SAMPLE_FORMAT = 322, 323, 324, 338, 339
+_FIRST_OF_OTHERS = 700
+"""The tag of XMP; those below are TIFF's own."""
+
+_WINDOWS_MEDIA = 0xBC01
+
+_RAW, _OLD_JPEG = 1, 6
+_COMPRESSIONS = frozenset(
+    (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677, 34925, 50000, 50001)
+)
+"""That Pillow and libtiff unpack."""
+
+_YCBCR, _PALETTE = 6, 3
+
+_Numbers = tuple[float, ...]
+
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+
+_GREY = (
+    *((_UNSIGNED, (bits,), ()) for bits in (1, 2, 4, 8, 12, 16, 32)),
+    *((_SIGNED, (bits,), ()) for bits in (8, 16, 32)),
+    (_FLOAT, (32,), ()),
+    *((_UNSIGNED, (8, 8), (extra,)) for extra in (0, 1, 2)),
+)
+_RGB = (
+    *((_UNSIGNED, (bits,) * 3, ()) for bits in (8, 16)),
+    *((_UNSIGNED, (bits,) * 4, extra) for bits in (8, 16) for extra in ((), (0,), (1,), (2,))),
+    *((_UNSIGNED, (8,) * 5, (extra, 0)) for extra in (0, 1, 2)),
+    *((_UNSIGNED, (8,) * 6, (extra, 0, 0)) for extra in (0, 1, 2)),
+    (_UNSIGNED, (8,) * 4, (999,)),  # Corel Draw 10
+)
+_COLOUR_MAP = (
+    *((_UNSIGNED, (bits,), ()) for bits in (1, 2, 4, 8)),
+    *((_UNSIGNED, (8, 8), (extra,)) for extra in (0, 2)),
+)
+_SEPARATED = (
+    *((_UNSIGNED, (bits,) * 4, ()) for bits in (8, 16)),
+    (_UNSIGNED, (8,) * 5, (0,)),
+    (_UNSIGNED, (8,) * 6, (0, 0)),
+)
+_LUMINANCE = ((_UNSIGNED, (8,), ()), (_UNSIGNED, (8,) * 3, ()))
+_LAB = ((_UNSIGNED, (8,) * 3, ()),)
+
+_LAYOUTS: Mapping[float | None, Collection[tuple[float, _Numbers, _Numbers]]] = {
+    0: _GREY,
+    1: _GREY,
+    2: _RGB,
+    _PALETTE: _COLOUR_MAP,
+    5: _SEPARATED,
+    _YCBCR: _LUMINANCE,
+    8: _LAB,
+}
+"""How pixels may be stored, by photometric interpretation: the kind of their numbers, the bits of
+each sample, and what those mean that are no colours. Pillow reads all of these in most orders of
+bytes and bits."""
+
+_MOST_SAMPLES = 6
+
+
+def read(data: bytes) -> Header:
+    """Read the header of a TIFF; see `Format.read`."""
+    directory = Directory(data)
+    if directory.count > MOST_TAGS:
+        raise Corrupt(
+            f"The TIFF picture has {directory.count:,} tags: at most {MOST_TAGS:,} make sense."
+        )
+    page = _Page(directory)
+    width, height = page.one(_WIDTH), page.one(_LENGTH)
+    if not isinstance(width, int) or not isinstance(height, int):
+        raise Corrupt("The TIFF picture does not tell its size.")
+    _check_layout(page)
+    found = page.one(ORIENTATION_TAG)
+    orientation = int(found) if found is not None and found in ORIENTATIONS else 1
+    if orientation >= 5:
+        width, height = height, width
+    return Header(width, height, orientation)
+
+
+class _Page:
+    """The tags of a page, by their numbers; of a tag that is there twice the first counts."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+        self._entries: dict[int, Entry] = {}
+        for entry in directory:
+            _check_count(entry)
+            if entry.values:
+                self._entries.setdefault(entry.tag, entry)
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._entries
+
+    def all(self, tag: int, default: _Numbers) -> _Numbers:
+        """Return the values of a tag; none if they are no numbers."""
+        entry = self._entries.get(tag)
+        return default if entry is None else self._directory.numbers(entry)
+
+    def one(self, tag: int, default: float | None = None) -> float | None:
+        """Return the first value of a tag; None if it is no number."""
+        entry = self._entries.get(tag)
+        if entry is None:
+            return default
+        return next(iter(self._directory.numbers(entry)), None)
+
+
+def _check_count(entry: Entry) -> None:
+    """Check that a tag has no absurd number of values.
+
+    Bytes and texts, such as profiles, XMP and the layers of an editor, may be of any length.
+    """
+    most = _MOST_FRACTIONS if entry.kind in FRACTIONS else _MOST_VALUES
+    is_text = entry.kind in (BYTE, ASCII, UNDEFINED)
+    if is_text and (entry.tag == _DESCRIPTION or entry.tag >= _FIRST_OF_OTHERS):
+        return
+    if entry.values > most:
+        raise Corrupt(
+            f"Tag {entry.tag} of the TIFF picture has {entry.values:,} values: "
+            f"at most {most:,} make sense."
+        )
+
+
+def _check_layout(page: _Page) -> None:
+    """Check that the pixels are stored as a decoder may read them.
+
+    Raises:
+        Corrupt: none does, or it is not told how they are stored.
+    """
+    compression = page.one(_COMPRESSION, _RAW)
+    if compression not in _COMPRESSIONS or _WINDOWS_MEDIA in page:
+        raise Corrupt("The TIFF picture is compressed in a way that is not known.")
+    photometric = _YCBCR if compression == _OLD_JPEG else page.one(_PHOTOMETRIC, 0)
+    if _layout(page, old_jpeg=compression == _OLD_JPEG) not in _LAYOUTS.get(photometric, ()):
+        raise Corrupt("The pixels of the TIFF picture are stored in a way that is not known.")
+    if photometric == _PALETTE and _COLOURS not in page:
+        raise Corrupt("The TIFF picture has no colours for its palette.")
+    if compression == _RAW and not _is_located(page):
+        raise Corrupt("The TIFF picture does not tell where its pixels lie.")
+
+
+def _layout(page: _Page, *, old_jpeg: bool) -> tuple[float, _Numbers, _Numbers] | None:
+    """Return how pixels are stored as in `_LAYOUTS`, None where that makes no sense."""
+    samples = page.one(_SAMPLES, 3 if old_jpeg else 1)
+    bits, extra = page.all(_BITS, (1,)), page.all(_EXTRA, ())
+    kinds = set(page.all(_SAMPLE_FORMAT, (_UNSIGNED,)))
+    if not isinstance(samples, int) or not 0 < samples <= _MOST_SAMPLES or len(kinds) != 1:
+        return None
+    if page.one(_PLANAR, 1) == 2 and extra and not any(extra):
+        # Planes at the end that have no meaning are left out.
+        samples, bits, extra = samples - len(extra), bits[: -len(extra)], ()
+    if len(bits) == 1:
+        bits *= samples
+    return (*kinds, bits[:samples], extra) if len(bits) >= samples else None
+
+
+def _is_located(page: _Page) -> bool:
+    tile = (page.one(_TILE_WIDTH), page.one(_TILE_LENGTH))
+    return _STRIPS in page or (_TILES in page and all(isinstance(side, int) for side in tile))
+
+
+TIFF = Format(
+    name="TIFF",
+    title="TIFF",
+    content_type="image/tiff",
+    # The last is BigTIFF; a big-endian one Pillow reads as a TIFF, and wrongly.
+    begins=beginning(b"II*\0", b"MM\0*", b"II+\0"),
+    read=read,
+    decoder="quickthumb.imaging.decoders.tiff:LeanTiff",
+    decoder_turns=True,
+)

@@ -1,0 +1,115 @@
+"""WebP: https://developers.google.com/speed/webp/docs/riff_container."""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from quickthumb.errors import Corrupt
+from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header
+from quickthumb.imaging.formats.exif import orientation_of
+
+MOST_OTHERS = 1_000
+"""Chunks that are no frames: there are six kinds, and those of others."""
+
+_FIRST_CHUNK = 12
+
+_WITH_METADATA = 0x0C
+"""Flags of EXIF and XMP."""
+
+_SIZE = 0x3FFF
+_KEY_FRAME = b"\x9d\x01\x2a"
+_LOSSLESS = 0x2F
+
+
+class _Chunk(NamedTuple):
+    """A chunk, by what it is and where in the file its content lies."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
+def read(data: bytes) -> Header:
+    """Read the header of a WebP; see `Format.read`."""
+    end = _end(data)
+    first = next(_chunks(data, _FIRST_CHUNK, end), None)
+    if first is None:
+        raise Corrupt("The WebP picture ends within its first chunk.")
+    width, height = _size(data, first)
+    if first.kind != b"VP8X":
+        return Header(width, height)
+    frames = others = 0
+    metadata: dict[bytes, bytes] = {}
+    for kind, start, stop in _chunks(data, first.end, end):
+        if kind == b"ANMF":
+            frames += 1
+            if frames == MOST_FRAMES:
+                break
+            continue
+        others += 1
+        if others > MOST_OTHERS:
+            raise Corrupt(f"The WebP picture has more than {MOST_OTHERS:,} chunks.")
+        if kind in (b"EXIF", b"XMP "):
+            metadata.setdefault(kind, data[start:stop])
+    orientation = orientation_of(metadata.get(b"EXIF", b""), metadata.get(b"XMP ", b""))
+    return Header(width, height, orientation, frames=frames or 1)
+
+
+def first_frame(data: bytes) -> bytes:
+    """Return an animation of its first frame alone, without metadata."""
+    end = _end(data)
+    kept = []
+    for kind, start, stop in _chunks(data, _FIRST_CHUNK, end):
+        if kind in (b"VP8X", b"ICCP", b"ANIM", b"ANMF"):
+            kept.append(data[start - 8 : stop + (stop - start) % 2])
+        if kind == b"ANMF":
+            break
+    body = bytearray(b"WEBP" + b"".join(kept))
+    body[12] &= ~_WITH_METADATA  # the flags are the first byte of the first chunk
+    return b"RIFF" + struct.pack("<I", len(body)) + bytes(body)
+
+
+def _end(data: bytes) -> int:
+    """Return where the file ends by its own statement; what follows is no part of it."""
+    [size] = struct.unpack_from("<I", data, 4)
+    if size + 8 > len(data):
+        raise Corrupt(
+            f"The WebP picture ends too early: {len(data):,} of {size + 8:,} bytes are there."
+        )
+    return int(size) + 8
+
+
+def _chunks(data: bytes, at: int, end: int) -> Iterator[_Chunk]:
+    """Yield the chunks from an offset on, as far as they are whole."""
+    while at + 8 <= end:
+        kind, size = struct.unpack_from("<4sI", data, at)
+        start, stop = at + 8, at + 8 + size
+        if stop > end:
+            return
+        yield _Chunk(kind, start, stop)
+        at = stop + size % 2
+
+
+def _size(data: bytes, chunk: _Chunk) -> tuple[int, int]:
+    kind, start, _ = chunk
+    if kind == b"VP8X":
+        width = int.from_bytes(data[start + 4 : start + 7], "little") + 1
+        return width, int.from_bytes(data[start + 7 : start + 10], "little") + 1
+    if kind == b"VP8L" and data[start] == _LOSSLESS:
+        [bits] = struct.unpack_from("<I", data, start + 1)
+        return (bits & _SIZE) + 1, (bits >> 14 & _SIZE) + 1
+    if kind == b"VP8 " and data[start + 3 : start + 6] == _KEY_FRAME:
+        width, height = struct.unpack_from("<HH", data, start + 6)
+        return width & _SIZE, height & _SIZE
+    raise Corrupt("The WebP picture does not tell its size.")
+
+
+WEBP = Format(
+    name="WEBP",
+    title="WebP",
+    content_type="image/webp",
+    begins=lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP",
+    read=read,
+    decoder="PIL.WebPImagePlugin:WebPImageFile",
+    first_frame=first_frame,
+)

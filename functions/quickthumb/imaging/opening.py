@@ -1,0 +1,47 @@
+"""From bytes nobody vouches for to an opened picture."""
+
+from quickthumb.imaging.deadline import Deadline
+from quickthumb.imaging.decoders import open_as
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats import Format, Header
+from quickthumb.imaging.guarded import reads
+from quickthumb.imaging.limits import Limits
+from quickthumb.imaging.parsing import hostile_bytes
+from quickthumb.imaging.source import check_size, examine
+
+
+def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) -> Encoded:
+    """Open a picture without decoding it.
+
+    No library sees a file before its header is held against the limits, and none sees more frames
+    than these allow, or more metadata than it needs.
+
+    Args:
+        data: the file.
+        limits: on the picture.
+        deadline: of the job, by default one that begins now.
+
+    Raises:
+        NotAPicture, TooManyPixels, Corrupt: see `probe`; also where only a decoder can tell.
+    """
+    format, declared = examine(data, limits)
+    with hostile_bytes(f"The header of the {format.title} picture"):
+        shown = _shown(data, format, declared, limits)
+        image = open_as(format, shown, reads())
+    check_size(image.size, limits)
+    return Encoded(
+        shown,
+        format,
+        declared,
+        image,
+        len(data),
+        limits.decoded_beside(len(data)),
+        deadline or Deadline(limits.max_seconds),
+    )
+
+
+def _shown(data: bytes, format: Format, declared: Header, limits: Limits) -> bytes:
+    """Return what of a file its decoder may see."""
+    if declared.frames > max(1, limits.most_frames(declared.width * declared.height)):
+        data = format.first_frame(data)
+    return format.lean(data)
