@@ -25,6 +25,7 @@ _COUNTED = {
     "gave_up": "given up",
     "removed": "leftovers removed",
     "dropped": "originals dropped",
+    "unread": "that could not be read",
 }
 
 
