@@ -32,9 +32,15 @@ from emulator.pubsub.subscription import Subscription
 if TYPE_CHECKING:
     from emulator.pubsub.signing import PushTokens, SigningKey
 
-# Production refuses publish requests above 10 MB by itself, and says so; this is only so that
-# such a request arrives where it is refused with the right words.
-_MAX_RECEIVE_BYTES = 32 * 1024 * 1024
+# Production refuses publish requests above 10 MB, and says so: one that is not much larger arrives
+# where it is refused with the right words. Each request at work may hold as much memory.
+_MAX_RECEIVE_BYTES = 12 * 1024 * 1024
+
+# On a connection, as Google's servers have it. Without a limit, calls that are begun and given up
+# by the ten thousand fill the server's queue, and it cancels those of others.
+_MAX_STREAMS = 100
+
+_HANDSHAKE_MILLISECONDS = 10_000  # after which a connection that says nothing is closed
 
 _GRACE_SECONDS = 0.5
 
@@ -273,6 +279,8 @@ async def _serve_api(
         options=[
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", _MAX_RECEIVE_BYTES),
+            ("grpc.max_concurrent_streams", _MAX_STREAMS),
+            ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MILLISECONDS),
             ("grpc.max_send_message_length", -1),
         ]
     )
