@@ -14,11 +14,8 @@ from quickthumb.imaging.formats.avif import lean, stream_pixels
 from quickthumb.imaging.guarded import MOST_READS
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from tests.unit.imaging.containers import box
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, quarters, thumbnail
-
-
-def box(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", 8 + len(content)) + kind + content
 
 
 def avif(stream: bytes, parts: Sequence[Sequence[tuple[int, int]]] = ()) -> bytes:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
+from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import colour, encoded, near, opened, photo, thumbnail
-from tests.unit.imaging.test_hostile import chunk
 
 PROFILES = Path(__file__).parents[2] / "fixtures" / "profiles"
 P3 = (PROFILES / "display-p3.icc").read_bytes()

@@ -22,8 +22,8 @@ from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
-from tests.unit.imaging.test_hostile import chunk
 
 needs_vips = pytest.mark.skipif(not vips.is_there(), reason="libvips (pyvips-binary) is not there")
 

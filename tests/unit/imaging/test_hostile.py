@@ -3,7 +3,6 @@
 import struct
 import tracemalloc
 import zlib
-from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -14,80 +13,13 @@ from quickthumb.imaging import Limits, probe
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.formats.jpeg import coefficient_bytes
-from quickthumb.imaging.guarded import MOST_READS
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from tests.unit.imaging.containers import chunk, gif_frame, gif_with, png_with, tiff
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 
 MEGABYTES = 1_000_000
-
-
-def chunk(kind: bytes, content: bytes = b"") -> bytes:
-    checksum = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-
-
-def png_with(*chunks: bytes) -> bytes:
-    """Return a PNG with chunks between its header and its pixels."""
-    data = encoded(photo(64, 48), "PNG")
-    return data[:33] + b"".join(chunks) + data[33:]
-
-
-def jpeg_with(segments: bytes) -> bytes:
-    data = encoded(photo(64, 48), "JPEG")
-    return data[:2] + segments + data[2:]
-
-
-def gif_with(*, extensions: bytes = b"", frames: bytes = b"") -> bytes:
-    """Return a GIF of two colours and 16 x 16 pixels, with blocks before and after its frame."""
-    screen = b"GIF89a" + struct.pack("<HHBBB", 16, 16, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
-    return screen + extensions + gif_frame(16, 16) + frames + b";"
-
-
-def gif_frame(width: int, height: int, *, colour: int = 0, dispose: int = 1) -> bytes:
-    plain = encoded(Image.new("P", (width, height), colour), "GIF", optimize=False)
-    pixels = plain[plain.index(b"\x2c", 13 + 6) + 10 :].removesuffix(b";")
-    control = b"\x21\xf9\x04" + bytes((dispose << 2, 5, 0, 0, 0))
-    return control + b"\x2c" + struct.pack("<HHHHB", 0, 0, width, height, 0) + pixels
-
-
-def tiff(*tags: tuple[int, int]) -> bytes:
-    """Return a grey TIFF of 100 x 100 pixels, with tags of 32 bits added or replaced."""
-    pixels = 8 + 2 + 12 * 14 + 4
-    all_tags = {256: 100, 257: 100, 258: 8, 259: 1, 262: 1, 277: 1} | dict(tags)
-    all_tags |= {324: pixels, 325: 10_000} if 322 in all_tags else {273: pixels, 279: 10_000}
-    entries = b"".join(
-        struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(all_tags.items())
-    )
-    directory = struct.pack("<H", len(all_tags)) + entries + b"\0" * 4
-    return (b"II*\0" + struct.pack("<I", 8) + directory).ljust(pixels, b"\0") + b"\x55" * 10_000
-
-
-MANY = MOST_READS + 1
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(lambda: png_with(chunk(b"abCd") * MANY), id="chunks of a PNG"),
-        pytest.param(lambda: png_with(chunk(b"PLTE", b"abc") * MANY), id="palettes of a PNG"),
-        pytest.param(lambda: jpeg_with(b"\xff\xe5\0\2" * MANY), id="segments of a JPEG"),
-        pytest.param(lambda: jpeg_with(b"\xff\xfe\0\2" * MANY), id="comments of a JPEG"),
-        pytest.param(lambda: jpeg_with(b"\xff" * MANY), id="filling of a JPEG"),
-        pytest.param(lambda: jpeg_with(b"\xff\xd0" * MANY), id="restarts of a JPEG"),
-        pytest.param(
-            lambda: gif_with(extensions=b"\x21\xfe" + b"\x01a" * MANY + b"\0"),
-            id="pieces of a GIF's comment",
-        ),
-        pytest.param(
-            lambda: gif_with(extensions=b"\x21\xf9\4\0\0\0\0\0" * MANY), id="extensions of a GIF"
-        ),
-    ],
-)
-def test_a_header_in_countless_pieces_is_refused(make: Callable[[], bytes]) -> None:
-    with pytest.raises(Corrupt, match="pieces"):
-        probe(make(), LIMITS)
 
 
 def test_many_segments_cannot_hide_that_a_jpeg_is_progressive() -> None:

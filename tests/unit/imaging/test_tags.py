@@ -10,8 +10,9 @@ from PIL import Image
 
 from quickthumb.errors import Corrupt
 from quickthumb.imaging import probe
+from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, quarters, thumbnail
-from tests.unit.imaging.test_hostile import MEGABYTES, chunk
+from tests.unit.imaging.test_hostile import MEGABYTES
 
 SHORT, RATIONAL = 3, 5
 ORIENTATION, RESOLUTION, UNIT = 0x0112, 0x011A, 0x0128

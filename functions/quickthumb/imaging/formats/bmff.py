@@ -40,6 +40,8 @@ IN_FILE, IN_IDAT = 0, 1
 EXIF, MIME = b"Exif", b"mime"
 """Kinds of items that are no pictures. Decoders unpack them before anything else."""
 
+_PARTS = frozenset((b"pitm", b"iinf", b"iloc", b"idat", b"iref", b"iprp"))
+
 _ENDS = "The picture ends within its index."
 
 
@@ -199,11 +201,12 @@ def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
             Counter("brands", MOST_BRANDS).add((end - start) // 4)
         elif kind == b"meta":
             if found:
-                raise Corrupt("The file has more than one index.")
+                raise Corrupt("The picture has more than one index.")
             for box in boxes(data, start + 4, end, counter):
                 if box.kind in found:
                     raise Corrupt("A part of the index of the picture is there twice.")
-                found[box.kind] = box
+                if box.kind in _PARTS:
+                    found[box.kind] = box
     return found
 
 

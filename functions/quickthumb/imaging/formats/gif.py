@@ -70,8 +70,8 @@ class _Walk:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._extensions = MOST_EXTENSIONS
-        self._blocks = MOST_SHORT_BLOCKS + len(data) // _FULL_BLOCK
         self._extension_blocks = MOST_BLOCKS_OF_EXTENSIONS
+        self._blocks = MOST_SHORT_BLOCKS + len(data) // _FULL_BLOCK
         self._stray = MOST_STRAY
         self.at = _SCREEN + _palette(data[10])
 
@@ -91,17 +91,17 @@ class _Walk:
 
     def skip_pixels(self) -> bool:
         """Go behind the blocks that are here; tell whether they are whole."""
-        self._blocks = self._skip_blocks(self._blocks)
+        self._blocks = self._skip_blocks("pixels", self._blocks)
         return self.at < len(self._data)
 
-    def _skip_blocks(self, left: int) -> int:
+    def _skip_blocks(self, what: str, left: int) -> int:
         """Go behind the blocks that are here, and return how many more there may be."""
         data, at, size = self._data, self.at, len(self._data)
         while at < size and (length := data[at]):
             at += length + 1
             left -= 1
             if not left:
-                raise Corrupt("The GIF picture is cut into absurdly many blocks.")
+                raise Corrupt(f"The {what} of the GIF picture are cut into absurdly many blocks.")
         self.at = min(at + 1, size)
         return left
 
@@ -132,7 +132,7 @@ class _Walk:
         if not self._extensions:
             raise Corrupt(f"The GIF picture has more than {MOST_EXTENSIONS:,} extensions.")
         self.at += 1
-        self._extension_blocks = self._skip_blocks(self._extension_blocks)
+        self._extension_blocks = self._skip_blocks("extensions", self._extension_blocks)
 
 
 def _palette(flags: int) -> int:

@@ -4,10 +4,15 @@ import struct
 
 from quickthumb.imaging.formats.bmff import brands, read_index
 from quickthumb.imaging.formats.descriptor import Format, Header
+from quickthumb.imaging.geometry import Size
 
 _BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 )
+
+
+_BLOCK = 64
+"""The side of the largest block of HEVC, pixels."""
 
 
 def read(data: bytes) -> Header:
@@ -16,14 +21,15 @@ def read(data: bytes) -> Header:
     The decoder crops and turns the picture as its properties ask for, one after another.
     """
     index = read_index(data)
-    coded = index.size()
-    width, height = coded
+    coded = width, height = index.size()
+    cropped = False
     for kind, start, _ in index.properties:
         if kind == b"clap":
+            cropped |= not _is_padding((width, height), _aperture(data, start))
             width, height = _aperture(data, start)
         elif kind == b"irot" and data[start] & 1:
             width, height = height, width
-    return Header(width, height, coded=coded)
+    return Header(width, height, coded=coded if cropped else None)
 
 
 def _aperture(data: bytes, start: int) -> tuple[int, int]:
@@ -32,6 +38,11 @@ def _aperture(data: bytes, start: int) -> tuple[int, int]:
     if by < 1 or and_by < 1:
         return 0, 0
     return (width + by // 2) // by, (height + and_by // 2) // and_by
+
+
+def _is_padding(size: Size, aperture: Size) -> bool:
+    """Tell whether what is cut off is no more than what encoders add to fill their last blocks."""
+    return all(0 <= a - b < _BLOCK for a, b in zip(size, aperture, strict=True))
 
 
 HEIF = Format(
