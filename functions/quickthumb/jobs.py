@@ -132,6 +132,31 @@ class Rendition:
             if (value := getattr(self, field.name)) != field.default
         }
 
+    def to_list(self) -> list[Any]:
+        """Return the rendition in fewer letters: its values in their order, null for defaults."""
+        given = self.to_dict()
+        values = [given.get(field.name) for field in fields(self)]
+        while values[-1] is None:
+            values.pop()
+        return values
+
+    @classmethod
+    def from_json(cls, document: Any) -> Self:
+        """Read what `to_dict` or `to_list` has returned.
+
+        Raises:
+            InvalidMessage: it is something else, or a rendition that nobody may ask for.
+        """
+        if isinstance(document, list):
+            names = [field.name for field in fields(cls)]
+            if len(document) > len(names):
+                raise InvalidMessage(f"{shown(document)}: expected at most {len(names)} values")
+            pairs = zip(names, document, strict=False)
+            document = {name: value for name, value in pairs if value is not None}
+        rendition = untrusted.record(cls, document, strict=True)
+        _check(rendition)
+        return rendition
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -206,10 +231,7 @@ def renditions_from(documents: Any) -> tuple[Rendition, ...]:
     listed = untrusted.a_list(documents)
     if not 1 <= len(listed) <= _MAX_RENDITIONS:
         raise InvalidMessage(f"{len(listed)} renditions: expected 1 to {_MAX_RENDITIONS}")
-    renditions = tuple(untrusted.record(Rendition, document, strict=True) for document in listed)
-    for rendition in renditions:
-        _check(rendition)
-    return renditions
+    return tuple(map(Rendition.from_json, listed))
 
 
 def _check(rendition: Rendition) -> None:

@@ -11,14 +11,14 @@ from quickthumb import untrusted
 from quickthumb.errors import InvalidOption
 from quickthumb.jobs import MAX_FILENAME, Rendition, renditions_from
 
-MAX_BYTES = 3_250
-"""How much the metadata of a blob may take, bytes.
+MAX_BYTES = 3_072
+"""How much the metadata of a blob may take, bytes of JSON.
 
 Cloud Storage takes 8 KiB of keys and values together, and 4 KiB of one value
 (https://docs.cloud.google.com/storage/docs/reference/rpc/google.storage.v1#serviceconstants). The
 emulator takes less: fake-gcs-server keeps all it knows of a blob as JSON in one extended attribute
 of its file, for which ext4 has 4,036 bytes. Of these its other fields take 681 at most, for the
-longest content type that is accepted, and what is left is for the labels that a system may add.
+longest content type that is accepted, and some are left for what a system adds to a file.
 """
 
 _FILENAME = "filename"
@@ -28,22 +28,24 @@ _RENDITIONS = "renditions"
 def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
     """Return the metadata of an original.
 
-    The file name is cut to `MAX_FILENAME` characters, and further where the thumbnails leave less
-    room, which takes more than a dozen with every option.
+    The thumbnails are noted as earlier versions note them too, so that they can be read after a
+    rollback, or in fewer letters where that leaves no room for the file name.
 
     Raises:
         InvalidOption: so many thumbnails are asked for that they cannot be noted.
     """
-    listed = [rendition.to_dict() for rendition in renditions]
-    metadata = {_FILENAME: "", _RENDITIONS: json.dumps(listed, separators=(",", ":"))}
-    room = MAX_BYTES - sum(map(_size, (*metadata, *metadata.values())))
-    if room < 0:
-        raise InvalidOption(
-            f"{len(listed)} thumbnails with these options take {-room:,} bytes more to note than "
-            "there are: ask for fewer.",
-            field="sizes",
-        )
-    return metadata | {_FILENAME: cut(filename, room)}
+    kept = cut(filename)
+    for form in (Rendition.to_dict, Rendition.to_list):
+        listed = json.dumps([form(rendition) for rendition in renditions], separators=(",", ":"))
+        metadata = {_FILENAME: kept, _RENDITIONS: listed}
+        size = sum(map(_size, (*metadata, *metadata.values())))
+        if size <= MAX_BYTES:
+            return metadata
+    raise InvalidOption(
+        f"{len(renditions)} thumbnails with these options and this file name take {size:,} bytes "
+        f"to note, and there are {MAX_BYTES:,}: ask for fewer, or give the file a shorter name.",
+        field="sizes",
+    )
 
 
 def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]]:
@@ -60,25 +62,17 @@ def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]
     return filename, renditions_from(untrusted.load(untrusted.text(metadata, _RENDITIONS)))
 
 
-def cut(filename: str, room: int = MAX_BYTES) -> str:
-    """Return as much of a file name as is kept, whole characters.
-
-    Args:
-        filename: as the sender calls the picture.
-        room: bytes that it may take.
-    """
-    kept = filename[:MAX_FILENAME].encode(errors="replace").decode()
-    while _size(kept) > room:
-        kept = kept[:-1]
-    return kept
+def cut(filename: str) -> str:
+    """Return as much of a file name as is kept, in letters that can be encoded."""
+    return filename[:MAX_FILENAME].encode(errors="replace").decode()
 
 
 def _size(text: str) -> int:
     """Return how many bytes a text takes where it takes most: as JSON that Go has written.
 
     That is UTF-8, but for what JSON escapes, and for what Go escapes beside it so that HTML may
-    contain it (https://pkg.go.dev/encoding/json#Marshal). The four more are for quotes, colon and
-    comma, of which a text has two by itself.
+    contain it (https://pkg.go.dev/encoding/json#Marshal). The four more are for quotes, and for the
+    colon or comma behind.
     """
     return 4 + sum(map(_size_of, text))
 

@@ -58,7 +58,7 @@ def damage(bucket, request):
             bucket.damaged.add(name)
             request.addfinalizer(lambda: bucket.damaged.discard(name))
         else:
-            file = request.getfixturevalue("folder") / "storage" / bucket.name / name
+            [file] = request.getfixturevalue("folder").rglob(f"{bucket.name}/{name}")
             os.removexattr(file, "user.metadata")
             request.addfinalizer(lambda: file.unlink(missing_ok=True))
 

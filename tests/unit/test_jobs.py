@@ -131,6 +131,20 @@ def test_a_manifest_finds_a_thumbnail_by_its_name():
     assert manifest.thumbnail("64") is None
 
 
+@given(renditions)
+def test_a_rendition_is_read_from_either_form(rendition):
+    assert Rendition.from_json(json.loads(json.dumps(rendition.to_dict()))) == rendition
+    assert Rendition.from_json(json.loads(json.dumps(rendition.to_list()))) == rendition
+
+
+@pytest.mark.parametrize(
+    "values", [[], ["8"], ["8", 8], ["8", None, 8], [8, 8, 8], ["8", 8, 8, *[None] * 7], [[]]]
+)
+def test_other_lists_are_no_rendition(values):
+    with pytest.raises(InvalidMessage):
+        Rendition.from_json(values)
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "a\rb", "n" * 1025, "ü" * 513])
 def test_a_job_of_a_blob_that_cannot_be_is_refused(name):
     job = Job(id_of("originals", name, 7), "originals", name, 7, JOB.renditions)
