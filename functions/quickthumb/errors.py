@@ -35,6 +35,10 @@ class Unavailable(QuickThumbError):
     """Cloud Storage or Pub/Sub did not do what was asked; the same call may succeed later."""
 
 
+class Busy(QuickThumbError):
+    """There is no room for a request beside those at work; the same call may succeed later."""
+
+
 class InvalidMessage(QuickThumbError):
     """A message or document is none that this version can read.
 
@@ -87,6 +91,12 @@ class TooLarge(Refused):
     """The upload has more bytes than the limit."""
 
     code = "too-large"
+
+
+class TooLate(Refused):
+    """The body of the request does not arrive in time."""
+
+    code = "request-timeout"
 
 
 class UnsupportedEncoding(Refused):
