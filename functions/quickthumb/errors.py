@@ -39,6 +39,10 @@ class NotPublished(Unavailable):
     """Pub/Sub did not take a message; another one may have the same trouble."""
 
 
+class Busy(QuickThumbError):
+    """There is no room for a request beside those at work; the same call may succeed later."""
+
+
 class InvalidMessage(QuickThumbError):
     """A message or document is none that this version can read.
 
@@ -91,6 +95,12 @@ class TooLarge(Refused):
     """The upload has more bytes than the limit."""
 
     code = "too-large"
+
+
+class TooLate(Refused):
+    """The body of the request does not arrive in time."""
+
+    code = "request-timeout"
 
 
 class UnsupportedEncoding(Refused):

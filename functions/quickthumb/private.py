@@ -4,8 +4,11 @@ By themselves Flask and the framework answer errors in HTML, with the text of wh
 Here every answer is plain text, or a problem document, that nobody can take for anything else.
 """
 
+import contextlib
 import json
 import logging
+import socket
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -31,6 +34,9 @@ log = logging.getLogger(__name__)
 
 _MOST_BYTES = 1024 * 1024
 """Of a request, far above any message of ours."""
+
+_BODY_SECONDS = 10.0
+"""Within which a body has to arrive."""
 
 
 class _Plain(flask.Response):
@@ -68,8 +74,11 @@ def protect(
         logs.during(headers.get("Function-Execution-Id"))
         of_caller = tracing.of_request(cast(Mapping[str, str], headers))
         flask.g.context = context.attach(of_caller)
-        if known := callers():
-            known.check(headers.get("Authorization"))
+        try:
+            _receive()
+        finally:
+            if known := callers():
+                known.check(headers.get("Authorization"))
 
     @app.teardown_request
     def let_out(_: BaseException | None) -> None:
@@ -78,6 +87,27 @@ def protect(
 
     app.register_error_handler(Exception, _answer)
     app.register_error_handler(500, _answer)  # instead of the framework's own
+
+
+def _receive() -> None:
+    """Read the body of the current request, which may come slowly, before anything else does.
+
+    The server has a few threads, and waits for a body on one of them for ever.
+    """
+    connection = flask.request.environ.get("gunicorn.socket")
+    if connection is None:
+        return
+    late = threading.Timer(_BODY_SECONDS, _end_reading, (connection,))
+    late.start()
+    try:
+        flask.request.get_data()
+    finally:
+        late.cancel()
+
+
+def _end_reading(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # the client was faster
+        connection.shutdown(socket.SHUT_RD)
 
 
 def entered() -> None:
@@ -110,9 +140,9 @@ def _answer(error: Exception) -> flask.Response:
             log.info("refused: %s", error)
             return _text(400, error)
         case RecursionError() if "entered" not in flask.g:
-            return _answer(InvalidMessage("no Pub/Sub message: its JSON is nested too deeply"))
+            return _answer(InvalidMessage(f"{_unread()}: its JSON is nested too deeply"))
         case _ if "entered" not in flask.g:
-            return _answer(InvalidMessage(f"no Pub/Sub message: {type(error).__name__}: {error}"))
+            return _answer(InvalidMessage(f"{_unread()}: {type(error).__name__}: {error}"))
         case _:
             log.exception("%s", type(error).__name__, exc_info=error)
             return _text(500, "Something went wrong on our side; see the log.")
@@ -120,8 +150,8 @@ def _answer(error: Exception) -> flask.Response:
 
 def _refusal(error: HTTPException) -> flask.Response:
     """Answer what Flask or the framework refuses, whose own words repeat the whole request."""
-    said = error.name if error.code != 400 else "no Pub/Sub message: expected the body of a push"
-    if error.code in (400, 413):
+    said = error.name if error.code != 400 else f"{_unread()}: it is of another form, or not whole"
+    if _is_pushed() and error.code in (400, 413):
         return _unreadable(error.code, said)
     log.warning("refused: %s %s", error.code, said)
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
@@ -134,6 +164,14 @@ def _unreadable(status: int, what: object) -> flask.Response:
         return _Plain(status=204)
     log.warning("to be delivered again: %s", what)
     return _text(status, what)
+
+
+def _unread() -> str:
+    return "no Pub/Sub message" if _is_pushed() else "the request cannot be read"
+
+
+def _is_pushed() -> bool:
+    return flask.request.endpoint == "cloudevent"  # the framework's own name for such functions
 
 
 def _text(status: int, text: object, headers: Mapping[str, str] | None = None) -> flask.Response:

@@ -110,6 +110,8 @@ class Settings:
             `sizes`, and nothing else.
         max_upload_bytes: the largest request body accepted, bytes. Cloud Run itself refuses more
             than 32 MiB (https://docs.cloud.google.com/run/quotas).
+        receive_seconds: within which the body of a request has to arrive, seconds; below the
+            time-out of the function, which would end it without a word.
         max_original_bytes: the largest picture that is fetched to be resized, bytes. It bounds the
             uploads that go to Cloud Storage directly, and is held in memory beside what is decoded.
         sessions_url: scheme and host to which clients send large uploads, where they cannot reach
@@ -144,6 +146,7 @@ class Settings:
     sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
     only_renditions: bool = _setting(_switch, default=False)
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
+    receive_seconds: int = _setting(_count, default=50)
     max_original_bytes: int = _setting(_count, default=100 * 1024 * 1024)
     sessions_url: str | None = _setting(_url, default=None)
     max_files: int = _setting(_count, default=20)

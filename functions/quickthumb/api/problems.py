@@ -6,12 +6,14 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from quickthumb.errors import (
+    Busy,
     InvalidSetting,
     KeyReused,
     NotAPicture,
     QuickThumbError,
     Refused,
     TooLarge,
+    TooLate,
     Unauthorized,
     Unavailable,
     Unprocessable,
@@ -21,6 +23,8 @@ from quickthumb.printable import printable
 
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "unavailable": {"Retry-After": "2"},
+    "busy": {"Retry-After": "10"},
+    "request-timeout": {"Connection": "close"},
     "unauthorized": {"WWW-Authenticate": 'Bearer realm="QuickThumb"'},
     "unsupported-encoding": {"Accept-Encoding": "identity"},
 }
@@ -56,6 +60,8 @@ def problem(
 def document(error: QuickThumbError) -> dict[str, Any]:
     """Return an error of ours as a problem document."""
     match error:
+        case TooLate():
+            return body_of(408, error.code, str(error))
         case TooLarge():
             return body_of(413, error.code, str(error), error.field)
         case Unauthorized():
@@ -70,6 +76,8 @@ def document(error: QuickThumbError) -> dict[str, Any]:
             return body_of(415, error.code, str(error), "file")
         case Unprocessable():
             return body_of(422, error.code, str(error), "file")
+        case Busy():
+            return body_of(503, "busy", str(error))
         case Unavailable():
             # What exactly did not answer is for the log, not for whoever is outside.
             detail = "Storage or messaging does not answer, so nothing was done: try again later."

@@ -62,6 +62,7 @@ OTHERS = (
     Kind("method-not-allowed", 405, "The path is there, but not for this method; see `Allow`."),
     Kind("internal", 500, "Something went wrong in the service; its log has more."),
     Kind("misconfigured", 500, "A setting of the service is missing or wrong."),
+    Kind("busy", 503, "Too many uploads are on their way; nothing was stored."),
     Kind("unavailable", 503, "Storage or messaging does not answer; nothing was stored."),
 )
 

@@ -148,7 +148,7 @@ def _create(settings: Settings) -> Schema:
         },
         "responses": {
             "202": _accepted(settings),
-            **_or_verdicts(problems([*_refused(settings), *UNPROCESSABLE])),
+            **_or_verdicts(problems([*_refused(settings), *UNPROCESSABLE, KINDS["busy"]])),
         },
         **_security(settings),
     }
@@ -201,6 +201,8 @@ def _announce(settings: Settings) -> Schema:
                     KINDS["bad-request"],
                     KINDS["invalid-option"],
                     KINDS["too-large"],
+                    KINDS["request-timeout"],
+                    KINDS["busy"],
                     KINDS["invalid-idempotency-key"],
                     KINDS["idempotency-key-reused"],
                     *_keys(settings),

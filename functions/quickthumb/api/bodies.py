@@ -1,0 +1,71 @@
+"""How bodies of requests are received: in time, and only as many at once as there is room for.
+
+They are held in memory. Cloud Run bounds how many requests an instance has at once and how long
+each may take; elsewhere nobody else does.
+"""
+
+import asyncio
+from time import monotonic
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from quickthumb.errors import Busy, TooLate
+
+BODIES = 16
+"""There is room for so many of the largest bodies: as many as an instance takes at once."""
+
+
+class Bodies:
+    """Middleware around whatever reads bodies.
+
+    What it raises, it raises where a body is read.
+
+    Args:
+        app: reads bodies.
+        seconds: within which a body has to arrive.
+        room: bytes of all bodies together, of requests that are not answered yet.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float, room: int) -> None:
+        self._app = app
+        self._seconds = seconds
+        self._room = room
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request.
+
+        Raises:
+            TooLate: its body did not arrive in time.
+            Busy: there is no room for it.
+        """
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        end = monotonic() + self._seconds
+        held = 0
+        is_whole = False
+
+        async def in_time() -> Message:
+            nonlocal held, is_whole
+            if is_whole:  # what comes now is that the client goes away, which may take its time
+                return await receive()
+            try:
+                async with asyncio.timeout(end - monotonic()):
+                    message = await receive()
+            except TimeoutError:
+                raise TooLate(
+                    f"The body of the request did not arrive within {self._seconds:g} seconds: "
+                    "send a smaller picture, or announce it with POST /uploads."
+                ) from None
+            held += len(message.get("body", b""))
+            self._held += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
+            if self._held > self._room:
+                raise Busy("Too many uploads are on their way: try again later.")
+            return message
+
+        try:
+            await self._app(scope, in_time, send)
+        finally:
+            self._held -= held
