@@ -17,7 +17,7 @@ from pathlib import Path
 
 from emulator import venv
 from emulator.bootstrap import ROOT
-from emulator.errors import InvalidOption, Unlockable
+from emulator.errors import InvalidOption, Unlockable, Unwritable
 
 LAYERS = ("functions/requirements", "requirements", "tests/requirements")
 """Locks, without their suffix. Each has all of the one before, in the same versions."""
@@ -61,7 +61,10 @@ def run(args: argparse.Namespace) -> int:
         _say("Installing uv into a temporary folder")
         venv.make(tools)
         venv.install(tools, ROOT / "emulator/lock-tools.txt")
-        changes = lock(venv.interpreter(tools), upgrade)
+        try:
+            changes = lock(venv.interpreter(tools), upgrade)
+        except OSError as error:
+            raise Unwritable(f"{error.filename}: {error.strerror}") from None
     print("\n".join(changes) or "No package changes.")
     return 0
 
@@ -77,7 +80,7 @@ def upgrades(names: Sequence[str] | None) -> list[str]:
     """
     if names is None:
         return []
-    known = set().union(*(pins((ROOT / f"{name}.txt").read_text()) for name in LOCKS))
+    known = set().union(*(pins(_text(ROOT / f"{name}.txt")) for name in LOCKS))
     for name in names:
         if name not in known:
             raise InvalidOption(f"--upgrade {name}: no lock has this package")
@@ -125,7 +128,7 @@ class Draft:
         for name in (*LOCKS, BUILT):
             for file in (f"{name}.in", f"{name}.txt"):
                 (folder / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / file, folder / file)
+                (folder / file).write_text(_text(ROOT / file))
         for wheel in (ROOT / WHEELS).glob("*.whl"):
             shutil.copy(wheel, folder / WHEELS)
 
@@ -134,10 +137,10 @@ class Draft:
 
         Nothing is compiled: what compilers and headers a machine has makes no difference.
         """
-        before = pins(self._read(f"{BUILT}.txt"))
+        before = pins(_text(ROOT / f"{BUILT}.txt"))
         self._compile(BUILT, "--no-deps", "--no-binary=:all:", "--no-annotate", *upgrade)
         wheels = list((self._folder / WHEELS).glob("*.whl"))
-        if wheels and before == pins(self._read(f"{BUILT}.txt")):
+        if wheels and before == pins(_text(self._folder / f"{BUILT}.txt")):
             return
         for wheel in wheels:
             wheel.unlink()
@@ -182,10 +185,7 @@ class Draft:
         """Tell which packages are others than before."""
         told = []
         for name in LOCKS:
-            before, after = (
-                pins((ROOT / f"{name}.txt").read_text()),
-                pins(self._read(f"{name}.txt")),
-            )
+            before, after = (pins(_text(root / f"{name}.txt")) for root in (ROOT, self._folder))
             for package in sorted(before.keys() | after.keys()):
                 old, new = before.get(package, "none"), after.get(package, "none")
                 if old != new:
@@ -202,9 +202,6 @@ class Draft:
                 wheel.unlink()
         for file in kept:
             shutil.copy(self._folder / WHEELS / file, ROOT / WHEELS)
-
-    def _read(self, file: str) -> str:
-        return (self._folder / file).read_text()
 
     def _compile(self, name: str, *options: str) -> None:
         """Let uv write a lock; where nothing else is asked for, versions stay as they were."""
@@ -274,6 +271,11 @@ def pins(lock: str) -> dict[str, str]:
     for package, version in re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE):
         found[package] = f"{found[package]}, {version}" if package in found else version
     return found
+
+
+def _text(lock: Path) -> str:
+    """Return what stands in a lock; nothing does where it was removed, to resolve all anew."""
+    return lock.read_text() if lock.exists() or lock.suffix == ".in" else ""
 
 
 def _say(text: str) -> None:

@@ -153,7 +153,9 @@ def test_the_wheels_are_of_the_versions_that_were_built():
         for name, version, *_ in (parse_wheel_filename(wheel.name) for wheel in wheels())
     }
     assert versions == pins((ROOT / f"{BUILT}.txt").read_text())
-    assert versions.keys() == {requirement.name for requirement in asked_for(BUILT)}
+    wanted = asked_for(BUILT)
+    assert versions.keys() == {requirement.name for requirement in wanted}
+    assert all(each.specifier.contains(versions[each.name]) for each in wanted)
 
 
 @pytest.mark.parametrize("wheel", wheels(), ids=lambda wheel: wheel.name)
@@ -243,6 +245,15 @@ def test_what_is_asked_for_anew_is_locked_for_all_who_have_it(tools, project):
     before, after = CRONSIM, pins((project / "requirements.txt").read_text())["cronsim"]
     assert changes[0] == f"functions/requirements.txt: cronsim none -> {after}"
     assert changes[1] == f"requirements.txt: cronsim {before} -> {after}"
+
+
+def test_a_lock_that_was_removed_is_made_as_the_one_before_it_demands(tools, project):
+    before = pins((project / "requirements.txt").read_text())
+    (project / "requirements.txt").unlink()
+    requirements.lock(tools)
+    after = pins((project / "requirements.txt").read_text())
+    assert after.keys() == before.keys()
+    assert pins((project / "functions/requirements.txt").read_text()).items() <= after.items()
 
 
 def test_a_wheel_is_built_anew_for_another_version(tools, project):
