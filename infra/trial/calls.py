@@ -14,6 +14,8 @@ from infra.trial.commands import Failed
 
 _TIMEOUT = 70  # seconds; above what `?wait=` may take
 WAIT_SECONDS = 20  # asked of the service in one request
+_CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+"""What a request meets on a connection that the server has closed since the one before."""
 _TOKEN_SECONDS = 1800  # after which a token is fetched anew; it is good for an hour
 
 
@@ -80,16 +82,14 @@ class Caller:
         own = {"Authorization": f"Bearer {token}"} if (token := self._fresh_token()) else {}
         own |= {"X-API-Key": self.key} if self.key else {}
         started = time.monotonic()
-        try:
-            return self._request(method, path, body, {**own, **headers}, started)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            # The server had closed the connection, which was kept for the next request.
-            self._close()
-        try:
-            return self._request(method, path, body, {**own, **headers}, started)
-        except (OSError, http.client.HTTPException) as error:
-            self._close()
-            raise Failed(f"{method} {path}: {error!r}") from None
+        for is_last in (False, True):
+            try:
+                return self._request(method, path, body, {**own, **headers}, started)
+            except (OSError, http.client.HTTPException) as error:
+                self._close()
+                if is_last or not isinstance(error, _CLOSED):
+                    raise Failed(f"{method} {path}: {error!r}") from None
+        raise AssertionError("the last attempt returns or raises")
 
     def _request(
         self,

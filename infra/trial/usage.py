@@ -211,6 +211,7 @@ class Metrics:
             "aggregation.alignmentPeriod": self._period,
             "aggregation.perSeriesAligner": "ALIGN_DELTA",
             "aggregation.crossSeriesReducer": reducer,
+            "view": "FULL",
             **({"aggregation.groupByFields": label} if label else {}),
         }
         found = {}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +24,8 @@ from emulator.cloud import PROJECT, SOURCE, TOPOLOGY, Cloud, bucket_name, enviro
 from emulator.console import Console
 from emulator.ports import HOST, answers, free_port
 from emulator.topology import Topology
+from infra.trial import usage
+from infra.trial.commands import Failed, Gcloud
 from tests.e2e.front_end import FrontEnd
 from tests.infra.false_cloud import BAD, MADE, NEW, FalseCloud
 
@@ -430,3 +433,53 @@ def test_what_is_not_installed_is_named(nowhere, tmp_path):
     result = trial(nowhere, "--yes", PATH=f"{nowhere.bin}:{empty}")
     assert result.returncode == 1
     assert "terraform is not on PATH: https://" in result.stderr
+
+
+CHECK = """
+import json, sys
+sys.path[:0] = [sys.argv[1] + "/lib", sys.argv[1] + "/lib/third_party"]
+from apitools.base.py import encoding
+from googlecloudsdk.generated_clients.apis.monitoring.v3 import monitoring_v3_messages as messages
+
+for query in json.load(sys.stdin)["queries"]:
+    given = {name.replace(".", "_"): value for name, value in query.items()}
+    given["name"] = "projects/my-trial"
+    given["aggregation_groupByFields"] = [given.pop("aggregation_groupByFields", "")]
+    request = encoding.PyValueToMessage(messages.MonitoringProjectsTimeSeriesListRequest, given)
+    assert not request.all_unrecognized_fields(), request.all_unrecognized_fields()
+"""
+
+
+def test_cloud_monitoring_is_asked_as_its_api_has_it(metrics, monkeypatch):
+    """The names and values of the parameters; whether the metrics exist only the cloud can tell."""
+    if shutil.which("gcloud") is None:
+        pytest.skip("gcloud is not on PATH: https://docs.cloud.google.com/sdk/docs/install")
+    where = ["gcloud", "info", "--format=value(basic.python_location,installation.sdk_root)"]
+    python, root = subprocess.run(where, capture_output=True, text=True, check=True).stdout.split()
+    monkeypatch.setenv(usage.ENDPOINT, f"http://{HOST}:{metrics.server_address[1]}")
+    gcloud = Gcloud("my-trial", "europe-west1")
+    monkeypatch.setattr(gcloud, "access_token", lambda: "a-token")
+    now = datetime.now(UTC)
+    used = usage.Metrics(gcloud, now - timedelta(minutes=20), now).used()
+    assert used.seconds == {"upload": 100}
+    assert used.messages == 10_000
+    assert len(metrics.asked) == 7
+    for query in metrics.asked:
+        assert query["aggregation.alignmentPeriod"] == "1260s"
+    checked = subprocess.run(
+        [python, "-c", CHECK, root],
+        input=json.dumps({"queries": metrics.asked}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_what_cloud_monitoring_refuses_is_told(monkeypatch):
+    monkeypatch.setenv(usage.ENDPOINT, "http://127.0.0.1:1")
+    gcloud = Gcloud("my-trial", "europe-west1")
+    monkeypatch.setattr(gcloud, "access_token", lambda: "a-token")
+    now = datetime.now(UTC)
+    with pytest.raises(Failed, match=r"Cloud Monitoring: .*refused"):
+        usage.Metrics(gcloud, now, now).used()
