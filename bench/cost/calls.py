@@ -1,12 +1,10 @@
-"""From what a picture takes to what it costs: arithmetic alone, nothing is measured here."""
+"""From what a request takes to what it costs: arithmetic alone, nothing is measured here."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, Self
 
-import yaml
+from bench.cost.prices import Prices
 
 GIB = 2**30
 TIB = 2**40
@@ -15,50 +13,6 @@ SMALLEST_MESSAGE = 1000
 """What a request to Pub/Sub is billed for at least, bytes."""
 BILLED_STEP = 0.1
 """What the time of an instance is rounded up to, seconds."""
-
-
-class InvalidPrices(Exception):
-    """The file of prices lacks something or is no such file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """US dollars for one of each."""
-
-    vcpu_second: float
-    gib_second: float
-    million_requests: float
-    message_tib: float
-    thousand_class_a: float
-    thousand_class_b: float
-    stored_gib_month: float
-    internet_gib: float
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read a file like `prices.yaml`.
-
-        Raises:
-            InvalidPrices: says what is missing or wrong.
-        """
-        try:
-            document = yaml.safe_load(path.read_text())
-            prices = document["prices"]
-            wanted = {field.name for field in fields(cls)}
-            if different := prices.keys() ^ wanted:
-                raise InvalidPrices(f"missing or unknown: {', '.join(sorted(different))}")
-            return cls(**{name: _dollars(name, entry) for name, entry in prices.items()})
-        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidPrices(f"{path}: no file of prices: {error!r}") from None
-        except InvalidPrices as error:
-            raise InvalidPrices(f"{path}: {error}") from None
-
-
-def _dollars(name: str, entry: Mapping[str, Any]) -> float:
-    usd = entry["usd"]
-    if isinstance(usd, bool) or not isinstance(usd, int | float) or usd < 0:
-        raise InvalidPrices(f"prices.{name}.usd: {usd!r}: expected dollars, 0 or more")
-    return float(usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +29,14 @@ class Instance:
     memory: int
     at_once: float = 1
 
+    def second(self, prices: Prices) -> float:
+        """Return the dollars for a second in which it works."""
+        return self.vcpus * prices.vcpu_second + self.memory / GIB * prices.gib_second
+
+    def idle_second(self, prices: Prices) -> float:
+        """Return the dollars for a second in which it is kept waiting."""
+        return self.vcpus * prices.idle_vcpu_second + self.memory / GIB * prices.idle_gib_second
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -84,20 +46,24 @@ class Call:
         cpu_seconds: of one processor.
         class_a: operations of Cloud Storage that write or list.
         class_b: operations of Cloud Storage that read.
+        calls: requests to Cloud Storage that it waits for, charged or not.
         published: bytes of each message that it publishes.
         delivered: bytes of the message that it was called with; None if it was not.
+        logged: bytes of the entries that Cloud Logging keeps of it.
     """
 
     cpu_seconds: float
     class_a: float = 0
     class_b: float = 0
+    calls: float = 0
     published: Sequence[int] = ()
     delivered: int | None = None
+    logged: float = 0
 
     @property
     def waits(self) -> float:
         """How often it waits for another service."""
-        return self.class_a + self.class_b + len(self.published)
+        return self.calls + len(self.published)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +74,20 @@ class Cost:
     requests: float = 0.0
     messages: float = 0.0
     operations: float = 0.0
+    logs: float = 0.0
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.instances + self.requests + self.messages + self.operations
+        return float(sum(getattr(self, each.name) for each in fields(self)))
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(
-            self.instances + other.instances,
-            self.requests + other.requests,
-            self.messages + other.messages,
-            self.operations + other.operations,
+            *(getattr(self, each.name) + getattr(other, each.name) for each in fields(self))
         )
+
+    def __mul__(self, times: float) -> "Cost":
+        return Cost(*(getattr(self, each.name) * times for each in fields(self)))
 
 
 def billed_seconds(call: Call, instance: Instance, latency: float, slower: float) -> float:
@@ -140,23 +107,31 @@ def billed_seconds(call: Call, instance: Instance, latency: float, slower: float
     if instance.at_once > 1:
         whole = working + call.waits * latency
         return max(working / instance.vcpus, whole / instance.at_once)
-    steps = (working + call.waits * latency) / BILLED_STEP
-    return math.ceil(round(steps, 6)) * BILLED_STEP
+    return rounded_up(working + call.waits * latency)
+
+
+def rounded_up(seconds: float) -> float:
+    """Return the time that is billed for so many seconds of an instance that nobody shares."""
+    return math.ceil(round(seconds / BILLED_STEP, 6)) * BILLED_STEP
 
 
 def cost_of(
     call: Call, instance: Instance, prices: Prices, *, latency: float = 0.0, slower: float = 1.0
 ) -> Cost:
     """Return what one request costs; the arguments are those of `billed_seconds`."""
-    per_second = instance.vcpus * prices.vcpu_second + instance.memory / GIB * prices.gib_second
     sizes = [*call.published, *([] if call.delivered is None else [call.delivered])]
     return Cost(
-        instances=billed_seconds(call, instance, latency, slower) * per_second,
+        instances=billed_seconds(call, instance, latency, slower) * instance.second(prices),
         requests=prices.million_requests / MILLION,
         messages=sum(max(size, SMALLEST_MESSAGE) for size in sizes) / TIB * prices.message_tib,
-        operations=(call.class_a * prices.thousand_class_a + call.class_b * prices.thousand_class_b)
-        / 1000,
+        operations=operations(call.class_a, call.class_b, prices),
+        logs=call.logged / GIB * prices.log_gib,
     )
+
+
+def operations(class_a: float, class_b: float, prices: Prices) -> float:
+    """Return the dollars for so many operations of Cloud Storage."""
+    return (class_a * prices.thousand_class_a + class_b * prices.thousand_class_b) / 1000
 
 
 def storing(size: float, prices: Prices) -> float:

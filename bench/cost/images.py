@@ -1,0 +1,51 @@
+"""How large the packages are that Cloud Build puts into the image of a function."""
+
+import io
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from emulator.bootstrap import ROOT
+
+FUNCTIONS = ROOT / "functions"
+
+
+class _Counted(io.RawIOBase):
+    """Forgets what is written to it, and knows how much that was."""
+
+    size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "bytes | bytearray | memoryview") -> int:  # type: ignore[override]
+        self.size += len(data)
+        return len(data)
+
+
+def layer_bytes() -> int:
+    """Return the size of functions/ and all that it needs, compressed as a layer of an image is.
+
+    Raises:
+        RuntimeError: the packages cannot be had.
+    """
+    with tempfile.TemporaryDirectory(prefix="quickthumb-") as folder:
+        command = [
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder),
+            *("--requirement", str(FUNCTIONS / "requirements.txt")),
+            *("--constraint", str(FUNCTIONS / "constraints.txt")),
+        ]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise RuntimeError(f"functions/requirements.txt cannot be installed: {result.stderr}")
+        return _compressed([Path(folder), FUNCTIONS])
+
+
+def _compressed(folders: list[Path]) -> int:
+    counted = _Counted()
+    with tarfile.open(fileobj=counted, mode="w|gz") as layer:
+        for folder in folders:
+            layer.add(folder, folder.name)
+    return counted.size

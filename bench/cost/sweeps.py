@@ -1,0 +1,248 @@
+"""What a run of `sweep` takes: the function itself, over buckets that were filled for it.
+
+Cloud Storage lists the names of a bucket in pages of 1,000; fake-gcs-server returns all of them
+unless it is asked for fewer. So the function talks to it through a relay that asks for fewer, and
+counts the requests.
+"""
+
+import http.client
+import io
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+
+from bench.cost import logs
+from bench.cost.record import Walk
+from bench.cost.uploads import Operations, cpu_seconds, logged, processes_of, request
+from emulator.cloud import PROJECT, TOPOLOGY, Cloud, bucket_name
+from emulator.console import Console
+from emulator.ports import HOST, answers
+from emulator.topology import Topology
+from quickthumb.errors import GaveUp
+from quickthumb.jobs import INCOMING, Job, Manifest, id_of, new_id
+from quickthumb.options import Menu
+from quickthumb.storage import CloudBucket
+from quickthumb.store import Store
+
+PAGE = 1000
+"""Names in a page of Cloud Storage: https://docs.cloud.google.com/storage/docs/json_api/v1/objects/list."""
+
+_FILLING = 8  # threads
+_OLD_ENOUGH = 2.0  # seconds that a picture has to lie before the sweep looks closely
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A run to be measured; see `Walk` for what the fields mean."""
+
+    uploads: int
+    brought: int = 0
+    page: int = PAGE
+    delay: float = 0.0
+
+
+CASES = (
+    Case(0),
+    Case(1_000),
+    Case(3_000),
+    Case(500, brought=500),
+    Case(1_000, page=50, delay=0.2),
+)
+"""Nothing; some pages; pictures of other programs; and one that takes several pieces of a run."""
+
+
+def walks(folder: Path, cases: tuple[Case, ...] = CASES) -> tuple[Walk, ...]:
+    """Measure one run for each case, each over buckets of its own below `folder`."""
+    return tuple(_walk(folder / f"sweep-{n}", case) for n, case in enumerate(cases))
+
+
+def _walk(data: Path, case: Case) -> Walk:
+    log = io.StringIO()
+    with _relay(case) as relay:
+        cloud = Cloud(_topology(relay.url), data, Console(["storage"], verbose=True, out=log))
+        relay.target = cloud.addresses.storage
+        with cloud:
+            url = cloud.addresses.functions["sweep"]
+            _wait_for(url)
+            _fill(cloud.addresses.storage, case)
+            time.sleep(_OLD_ENOUGH)
+            _sweep(url)  # what is only needed the first time
+            processes = processes_of(cloud.pids()["sweep"])
+            relay.seen = Operations()
+            mark, before = len(log.getvalue()), sum(map(cpu_seconds, processes))
+            started = time.monotonic()
+            _sweep(url)
+            seconds = time.monotonic() - started
+            cpu = sum(map(cpu_seconds, processes)) - before
+            time.sleep(0.5)  # until its line is in the log
+            return Walk(
+                case.uploads,
+                case.brought,
+                case.page,
+                case.delay,
+                relay.seen.class_a,
+                relay.seen.class_b,
+                round(cpu, 3),
+                round(seconds, 3),
+                logged(log.getvalue()[mark:], "sweep"),
+            )
+
+
+def _topology(storage_url: str) -> Topology:
+    """Return a topology of `sweep` alone, which speaks to the relay and logs as on Cloud Run."""
+    topology = Topology.load(TOPOLOGY)
+    sweep = topology.functions["sweep"]
+    own = {
+        "STORAGE_EMULATOR_HOST": storage_url,
+        "K_SERVICE": "sweep",
+        "QUICKTHUMB_SWEEP_AFTER_SECONDS": "1",
+    }
+    return replace(
+        topology,
+        functions={"sweep": replace(sweep, environment={**sweep.environment, **own})},
+        buckets={name: replace(bucket, notify=None) for name, bucket in topology.buckets.items()},
+        subscriptions={},
+        schedules={},
+    )
+
+
+def _wait_for(url: str) -> None:
+    end = time.monotonic() + 60
+    while not answers(urlsplit(url).port or 80):
+        if time.monotonic() > end:
+            raise RuntimeError("the function sweep did not start")
+        time.sleep(0.1)
+
+
+def _sweep(url: str) -> None:
+    answer = requests.post(url, timeout=290)
+    if not answer.ok:
+        raise RuntimeError(f"sweep: {answer.status_code}: {answer.text[:500]}")
+
+
+def _fill(address: str, case: Case) -> None:
+    """Put uploads that have ended into the buckets, some of them as another program does."""
+    client = storage.Client(
+        PROJECT,
+        AnonymousCredentials(),  # type: ignore[no-untyped-call]
+        client_options={"api_endpoint": address},
+    )
+    buckets = [CloudBucket(client, bucket_name(each), 20) for each in ("originals", "processed")]
+    store = Store(buckets[0], buckets[1])
+    renditions = Menu((), (256,)).standard
+
+    def keep(number: int) -> None:
+        if number < case.brought:
+            name = f"{INCOMING}{number:06}.jpg"
+            generation = buckets[0].create(name, b"x", "image/jpeg", {})
+            assert generation is not None
+            id = id_of(buckets[0].name, name, generation)
+            job = Job(id, buckets[0].name, name, generation, renditions, 1, name)
+        else:
+            job = store.keep_original(new_id(), b"x", "image/jpeg", "picture.jpg", renditions)
+        store.put_thumbnail(f"{job.id}/256.jpg", b"x", "image/jpeg")
+        store.put_manifest(Manifest.failed(job, GaveUp("only to be walked over")))
+
+    with ThreadPoolExecutor(_FILLING) as pool:
+        list(pool.map(keep, range(case.uploads)))
+
+
+class _Relay:
+    """Passes requests on to storage: lists in pages, held back for a while, and counted by class.
+
+    Attributes:
+        url: where it listens.
+        target: URL of the storage server.
+        seen: how many requests of each class.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.target = ""
+        self.seen = Operations()
+        self._case = case
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._http = ThreadingHTTPServer((HOST, 0), self._handler())
+        self._http.daemon_threads = True
+        self.url = f"http://{HOST}:{self._http.server_address[1]}"
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._http.shutdown()
+        self._thread.join()
+        self._http.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        relay = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def handle_one_request(self) -> None:
+                self.raw_requestline = self.rfile.readline(65537)
+                if not self.raw_requestline or not self.parse_request():
+                    self.close_connection = True
+                    return
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, kind, answer = relay.pass_on(
+                    self.command, self.path, self.headers["Content-Type"], body
+                )
+                self.send_response_only(status)
+                self.send_header("Content-Type", kind)
+                if status != 204:
+                    self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+    def pass_on(
+        self, method: str, path: str, kind: str | None, body: bytes
+    ) -> tuple[int, str, bytes]:
+        """Make a request in place of the function; return status, type and body of the answer."""
+        listing = request(method, path, 200).is_listing
+        asked = f"{path}&maxResults={self._case.page}" if listing else path
+        if not hasattr(self._local, "connection"):
+            self._local.connection = http.client.HTTPConnection(
+                urlsplit(self.target).netloc, timeout=60
+            )
+        connection: http.client.HTTPConnection = self._local.connection
+        connection.request(method, asked, body or None, {"Content-Type": kind} if kind else {})
+        response = connection.getresponse()
+        answer = response.read()
+        # Only a page that has names is long on its way, so only that is held back.
+        if self._case.delay and listing and b'"items"' in answer:
+            time.sleep(self._case.delay)
+        with self._lock:
+            self.seen.add(request(method, path, response.status))
+        return response.status, response.headers.get("Content-Type", ""), answer
+
+
+@contextmanager
+def _relay(case: Case) -> Iterator[_Relay]:
+    relay = _Relay(case)
+    try:
+        yield relay
+    finally:
+        relay.close()
+
+
+def run_logged(walk: Walk) -> int:
+    """Return the bytes of the entries that a run writes to the log, those of the call included."""
+    return walk.logged + logs.run_request_bytes()

@@ -1,0 +1,319 @@
+"""What it costs, as tables in Markdown."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from bench.cost import logs, month
+from bench.cost.calls import GIB, MILLION, Instance, cost_of, sending, storing
+from bench.cost.month import Assumed, Kept, Usage
+from bench.cost.prices import Prices
+from bench.cost.record import Picture, Record
+from bench.cost.sweeps import run_logged
+from emulator.topology import Topology
+
+_USUAL = "photo-3mp.jpg"
+"""The picture that stands for all in the tables of a month, with the first of its settings."""
+_UPTIME_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the tables are made of.
+
+    Attributes:
+        record: what was measured.
+        prices: of one of each.
+        topology: what is deployed.
+        assumed: what could not be measured.
+        uploads_at_once: requests that share an instance of `upload` on average.
+        jobs_at_once: jobs that share an instance of `resize` on average.
+        settings: options of uploads to show; each was measured, and each of its sizes alone.
+    """
+
+    record: Record
+    prices: Prices
+    topology: Topology
+    assumed: Assumed
+    uploads_at_once: float
+    jobs_at_once: float
+    settings: tuple[dict[str, str], ...]
+
+    @property
+    def upload(self) -> Instance:
+        """An instance of `upload`."""
+        return self._instance("upload", self.uploads_at_once)
+
+    @property
+    def resize(self) -> Instance:
+        """An instance of `resize`."""
+        return self._instance("resize", self.jobs_at_once)
+
+    @property
+    def kinds(self) -> dict[str, float]:
+        """What `cost_of` needs to know of the cloud."""
+        return {"latency": self.assumed.latency, "slower": self.assumed.slower}
+
+    def kept(self, number: int) -> Kept:
+        """Return so many of the usual picture, each with its original and its smallest results."""
+        pictures = self.record.pictures
+        picture = next((each for each in pictures if each.name == _USUAL), pictures[0])
+        taken = picture.taken[0]
+        return Kept(number, picture.size, taken.thumbnails + taken.manifest, taken.results)
+
+    def sweep(self, kept: Kept) -> month.Run:
+        """Return what one run of `sweep` takes."""
+        paces = month.Paces.of(self.record.walks)
+        return month.run_of(kept, paces, self.assumed, month.sweep_seconds())
+
+    def sweeping(self, kept: Kept) -> Usage:
+        """Return what `sweep` uses in a month."""
+        run_bytes = max(run_logged(walk) for walk in self.record.walks)
+        return month.sweeping(self.sweep(kept), self.topology, run_bytes)
+
+    def _instance(self, name: str, at_once: float) -> Instance:
+        function = self.topology.functions[name]
+        return Instance(function.cpu, function.memory, at_once)
+
+
+def all_tables(basis: Basis, kept: Sequence[int]) -> str:
+    """Return all that there is to say, as Markdown."""
+    numbers = [basis.kept(number) for number in kept]
+    parts = [
+        "## A month, whatever you upload",
+        _deployed_table(basis, numbers),
+        _further_table(basis, numbers),
+        _sweep_table(basis, numbers),
+        "## A million uploads",
+        *(_upload_table(basis, picture) for picture in basis.record.pictures),
+        "## Calls through a load balancer",
+        _domain_table(basis),
+        "## What these numbers rest on",
+        _stated(basis),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _deployed_table(basis: Basis, numbers: Sequence[Kept]) -> str:
+    """Return the table of what stands still, as it is deployed."""
+    columns = [_deployed(basis, kept) for kept in numbers]
+    totals = [month.plus(*column.values()) for column in columns]
+    rows = [
+        [name, *(_usd(month.dollars(column[name], basis.prices)) for column in columns)]
+        for name in columns[0]
+    ]
+    rows.append(["**in all**", *(_bold(month.dollars(total, basis.prices)) for total in totals)])
+    rows.append(
+        [
+            "in all, less what is free each month",
+            *(_usd(month.after_free(total, basis.prices)) for total in totals),
+        ]
+    )
+    return _table(["US dollars a month", *_heads(numbers)], rows)
+
+
+def _deployed(basis: Basis, kept: Kept) -> dict[str, Usage]:
+    topology = basis.topology
+    days = topology.buckets["originals"].delete_after_days
+    until = f", until they are deleted after {days} days" if days else ""
+    used = {
+        "`sweep`": basis.sweeping(kept),
+        f"originals{until}": month.keeping_originals(kept),
+        f"deleted originals, restorable for {month.SOFT_DELETE_DAYS} days": (
+            month.soft_deleted(kept, topology)
+        ),
+        "thumbnails and manifests": month.keeping_results(kept),
+        f"images, {month.IMAGES_KEPT} of each function": (
+            month.images(topology, basis.record.image_bytes or 0)
+        ),
+    }
+    warm = month.warm(topology)
+    if any(warm.values()):
+        used["instances that are kept waiting"] = warm
+    return used
+
+
+def _further_table(basis: Basis, numbers: Sequence[Kept]) -> str:
+    """Return the table of what may come to it, less what is free."""
+    deployed = [month.plus(*_deployed(basis, kept).values()) for kept in numbers]
+    since = basis.prices.since.get("alert_reference_month")
+    when = f", charged from {_day(since)} at the earliest" if since else ""
+    further = {
+        f"{month.ALERT_CONDITIONS} alerts{when}": month.alerts(),
+        "a load balancer, if there is a domain": month.balancer(),
+        "an uptime check each minute, if you make one": (
+            month.uptime(basis.topology, _UPTIME_SECONDS, logs.upload_request_bytes())
+        ),
+    }
+    rows = [
+        [
+            name,
+            *(
+                _usd(
+                    month.after_free(month.plus(used, more), basis.prices)
+                    - month.after_free(used, basis.prices)
+                )
+                for used in deployed
+            ),
+        ]
+        for name, more in further.items()
+    ]
+    return _table(["what may be added, US dollars a month", *_heads(numbers)], rows)
+
+
+def _sweep_table(basis: Basis, numbers: Sequence[Kept]) -> str:
+    """Return the table of what `sweep` does and costs."""
+    runs = [basis.sweep(kept) for kept in numbers]
+
+    def usd(kept: Iterable[Kept]) -> list[str]:
+        return [_usd(month.dollars(basis.sweeping(each), basis.prices)) for each in kept]
+
+    without_originals = [replace(kept, has_originals=False) for kept in numbers]
+    brought = [replace(kept, brought=1.0) for kept in numbers]
+    rows = [
+        ["pages listed and notes written in a run", *(f"{run.class_a:,.0f}" for run in runs)],
+        ["a run works for", *(_time(run.seconds) for run in runs)],
+        ["all is seen once in", *(_time(_round(run, basis.topology)) for run in runs)],
+        ["US dollars a month", *usd(numbers)],
+        ["the same, once the originals are deleted", *usd(without_originals)],
+        ["the same, if other programs put all of them there", *usd(brought)],
+    ]
+    return _table(["`sweep`", *_heads(numbers)], rows)
+
+
+def _round(run: month.Run, topology: Topology) -> float:
+    """Return the seconds that `sweep` needs to come past everything once."""
+    if run.share == 1.0:
+        return run.seconds
+    runs = max(month.runs_a_month(schedule.cron) for schedule in topology.schedules.values())
+    return month.HOURS * 3600 / runs / run.share
+
+
+def _upload_table(basis: Basis, picture: Picture) -> str:
+    """Return the table of what a million uploads of a picture cost."""
+    head = [
+        f"{picture.name}, {picture.size / 1e6:.2f} MB",
+        "CPU of `upload`",
+        "CPU of `resize`",
+        "thumbnails",
+        "instances",
+        "requests",
+        "Pub/Sub",
+        "storage calls",
+        "logs",
+        "**in all**",
+        "a function for each size",
+    ]
+    rows = [_upload_row(basis, picture, options) for options in basis.settings]
+    taken = picture.with_options(basis.settings[-1])
+    view = cost_of(taken.view, basis.upload, basis.prices, **basis.kinds).total * MILLION
+    rest = (
+        f"To keep a million of these originals for a month costs "
+        f"{_a_million(storing, picture.size, basis)}, the thumbnails of the last row "
+        f"{_a_million(storing, taken.thumbnails, basis)}. A million views of the largest of these "
+        f"thumbnails cost ${view:.2f}, and {_a_million(sending, taken.largest, basis)} for sending "
+        "them to the internet."
+    )
+    return f"{_table(head, rows)}\n\n{rest}"
+
+
+def _upload_row(basis: Basis, picture: Picture, options: Mapping[str, str]) -> list[str]:
+    taken = picture.with_options(options)
+    sent = cost_of(taken.upload, basis.upload, basis.prices, **basis.kinds)
+    both = sent + cost_of(taken.resize, basis.resize, basis.prices, **basis.kinds)
+    apart = sent
+    for size in options["sizes"].split(","):
+        alone = picture.with_options({**options, "sizes": size})
+        apart += cost_of(alone.resize, basis.resize, basis.prices, **basis.kinds)
+    money = (both.instances, both.requests, both.messages, both.operations, both.logs)
+    sizes = options["sizes"].replace(",", ", ")
+    return [
+        f"{sizes} as {options['format'].upper()}" if "format" in options else sizes,
+        f"{taken.upload.cpu_seconds * 1000:.0f} ms",
+        f"{taken.resize.cpu_seconds * 1000:.0f} ms",
+        f"{taken.thumbnails / 1000:.0f} kB",
+        *(_usd(each * MILLION) for each in money),
+        _bold(both.total * MILLION),
+        f"{_usd(apart.total * MILLION)} ({apart.total / both.total:.1f}x)",
+    ]
+
+
+def _domain_table(basis: Basis) -> str:
+    """Return the table of what calls through a load balancer cost."""
+    prices = basis.prices
+    log = logs.upload_request_bytes() * MILLION / GIB * prices.log_gib
+    rows = {
+        "a million requests, at Cloud Armor": prices.armor_million_requests,
+        "a million requests, in the log of the load balancer": log,
+        "a million `GET`s, looked up in the cache": prices.cdn_ten_thousand_lookups * 100,
+        "a GiB that the load balancer passes on, either way": prices.balanced_gib,
+        "a GiB that the cache sends to Europe or North America": prices.cdn_gib,
+        "a GiB that goes to the internet past the cache": prices.internet_gib,
+    }
+    return _table(
+        ["for", "US dollars"],
+        [[name, f"{price:.3f}"] for name, price in rows.items()],
+    )
+
+
+def _stated(basis: Basis) -> str:
+    """Return the sentences that say on what the tables rest."""
+    record, assumed, prices = basis.record, basis.assumed, basis.prices
+    held = " and ".join(
+        f"{size / 2**20:.0f} of {basis.topology.functions[name].memory / 2**20:.0f} MiB by `{name}`"
+        for name, size in record.memory.items()
+    )
+    dated = (
+        f", from copies of Google's pages that were made on {_day(prices.checked)} or later"
+        if prices.checked
+        else ""
+    )
+    return "\n".join(
+        [
+            f"- Measured {record.measured}, {record.rounds} uploads for each row.",
+            f"- Assumed: {assumed.latency * 1000:g} ms for each call to storage or Pub/Sub, "
+            f"{assumed.page * 1000:g} ms for a page of 1,000 names; a processor that takes "
+            f"{assumed.slower:g} times as long as the one measured; "
+            f"{_requests(basis.uploads_at_once)} at once in an instance of `upload`, "
+            f"{_requests(basis.jobs_at_once)} in one of `resize`.",
+            f"- List prices of {prices.region}{dated}.",
+            f"- Memory in use at most, of what is granted and paid for: {held}.",
+        ]
+    )
+
+
+def _a_million(of_bytes: Callable[[float, Prices], float], size: float, basis: Basis) -> str:
+    return f"${of_bytes(size, basis.prices) * MILLION:,.2f}"
+
+
+def _heads(numbers: Sequence[Kept]) -> list[str]:
+    return [f"{kept.uploads:,} kept" for kept in numbers]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.2f}"
+
+
+def _bold(amount: float) -> str:
+    return f"**{_usd(amount)}**"
+
+
+def _requests(number: float) -> str:
+    return "one request" if number == 1 else f"{number:g} requests"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

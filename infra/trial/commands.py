@@ -1,0 +1,151 @@
+"""Runs terraform and gcloud, and sees that an interrupted one ends in order."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_SHOWN = 3000  # characters of what a command complained about
+
+
+class Failed(Exception):
+    """The trial cannot go on; the message says why and what to do."""
+
+
+def say(text: str) -> None:
+    """Tell how the trial goes, on standard error: standard output is for the report."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def need(program: str, where: str) -> None:
+    """See that a program is installed.
+
+    Raises:
+        Failed: it is not.
+    """
+    if shutil.which(program) is None:
+        raise Failed(f"{program} is not on PATH: {where}")
+
+
+def run(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    shown: bool = False,
+) -> str:
+    """Run a command to its end; return what it printed.
+
+    Ctrl-C is passed on to it once, and then it is waited for: terraform has its state to save.
+
+    Args:
+        command: program and arguments.
+        cwd: where, None for here.
+        env: variables beside those of this process.
+        shown: let it print to standard error as it goes, and return nothing.
+
+    Raises:
+        Failed: it ended with an error.
+        KeyboardInterrupt: someone pressed Ctrl-C; the command has ended.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr if shown else subprocess.PIPE,
+        stderr=None if shown else subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that Ctrl-C reaches it through us alone
+    )
+    interrupted = False
+    while True:
+        try:
+            out, err = process.communicate()
+            break
+        except KeyboardInterrupt:
+            if not interrupted:
+                process.send_signal(signal.SIGINT)
+            interrupted = True
+            say(f"Interrupted: waiting for {command[0]} to end.")
+    if interrupted:
+        raise KeyboardInterrupt
+    if process.returncode:
+        reason = f":\n{err.strip()[-_SHOWN:]}" if err and err.strip() else ""
+        raise Failed(f"{' '.join(command[:4])} … ended with status {process.returncode}{reason}")
+    return out or ""
+
+
+class Gcloud:
+    """gcloud, for one project.
+
+    Args:
+        project: its id.
+        region: where its services are.
+    """
+
+    def __init__(self, project: str, region: str) -> None:
+        self.project = project
+        self.region = region
+
+    def text(self, *arguments: str) -> str:
+        """Return what a command prints.
+
+        Raises:
+            Failed: it ended with an error.
+        """
+        return run(["gcloud", *arguments, f"--project={self.project}", "--quiet"]).strip()
+
+    def json(self, *arguments: str) -> Any:
+        """Return what a command prints as JSON; None for nothing.
+
+        Raises:
+            Failed: it ended with an error, or printed something else.
+        """
+        text = self.text(*arguments, "--format=json")
+        try:
+            return json.loads(text) if text else None
+        except ValueError:
+            raise Failed(f"gcloud {' '.join(arguments)} printed no JSON: {text[:200]}") from None
+
+    def service(self, *arguments: str) -> str:
+        """Run a command of `gcloud run services`, in the region."""
+        return self.text("run", "services", *arguments, f"--region={self.region}")
+
+    def described(self, service: str) -> dict[str, Any]:
+        """Return what Cloud Run says of a service."""
+        description: dict[str, Any] = self.json(
+            "run", "services", "describe", service, f"--region={self.region}"
+        )
+        return description
+
+    def account(self) -> str:
+        """Return the email of whoever is logged in.
+
+        Raises:
+            Failed: nobody is.
+        """
+        account = run(["gcloud", "config", "get-value", "account", "--quiet"]).strip()
+        if not account or account == "(unset)":
+            raise Failed("gcloud has no account: gcloud auth login")
+        return account
+
+    def identity_token(self, audience: str) -> str:
+        """Return a token that says to a function who calls it.
+
+        A person's token is good for every function; a service account's is made out to one.
+        """
+        command = ["gcloud", "auth", "print-identity-token", "--quiet"]
+        if self.account().endswith(".gserviceaccount.com"):
+            command.append(f"--audiences={audience}")
+        return run(command).strip()
+
+    def access_token(self) -> str:
+        """Return a token for Google's own APIs."""
+        return run(["gcloud", "auth", "print-access-token", "--quiet"]).strip()

@@ -1,0 +1,155 @@
+"""What Terraform makes for a trial, in a state of its own, and unmakes again."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from infra.trial.commands import Failed, Gcloud, run, say
+
+INFRA = Path(__file__).parents[1]
+PREFIX = "quickthumb-trial"
+"""Of the state in its bucket. That of a deployment which is there to stay is `quickthumb`."""
+_DATA = INFRA / ".build" / "trial"
+"""Terraform's own folder of a trial, so that it does not touch that of another deployment."""
+
+
+class Deployment:
+    """The deployment of a trial.
+
+    Args:
+        gcloud: of its project.
+        state_bucket: where Terraform keeps the state.
+    """
+
+    def __init__(self, gcloud: Gcloud, state_bucket: str) -> None:
+        self._gcloud = gcloud
+        self._state_bucket = state_bucket
+        self._plan = _DATA / "trial.tfplan"
+        self._outputs: dict[str, Any] | None = None
+
+    def init(self) -> None:
+        """Connect to the state.
+
+        Raises:
+            Failed: the bucket is not there, or not for this account.
+        """
+        say("Terraform gets ready.")
+        _DATA.mkdir(parents=True, exist_ok=True)
+        try:
+            self._terraform(
+                "init",
+                "-reconfigure",
+                f"-backend-config=bucket={self._state_bucket}",
+                f"-backend-config=prefix={PREFIX}",
+            )
+        except Failed as error:
+            raise Failed(
+                f"{error}\nThe state is kept in the bucket {self._state_bucket}: steps 1 "
+                "to 3 of infra/README.md make it, and enable the APIs."
+            ) from None
+
+    def check_free(self) -> None:
+        """See that QuickThumb is not deployed in this project already.
+
+        Raises:
+            Failed: a bucket of the same name is there that no trial has made.
+        """
+        if self.left():
+            return
+        bucket = f"{self._gcloud.project}-originals"
+        try:
+            self._gcloud.text("storage", "buckets", "describe", f"gs://{bucket}")
+        except Failed:
+            return
+        raise Failed(
+            f"There is a bucket {bucket} already, so QuickThumb may be deployed in this project. A "
+            "trial makes and deletes everything under the same names: take a project of its own."
+        )
+
+    def plan(self) -> Counter[str]:
+        """Return what would be made, changed or deleted, counted by kind."""
+        self._terraform("plan", f"-out={self._plan}", *self._variables())
+        document = json.loads(self._terraform("show", "-json", str(self._plan)))
+        kinds = Counter[str]()
+        for change in document.get("resource_changes", []):
+            actions = change["change"]["actions"]
+            if actions not in (["no-op"], ["read"]):
+                verb = "" if actions == ["create"] else f" ({' and '.join(actions)})"
+                kinds[change["type"] + verb] += 1
+        return kinds
+
+    def apply(self) -> None:
+        """Make what was planned.
+
+        Raises:
+            Failed: not all of it could be made.
+        """
+        self._terraform("apply", str(self._plan), shown=True)
+        self._outputs = None
+
+    def output(self, name: str) -> dict[str, str]:
+        """Return an output of Terraform's, a value for each function.
+
+        Raises:
+            Failed: there is no such output, since nothing is deployed.
+        """
+        if self._outputs is None:
+            self._outputs = json.loads(self._terraform("output", "-json"))
+        if name not in self._outputs:
+            raise Failed("Nothing is deployed here: begin with the step apply.")
+        value: dict[str, str] = self._outputs[name]["value"]
+        return value
+
+    def destroy(self) -> None:
+        """Delete everything, pictures included.
+
+        Raises:
+            Failed: something is left.
+        """
+        self._terraform("destroy", "-auto-approve", *self._variables(), shown=True)
+
+    def left(self) -> list[str]:
+        """Return what Terraform has made and not deleted."""
+        return [
+            line
+            for line in self._terraform("state", "list").splitlines()
+            if line and not line.startswith("data.") and ".data." not in line
+        ]
+
+    def buckets_of_functions(self) -> list[str]:
+        """Return the buckets that Cloud Run functions made for the sources it builds."""
+        names = self._gcloud.text("storage", "buckets", "list", "--format=value(name)").split()
+        return [name for name in names if name.startswith("gcf-v2-")]
+
+    def version(self) -> str:
+        """Return the version of Terraform."""
+        return str(json.loads(run(["terraform", "version", "-json"]))["terraform_version"])
+
+    def destroy_command(self) -> str:
+        """Return the command by which a person deletes what is left."""
+        where = f"PROJECT={self._gcloud.project} REGION={self._gcloud.region}"
+        return f"{where} infra/trial.sh --only destroy"
+
+    def _variables(self) -> list[str]:
+        account = self._gcloud.account()
+        kind = "serviceAccount" if account.endswith(".gserviceaccount.com") else "user"
+        variables = {
+            "project": self._gcloud.project,
+            "region": self._gcloud.region,
+            "callers": json.dumps([f"{kind}:{account}"]),
+            "deletion_allowed": "true",
+            "soft_delete_days": "0",  # what is deleted at the end shall be gone, and cost nothing
+            "labels": '{app="quickthumb-trial"}',
+        }
+        return [f"-var={name}={value}" for name, value in variables.items()]
+
+    def _terraform(self, *arguments: str, shown: bool = False) -> str:
+        verb, *others = arguments
+        asks = verb in ("init", "plan", "apply", "destroy")
+        return run(
+            ["terraform", verb, *(["-input=false"] if asks else []), *others],
+            cwd=INFRA,
+            env={"TF_IN_AUTOMATION": "1", "TF_DATA_DIR": str(_DATA)},
+            shown=shown,
+        )

@@ -1,0 +1,50 @@
+"""The report of a trial, in Markdown."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from infra.trial.figures import Findings, percentile
+
+
+def report(findings: Findings) -> str:
+    """Return what was measured, also where the trial ended early."""
+    parts = [
+        f"# A trial on {datetime.now(UTC):%Y-%m-%d}",
+        "\n".join(f"- {name}: {value}" for name, value in findings.facts.items()),
+    ]
+    if findings.failure:
+        parts.append(f"**It did not get through.** {findings.failure}")
+    rows = [[step.name, step.result, duration(step.seconds)] for step in findings.steps]
+    parts.append(table(["step", "result", "took"], rows, words=2))
+    if findings.latencies:
+        parts += [
+            "## Latencies",
+            "Milliseconds, as this machine saw them, over connections that are kept open.",
+            table(
+                ["call", "times", "median", "p95", "p99", "longest"],
+                [_latencies(call, seconds) for call, seconds in findings.latencies.items()],
+            ),
+        ]
+    for title, lines in findings.sections.items():
+        parts += [f"## {title}", "\n".join(lines)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _latencies(call: str, seconds: list[float]) -> list[str]:
+    figures = [percentile(seconds, share) for share in (0.5, 0.95, 0.99, 1)]
+    return [call, f"{len(seconds):,}", *(f"{figure * 1000:,.0f}" for figure in figures)]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """Return a table whose first columns are words and whose others are numbers."""
+    lines = [head, [*["---"] * words, *["---:"] * (len(head) - words)], *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person says it."""
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
