@@ -278,6 +278,8 @@ def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
             at += index
             stored.append((start + _number(data, at, offset), _number(data, at + offset, length)))
             at += offset + length
+        if number in places:
+            raise Corrupt("The index of the picture tells twice where an item lies.")
         places[number] = Place(source, tuple(stored))
     return places
 

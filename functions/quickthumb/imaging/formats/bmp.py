@@ -15,9 +15,9 @@ _MASKED = 3
 _COMPRESSIONS = frozenset((0, 1, 2, _MASKED))
 """None, by runs of 8 and of 4 bits, and none with masks that tell which bits are which colour."""
 
-_INFO_SIZE = 40
+_BEFORE_MASKS = 40
 _WITHOUT_ALPHA = 52
-"""Bytes of the headers before, of which the first has masks behind it, and the other in it."""
+"""Bytes of the header before its masks, and of the longest that has none of alpha."""
 
 _MASKS: dict[int, set[tuple[int, ...]]] = {
     16: {(0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)},
@@ -33,7 +33,7 @@ _MASKS: dict[int, set[tuple[int, ...]]] = {
         (0, 0, 0, 0),
     },
 }
-"""Of red, green and blue, and with 32 bits of alpha, that Pillow reads."""
+"""Those that Pillow reads, by the bits of a pixel."""
 
 _MOST_COLOURS = 65_536
 
@@ -64,8 +64,8 @@ def read(data: bytes) -> Header:
 
 
 def _masks(data: bytes, size: int, depth: int) -> tuple[int, ...]:
-    """Return the masks of the colours; short headers have none of alpha."""
-    masks = struct.unpack_from("<IIII", data, _INFO + _INFO_SIZE)
+    """Return the masks of red, green, blue and, with 32 bits, of alpha."""
+    masks = struct.unpack_from("<IIII", data, _INFO + _BEFORE_MASKS)
     if depth < 32:
         return masks[:3]
     return masks if size > _WITHOUT_ALPHA else (*masks[:3], 0)

@@ -23,8 +23,7 @@ MOST_STRAY = 40_000
 
 _SCREEN = 13
 _DESCRIPTOR = 9
-_CONTROL = 0xF9
-_EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
+_IMAGE, _END = 0x2C, 0x3B
 
 _KNOWN = re.compile(rb"[!,;]")
 
@@ -46,9 +45,8 @@ def read(data: bytes) -> Header:
     first = walk.next_frame()
     if first is None:
         raise Corrupt("The GIF picture has no frame.")
-    frames = 1
-    while frames < MOST_FRAMES and walk.skip_pixels() and walk.next_frame():
-        frames += 1
+    whole = walk.skip_pixels()
+    frames = 1 + _count(walk) if whole else 1
     return Header(max(width, first.right), max(height, first.bottom), frames=frames)
 
 
@@ -133,6 +131,19 @@ class _Walk:
             raise Corrupt(f"The GIF picture has more than {MOST_EXTENSIONS:,} extensions.")
         self.at += 1
         self._extension_blocks = self._skip_blocks("extensions", self._extension_blocks)
+
+
+def _count(walk: _Walk) -> int:
+    """Return how many frames follow; where there is too much to look through, all that count."""
+    frames = 0
+    try:
+        while frames < MOST_FRAMES - 1 and walk.next_frame():
+            frames += 1
+            if not walk.skip_pixels():
+                break
+    except Corrupt:
+        return MOST_FRAMES - 1
+    return frames
 
 
 def _palette(flags: int) -> int:

@@ -102,14 +102,17 @@ def read(data: bytes) -> Header:
 
 
 class _Page:
-    """The tags of a page, by their numbers; of a tag that is there twice the first counts."""
+    """The tags of a page, by their numbers, without those whose values are not there.
+
+    Of a tag that is there twice the first counts.
+    """
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._entries: dict[int, Entry] = {}
         for entry in directory:
             _check_count(entry)
-            if entry.values:
+            if directory.has(entry):
                 self._entries.setdefault(entry.tag, entry)
 
     def __contains__(self, tag: int) -> bool:
