@@ -13,7 +13,7 @@ _SIZES = frozenset((_CORE, 40, 52, 56, 64, 108, 124))
 _DEPTHS = frozenset((1, 4, 8, 16, 24, 32))
 _MASKED = 3
 _COMPRESSIONS = frozenset((0, 1, 2, _MASKED))
-"""None, by runs of 8 and of 4 bits, and none with masks that tell which bits are which colour."""
+"""None; run lengths of 8 and of 4 bits; none, with masks that tell which bits are which colour."""
 
 _BEFORE_MASKS = 40
 _WITHOUT_ALPHA = 52
@@ -42,7 +42,7 @@ def read(data: bytes) -> Header:
     """Read the header of a BMP; see `Format.read`."""
     [size] = struct.unpack_from("<I", data, _INFO)
     if size not in _SIZES:
-        raise Corrupt(f"The BMP picture has a header of {size} bytes, of which none is known.")
+        raise Corrupt(f"The BMP picture has a header of {size} bytes, which is not a known size.")
     if _INFO + size > len(data):
         raise struct.error("the file ends before")
     if size == _CORE:
@@ -53,11 +53,11 @@ def read(data: bytes) -> Header:
         [colours] = struct.unpack_from("<I", data, _INFO + 32)
     if depth not in _DEPTHS or compression not in _COMPRESSIONS:
         raise Corrupt(
-            f"The BMP picture has {depth} bits for a pixel, and compression {compression}: "
-            "it is not known how to read that."
+            f"The BMP picture has {depth} bits per pixel and compression {compression}, "
+            "which is not supported."
         )
     if compression == _MASKED and _masks(data, size, depth) not in _MASKS.get(depth, ()):
-        raise Corrupt("The colours of the BMP picture are masked in a way that is not known.")
+        raise Corrupt("The BMP picture has unsupported colour masks.")
     if depth <= 8 and colours > _MOST_COLOURS:
         raise Corrupt(f"The BMP picture has {colours:,} colours: at most 65,536 make sense.")
     return Header(width, abs(height))

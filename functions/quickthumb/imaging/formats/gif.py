@@ -8,18 +8,19 @@ from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, beginning
 
 MOST_EXTENSIONS = 20_000
-"""Of a file; each frame has one, or two."""
+"""In a file. A frame has one or two."""
 
 MOST_SHORT_BLOCKS = 100_000
-"""Into which pixels are cut, beside those of full length. A frame has one, its last."""
+"""Blocks of pixels, not counting as many as a file of this size has full ones. A frame has one
+that is not full, its last."""
 
 _FULL_BLOCK = 255
 
 MOST_BLOCKS_OF_EXTENSIONS = 40_000
-"""XMP, whose letters are taken for the lengths of blocks, is some hundreds."""
+"""An XMP, whose characters readers take for lengths of blocks, makes some hundreds."""
 
 MOST_STRAY = 40_000
-"""Bytes where there is nothing to be read, which readers skip."""
+"""Bytes between blocks that belong to none, which readers skip."""
 
 _SCREEN = 13
 _DESCRIPTOR = 9
@@ -99,7 +100,7 @@ class _Walk:
             at += length + 1
             left -= 1
             if not left:
-                raise Corrupt(f"The {what} of the GIF picture are cut into absurdly many blocks.")
+                raise Corrupt(f"The {what} of the GIF picture are split into too many blocks.")
         self.at = min(at + 1, size)
         return left
 
@@ -108,9 +109,7 @@ class _Walk:
         found = _KNOWN.search(self._data, self.at, self.at + self._stray + 1)
         if found is None:
             if self.at + self._stray < len(self._data):
-                raise Corrupt(
-                    f"The GIF picture has more than {MOST_STRAY:,} bytes that mean nothing."
-                )
+                raise Corrupt(f"The GIF picture has more than {MOST_STRAY:,} stray bytes.")
             return None
         self._stray -= found.start() - self.at
         self.at = found.end()
@@ -134,7 +133,7 @@ class _Walk:
 
 
 def _count(walk: _Walk) -> int:
-    """Return how many frames follow; where there is too much to look through, all that count."""
+    """Return how many frames follow; as many as are counted if there is too much to look at."""
     frames = 0
     try:
         while frames < MOST_FRAMES - 1 and walk.next_frame():

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MOST_TAGS = 500
-"""Of a directory. Those that are registered, and that one picture can have, are fewer, and Pillow
-may write a warning for each."""
+"""In a directory. A picture has at most some two hundred, and Pillow may warn of each of them."""
 
 BYTE, ASCII, SHORT, UNDEFINED = 1, 2, 3, 7
 FRACTIONS = frozenset((5, 10))
