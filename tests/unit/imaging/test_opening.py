@@ -92,6 +92,12 @@ def test_the_first_frame_of_a_gif_has_what_stands_before_it() -> None:
     assert data.startswith(picture.data[:-1])
 
 
+def test_a_gif_is_shown_whatever_follows_it() -> None:
+    assert thumbnail(gif_with().removesuffix(b";") + bytes(500_000), 8).data == (
+        thumbnail(gif_with(), 8).data
+    )
+
+
 def test_an_animation_without_number_is_shown_by_its_first_frame() -> None:
     pixels = encoded(Image.new("RGB", (8, 6), "red"), "WEBP")[12:]
     place = bytes(6) + (7).to_bytes(3, "little") + (5).to_bytes(3, "little") + b"\x64\0\0\0"

@@ -77,8 +77,8 @@ def _xmp(index: Index) -> bytes:
 def lean(data: bytes) -> bytes:
     """Return an AVIF as a still picture without metadata.
 
-    Readers go by the brands whether they take a picture or a sequence, and walk all of the boxes
-    that tell where each frame lies. EXIF and XMP they unpack.
+    By the brands, decoders choose between the picture and the sequence; they parse the boxes of the
+    sequence in any case, and read EXIF and XMP.
     """
     items = read_index(data).items.values()
     changes = {item.kind_at: b"none" for item in items if item.kind in (EXIF, MIME)}

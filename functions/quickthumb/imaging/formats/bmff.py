@@ -13,32 +13,33 @@ from typing import NamedTuple
 from quickthumb.errors import Corrupt
 
 MOST_BOXES = 6_000
-"""Of a file, with the entries of its index. A phone's picture has some hundreds."""
+"""In a file, including the entries of its index. A picture from a phone has some hundreds."""
 
 MOST_ITEMS = 2_000
-"""A picture of 50 megapixels in tiles of 256 x 256 pixels has 763, and as many for transparency."""
+"""50 megapixels in tiles of 256 x 256 pixels are 763 items, and as many more for transparency."""
 
 MOST_REFERENCES = 10_000
-"""From one item to another: each tile has one or two."""
+"""From one item to another. A tile has one or two."""
 
 MOST_EXTENTS = 4_000
-"""Parts in which the bytes of items lie. Hardly an item has more than one."""
+"""Parts of items. Hardly any item has more than one."""
 
 MOST_ASSOCIATIONS = 12_000
-"""Of properties with items: each tile has about five."""
+"""Of properties with items. A tile has about five."""
 
 MOST_PROPERTY_BYTES = 16_000_000
-"""Of properties, as often as they are associated, for some decoders copy them as often. Profiles,
-which none copies, do not count; all others have some hundred bytes."""
+"""Of all properties of all items. libavif copies an unknown property for each item that has it: one
+of a megabyte took two gigabytes. Colour profiles, which are not copied, do not count; others have
+some hundred bytes."""
 
 MOST_BRANDS = 250
-"""Of a file: there are fewer in all."""
+"""In a file. Fewer are registered."""
 
 IN_FILE, IN_IDAT = 0, 1
 """What the offsets of an item count from."""
 
 EXIF, MIME = b"Exif", b"mime"
-"""Kinds of items that are no pictures. Decoders unpack them before anything else."""
+"""Kinds of items that are metadata. Decoders read them before anything else."""
 
 _PARTS = frozenset((b"pitm", b"iinf", b"iloc", b"idat", b"iref", b"iprp"))
 
@@ -109,7 +110,7 @@ class Index:
             if kind == b"ispe":
                 width, height = struct.unpack_from(">II", self.data, start + 4)
                 return width, height
-        raise Corrupt("The index of the picture does not tell its size.")
+        raise Corrupt("The index of the picture does not state its size.")
 
 
 class Counter:
@@ -204,7 +205,7 @@ def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
                 raise Corrupt("The picture has more than one index.")
             for box in boxes(data, start + 4, end, counter):
                 if box.kind in found:
-                    raise Corrupt("A part of the index of the picture is there twice.")
+                    raise Corrupt("The index of the picture has two boxes of one kind.")
                 if box.kind in _PARTS:
                     found[box.kind] = box
     return found
@@ -214,7 +215,7 @@ def _primary(data: bytes, parts: Mapping[bytes, Box]) -> int:
     """Return the number of the item that is the picture (8.11.4)."""
     box = parts.get(b"pitm")
     if box is None:
-        raise Corrupt("The file does not tell which of its items is the picture.")
+        raise Corrupt("The file does not say which of its items is the picture.")
     return _number(data, box.start + 4, 4 if data[box.start] else 2)
 
 
@@ -249,7 +250,7 @@ def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
     sizes = _number(data, at + 4, 2)
     offset, length, base, index = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
     if not {offset, length, base} <= {0, 4, 8} or (version and index not in (0, 4, 8)):
-        raise Corrupt("The index of the picture has numbers of a length that there is not.")
+        raise Corrupt("The index of the picture has invalid field lengths.")
     index = index if version else 0
     wide = 4 if version == 2 else 2
     count = _number(data, at + 6, wide)
@@ -278,6 +279,8 @@ def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
             at += index
             stored.append((start + _number(data, at, offset), _number(data, at + offset, length)))
             at += offset + length
+        if number in places:
+            raise Corrupt("The index of the picture has two places for one item.")
         places[number] = Place(source, tuple(stored))
     return places
 
@@ -341,8 +344,8 @@ def _count_references(data: bytes, parts: Mapping[bytes, Box], counter: Counter)
 def _check_overlap(data: bytes, items: Mapping[int, Item], places: Mapping[int, Place]) -> None:
     """Check that items do not have the same bytes over and over.
 
-    A decoder copies together what lies in several parts, and whatever is no picture. What lies in
-    one part may be several items: encoders store tiles that are alike once.
+    Decoders copy items that consist of several parts, and metadata. A single part may be shared:
+    encoders store equal tiles once.
     """
     shared: set[Place] = set()
     stored = 0

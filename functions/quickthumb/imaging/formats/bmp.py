@@ -13,11 +13,11 @@ _SIZES = frozenset((_CORE, 40, 52, 56, 64, 108, 124))
 _DEPTHS = frozenset((1, 4, 8, 16, 24, 32))
 _MASKED = 3
 _COMPRESSIONS = frozenset((0, 1, 2, _MASKED))
-"""None, by runs of 8 and of 4 bits, and none with masks that tell which bits are which colour."""
+"""None; run lengths of 8 and of 4 bits; none, with masks that tell which bits are which colour."""
 
-_INFO_SIZE = 40
+_BEFORE_MASKS = 40
 _WITHOUT_ALPHA = 52
-"""Bytes of the headers before, of which the first has masks behind it, and the other in it."""
+"""Bytes of the header before its masks, and of the longest that has none of alpha."""
 
 _MASKS: dict[int, set[tuple[int, ...]]] = {
     16: {(0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)},
@@ -33,7 +33,7 @@ _MASKS: dict[int, set[tuple[int, ...]]] = {
         (0, 0, 0, 0),
     },
 }
-"""Of red, green and blue, and with 32 bits of alpha, that Pillow reads."""
+"""Those that Pillow reads, by the bits of a pixel."""
 
 _MOST_COLOURS = 65_536
 
@@ -42,7 +42,7 @@ def read(data: bytes) -> Header:
     """Read the header of a BMP; see `Format.read`."""
     [size] = struct.unpack_from("<I", data, _INFO)
     if size not in _SIZES:
-        raise Corrupt(f"The BMP picture has a header of {size} bytes, of which none is known.")
+        raise Corrupt(f"The BMP picture has a header of {size} bytes, which is not a known size.")
     if _INFO + size > len(data):
         raise struct.error("the file ends before")
     if size == _CORE:
@@ -53,19 +53,19 @@ def read(data: bytes) -> Header:
         [colours] = struct.unpack_from("<I", data, _INFO + 32)
     if depth not in _DEPTHS or compression not in _COMPRESSIONS:
         raise Corrupt(
-            f"The BMP picture has {depth} bits for a pixel, and compression {compression}: "
-            "it is not known how to read that."
+            f"The BMP picture has {depth} bits per pixel and compression {compression}, "
+            "which is not supported."
         )
     if compression == _MASKED and _masks(data, size, depth) not in _MASKS.get(depth, ()):
-        raise Corrupt("The colours of the BMP picture are masked in a way that is not known.")
+        raise Corrupt("The BMP picture has unsupported colour masks.")
     if depth <= 8 and colours > _MOST_COLOURS:
         raise Corrupt(f"The BMP picture has {colours:,} colours: at most 65,536 make sense.")
     return Header(width, abs(height))
 
 
 def _masks(data: bytes, size: int, depth: int) -> tuple[int, ...]:
-    """Return the masks of the colours; short headers have none of alpha."""
-    masks = struct.unpack_from("<IIII", data, _INFO + _INFO_SIZE)
+    """Return the masks of red, green, blue and, with 32 bits, of alpha."""
+    masks = struct.unpack_from("<IIII", data, _INFO + _BEFORE_MASKS)
     if depth < 32:
         return masks[:3]
     return masks if size > _WITHOUT_ALPHA else (*masks[:3], 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_FRAMES = 10_000
-"""Frames that are counted. No limit on animations is near it, and counting takes its time."""
+"""Counted at most. The limit on animations is far below."""
 
 
 @dataclass(frozen=True, slots=True)

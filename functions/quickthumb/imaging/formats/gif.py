@@ -8,23 +8,23 @@ from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, beginning
 
 MOST_EXTENSIONS = 20_000
-"""Of a file; each frame has one, or two."""
+"""In a file. A frame has one or two."""
 
 MOST_SHORT_BLOCKS = 100_000
-"""Into which pixels are cut, beside those of full length. A frame has one, its last."""
+"""Blocks of pixels, not counting as many as a file of this size has full ones. A frame has one
+that is not full, its last."""
 
 _FULL_BLOCK = 255
 
 MOST_BLOCKS_OF_EXTENSIONS = 40_000
-"""XMP, whose letters are taken for the lengths of blocks, is some hundreds."""
+"""An XMP, whose characters readers take for lengths of blocks, makes some hundreds."""
 
 MOST_STRAY = 40_000
-"""Bytes where there is nothing to be read, which readers skip."""
+"""Bytes between blocks that belong to none, which readers skip."""
 
 _SCREEN = 13
 _DESCRIPTOR = 9
-_CONTROL = 0xF9
-_EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
+_IMAGE, _END = 0x2C, 0x3B
 
 _KNOWN = re.compile(rb"[!,;]")
 
@@ -46,9 +46,8 @@ def read(data: bytes) -> Header:
     first = walk.next_frame()
     if first is None:
         raise Corrupt("The GIF picture has no frame.")
-    frames = 1
-    while frames < MOST_FRAMES and walk.skip_pixels() and walk.next_frame():
-        frames += 1
+    whole = walk.skip_pixels()
+    frames = 1 + _count(walk) if whole else 1
     return Header(max(width, first.right), max(height, first.bottom), frames=frames)
 
 
@@ -101,7 +100,7 @@ class _Walk:
             at += length + 1
             left -= 1
             if not left:
-                raise Corrupt(f"The {what} of the GIF picture are cut into absurdly many blocks.")
+                raise Corrupt(f"The {what} of the GIF picture are split into too many blocks.")
         self.at = min(at + 1, size)
         return left
 
@@ -110,9 +109,7 @@ class _Walk:
         found = _KNOWN.search(self._data, self.at, self.at + self._stray + 1)
         if found is None:
             if self.at + self._stray < len(self._data):
-                raise Corrupt(
-                    f"The GIF picture has more than {MOST_STRAY:,} bytes that mean nothing."
-                )
+                raise Corrupt(f"The GIF picture has more than {MOST_STRAY:,} stray bytes.")
             return None
         self._stray -= found.start() - self.at
         self.at = found.end()
@@ -133,6 +130,19 @@ class _Walk:
             raise Corrupt(f"The GIF picture has more than {MOST_EXTENSIONS:,} extensions.")
         self.at += 1
         self._extension_blocks = self._skip_blocks("extensions", self._extension_blocks)
+
+
+def _count(walk: _Walk) -> int:
+    """Return how many frames follow; as many as are counted if there is too much to look at."""
+    frames = 0
+    try:
+        while frames < MOST_FRAMES - 1 and walk.next_frame():
+            frames += 1
+            if not walk.skip_pixels():
+                break
+    except Corrupt:
+        return MOST_FRAMES - 1
+    return frames
 
 
 def _palette(flags: int) -> int:

@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MOST_TAGS = 500
-"""Of a directory. Those that are registered, and that one picture can have, are fewer, and Pillow
-may write a warning for each."""
+"""In a directory. A picture has at most some two hundred, and Pillow may warn of each of them."""
 
 BYTE, ASCII, SHORT, UNDEFINED = 1, 2, 3, 7
 FRACTIONS = frozenset((5, 10))
 
 _BIG = 43
 """The version of a BigTIFF, with numbers of 64 bits instead of 32."""
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
+"""Bytes of a value, by its kind."""
 
 _NUMBERS = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
 """How `struct` calls the kinds of values that are numbers, other than bytes and fractions."""
@@ -74,16 +76,25 @@ class Directory:
         """Return the value of an entry that has one, which is a `SHORT`."""
         return self._unpacked("H", entry.stored)[0]
 
+    def has(self, entry: Entry) -> bool:
+        """Tell whether the values of an entry are there, and of a kind that is known."""
+        size = entry.values * _SIZES.get(entry.kind, 0)
+        if size <= len(entry.stored):
+            return size > 0
+        return self._place(entry) + size <= len(self._data)
+
     def numbers(self, entry: Entry) -> tuple[float, ...]:
-        """Return all values of an entry; none if they are no numbers, or lie behind the end."""
+        """Return all values of an entry that are there; none if they are no numbers."""
         kind = _NUMBERS.get(entry.kind)
         if kind is None:
             return ()
         layout = struct.Struct(f"{self._order}{entry.values}{kind}")
         if layout.size <= len(entry.stored):
             return layout.unpack_from(entry.stored)
-        [at] = self._unpacked(self._offset, entry.stored)
-        return layout.unpack_from(self._data, at) if at + layout.size <= len(self._data) else ()
+        return layout.unpack_from(self._data, self._place(entry))
+
+    def _place(self, entry: Entry) -> int:
+        return self._unpacked(self._offset, entry.stored)[0]
 
     def _unpacked(self, layout: str, data: bytes) -> tuple[int, ...]:
         return struct.unpack_from(self._order + layout, data)

@@ -11,13 +11,13 @@ from quickthumb.imaging.formats.descriptor import Format, Header, beginning
 from quickthumb.imaging.formats.exif import orientation_of
 
 MOST_SEGMENTS = 10_000
-"""Before the pixels. 100 MiB of metadata, in segments as long as they can be, are 1,600."""
+"""Before the pixels. 100 MiB of metadata in full segments are 1,600."""
 
 MOST_STRAY = 40_000
-"""Bytes between segments: filling, and rubbish that readers skip. Hardly a file has any."""
+"""Fill bytes and garbage between segments, which readers skip. Real files have hardly any."""
 
 MOST_SCANS = 10_000
-"""That are counted; no limit is near it."""
+"""Counted at most; no limit is near it."""
 
 RESERVE = 1.9
 """Times the target that must be left for resampling: less is visibly aliased (below 46 dB)."""
@@ -30,23 +30,23 @@ _PROGRESSIVE = frozenset((0xC2, 0xCA))
 
 _FRAMES = frozenset((*range(0xC0, 0xD0), 0xDE)) - {0xC4, 0xC8, 0xCC}  # tables, though of that row
 _STANDALONE = frozenset((0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)))
-"""Markers that no length follows; some are reserved, and mean nothing yet."""
+"""Markers without a length; some are reserved."""
 
 _FIRST_KNOWN = 0xC0
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _SCANS = re.compile(rb"\xff\xda")
-"""Found several times faster than `bytes.count` counts it, where bytes are chosen to be slow."""
+"""In data made to be slow, several times faster than `bytes.count`."""
 
 _KEPT = frozenset((0xE0, 0xE2, 0xEE))
-"""Application segments that colours depend on: JFIF, a profile, Adobe's."""
+"""Application segments that colours depend on: JFIF, the ICC profile, Adobe's."""
 
 _MOST_METADATA = 1_000_000
-"""Bytes of other application segments and comments. Pillow takes them apart in loops."""
+"""Bytes of other application segments and comments. Pillow parses some of them byte by byte."""
 
 _NAMED = {0xE0: b"JFIF", 0xEE: b"Adobe"}
 _SHORTEST_NAMED = 7
-"""Bytes of segments of these names, without which Pillow refuses the picture."""
+"""Bytes. Pillow refuses the picture if one of these segments is shorter."""
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -107,7 +107,7 @@ def read(data: bytes) -> Header:
 
 
 def lean(data: bytes) -> bytes:
-    """Return a JPEG without its metadata, where these are long."""
+    """Return a JPEG without its metadata if there is much of it."""
     metadata = [each for each in _segments(data) if _is_metadata(each.marker)]
     if sum(each.end - each.start for each in metadata) <= _MOST_METADATA:
         return data
@@ -152,7 +152,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
     """Yield the segments up to the first scan.
 
     Raises:
-        Corrupt: there are absurdly many, or one ends too early, or is none that there is.
+        Corrupt: there are absurdly many, or one is cut off or unknown.
     """
     at, size = 2, len(data)
     stray = MOST_STRAY
@@ -160,9 +160,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         found = _MARKER.search(data, at, at + stray + 2)
         if found is None:
             if at + stray + 2 < size:
-                raise Corrupt(
-                    f"The JPEG picture has more than {MOST_STRAY:,} bytes between its segments."
-                )
+                raise Corrupt(f"The JPEG picture has more than {MOST_STRAY:,} stray bytes.")
             return
         stray -= found.start() - at
         at = found.end()
@@ -170,7 +168,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         if marker in _STANDALONE:
             continue
         if marker < _FIRST_KNOWN:
-            raise Corrupt(f"The JPEG picture has a marker that there is not: FF{marker:02X}.")
+            raise Corrupt(f"The JPEG picture has an unknown marker, FF{marker:02X}.")
         [length] = struct.unpack_from(">H", data, at)
         start, at = at + 2, at + max(2, length)
         if at > size:
@@ -201,7 +199,7 @@ def _check_bits(bits: int) -> None:
 def _frame(data: bytes, marker: int, start: int, end: int) -> _Frame:
     _, height, width, count = struct.unpack_from(">BHHB", data, start)
     if not count or end - start != 6 + 3 * count:
-        raise Corrupt("The size of the JPEG picture is told in a way that makes no sense.")
+        raise Corrupt("The JPEG picture has an invalid frame header.")
     return _Frame(width, height, marker in _PROGRESSIVE, data[start + 7 : end : 3])
 
 

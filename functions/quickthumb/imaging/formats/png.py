@@ -10,10 +10,10 @@ from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, b
 from quickthumb.imaging.formats.exif import orientation_of
 
 MOST_CHUNKS_BEFORE = 10_000
-"""Before the pixels. Hardly a file has a hundred."""
+"""Before the pixels. Real files have fewer than a hundred."""
 
 MOST_CHUNKS = 30_000
-"""That are looked at. 100 MiB of pixels are 12,800, as encoders cut them; behind so many nothing is
+"""Looked at in all. Encoders split 100 MiB of pixels into 12,800; what comes after this many is not
 looked for."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -109,7 +109,7 @@ def lean(data: bytes) -> bytes:
 
 
 def first_frame(data: bytes) -> bytes:
-    """Return an animation as the still picture that it is to old viewers."""
+    """Return the still picture that viewers without animation show."""
     kept = [_SIGNATURE]
     has_pixels = False
     for kind, start, end in _chunks(data):
@@ -129,9 +129,9 @@ def _shape(data: bytes) -> tuple[int, int, int]:
         ">I4sIIBBBB", data, len(_SIGNATURE)
     )
     if kind != b"IHDR" or length < 13:
-        raise Corrupt("The PNG picture does not begin with its header.")
+        raise Corrupt("The PNG picture does not begin with a header chunk.")
     if depth not in _DEPTHS.get(colours, ()) or filtering:
-        raise Corrupt("The pixels of the PNG picture are stored in a way that is not known.")
+        raise Corrupt("The PNG picture has an unsupported pixel format.")
     return width, height, colours
 
 
@@ -163,7 +163,7 @@ def _before_pixels(data: bytes, chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
         if kind == b"IEND" or end + 4 > len(data) or not _KIND.match(kind):
             break
         yield chunk
-    raise Corrupt("The PNG picture ends before its pixels, or makes no sense there.")
+    raise Corrupt("The PNG picture ends before its pixels, or is damaged there.")
 
 
 def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
@@ -180,11 +180,11 @@ def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
             frames += 1
         elif kind == b"eXIf":
             exif = data[start:end]
-    return MOST_FRAMES, exif  # perhaps
+    return MOST_FRAMES, exif  # there may be any number
 
 
 def _check(data: bytes, chunk: _Chunk, colours: int) -> None:
-    """Check a chunk before the pixels for what makes Pillow refuse the picture."""
+    """Refuse a chunk before the pixels for which Pillow would refuse the picture."""
     kind, start, end = chunk
     if _is_ballast(data, chunk):
         return
@@ -195,11 +195,11 @@ def _check(data: bytes, chunk: _Chunk, colours: int) -> None:
     if end - start < shortest:
         raise Corrupt(f"The chunk {kind.decode()} of the PNG picture is too short.")
     if kind == b"iCCP" and data[data.find(b"\0", start, end) + 1]:
-        raise Corrupt("The profile of the PNG picture is packed in a way that is not known.")
+        raise Corrupt("The colour profile of the PNG picture uses an unknown compression.")
 
 
 def _is_ballast(data: bytes, chunk: _Chunk) -> bool:
-    """Tell whether a chunk is a text that is packed, or too long."""
+    """Tell whether a chunk is a text that is compressed or too long."""
     kind, start, end = chunk
     if kind == b"iTXt":
         named = data.find(b"\0", start, end) + 1
@@ -217,7 +217,7 @@ def _unpacks_to_more(profile: bytes) -> bool:
 
 
 def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
-    """Keep a text by its name if it may tell of the orientation."""
+    """Keep a text under its name if it may hold the orientation."""
     kind, start, end = chunk
     named = data.find(b"\0", start, start + _LONGEST_NAME)
     if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):

@@ -33,7 +33,7 @@ _RAW, _OLD_JPEG = 1, 6
 _COMPRESSIONS = frozenset(
     (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677, 34925, 50000, 50001)
 )
-"""That Pillow and libtiff unpack."""
+"""Those that Pillow and libtiff decompress."""
 
 _YCBCR, _PALETTE = 6, 3
 
@@ -75,9 +75,9 @@ _LAYOUTS: Mapping[float | None, Collection[tuple[float, _Numbers, _Numbers]]] = 
     _YCBCR: _LUMINANCE,
     8: _LAB,
 }
-"""How pixels may be stored, by photometric interpretation: the kind of their numbers, the bits of
-each sample, and what those mean that are no colours. Pillow reads all of these in most orders of
-bytes and bits."""
+"""The pixel layouts that Pillow reads, by photometric interpretation: sample format, bits of each
+sample, and the meanings of extra samples. It does not read all of them in every order of bytes and
+bits; that is left to it."""
 
 _MOST_SAMPLES = 6
 
@@ -92,7 +92,7 @@ def read(data: bytes) -> Header:
     page = _Page(directory)
     width, height = page.one(_WIDTH), page.one(_LENGTH)
     if not isinstance(width, int) or not isinstance(height, int):
-        raise Corrupt("The TIFF picture does not tell its size.")
+        raise Corrupt("The TIFF picture does not state its size.")
     _check_layout(page)
     found = page.one(ORIENTATION_TAG)
     orientation = int(found) if found is not None and found in ORIENTATIONS else 1
@@ -102,14 +102,17 @@ def read(data: bytes) -> Header:
 
 
 class _Page:
-    """The tags of a page, by their numbers; of a tag that is there twice the first counts."""
+    """The tags of a page, by their numbers, without those whose values are not there.
+
+    Of a tag that is there twice the first counts.
+    """
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._entries: dict[int, Entry] = {}
         for entry in directory:
             _check_count(entry)
-            if entry.values:
+            if directory.has(entry):
                 self._entries.setdefault(entry.tag, entry)
 
     def __contains__(self, tag: int) -> bool:
@@ -145,32 +148,28 @@ def _check_count(entry: Entry) -> None:
 
 
 def _check_layout(page: _Page) -> None:
-    """Check that the pixels are stored as a decoder may read them.
-
-    Raises:
-        Corrupt: none does, or it is not told how they are stored.
-    """
+    """Check that a decoder may be able to read the pixels; raises `Corrupt`."""
     compression = page.one(_COMPRESSION, _RAW)
     if compression not in _COMPRESSIONS or _WINDOWS_MEDIA in page:
-        raise Corrupt("The TIFF picture is compressed in a way that is not known.")
+        raise Corrupt("The TIFF picture uses an unknown compression.")
     photometric = _YCBCR if compression == _OLD_JPEG else page.one(_PHOTOMETRIC, 0)
     if _layout(page, old_jpeg=compression == _OLD_JPEG) not in _LAYOUTS.get(photometric, ()):
-        raise Corrupt("The pixels of the TIFF picture are stored in a way that is not known.")
+        raise Corrupt("The TIFF picture has an unsupported pixel layout.")
     if photometric == _PALETTE and _COLOURS not in page:
-        raise Corrupt("The TIFF picture has no colours for its palette.")
+        raise Corrupt("The TIFF picture has a palette without colours.")
     if compression == _RAW and not _is_located(page):
-        raise Corrupt("The TIFF picture does not tell where its pixels lie.")
+        raise Corrupt("The TIFF picture does not say where its pixels are.")
 
 
 def _layout(page: _Page, *, old_jpeg: bool) -> tuple[float, _Numbers, _Numbers] | None:
-    """Return how pixels are stored as in `_LAYOUTS`, None where that makes no sense."""
+    """Return the pixel layout as in `_LAYOUTS`, None if it makes no sense."""
     samples = page.one(_SAMPLES, 3 if old_jpeg else 1)
     bits, extra = page.all(_BITS, (1,)), page.all(_EXTRA, ())
     kinds = set(page.all(_SAMPLE_FORMAT, (_UNSIGNED,)))
     if not isinstance(samples, int) or not 0 < samples <= _MOST_SAMPLES or len(kinds) != 1:
         return None
     if page.one(_PLANAR, 1) == 2 and extra and not any(extra):
-        # Planes at the end that have no meaning are left out.
+        # Pillow ignores trailing planes without a meaning.
         samples, bits, extra = samples - len(extra), bits[: -len(extra)], ()
     if len(bits) == 1:
         bits *= samples

@@ -9,7 +9,7 @@ from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header
 from quickthumb.imaging.formats.exif import orientation_of
 
 MOST_OTHERS = 1_000
-"""Chunks that are no frames: there are six kinds, and those of others."""
+"""Chunks that are not frames. The format has six kinds of them."""
 
 _FIRST_CHUNK = 12
 
@@ -56,7 +56,7 @@ def read(data: bytes) -> Header:
 
 
 def first_frame(data: bytes) -> bytes:
-    """Return an animation of its first frame alone, without metadata."""
+    """Return an animation with its first frame alone, without metadata."""
     end = _end(data)
     kept = []
     for kind, start, stop in _chunks(data, _FIRST_CHUNK, end):
@@ -70,7 +70,7 @@ def first_frame(data: bytes) -> bytes:
 
 
 def _end(data: bytes) -> int:
-    """Return where the file ends by its own statement; what follows is no part of it."""
+    """Return where the file ends according to its header; what follows is not part of it."""
     [size] = struct.unpack_from("<I", data, 4)
     if size + 8 > len(data):
         raise Corrupt(
@@ -101,7 +101,7 @@ def _size(data: bytes, chunk: _Chunk) -> tuple[int, int]:
     if kind == b"VP8 " and data[start + 3 : start + 6] == _KEY_FRAME:
         width, height = struct.unpack_from("<HH", data, start + 6)
         return width & _SIZE, height & _SIZE
-    raise Corrupt("The WebP picture does not tell its size.")
+    raise Corrupt("The WebP picture does not state its size.")
 
 
 WEBP = Format(
