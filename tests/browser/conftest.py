@@ -6,6 +6,7 @@ import shutil
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
+from emulator.ports import HOST
 from tests.running import running
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -14,6 +15,8 @@ _FLAGS = (
     *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--window-size=1000,1400",
+    # The page of an attacker, whose name can lead wherever the attacker wants it to.
+    f"--host-resolver-rules=MAP evil.test {HOST}",
 )
 
 
