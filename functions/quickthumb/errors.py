@@ -35,15 +35,15 @@ class Unavailable(QuickThumbError):
     """Cloud Storage or Pub/Sub did not do what was asked; the same call may succeed later."""
 
 
-class NotPublished(Unavailable):
-    """Pub/Sub did not take a message; another one may have the same trouble."""
-
-
 class InvalidMessage(QuickThumbError):
     """A message or document is none that this version can read.
 
     Another version may, so a message is delivered again and ends in the dead-letter topic at last.
     """
+
+
+class NotPublished(Unavailable):
+    """Pub/Sub did not take a message; another one may have the same trouble."""
 
 
 class Unauthenticated(QuickThumbError):
