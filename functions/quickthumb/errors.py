@@ -35,10 +35,6 @@ class Unavailable(QuickThumbError):
     """Cloud Storage or Pub/Sub did not do what was asked; the same call may succeed later."""
 
 
-class NotPublished(Unavailable):
-    """Pub/Sub did not take a message; another one may have the same trouble."""
-
-
 class Busy(QuickThumbError):
     """There is no room for a request beside those at work; the same call may succeed later."""
 
@@ -48,6 +44,10 @@ class InvalidMessage(QuickThumbError):
 
     Another version may, so a message is delivered again and ends in the dead-letter topic at last.
     """
+
+
+class NotPublished(Unavailable):
+    """Pub/Sub did not take a message; another one may have the same trouble."""
 
 
 class Unauthenticated(QuickThumbError):

@@ -220,6 +220,21 @@ class Job:
             )
         return job
 
+    def within(self, bucket: str) -> Self:
+        """Return the job, if it is about this bucket, which is the only one that we read.
+
+        Its id follows from the bucket that it names: from that of another bucket somebody else may
+        have chosen it.
+
+        Raises:
+            InvalidMessage: it names another bucket.
+        """
+        if self.bucket != bucket:
+            raise InvalidMessage(
+                f"job names bucket {shown(self.bucket)}; this service keeps originals in {bucket!r}"
+            )
+        return self
+
 
 def renditions_from(documents: Any) -> tuple[Rendition, ...]:
     """Read renditions back from their JSON values.

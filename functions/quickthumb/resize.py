@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quickthumb import logs, tracing
-from quickthumb.errors import InvalidMessage, TooManyBytes, Unprocessable
+from quickthumb.errors import TooManyBytes, Unprocessable
 from quickthumb.imaging.render import Picture, render
 from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail, is_folder
 from quickthumb.messaging import Message, Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from quickthumb.untrusted import shown
 
 log = logging.getLogger(__name__)
 
@@ -59,19 +58,14 @@ def job_of(message: Message, bucket: str) -> Job:
 
     Args:
         message: as it was delivered.
-        bucket: where the originals are kept. The id of a job follows from what the job says, so
-            that a job of another bucket could be one that somebody else knows.
+        bucket: where the originals are kept.
 
     Raises:
-        InvalidMessage: it is neither, of this version, or of another bucket.
+        InvalidMessage: it is neither, of this version, or is about another bucket.
     """
     arrival = Arrival.from_attributes(message.attributes)
     job = arrival.job if arrival else Job.from_json(message.data)
-    if job.bucket != bucket:
-        raise InvalidMessage(
-            f"job names bucket {shown(job.bucket)}; this service keeps originals in {bucket!r}"
-        )
-    return job
+    return job.within(bucket)
 
 
 def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
