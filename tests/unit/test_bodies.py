@@ -45,8 +45,8 @@ async def echo(scope, receive, send):
     await JSONResponse(len(body))(scope, receive, send)
 
 
-def bodies(seconds=60.0, room=100):
-    return Bodies(echo, seconds, room)
+def bodies(seconds=60.0, largest=100, number=1):
+    return Bodies(echo, seconds, largest, number)
 
 
 def test_a_body_that_comes_in_time_is_passed_on():
@@ -90,39 +90,63 @@ def test_what_comes_after_the_body_may_take_its_time():
 
 def test_there_is_room_for_so_many_bytes_at_once_and_again_when_some_are_answered():
     async def main():
-        app = bodies(room=100)
-        first, second, third = Client(b"x" * 60, b""), Client(b"x" * 41), Client(b"x" * 41)
-        waiting = asyncio.create_task(app(SCOPE, first.receive, first.send))
+        app = bodies(largest=50, number=2)
+        first, second, third = Client(b"x" * 50, b""), Client(b"x" * 50), Client(b"x")
+        held = [asyncio.create_task(app(SCOPE, each.receive, each.send)) for each in (first,)]
         first.go_on()
         await asyncio.sleep(0)
         second.go_on()
-        with pytest.raises(Busy):
-            await app(SCOPE, second.receive, second.send)
-        first.go_on()
-        await waiting
+        await app(SCOPE, second.receive, second.send)  # there is room, and again afterwards
+        fourth = Client(b"x" * 50, b"")
+        held.append(asyncio.create_task(app(SCOPE, fourth.receive, fourth.send)))
+        fourth.go_on()
+        await asyncio.sleep(0)
         third.go_on()
-        await app(SCOPE, third.receive, third.send)
-        return first.answers[-1]["body"], third.answers[-1]["body"]
+        with pytest.raises(Busy):
+            await app(SCOPE, third.receive, third.send)
+        first.go_on()
+        fourth.go_on()
+        await asyncio.gather(*held)
+        last = Client(b"x" * 50)
+        last.go_on()
+        await app(SCOPE, last.receive, last.send)
+        return [each.answers[-1]["body"] for each in (first, second, fourth, last)]
 
-    assert asyncio.run(main()) == (b"60", b"41")
+    assert asyncio.run(main()) == [b"50"] * 4
+
+
+def test_of_a_body_that_is_too_large_no_more_counts_than_is_kept():
+    async def main():
+        app = bodies(largest=50, number=2)
+        first, second = Client(b"x" * 500, b""), Client(b"x" * 50)
+        held = asyncio.create_task(app(SCOPE, first.receive, first.send))
+        first.go_on()
+        await asyncio.sleep(0)
+        second.go_on()
+        await app(SCOPE, second.receive, second.send)
+        first.go_on()
+        await held
+        return second.answers[-1]["body"]
+
+    assert asyncio.run(main()) == b"50"
 
 
 def test_who_goes_away_leaves_room():
     async def main():
-        app = bodies(room=100)
+        app = bodies(largest=50, number=1)
         for _ in range(3):
-            client = Client(b"x" * 60, b"y")
+            client = Client(b"x" * 50, b"")
             call = asyncio.create_task(app(SCOPE, client.receive, client.send))
             client.go_on()
             await asyncio.sleep(0)
             call.cancel()
             await asyncio.gather(call, return_exceptions=True)
-        last = Client(b"x" * 100)
+        last = Client(b"x" * 50)
         last.go_on()
         await app(SCOPE, last.receive, last.send)
         return last.answers[-1]["body"]
 
-    assert asyncio.run(main()) == b"100"
+    assert asyncio.run(main()) == b"50"
 
 
 def test_other_things_than_requests_are_passed_on():
@@ -136,8 +160,8 @@ def test_other_things_than_requests_are_passed_on():
 
 
 def test_a_service_without_room_says_when_to_come_again(monkeypatch):
-    monkeypatch.setattr("quickthumb.api.routes.BODIES", 0)
     service = Service()
+    monkeypatch.setattr(service.app._app, "_room", 0)
     answer = service.post()
     problem = expect_problem(answer, 503, "busy")
     assert problem["detail"] == "Too many uploads are on their way: try again later."
