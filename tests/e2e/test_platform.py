@@ -1,9 +1,11 @@
 """What a function logs and answers where it is started as on Google Cloud."""
 
+import socket
+
 import pytest
 import requests
 
-from emulator.ports import free_port
+from emulator.ports import HOST, free_port
 from tests.e2e.started import started
 
 FUNCTIONS = ["upload", "resize", "bury", "sweep"]
@@ -75,3 +77,51 @@ def test_every_line_is_structured_however_hostile_the_request_is(function, tmp_p
         assert line["message"].isprintable()
         assert line["logging.googleapis.com/labels"] == {"execution_id": "abc123XYZ000"}
         assert line["logging.googleapis.com/trace"] == f"projects/p/traces/{TRACE}"
+
+
+def part_of_a_body(port, path="/"):
+    """Open a connection that sends a request, but not all of its body."""
+    connection = socket.create_connection((HOST, port), timeout=60)
+    connection.sendall(
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "Content-Length: 1000\r\n\r\nsome".encode()
+    )
+    return connection
+
+
+@pytest.mark.parametrize("function", ["resize", "sweep"])
+def test_bodies_that_do_not_come_do_not_keep_a_function_from_others(function, tmp_path):
+    with started(function, tmp_path, {**SETTINGS, "THREADS": "2"}) as running:
+        slow = [part_of_a_body(running.port) for _ in range(2)]  # one for each thread
+        answer = requests.get(f"{running.url}/robots.txt", timeout=60)
+        assert answer.status_code in (404, 405)
+        for connection in slow:
+            with connection:
+                assert connection.recv(100).startswith(b"HTTP/1.1 ")
+
+
+def test_a_body_that_does_not_come_is_answered_and_its_connection_closed(tmp_path):
+    settings = {
+        **SETTINGS,
+        "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
+        "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
+        "QUICKTHUMB_RECEIVE_SECONDS": "1",
+    }
+    with started("upload", tmp_path, settings) as running:
+        for path in ("/", "/uploads"):
+            with part_of_a_body(running.port, path) as connection:
+                answer = b""
+                while some := connection.recv(65536):  # until it is closed
+                    answer += some
+            assert answer.startswith(b"HTTP/1.1 408 ")
+            assert b'"code":"request-timeout"' in answer
+
+
+def test_upload_is_served_within_our_bounds(tmp_path):
+    with started("upload", tmp_path, {}) as running:
+        both = (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        with socket.create_connection((HOST, running.port), timeout=60) as connection:
+            connection.sendall(both + b"0\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 400 ")

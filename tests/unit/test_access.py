@@ -1,10 +1,13 @@
 """API keys: who may POST and DELETE."""
 
 import hashlib
+import hmac
 import logging
+from types import SimpleNamespace
 
 import pytest
 
+from quickthumb.api import access
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 
@@ -84,3 +87,17 @@ def test_a_refused_upload_is_refused_before_its_body_is_read(service):
 
 def test_a_wrong_method_is_told_so_without_a_key(service):
     expect_problem(service.http.put("/", content=picture()), 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("key", ["first key", "zweiter Schlüssel", "another key", "f", "x" * 5000])
+def test_hashes_alone_are_compared_all_of_them_and_in_constant_time(service, monkeypatch, key):
+    compared = []
+
+    def compare(shown, known):
+        compared.append((shown, known))
+        return hmac.compare_digest(shown, known)
+
+    monkeypatch.setattr(access, "hmac", SimpleNamespace(compare_digest=compare))
+    service.post(headers={"x-api-key": key.encode()})
+    shown = hash_of(key)
+    assert compared == [(shown, hash_of("first key")), (shown, hash_of("zweiter Schlüssel"))]

@@ -23,13 +23,15 @@ class Bodies:
     Args:
         app: reads bodies.
         seconds: within which a body has to arrive.
-        room: bytes of all bodies together, of requests that are not answered yet.
+        largest: bytes of the largest body that is kept; of a larger one nothing is in the end.
+        bodies: how many of those there is room for, among requests that are not answered yet.
     """
 
-    def __init__(self, app: ASGIApp, seconds: float, room: int) -> None:
+    def __init__(self, app: ASGIApp, seconds: float, largest: int, bodies: int = BODIES) -> None:
         self._app = app
         self._seconds = seconds
-        self._room = room
+        self._largest = largest
+        self._room = bodies * largest
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,8 +60,9 @@ class Bodies:
                     f"The body of the request did not arrive within {self._seconds:g} seconds: "
                     "send a smaller picture, or announce it with POST /uploads."
                 ) from None
-            held += len(message.get("body", b""))
-            self._held += len(message.get("body", b""))
+            more = min(len(message.get("body", b"")), self._largest - held)
+            held += more
+            self._held += more
             is_whole = not message.get("more_body", False)
             if self._held > self._room:
                 raise Busy("Too many uploads are on their way: try again later.")

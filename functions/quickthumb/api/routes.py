@@ -17,7 +17,7 @@ from quickthumb import logs
 from quickthumb.api import documents, pictures, problems
 from quickthumb.api.access import Keys
 from quickthumb.api.announced import read_announced
-from quickthumb.api.bodies import BODIES, Bodies
+from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive, receive_json
 from quickthumb.api.once import fingerprint_of, key_of, name_of, once
@@ -211,8 +211,7 @@ def build(store: Store, records: Records, uploads: Topic, settings: Settings) ->
     app: ASGIApp = ExceptionMiddleware(router, {Exception: _on_error})
     if settings.cors_origins:
         app = Cors(app, settings.cors_origins)
-    room = BODIES * settings.max_upload_bytes
-    return Traced(Bodies(app, settings.receive_seconds, room))
+    return Traced(Bodies(app, settings.receive_seconds, settings.max_upload_bytes))
 
 
 def table(api: Api, pages: Pages) -> Mapping[str, Mapping[str, Handler]]:

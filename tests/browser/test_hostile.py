@@ -1,0 +1,138 @@
+"""What others may have written (names, options, paths) runs nowhere in a browser."""
+
+from urllib.parse import quote
+
+import pytest
+import requests
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.pictures import ROCKET, picture
+
+SCRIPTS = [
+    "<img src=x onerror=window.ran=1>",
+    "\"><svg onload='window.ran=1'>",
+    "'-(window.ran=1)-'",
+    "<script>window.ran=1<\\script>",
+    "javascript:window.ran=1",
+    "{{constructor.constructor('window.ran=1')()}}",
+]
+
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' blob: data:",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def ran(browser):
+    return browser.execute_script("return window.ran !== undefined")
+
+
+def sentences(browser):
+    return [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".results p")]
+
+
+def test_the_page_shows_names_and_options_as_they_are_and_runs_none_of_them(browser, url, tmp_path):
+    names = [f"{script} {number}.jpg".replace("/", "") for number, script in enumerate(SCRIPTS)]
+    for name in names:
+        (tmp_path / name).write_bytes(ROCKET.read_bytes())
+    browser.get(url)
+    wait = WebDriverWait(browser, 60)
+    wait.until(lambda _: "MiB" in browser.find_element(By.CSS_SELECTOR, "#limits").text)
+
+    def send(sizes):
+        browser.find_element(By.CSS_SELECTOR, "[name=sizes]").clear()
+        browser.find_element(By.CSS_SELECTOR, "[name=sizes]").send_keys(sizes)
+        paths = "\n".join(str(tmp_path / name) for name in names)
+        browser.find_element(By.CSS_SELECTOR, "#file").send_keys(paths)
+        browser.find_element(By.CSS_SELECTOR, "form > button").click()
+
+    send("32")
+    wait.until(lambda _: sentences(browser) == ["Done."] * len(names))
+    shown = [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".results h3")]
+    assert sorted(shown) == sorted(" ".join(name.split()) for name in names)
+    images = browser.find_elements(By.CSS_SELECTOR, ".results img")
+    wait.until(lambda _: all(image.get_property("naturalWidth") == 32 for image in images))
+    assert len(images) == len(names)
+    assert not ran(browser)
+    assert browser.get_log("browser") == []  # nor was any kept from running
+
+    browser.refresh()
+    wait.until(lambda _: "MiB" in browser.find_element(By.CSS_SELECTOR, "#limits").text)
+    send(SCRIPTS[0])
+    wait.until(lambda _: all("sizes" in sentence for sentence in sentences(browser)))
+    assert all(SCRIPTS[0] in sentence for sentence in sentences(browser))
+    assert not browser.find_elements(By.CSS_SELECTOR, ".results img")
+    assert not ran(browser)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_no_address_of_the_service_runs_what_is_in_it(browser, url, script):
+    hostile = quote(script, safe="")
+    answer = requests.post(
+        url, files={"file": (script, picture())}, data={"sizes": "32"}, timeout=60
+    )
+    id = answer.json()["id"]
+    thumbnail = requests.get(f"{url}/{id}/32?wait=30&download=1", timeout=60)
+    assert thumbnail.headers["content-disposition"].startswith("attachment; ")
+    for path in (
+        f"{id}?wait=20",  # the status, which has the name
+        f"{id}?wait={hostile}",
+        f"{id}/{hostile}",
+        hostile,
+        f"problems/{hostile}",
+        f"web/{hostile}",
+        f"openapi.json?v={hostile}",
+        f"?{hostile}={hostile}#{hostile}",
+        f"docs?url=data:application/json,{hostile}&configUrl={hostile}#/{hostile}",
+    ):
+        browser.get(f"{url}/{path}")
+        assert not ran(browser), path
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_every_page_says_what_may_run_on_it_and_who_may_frame_it(browser, url, path):
+    headers = requests.get(url + path, headers={"Accept": "text/html"}, timeout=20).headers
+    directives = (part.partition(" ") for part in headers["content-security-policy"].split("; "))
+    assert {name: sources for name, _, sources in directives} == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+    browser.get(url + path)
+    browser.execute_script(
+        """
+        const image = document.createElement("img");
+        image.setAttribute("onerror", "window.ran = 1");
+        document.body.append(image);
+        image.src = "/web/nothing";
+        const script = document.createElement("script");
+        script.textContent = "window.ran = 1";
+        document.body.append(script);
+        """
+    )
+    refused = "violates the following Content Security Policy directive"
+    WebDriverWait(browser, 60).until(
+        lambda _: sum(refused in entry["message"] for entry in browser.get_log("browser")) >= 1
+    )
+    assert not ran(browser)
+
+
+def test_no_page_can_be_framed(browser, url):
+    browser.get(f"{url}/openapi.json")
+    browser.execute_script(
+        """
+        document.body.innerHTML = "";
+        const frame = document.createElement("iframe");
+        frame.src = "/docs";
+        document.body.append(frame);
+        """
+    )
+    WebDriverWait(browser, 60).until(
+        lambda _: any("frame-ancestors" in entry["message"] for entry in browser.get_log("browser"))
+    )
