@@ -31,7 +31,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.imaging_inputs import inputs
-from quickthumb.imaging import Limits
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.finish import Finish
@@ -40,6 +39,7 @@ from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
 
 QUALITY = 80
 

@@ -17,10 +17,10 @@ from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
 from quickthumb.errors import Unprocessable
-from quickthumb.imaging import Limits
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
 
 
 def memory(field: str) -> float:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from quickthumb import logs
 from quickthumb.errors import EmptyFile, Unavailable
-from quickthumb.imaging import Limits, probe
+from quickthumb.imaging import probe
 from quickthumb.jobs import SCHEMA, Job, Rendition
+from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
 from quickthumb.store import Store
 

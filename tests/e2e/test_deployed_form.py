@@ -16,7 +16,7 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
 from emulator.console import Console
 from emulator.topology import Topology
-from quickthumb.imaging import Limits
+from quickthumb.limits import Limits
 from tests.conformance.endpoint import eventually
 from tests.e2e.deployed import DeployedCloud, bundle, limited, memory_group
 from tests.e2e.test_story import *  # noqa: F403 - every test of the story, on the cloud below

@@ -3,8 +3,8 @@
 from emulator.cloud import TOPOLOGY
 from emulator.pubsub.policies import RetryPolicy
 from emulator.topology import Topology
-from quickthumb.imaging import Limits
 from quickthumb.jobs import INCOMING
+from quickthumb.limits import Limits
 from quickthumb.settings import Settings
 from tests.infra.hcl import of_kind
 

@@ -23,8 +23,8 @@ from emulator.pubsub.subscription import Subscription
 from emulator.topology import Topology
 from quickthumb.bury import bury
 from quickthumb.errors import NotPublished, QuickThumbError, Unavailable
-from quickthumb.imaging import Limits
 from quickthumb.jobs import Rendition, new_id
+from quickthumb.limits import Limits
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
 from quickthumb.settings import Settings

@@ -15,9 +15,9 @@ import pytest
 import quickthumb.resize
 from quickthumb.bury import bury
 from quickthumb.errors import Unavailable
-from quickthumb.imaging import Limits
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Job, Rendition, new_id
+from quickthumb.limits import Limits
 from quickthumb.messaging import Message
 from quickthumb.policy import Policy
 from quickthumb.resize import resize

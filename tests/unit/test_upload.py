@@ -3,8 +3,8 @@ import json
 import pytest
 
 from quickthumb.errors import EmptyFile, NotAPicture, Unavailable
-from quickthumb.imaging import Limits
 from quickthumb.jobs import Job, Rendition, new_id
+from quickthumb.limits import Limits
 from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryBucket, MemoryTopic

@@ -4,7 +4,6 @@ What is here reads headers, and imports no library: `probe` serves requests. Wha
 `render`, which imports Pillow.
 """
 
-from quickthumb.imaging.limits import Limits
-from quickthumb.imaging.source import Source, probe
+from quickthumb.imaging.source import probe
 
-__all__ = ["Limits", "Source", "probe"]
+__all__ = ["probe"]

@@ -5,9 +5,9 @@ from quickthumb.imaging.decoders import open_as
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.formats import Format, Header
 from quickthumb.imaging.guarded import reads
-from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine
+from quickthumb.limits import Limits
 
 
 def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) -> Encoded:
@@ -28,6 +28,8 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
     with hostile_bytes(f"The header of the {format.title} picture"):
         shown = _shown(data, format, declared, limits)
         image = open_as(format, shown, reads())
+        # Of a WebP, two canvases: it is opened once more to be decoded.
+        vars(image).pop("_decoder", None)
     check_size(image.size, limits)
     return Encoded(
         shown,

@@ -1,29 +1,11 @@
 """What the bytes are, read from their header alone."""
 
-from dataclasses import dataclass
-
 from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.formats import Format, Header, read_header, sniff
 from quickthumb.imaging.geometry import Size, turned
-from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.parsing import hostile_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A picture before it is decoded.
-
-    Attributes:
-        content_type: as the bytes say, whatever the sender claimed.
-        width: pixels, as a viewer shows it (EXIF orientation applied).
-        height: pixels, as a viewer shows it.
-        orientation: EXIF orientation of the stored picture, 1 to 8.
-    """
-
-    content_type: str
-    width: int
-    height: int
-    orientation: int
+from quickthumb.limits import Limits
+from quickthumb.pictures import Source
 
 
 def probe(data: bytes, limits: Limits) -> Source:

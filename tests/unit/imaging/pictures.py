@@ -7,9 +7,10 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageStat
 
-from quickthumb.imaging import Limits
-from quickthumb.imaging.render import Picture, Rendered, render
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
+from quickthumb.pictures import Picture, Rendered
 
 SAMPLES = Path(__file__).parents[2] / "fixtures" / "samples"
 LIMITS = Limits()

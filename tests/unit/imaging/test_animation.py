@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from quickthumb.imaging import Limits
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, thumbnail
 
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))

@@ -18,9 +18,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from quickthumb.errors import QuickThumbError
-from quickthumb.imaging import Limits
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import opened, psnr
 
 SIZE = 96

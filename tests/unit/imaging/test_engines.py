@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from quickthumb.errors import Corrupt
-from quickthumb.imaging import Limits
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
@@ -22,6 +21,7 @@ from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 

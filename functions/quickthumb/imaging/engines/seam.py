@@ -9,7 +9,8 @@ from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
 from quickthumb.imaging.formats import Format, Header
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.source import Source, describe, turns
+from quickthumb.imaging.source import describe, turns
+from quickthumb.pictures import Source
 
 
 @dataclass(frozen=True, slots=True)
