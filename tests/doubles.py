@@ -1,12 +1,16 @@
 """Buckets and topics in memory; the contract tests hold them to what the real ones do."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from quickthumb.errors import InvalidMessage, NotPublished, Unavailable
+from quickthumb.imaging.render import render
+from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
+from quickthumb.pictures import Rendered
 from quickthumb.storage import Blob, Unread
 
 
@@ -141,3 +145,16 @@ class MemoryCloud:
     def later(self, **amount: float) -> None:
         """Let time pass, given as to `timedelta`."""
         self.time += timedelta(**amount)
+
+
+@dataclass
+class SameProcess:
+    """A kitchen that decodes where it is called: as good as the real one while nothing dies."""
+
+    limits: Limits = field(default_factory=Limits)
+
+    def warm(self) -> None:
+        """There is nothing to start."""
+
+    def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
+        return render(data, renditions, self.limits)

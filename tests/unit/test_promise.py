@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-import quickthumb.resize
 from quickthumb.bury import bury
 from quickthumb.errors import Unavailable
-from quickthumb.imaging.render import render
 from quickthumb.jobs import Job, Rendition, new_id
 from quickthumb.limits import Limits
 from quickthumb.messaging import Message
@@ -25,7 +23,7 @@ from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep
 from quickthumb.upload import File, accept
-from tests.doubles import MemoryCloud
+from tests.doubles import MemoryCloud, SameProcess
 from tests.pictures import picture
 
 RENDITIONS = (Rendition.square(24), Rendition.square(12))
@@ -102,10 +100,8 @@ class World(MemoryCloud):
     def resize(self, job: Job, fate: Fate | None = None) -> None:
         fate = fate or Fate()
         message = Message(job.to_json(), {}, "1", 1)
-        with pytest.MonkeyPatch.context() as patch:
-            decode = lambda *args: fate.meet("decode", lambda: render(*args))  # noqa: E731
-            patch.setattr(quickthumb.resize, "render", decode)
-            resize(message, self.store(fate), Mortal(self.completed, fate), SETTINGS)
+        completed, kitchen = Mortal(self.completed, fate), Mortal(SameProcess(), fate)
+        resize(message, self.store(fate), completed, SETTINGS, kitchen)
 
     def bury(self, job: Job, fate: Fate | None = None) -> None:
         fate = fate or Fate()
@@ -201,8 +197,9 @@ def test_every_point_of_the_table_is_met():
     assert UPLOAD == ["create", "publish"]
     assert RESIZE == [
         "read",  # is there a manifest?
+        "warm",  # the process that will decode
         "read",  # the original
-        "decode",
+        "render",
         "write",
         "write",
         "stat",  # was it deleted meanwhile?
