@@ -148,7 +148,7 @@ class MemoryCloud:
 
 
 @dataclass
-class SameProcess:
+class MemoryKitchen:
     """A kitchen that decodes where it is called: as good as the real one while nothing dies."""
 
     limits: Limits = field(default_factory=Limits)

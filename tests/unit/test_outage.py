@@ -31,7 +31,7 @@ from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep
 from quickthumb.upload import File, accept
-from tests.doubles import MemoryCloud, SameProcess
+from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
 from tests.unit.pubsub.sandbox import compose
 
@@ -145,7 +145,7 @@ class Town(MemoryCloud):
         message = Message(kept.wire, kept.attributes, str(kept.id), delivery.attempts)
         try:
             if name == "resize":
-                resize(message, self.store, self.completed, SETTINGS, SameProcess())
+                resize(message, self.store, self.completed, SETTINGS, MemoryKitchen())
             else:
                 bury(message, self.store, self.completed)
         except QuickThumbError:

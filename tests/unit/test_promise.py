@@ -23,7 +23,7 @@ from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep
 from quickthumb.upload import File, accept
-from tests.doubles import MemoryCloud, SameProcess
+from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
 
 RENDITIONS = (Rendition.square(24), Rendition.square(12))
@@ -100,7 +100,7 @@ class World(MemoryCloud):
     def resize(self, job: Job, fate: Fate | None = None) -> None:
         fate = fate or Fate()
         message = Message(job.to_json(), {}, "1", 1)
-        completed, kitchen = Mortal(self.completed, fate), Mortal(SameProcess(), fate)
+        completed, kitchen = Mortal(self.completed, fate), Mortal(MemoryKitchen(), fate)
         resize(message, self.store(fate), completed, SETTINGS, kitchen)
 
     def bury(self, job: Job, fate: Fate | None = None) -> None:
