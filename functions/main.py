@@ -32,6 +32,7 @@ from quickthumb.errors import (
     Unavailable,
     WrongCaller,
 )
+from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import CloudTopic, Message, delivered
 from quickthumb.records import Records
 from quickthumb.resize import resize as do_resize
@@ -67,7 +68,7 @@ def resize(event: CloudEvent) -> None:
     """Take a job from a push subscription or from Eventarc."""
     message = _message(event)
     with tracing.span("resize", tracing.of_message(message.attributes), SpanKind.CONSUMER):
-        do_resize(message, _store(), _completed(), _settings())
+        do_resize(message, _store(), _completed(), _settings(), _kitchen())
 
 
 @functions_framework.cloud_event
@@ -181,6 +182,12 @@ def _store() -> Store:
 def _records() -> Records:
     settings = _settings()
     return Records(CloudBucket(_storage(), settings.requests_bucket, settings.call_seconds))
+
+
+@cache
+def _kitchen() -> Kitchen:
+    settings = _settings()
+    return Kitchen(settings.limits, settings.decoders)
 
 
 @cache

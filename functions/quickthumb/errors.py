@@ -6,7 +6,7 @@ caller is told to come back or the message is delivered again. `Unauthenticated`
 delivers a message, and says nothing of the message.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 LOCALLY = 'On your machine, eval "$(python3 -m emulator env)" sets all of them while `up` runs.'
 """What helps who started a function by hand."""
@@ -32,7 +32,10 @@ class NoCredentials(InvalidSetting):
 
 
 class Unavailable(QuickThumbError):
-    """Cloud Storage or Pub/Sub did not do what was asked; the same call may succeed later."""
+    """A part that is needed did not do what was asked; the same call may succeed later.
+
+    Cloud Storage, Pub/Sub, or the system, when it starts no process to decode pictures in.
+    """
 
 
 class InvalidMessage(QuickThumbError):
@@ -136,7 +139,7 @@ class UnsupportedFormat(NotAPicture):
 
 
 class TooManyPixels(Unprocessable):
-    """The header declares more than a limit allows; nothing was decoded."""
+    """The header declares more than a limit allows, or decoding takes more memory than that."""
 
     code = "too-many-pixels"
 
@@ -158,11 +161,25 @@ class TooSlow(Unprocessable):
 
     code = "too-slow"
 
+    @classmethod
+    def than(cls, seconds: float) -> Self:
+        """Return the error of a job that took longer than so many seconds."""
+        return cls(
+            f"Making the thumbnails took longer than {seconds:g} seconds: "
+            "ask for fewer or smaller ones, or send a smaller picture."
+        )
+
 
 class CannotFit(Unprocessable):
     """No quality makes a thumbnail as light as was asked."""
 
     code = "cannot-fit"
+
+
+class DecoderCrashed(Unprocessable):
+    """The program that decodes pictures crashes on this one."""
+
+    code = "decoder-crashed"
 
 
 class GaveUp(Unprocessable):

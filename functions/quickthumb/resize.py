@@ -10,20 +10,24 @@ from typing import Any
 
 from quickthumb import logs, tracing
 from quickthumb.errors import TooManyBytes, Unprocessable
-from quickthumb.imaging import Picture, render
 from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail, is_folder
+from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
+from quickthumb.pictures import Picture
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def resize(message: Message, store: Store, completed: Topic, settings: Settings) -> None:
+def resize(
+    message: Message, store: Store, completed: Topic, settings: Settings, kitchen: Kitchen
+) -> None:
     """Do the job of a message; doing it again, late or in parallel leaves the same.
 
     Raises:
-        Unavailable: Cloud Storage or Pub/Sub did not answer; to be delivered again.
+        Unavailable: Cloud Storage or Pub/Sub did not answer, or there is no process to decode in;
+            to be delivered again.
         InvalidMessage: the message is neither a job of this version nor a notification of Cloud
             Storage; to be delivered again, and kept in the dead-letter topic in the end.
     """
@@ -35,7 +39,7 @@ def resize(message: Message, store: Store, completed: Topic, settings: Settings)
         return
     manifest = store.manifest(job.id)
     if manifest is None or not manifest.ends(job):
-        made = _make(job, store, settings)
+        made = _make(job, store, settings, kitchen)
         # The status of an upload that was deleted meanwhile must not come back, be it for a moment.
         if made and store.has_blob(job.name):
             store.put_manifest(made)
@@ -62,7 +66,7 @@ def job_of(message: Message) -> Job:
     return arrival.job if arrival else Job.from_json(message.data)
 
 
-def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
+def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manifest | None:
     """Write the thumbnails of a job and return its manifest, which is not yet written.
 
     None tells that there is no original any more.
@@ -72,11 +76,12 @@ def _make(job: Job, store: Store, settings: Settings) -> Manifest | None:
         return None
     try:
         _check_size(requested, settings)
+        kitchen.warm()  # it starts while the original is on its way
         data = store.original(requested)
         if data is None:
             return None
         with tracing.span("make thumbnails", bytes=len(data)):
-            rendered = render(data, requested.renditions, settings.limits)
+            rendered = kitchen.render(data, requested.renditions)
     except Unprocessable as error:
         return Manifest.failed(job, error)
     source = rendered.source

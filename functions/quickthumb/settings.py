@@ -6,8 +6,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.errors import LOCALLY, InvalidSetting
-from quickthumb.imaging import Limits
 from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
 
@@ -110,6 +110,8 @@ class Settings:
             Cloud Storage under the name that the functions use.
         max_files: the most pictures one request may carry.
         max_pixels: the most pixels a picture may have, width times height.
+        decoders: how many pictures are decoded at once, each in a process of its own; each needs
+            memory of its own.
         max_wait_seconds: the longest `?wait=` granted, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
             seconds; if that has no answer by then, it most likely died, and is done again.
@@ -141,6 +143,7 @@ class Settings:
     sessions_url: str | None = _setting(_url, default=None)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
+    decoders: int = _setting(_count, default=1)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())

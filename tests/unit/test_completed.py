@@ -9,7 +9,7 @@ from emulator.bootstrap import ROOT
 from quickthumb.bury import bury
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from tests.doubles import MemoryTopic
+from tests.doubles import MemoryKitchen, MemoryTopic
 from tests.pictures import picture
 from tests.service import Service
 
@@ -28,7 +28,7 @@ def events_of(*files, work=None):
         if work is bury:
             bury(message, service.store, completed)
         else:
-            resize(message, service.store, completed, service.settings)
+            resize(message, service.store, completed, service.settings, MemoryKitchen())
     return [(json.loads(data), attributes) for data, attributes in completed.messages]
 
 

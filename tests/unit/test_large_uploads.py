@@ -4,7 +4,7 @@ import pytest
 
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from tests.doubles import MemoryTopic
+from tests.doubles import MemoryKitchen, MemoryTopic
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 
@@ -30,7 +30,7 @@ def finalise(service, url, data):
         "objectGeneration": str(service.originals.send(url, data)),
     }
     message = Message(b"", attributes, "1", 1)
-    return lambda: resize(message, service.store, MemoryTopic(), service.settings)
+    return lambda: resize(message, service.store, MemoryTopic(), service.settings, MemoryKitchen())
 
 
 def test_an_announced_upload_is_told_where_to_go_and_where_its_thumbnails_will_be(service):

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-import quickthumb.resize
 from quickthumb.bury import bury
 from quickthumb.errors import Unavailable
-from quickthumb.imaging import Limits, render
+from quickthumb.imaging import Limits
 from quickthumb.jobs import Job, Rendition, new_id
 from quickthumb.messaging import Message
 from quickthumb.policy import Policy
@@ -24,7 +23,7 @@ from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep
 from quickthumb.upload import File, accept
-from tests.doubles import MemoryCloud
+from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
 
 RENDITIONS = (Rendition.square(24), Rendition.square(12))
@@ -71,7 +70,7 @@ def _die() -> None:
 
 
 class Mortal:
-    """A bucket or a topic whose every call meets a fate."""
+    """A bucket, a topic or a kitchen whose every call meets a fate."""
 
     def __init__(self, inner: Any, fate: Fate) -> None:
         self._inner, self._fate = inner, fate
@@ -101,10 +100,8 @@ class World(MemoryCloud):
     def resize(self, job: Job, fate: Fate | None = None) -> None:
         fate = fate or Fate()
         message = Message(job.to_json(), {}, "1", 1)
-        with pytest.MonkeyPatch.context() as patch:
-            decode = lambda *args: fate.meet("decode", lambda: render(*args))  # noqa: E731
-            patch.setattr(quickthumb.resize, "render", decode)
-            resize(message, self.store(fate), Mortal(self.completed, fate), SETTINGS)
+        completed, kitchen = Mortal(self.completed, fate), Mortal(MemoryKitchen(), fate)
+        resize(message, self.store(fate), completed, SETTINGS, kitchen)
 
     def bury(self, job: Job, fate: Fate | None = None) -> None:
         fate = fate or Fate()
@@ -200,8 +197,9 @@ def test_every_point_of_the_table_is_met():
     assert UPLOAD == ["create", "publish"]
     assert RESIZE == [
         "read",  # is there a manifest?
+        "warm",  # a child gets ready
         "read",  # the original
-        "decode",
+        "render",
         "write",
         "write",
         "stat",  # was it deleted meanwhile?

@@ -11,7 +11,7 @@ from quickthumb.messaging import Message
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from tests.doubles import MemoryBucket, MemoryTopic
+from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic
 from tests.pictures import picture, sideways, size_of
 
 SETTINGS = Settings(
@@ -57,7 +57,7 @@ class Kitchen:
         self.take(Message(job.to_json(), {}, "1", 1))
 
     def take(self, message: Message) -> None:
-        resize(message, self.store, self.completed, SETTINGS)
+        resize(message, self.store, self.completed, SETTINGS, MemoryKitchen())
 
     def put(self, name: str, data: bytes, metadata: dict[str, str] | None = None) -> Message:
         """Write a blob as other programs do; return what Cloud Storage tells of it."""

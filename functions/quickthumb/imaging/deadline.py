@@ -10,7 +10,8 @@ class Deadline:
     """A moment after which no further step is begun.
 
     C code cannot be interrupted from within the process. So this is looked at wherever it comes
-    back for more bytes, and between steps and frames; the limits bound what lies between.
+    back for more bytes, and between steps and frames; who cannot wait that long must have another
+    process do the work, and kill it.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,7 +26,4 @@ class Deadline:
             TooSlow: the time is up.
         """
         if self._clock() > self._end:
-            raise TooSlow(
-                f"Making the thumbnails took longer than {self._seconds:g} seconds: "
-                "ask for fewer or smaller ones, or send a smaller picture."
-            )
+            raise TooSlow.than(self._seconds)

@@ -1,7 +1,6 @@
 """The recipe: from the bytes of a picture to its thumbnails."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from PIL import Image
 
@@ -21,48 +20,13 @@ from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.finish import Finish
 from quickthumb.imaging.geometry import plan
-from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
-from quickthumb.imaging.source import Source, describe, open_picture, turns
+from quickthumb.imaging.source import describe, open_picture, turns
 from quickthumb.imaging.weight import weigh
-from quickthumb.jobs import Placeholder, Rendition
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An encoded thumbnail.
-
-    Attributes:
-        name: the rendition it answers.
-        content_type: of `data`.
-        extension: for a file name, without the dot.
-        width: pixels.
-        height: pixels.
-        data: the encoded bytes.
-    """
-
-    name: str
-    content_type: str
-    extension: str
-    width: int
-    height: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """All that is made of one picture.
-
-    Attributes:
-        source: what it was.
-        thumbnails: in the order of the renditions.
-        placeholder: what to show before they have loaded.
-    """
-
-    source: Source
-    thumbnails: tuple[Picture, ...]
-    placeholder: Placeholder
+from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
+from quickthumb.pictures import Picture, Rendered
 
 
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:

@@ -1,7 +1,5 @@
 """What the bytes are, read from their header alone."""
 
-from dataclasses import dataclass
-
 from PIL import ImageFile
 
 from quickthumb.errors import TooManyPixels, UnsupportedFormat
@@ -9,26 +7,10 @@ from quickthumb.imaging.formats import CONTENT_TYPES, open_as, sniff
 from quickthumb.imaging.geometry import turned
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.jpeg import bits_per_sample, coefficient_bytes, scans
-from quickthumb.imaging.limits import Limits
 from quickthumb.imaging.orient import orientation
 from quickthumb.imaging.parsing import hostile_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A picture before it is decoded.
-
-    Attributes:
-        content_type: as the bytes say, whatever the sender claimed.
-        width: pixels, as a viewer shows it (EXIF orientation applied).
-        height: pixels, as a viewer shows it.
-        orientation: EXIF orientation of the stored picture, 1 to 8.
-    """
-
-    content_type: str
-    width: int
-    height: int
-    orientation: int
+from quickthumb.limits import Limits
+from quickthumb.pictures import Source
 
 
 def probe(data: bytes, limits: Limits) -> Source:
@@ -51,6 +33,9 @@ def open_picture(data: bytes, limits: Limits) -> ImageFile.ImageFile:
         image = open_as(name, data, reads())
         if name == "JPEG":
             _check_scans(data, limits)
+        elif name == "WEBP":
+            # Two canvases, of which nobody has need before the file is opened once more to decode.
+            image._decoder = None  # type: ignore[attr-defined]
     _check_size(image.size, limits)
     return image
 

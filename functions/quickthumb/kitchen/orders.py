@@ -1,0 +1,163 @@
+"""What a child is asked and what it answers, as heads of frames.
+
+A child has run decoders over the bytes of strangers, so its answer is read as theirs would be.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from quickthumb.errors import (
+    CannotFit,
+    Corrupt,
+    NotAPicture,
+    TooManyPixels,
+    TooSlow,
+    Unprocessable,
+    UnsupportedFormat,
+)
+from quickthumb.jobs import Placeholder, Rendition
+from quickthumb.kitchen.wire import Mangled, Wire
+from quickthumb.limits import Limits
+from quickthumb.pictures import Picture, Rendered, Source
+
+MOST_DETAIL = 1000
+"""Characters of a sentence about a picture."""
+
+_REFUSALS: dict[str, type[Unprocessable]] = {
+    error.code: error
+    for error in (NotAPicture, UnsupportedFormat, TooManyPixels, Corrupt, TooSlow, CannotFit)
+}
+"""All that imaging raises, by code."""
+
+_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif"}
+_CONTENT_TYPE = re.compile(r"image/[a-z]{3,5}")
+_PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,8000}={0,2}")
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+class OutOfMemory(Exception):
+    """The child had no more memory for what it was asked."""
+
+
+def send_order(
+    wire: Wire, data: bytes, renditions: Sequence[Rendition], seconds: float, end: float
+) -> None:
+    """Ask for renditions of a picture, to be made within some seconds; raises what `Wire` does."""
+    wanted = [rendition.to_dict() for rendition in renditions]
+    wire.send({"seconds": seconds, "renditions": wanted, "bytes": len(data)}, data, end=end)
+
+
+def receive_order(wire: Wire) -> tuple[bytes, tuple[Rendition, ...], float]:
+    """Wait for an order: the picture, the renditions, the seconds; raises what `Wire` does."""
+    head = wire.head()
+    renditions = tuple(Rendition(**rendition) for rendition in head["renditions"])
+    return wire.part(head["bytes"]), renditions, head["seconds"]
+
+
+def send_rendered(wire: Wire, rendered: Rendered) -> None:
+    """Answer with what was made; raises what `Wire` does."""
+    thumbnails = [
+        {
+            "name": picture.name,
+            "content_type": picture.content_type,
+            "width": picture.width,
+            "height": picture.height,
+            "bytes": len(picture.data),
+        }
+        for picture in rendered.thumbnails
+    ]
+    head = {
+        "source": asdict(rendered.source),
+        "thumbnails": thumbnails,
+        "placeholder": asdict(rendered.placeholder),
+    }
+    wire.send(head, *(picture.data for picture in rendered.thumbnails))
+
+
+def send_refusal(wire: Wire, error: Unprocessable) -> None:
+    """Answer that a picture is at fault; raises what `Wire` does."""
+    wire.send({"refused": error.code, "detail": str(error)[:MOST_DETAIL]})
+
+
+def send_out_of_memory(wire: Wire) -> None:
+    """Answer that there is too little memory; raises what `Wire` does."""
+    wire.send({"out_of_memory": True})
+
+
+def receive_answer(
+    wire: Wire, renditions: Sequence[Rendition], limits: Limits, end: float
+) -> Rendered:
+    """Wait for the answer to an order.
+
+    Raises:
+        Unprocessable: one of those that imaging raises.
+        OutOfMemory: there was too little.
+        Mangled: the answer is none, or none to this order.
+        TimeoutError, EOFError, OSError: there is none; see `Wire`.
+    """
+    head = wire.head(end)
+    if "refused" in head:
+        raise _refusal(head)
+    if "out_of_memory" in head:
+        raise OutOfMemory
+    source, thumbnails, placeholder = (
+        head.get(name) for name in ("source", "thumbnails", "placeholder")
+    )
+    if not isinstance(thumbnails, list) or len(thumbnails) != len(renditions):
+        raise Mangled("not as many thumbnails as were asked for")
+    known = _source(source, limits)
+    shown = _placeholder(placeholder)
+    left = limits.max_result_bytes
+    pictures: list[Picture] = []
+    for thumbnail, rendition in zip(thumbnails, renditions, strict=True):
+        size = _whole(thumbnail, "bytes", 1, left)
+        content_type = _text(thumbnail, "content_type")
+        if content_type not in _EXTENSIONS or _text(thumbnail, "name") != rendition.name:
+            raise Mangled("a thumbnail that was not asked for")
+        width = _whole(thumbnail, "width", 1, rendition.width)
+        height = _whole(thumbnail, "height", 1, rendition.height)
+        data = wire.part(size, end)
+        extension = _EXTENSIONS[content_type]
+        pictures.append(Picture(rendition.name, content_type, extension, width, height, data))
+        left -= size
+    return Rendered(known, tuple(pictures), shown)
+
+
+def _refusal(head: dict[str, Any]) -> Unprocessable:
+    error, detail = _REFUSALS.get(_text(head, "refused")), _text(head, "detail")
+    if error is None or len(detail) > MOST_DETAIL:
+        raise Mangled("a refusal that is none of ours")
+    # Where the sentence repeats bytes of the file, there may be halves of characters in it.
+    return error(detail.encode(errors="replace").decode())
+
+
+def _source(document: object, limits: Limits) -> Source:
+    content_type = _text(document, "content_type")
+    if not _CONTENT_TYPE.fullmatch(content_type):
+        raise Mangled("a content type that is none")
+    width = _whole(document, "width", 1, limits.max_side)
+    height = _whole(document, "height", 1, limits.max_pixels // width)
+    return Source(content_type, width, height, _whole(document, "orientation", 1, 8))
+
+
+def _placeholder(document: object) -> Placeholder:
+    uri, colour = _text(document, "data_uri"), _text(document, "color")
+    if not (_PLACEHOLDER.fullmatch(uri) and _COLOUR.fullmatch(colour)):
+        raise Mangled("a placeholder that is none")
+    return Placeholder(uri, colour)
+
+
+def _whole(document: object, name: str, low: int, high: int) -> int:
+    value = document.get(name) if isinstance(document, dict) else None
+    if type(value) is not int or not low <= value <= high:
+        raise Mangled(f"{name}: expected a whole number from {low} to {high}")
+    return value
+
+
+def _text(document: object, name: str) -> str:
+    value = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(value, str):
+        raise Mangled(f"{name}: expected a text")
+    return value

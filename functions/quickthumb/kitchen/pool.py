@@ -1,0 +1,125 @@
+"""As many processes that decode as there may be, and what becomes of a picture that ends one."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+
+from quickthumb.errors import DecoderCrashed, TooManyPixels, TooSlow, Unavailable
+from quickthumb.jobs import Rendition
+from quickthumb.kitchen.child import COOK, GRACE, Child, Cook, Died, Late
+from quickthumb.kitchen.confinement import granted_bytes
+from quickthumb.kitchen.orders import OutOfMemory
+from quickthumb.limits import Limits
+from quickthumb.pictures import Rendered
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 10.0
+"""Seconds to wait for a place."""
+
+_ATTEMPTS = 3
+"""For a picture: an earlier one may have damaged the first child, or somebody killed it."""
+
+
+class Kitchen:
+    """Decodes pictures in processes of their own; any thread may use it.
+
+    A child is started when it is needed first, and kept.
+
+    Args:
+        limits: of a picture.
+        children: how many pictures are decoded at once, each in a child.
+        cook: what the children run.
+    """
+
+    def __init__(self, limits: Limits, children: int = 1, cook: Cook = COOK) -> None:
+        self._limits = limits
+        self._cook = cook
+        self._places = children
+        self._idle: list[Child] = []
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def warm(self) -> None:
+        """Have a child started, unless there is one that has nothing to do, or none may be.
+
+        Raises:
+            Unavailable: the system starts no process.
+        """
+        with self._changed:
+            if not self._idle and self._places and not self._closed:
+                self._idle.append(Child(self._limits, self._cook))
+
+    def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
+        """Make every rendition of a picture, at least one, within the limits.
+
+        It ends within `Limits.max_seconds` and a second more, once a child is there.
+
+        Raises:
+            Unprocessable: what `imaging.render` raises, `TooSlow` whatever the decoder does, and
+                `DecoderCrashed`.
+            Unavailable: there is no child; the same call may succeed later.
+        """
+        child = self._take()
+        try:
+            child = child or Child(self._limits, self._cook)
+            child.wait_ready()
+            end = time.monotonic() + self._limits.max_seconds + GRACE
+            for _ in range(_ATTEMPTS):
+                fresh = child.served == 0
+                try:
+                    return child.render(data, renditions, end)
+                except (Late, TooSlow):
+                    raise TooSlow.than(self._limits.max_seconds) from None
+                except OutOfMemory:
+                    log.warning("a decoder had no memory left%s", "" if fresh else ": once more")
+                    if fresh:
+                        raise self._too_much_memory() from None
+                except Died as died:
+                    log.warning("a decoder died: %s", died)
+                    if fresh and died.at_work:
+                        raise DecoderCrashed(
+                            "The program that decodes pictures crashed on this one. Save the "
+                            "picture anew, or in another format, and send that."
+                        ) from None
+                child = Child(self._limits, self._cook)
+                child.wait_ready()
+            raise Unavailable(f"{_ATTEMPTS} processes ended before they had the picture")
+        finally:
+            self._give_back(child)
+
+    def close(self) -> None:
+        """Let the children end that have nothing to do, now, and the others after their orders."""
+        with self._changed:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for child in idle:
+            child.close()
+
+    def _take(self) -> Child | None:
+        """Wait for a place, and return a child that is there already."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._places, PATIENCE):
+                raise Unavailable(
+                    f"All decoders have been busy for {PATIENCE:g} seconds. Have the function take "
+                    "fewer jobs at once, or raise QUICKTHUMB_DECODERS and its memory."
+                )
+            self._places -= 1
+            return self._idle.pop() if self._idle else None
+
+    def _give_back(self, child: Child | None) -> None:
+        with self._changed:
+            self._places += 1
+            kept = child is not None and not child.ended and not self._closed
+            if child and kept:
+                self._idle.append(child)
+            self._changed.notify()
+        if child and not kept:
+            child.close()
+
+    def _too_much_memory(self) -> TooManyPixels:
+        return TooManyPixels(
+            f"Decoding the picture takes more than the {granted_bytes(self._limits) / 1e6:,.0f} MB "
+            "that are granted. Send it smaller, or as a baseline JPEG."
+        )

@@ -1,0 +1,77 @@
+"""Everything that decoding can ever load, loaded: afterwards no file can be opened any more."""
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from PIL import Image, ImageCms
+
+from quickthumb.imaging import render
+from quickthumb.imaging.engines import vips
+from quickthumb.jobs import Rendition
+from quickthumb.limits import Limits
+
+_HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAXxtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA"
+    "AAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoAABAAAAAAAAADEAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABo"
+    "dmMxAAAAAA5waXRtAAAAAAABAAAA/GlwcnAAAADcaXBjbwAAAHVodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEA"
+    "GEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqrprm4CGgwIAAAAyAAAAD"
+    "AIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChjbGFwAAAAEAAAAAEA"
+    "AAAQAAAAAf///9AAAAAC////0AAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYECAwWEAAAAOW1k"
+    "YXQAAAAtKAGvEyFgY0D4EPdn/+Tbau8/7C7HpzshHcDSIICbQEiTXVALFhCAh3alVtz4"
+)
+"""16 x 16 pixels; to encode one here would load an encoder that is not needed."""
+
+_OUTPUTS = (
+    Rendition("jpeg", 24, 16, fit="cover", gravity="smart", format="jpeg"),
+    Rendition("png", 8, 8, format="png"),
+    Rendition("palette", 8, 8, format="png", quality=50),
+    Rendition("webp", 8, 8, format="webp"),
+    Rendition("avif", 8, 8, format="avif", max_bytes=100_000),
+    Rendition("background", 8, 8, background="#ffffff"),
+)
+
+_LARGE = (800, 640)
+"""Of a JPEG from which on libvips reads it."""
+
+
+def warm() -> None:
+    """Make thumbnails of a small picture of each kind, in each format."""
+    vips.is_there()
+    limits = Limits()
+    for data in _pictures():
+        render(data, _OUTPUTS, limits)
+    render(_encoded(Image.new("RGB", _LARGE), "JPEG"), [Rendition.square(700)], limits)
+
+
+def _pictures() -> Iterator[bytes]:
+    image = Image.linear_gradient("L").resize((32, 24)).convert("RGB")
+    transparent = image.copy()
+    transparent.putalpha(image.getchannel("R"))
+    moving = {"save_all": True, "append_images": [image.rotate(180)], "duration": 100}
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    yield _encoded(image, "JPEG", exif=exif, icc_profile=srgb.tobytes())
+    yield _encoded(image, "JPEG", progressive=True, icc_profile=lab.tobytes())
+    yield _encoded(image.convert("CMYK"), "JPEG")
+    yield _encoded(transparent, "PNG", exif=exif)
+    yield _encoded(image.quantize(8), "PNG")
+    yield _encoded(image, "PNG", **moving)
+    yield _encoded(image, "WEBP", exif=exif)
+    yield _encoded(transparent, "WEBP", lossless=True)
+    yield _encoded(image, "WEBP", **moving)
+    yield _encoded(transparent, "AVIF", max_threads=1)
+    yield _HEIC
+    yield _encoded(image, "GIF", **moving)
+    yield _encoded(image, "TIFF")
+    yield _encoded(image.convert("F"), "TIFF", compression="tiff_adobe_deflate")
+    yield _encoded(image, "BMP")
+
+
+def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
