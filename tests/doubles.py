@@ -1,4 +1,4 @@
-"""Buckets and topics in memory; the contract tests hold them to what the real ones do."""
+"""Buckets, topics and a kitchen in memory; contract tests hold them to what the real ones do."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from quickthumb.records import Records
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from tests.doubles import MemoryBucket, MemoryTopic
+from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic
 from tests.openapi import Contract
 from tests.pictures import picture
 
@@ -30,6 +30,7 @@ class Service:
         self.uploads = MemoryTopic()
         self.store = Store(self.originals, self.processed)
         self.settings = replace(SETTINGS, **settings)
+        self.kitchen = MemoryKitchen(self.settings.limits)
         self.requests = MemoryBucket("requests")
         self.app = build(self.store, Records(self.requests), self.uploads, self.settings)
         self.http = TestClient(self.app, raise_server_exceptions=False)
@@ -53,7 +54,13 @@ class Service:
     def work(self) -> None:
         while self.uploads.messages:
             body, attributes = self.uploads.messages.pop(0)
-            resize(Message(body, attributes, "1", 1), self.store, MemoryTopic(), self.settings)
+            resize(
+                Message(body, attributes, "1", 1),
+                self.store,
+                MemoryTopic(),
+                self.settings,
+                self.kitchen,
+            )
 
 
 def expect_problem(answer, status, code):

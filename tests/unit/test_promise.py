@@ -70,7 +70,7 @@ def _die() -> None:
 
 
 class Mortal:
-    """A bucket or a topic whose every call meets a fate."""
+    """A bucket, a topic or a kitchen whose every call meets a fate."""
 
     def __init__(self, inner: Any, fate: Fate) -> None:
         self._inner, self._fate = inner, fate
