@@ -9,7 +9,7 @@ from emulator.bootstrap import ROOT
 from quickthumb.bury import bury
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from tests.doubles import MemoryTopic, MemoryKitchen
+from tests.doubles import MemoryKitchen, MemoryTopic
 from tests.pictures import picture
 from tests.service import Service
 

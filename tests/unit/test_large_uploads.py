@@ -4,7 +4,7 @@ import pytest
 
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from tests.doubles import MemoryTopic, MemoryKitchen
+from tests.doubles import MemoryKitchen, MemoryTopic
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 

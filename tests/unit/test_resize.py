@@ -11,7 +11,7 @@ from quickthumb.messaging import Message
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from tests.doubles import MemoryBucket, MemoryTopic, MemoryKitchen
+from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic
 from tests.pictures import picture, sideways, size_of
 
 SETTINGS = Settings(

@@ -28,7 +28,7 @@ COOK: Cook = ("quickthumb.kitchen.cook", "main")
 GRACE = 0.5
 """Seconds that a child has after its own deadline to say that it was late."""
 
-_START_SECONDS = 15.0
+START_SECONDS = 10.0
 _END_SECONDS = 5.0
 
 _LAST_WORDS = 400
@@ -98,11 +98,11 @@ class Child:
         if self._ready:
             return
         try:
-            unlimited = self._wire.head(time.monotonic() + _START_SECONDS)["unlimited"]
+            unlimited = self._wire.head(time.monotonic() + START_SECONDS)["unlimited"]
         except TimeoutError:
             how = self.end()
             raise Unavailable(
-                f"A process to decode pictures in was not ready after {_START_SECONDS:g} seconds: "
+                f"A process to decode pictures in was not ready after {START_SECONDS:g} seconds: "
                 f"{how}. Give the function more of a processor."
             ) from None
         except (EOFError, OSError, Mangled, KeyError):

@@ -15,6 +15,9 @@ from quickthumb.pictures import Rendered
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 10.0
+"""Seconds to wait for a place."""
+
 _ATTEMPTS = 3
 """For a picture: an earlier one may have damaged the first child, or somebody killed it."""
 
@@ -97,10 +100,10 @@ class Kitchen:
     def _take(self) -> Child | None:
         """Wait for a place, and return a child that is there already."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._places, self._limits.max_seconds):
+            if not self._changed.wait_for(lambda: self._places, PATIENCE):
                 raise Unavailable(
-                    "All processes that decode pictures have been busy for "
-                    f"{self._limits.max_seconds:g} seconds: allow more, or fewer jobs at once"
+                    f"All decoders have been busy for {PATIENCE:g} seconds. Have the function take "
+                    "fewer jobs at once, or raise QUICKTHUMB_DECODERS and its memory."
                 )
             self._places -= 1
             return self._idle.pop() if self._idle else None
