@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -74,7 +75,7 @@ def becomes(url: str, data: bytes) -> str:
         if answer.status_code != 202:
             return str(answer.json()["code"])
         started = time.monotonic()
-        status = {"status": "queued"}
+        status: dict[str, Any] = {"status": "queued"}
         while status["status"] == "queued":
             status = session.get(f"{url}/{answer.json()['id']}?wait=20", timeout=60).json()
     code = status["error"]["code"] if status["status"] == "failed" else status["status"]
