@@ -2,10 +2,12 @@
 
 Starts a cloud and sends it, one kind after the other, what an attacker would send to the ports of
 `upload` and `resize`. Before each and while it goes on, a person uploads an ordinary picture twenty
-times a second, from a process of its own. Prints, for each kind: how it was answered; of one of it
-alone the time, and the processor time of the attacked part; how many a second were then sent, the
-most memory that a process of the part had, and the 99th percentile of the person's uploads
-meanwhile, also in relation to calm, which is the median of as many measurements before each kind.
+times a second, and another asks for `/health`, each from a process of its own. Prints, for each
+kind: how it was answered; of one of it alone the time, and the processor time of the attacked part;
+of a picture, what became of it and how long after it was answered; how many a second were then
+sent, the most memory that the part and `resize` had, the longest answer of `/health`, and the 99th
+percentile of the person's uploads meanwhile, also in relation to calm, which is the median of as
+many measurements before each kind. Fails if a process of a function has died.
 """
 
 import argparse
@@ -18,14 +20,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import requests
 
+from bench.hostile_files import attack
 from bench.hostile_requests import KINDS, PICTURE, Kind
+from bench.processes import Processes
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.topology import Topology
@@ -51,50 +56,38 @@ def person(url: str, seconds: float) -> list[float]:
     return times
 
 
+def health(url: str, seconds: float) -> float:
+    """Ask for `/health` again and again; return the longest time that it took, seconds."""
+    longest = 0.0
+    end = time.monotonic() + seconds
+    with requests.Session() as session:
+        while (started := time.monotonic()) < end:
+            session.get(f"{url}/health", timeout=60).raise_for_status()
+            longest = max(longest, time.monotonic() - started)
+            time.sleep(0.05)
+    return longest
+
+
+def becomes(url: str, data: bytes) -> str:
+    """Upload a picture; return how its job ended, and how long that took, seconds."""
+    with requests.Session() as session:
+        answer = session.post(url, data, timeout=60)
+        if answer.status_code != 202:
+            return str(answer.json()["code"])
+        started = time.monotonic()
+        status: dict[str, Any] = {"status": "queued"}
+        while status["status"] == "queued":
+            status = session.get(f"{url}/{answer.json()['id']}?wait=20", timeout=60).json()
+    code = status["error"]["code"] if status["status"] == "failed" else status["status"]
+    return f"{code}, {time.monotonic() - started:.1f} s"
+
+
 def settle(url: str) -> None:
     """Wait until the thumbnails of what was uploaded before are made: jobs come in order."""
     with requests.Session() as session:
         id = session.post(url, PICTURE, timeout=60).json()["id"]
         while session.get(f"{url}/{id}?wait=20", timeout=60).json()["status"] == "queued":
             pass
-
-
-class Processes:
-    """The processes of a part, and what they use; Linux."""
-
-    def __init__(self, pid: int) -> None:
-        self._pids = [pid, *_children(pid)]
-
-    def reset(self) -> None:
-        """Measure peaks from now on."""
-        for pid in self._pids:
-            with suppress(OSError):
-                Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-    def cpu(self) -> float:
-        """Return the processor time that all have used so far, seconds."""
-        ticks = 0
-        for pid in self._pids:
-            figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(figures[11]) + int(figures[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-    def peak(self) -> float:
-        """Return the highest that one process had, MB."""
-        return max(_status(pid, "VmHWM") for pid in self._pids)
-
-
-def _children(pid: int) -> list[int]:
-    text = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
-    children = [int(child) for child in text.split()]
-    return children + [grandchild for child in children for grandchild in _children(child)]
-
-
-def _status(pid: int, field: str) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def _p99(times: Sequence[float]) -> float:
@@ -156,11 +149,19 @@ class Line:
     meanwhile: float
 
 
+class Died(Exception):
+    """A process of a function is not there any more."""
+
+
 def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> Line:
-    """Measure one kind."""
-    pid = cloud.pids()[kind.part]
-    assert pid is not None
-    part = Processes(pid)
+    """Measure one kind.
+
+    Raises:
+        Died: some part did not survive it.
+    """
+    parts = {name: Processes(pid) for name, pid in cloud.pids().items() if pid is not None}
+    part, cook = parts[kind.part], parts["resize"]
+    lasting = {name: part.lasting for name, part in parts.items()}
     url = cloud.addresses.upload
     target = cloud.addresses.functions[kind.part]
     settle(url)
@@ -168,16 +169,23 @@ def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> Line
     for _ in range(_ALONE):
         kind.attack(target)
     used, alone = (part.cpu() - used) / _ALONE, (time.monotonic() - started) / _ALONE
+    settle(url)
+    became = becomes(url, attack(kind.picture)) if kind.picture else ""
     calm = _p99(people.submit(person, url, seconds).result())
-    part.reset()
     answers: Counter[str] = Counter()
     sent: list[float] = []
-    with _attackers(kind, target, answers, sent):
+    with part.watched(), cook.watched(), _attackers(kind, target, answers, sent):
+        slowest = people.submit(health, url, seconds)
         meanwhile = _p99(people.submit(person, url, seconds).result())
+    settle(url)
+    for name, pids in lasting.items():
+        if parts[name].lasting != pids or cloud.pids()[name] != pids[0]:
+            raise Died(f"{kind.name}: a process of {name} has died")
     told = ", ".join(f"{status}" for status, _ in answers.most_common(3))
     text = (
-        f"| {kind.name} | {kind.part} | {told} | {used * 1000:.0f} ms | {alone:.2f} s "
-        f"| {len(sent) / seconds:.1f} | {part.peak():.0f} MB "
+        f"| {kind.name} | {kind.part} | {told} | {used * 1000:.0f} ms | {alone:.2f} s | {became} "
+        f"| {len(sent) / seconds:.1f} | {part.peak:.0f} MB | {cook.peak:.0f} MB "
+        f"| {slowest.result() * 1000:.0f} ms "
     )
     return Line(text, calm, meanwhile)
 
@@ -199,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Path(os.devnull).open("w") as quiet,
-        ProcessPoolExecutor(1, get_context("spawn")) as people,
+        ProcessPoolExecutor(2, get_context("spawn")) as people,
         Cloud(Topology.load(TOPOLOGY), Path(folder), Console([], out=quiet)) as cloud,
     ):
         people.submit(person, cloud.addresses.upload, 3).result()  # warm
@@ -210,8 +218,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Each by itself is at the mercy of what else the machine does in these seconds.
     calm = statistics.median(line.calm for line in lines)
     print(f"p99 of an ordinary upload in calm, median of {len(lines)}: {calm * 1000:.0f} ms\n")
-    print("| what | to | answers | CPU | time | a second | memory | p99 | times |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| what | to | answers | CPU | time | becomes | a second | memory | of `resize` "
+        "| `/health` | p99 | times |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     for line in lines:
         ratio = line.meanwhile / calm
         print(f"{line.text}| {line.meanwhile * 1000:.0f} ms | {ratio:.1f} |")

@@ -1,5 +1,7 @@
 """What an attacker sends, by kind; each attack returns how it was answered."""
 
+import base64
+import hashlib
 import json
 import socket
 import threading
@@ -7,10 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import requests
 
+from bench.hostile_files import ATTACKS, attack
 from emulator.bootstrap import ROOT
 
 PICTURE = (ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg").read_bytes()
@@ -34,6 +38,8 @@ class Kind:
         at_once: how many attackers there are.
         per_second: how many requests they begin in a second, at most: on one machine more of them
             take from the service the processors that the attackers would bring along.
+        picture: name of a costly file that is sent, one of `ATTACKS`; what becomes of it is looked
+            at as well.
     """
 
     name: str
@@ -41,6 +47,7 @@ class Kind:
     attack: Attack
     at_once: int = 4
     per_second: float = 8
+    picture: str = ""
 
 
 def _send(url: str, pieces: Iterator[bytes], seconds: float = 30) -> str:
@@ -289,6 +296,45 @@ def push_huge(url: str) -> str:
     return _push(url, b'{"message":{"data":"' + b"A" * 30_000_000 + b'"}}')
 
 
+def push_bucket(url: str) -> str:
+    """A job of another bucket, with the id that follows from it."""
+    name = "incoming/a.jpg"
+    job = {
+        "id": hashlib.sha256(f"evil/{name}#1".encode()).hexdigest()[:32],
+        "bucket": "evil",
+        "name": name,
+        "generation": 1,
+        "renditions": [{"name": "256", "width": 256, "height": 256}],
+    }
+    data = base64.b64encode(json.dumps(job).encode()).decode()
+    return _push(url, json.dumps({"message": {"data": data, "messageId": "1"}}).encode())
+
+
+def push_garbage_token(url: str) -> str:
+    """What is no token where one is due."""
+    headers = {"Authorization": "Bearer " + "A" * 4000, "Content-Type": "application/json"}
+    return str(requests.post(url, b"{}", headers=headers, timeout=60).status_code)
+
+
+def costly_file(name: str, url: str) -> str:
+    """A small file that costs much."""
+    return str(requests.post(url, attack(name), timeout=60).status_code)
+
+
+def most_metadata(url: str) -> str:
+    """As many options, and as long a file name, as a request can have."""
+    options = {"sizes": "4001,4002,4003,4004,4005,4006,4007,4008", "fit": "cover"}
+    options |= {"gravity": "smart", "format": "webp", "quality": "99", "background": "abcdef"}
+    files = {"file": ("\U0001f600" * 255, PICTURE)}
+    return str(requests.post(url, data=options, files=files, timeout=60).status_code)
+
+
+def pictures() -> Iterator[Kind]:
+    """Yield every costly file as a kind; two a second, since some keep a processor busy."""
+    for name in ATTACKS:
+        yield Kind(name, "upload", partial(costly_file, name), per_second=2, picture=name)
+
+
 KINDS = (
     Kind("10,000 fields in a form", "upload", many_fields),
     Kind("10,000 files in a form", "upload", many_files),
@@ -313,4 +359,8 @@ KINDS = (
     Kind("push: nonsense", "resize", push_nonsense, 1),
     Kind("push: 100,000 brackets", "resize", push_deep, 1),
     Kind("push: 30 MB", "resize", push_huge, 1),
+    Kind("push: a job of another bucket", "resize", push_bucket, 1),
+    Kind("push: a garbage token", "resize", push_garbage_token),
+    Kind("most metadata", "upload", most_metadata, 1, 0.2),
+    *pictures(),
 )

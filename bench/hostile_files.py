@@ -1,0 +1,146 @@
+"""Small files, valid enough, that cost a decoder seconds, minutes or its life.
+
+Each stands for a kind. `attacks` names them; tests, the storm and `bench.hostile` send them.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+
+from PIL import Image
+
+
+def avif_of_items(count: int) -> bytes:
+    """Return a picture behind `count` items without content: libavif compares each with all."""
+    items = b"".join(
+        _full_box(b"infe", 3, struct.pack(">IH", 100_000 + number, 0) + b"mime\0\0")
+        for number in range(count)
+    )
+
+    def with_items(kind: bytes, content: bytes) -> bytes:
+        if kind == b"meta":
+            inner = b"".join(_box(*with_more(*each)) for each in _boxes(content[4:]))
+            return content[:4] + inner
+        return content
+
+    def with_more(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
+        if kind != b"iinf":
+            return kind, content
+        [known] = struct.unpack(">H", content[4:6])  # of version 0, which Pillow's encoder writes
+        return kind, b"\1\0\0\0" + struct.pack(">I", known + count) + content[6:] + items
+
+    plain = _encoded(Image.new("RGB", (64, 64), (9, 9, 9)), "AVIF")
+    return b"".join(_box(kind, with_items(kind, content)) for kind, content in _boxes(plain))
+
+
+def webp_of_frames(count: int, side: int = 7000) -> bytes:
+    """Return `count` frames of one pixel on a canvas of `side` x `side` pixels."""
+    pixel = _encoded(Image.new("RGB", (1, 1)), "WEBP")[12:]
+    canvas = b"\2\0\0\0" + (side - 1).to_bytes(3, "little") * 2
+    frame = b"ANMF" + struct.pack("<I", 16 + len(pixel)) + bytes(12) + b"\x64\0\0\0" + pixel
+    chunks = b"VP8X" + struct.pack("<I", 10) + canvas + b"ANIM" + struct.pack("<I", 6) + bytes(6)
+    body = b"WEBP" + chunks + frame * count
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def gif_of_frames(count: int) -> bytes:
+    """Return `count` frames of one pixel on a screen of 2,000 x 2,000 pixels."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 2000, 2000, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+    return screen + frame * count + b";"
+
+
+def png_of_chunks(count: int) -> bytes:
+    """Return a picture behind `count` chunks that nobody knows."""
+    plain = _encoded(Image.new("RGB", (64, 64)), "PNG")
+    return plain[:33] + _chunk(b"abCd") * count + plain[33:]
+
+
+def png_of_frames(count: int) -> bytes:
+    """Return an animation of `count` frames of one pixel on 2,000 x 2,000 pixels."""
+    plain = _encoded(Image.new("RGB", (2000, 2000)), "PNG")
+    pixel = zlib.compress(b"\0\0\0\0")
+    frames = b"".join(
+        _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 2 * n + 1, 1, 1, 0, 0, 1, 10, 0, 0))
+        + _chunk(b"fdAT", struct.pack(">I", 2 * n + 2) + pixel)
+        for n in range(count)
+    )
+    first = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 2000, 2000, 0, 0, 1, 10, 0, 0))
+    head, tail = plain[:33], plain[33:-12]
+    control = _chunk(b"acTL", struct.pack(">II", count + 1, 0))
+    return head + control + first + tail + frames + _chunk(b"IEND")
+
+
+def jpeg_of_segments(count: int) -> bytes:
+    """Return a picture behind `count` empty segments."""
+    plain = _encoded(Image.new("RGB", (64, 64)), "JPEG")
+    return plain[:2] + b"\xff\xe5\0\2" * count + plain[2:]
+
+
+def jpeg_of_scans(count: int) -> bytes:
+    """Return a progressive picture of 24 megapixels whose last scan comes `count` times more."""
+    plain = _encoded(Image.new("RGB", (6000, 4000)), "JPEG", progressive=True)
+    last = plain.rindex(b"\xff\xda")
+    return plain[:-2] + plain[last:-2] * count + plain[-2:]
+
+
+def tiff_of_tags(count: int) -> bytes:
+    """Return a directory of `count` tags of 99 MB each that are not there."""
+    tags = b"".join(struct.pack("<HHII", 1000 + n, 7, 99_000_000, 8) for n in range(count))
+    return b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(4)
+
+
+ATTACKS: Mapping[str, Callable[[], bytes]] = {
+    "AVIF of 80,000 items": lambda: avif_of_items(80_000),
+    "AVIF of 260,000 items": lambda: avif_of_items(260_000),
+    "WebP of 100,000 frames": lambda: webp_of_frames(100_000),
+    "WebP of 200,000 frames": lambda: webp_of_frames(200_000),
+    "WebP of 300 frames, 49 megapixels": lambda: webp_of_frames(300),
+    "GIF of 300,000 frames": lambda: gif_of_frames(300_000),
+    "PNG of 300,000 chunks": lambda: png_of_chunks(300_000),
+    "PNG of 50,000 frames": lambda: png_of_frames(50_000),
+    "JPEG of a million segments": lambda: jpeg_of_segments(1_000_000),
+    "JPEG of 100 scans, 24 megapixels": lambda: jpeg_of_scans(90),
+    "TIFF of 45,000 tags": lambda: tiff_of_tags(45_000),
+}
+"""Each file by what it is."""
+
+
+@cache
+def attack(name: str) -> bytes:
+    """Return one of `ATTACKS`, made once."""
+    return ATTACKS[name]()
+
+
+def _encoded(image: Image.Image, kind: str, **options: bool) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def _full_box(kind: bytes, version: int, content: bytes) -> bytes:
+    return _box(kind, bytes((version, 0, 0, 0)) + content)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield kind and content of each box (ISO/IEC 14496-12, 4.2)."""
+    at = 0
+    while at < len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, data[at + 8 : at + size]
+        at += size
+
+
+def _chunk(kind: bytes, content: bytes = b"") -> bytes:
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )

@@ -1,0 +1,82 @@
+"""What the processes of a running part use; Linux."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_SAMPLE_SECONDS = 0.05
+
+
+class Processes:
+    """The processes of a part: its own, and those that it starts and replaces meanwhile."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._peak = 0.0
+
+    @property
+    def lasting(self) -> tuple[int, ...]:
+        """Ids of the first process and of those it started: none may die."""
+        return (self._pid, *_children(self._pid))
+
+    def cpu(self) -> float:
+        """Return the processor time that all have used so far, seconds; also those that ended."""
+        return sum(_cpu(pid) for pid in self._all())
+
+    @property
+    def peak(self) -> float:
+        """The most that all had together while they were watched, MB; shared pages count once."""
+        return self._peak
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look at the memory again and again while this is entered."""
+        over = threading.Event()
+        self._peak = 0.0
+
+        def watch() -> None:
+            while not over.wait(_SAMPLE_SECONDS):
+                self._peak = max(self._peak, sum(_memory(pid) for pid in self._all()))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def _all(self) -> list[int]:
+        return [self._pid, *_descendants(self._pid)]
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with suppress(OSError):  # it has ended
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
+            with suppress(OSError):  # so has its thread
+                children += map(int, path.read_text().split())
+    return children
+
+
+def _descendants(pid: int) -> list[int]:
+    return [each for child in _children(pid) for each in (child, *_descendants(child))]
+
+
+def _cpu(pid: int) -> float:
+    """Return the processor time of a process and of its children that ended, seconds."""
+    with suppress(OSError):
+        figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, figures[11:15])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _memory(pid: int) -> float:
+    """Return the proportional set size of a process, MB."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
