@@ -9,6 +9,7 @@ smaller ones.
 
 import logging
 import string
+import time
 from collections.abc import Callable, Iterator
 
 from quickthumb.errors import InvalidMessage, Unavailable
@@ -22,9 +23,13 @@ HEXADECIMAL = "0123456789abcdef"
 PRINTABLE = "".join(sorted({" ", *string.digits, *string.ascii_letters, *string.punctuation}))
 """The letters of most other names. Where a listing fails, a name with others is not found."""
 
-_DEEPEST = 12
-"""How many letters more than asked for the smallest part is told by. Names that share more go with
-the one that cannot be read: of ids, in any bucket, that is this one alone."""
+_DEEPEST = 32
+"""How many letters more than asked for the smallest part is told by: all of an id. Names that share
+more go with the one that cannot be read."""
+
+_PATIENCE = 60.0
+"""How long listings may take that fail, seconds; then no smaller parts are tried. In the emulator
+one fails at once, in production after it was retried."""
 
 _NOWHERE = "\x7f"
 """Begins no name: a listing of nothing shows whether the bucket answers at all."""
@@ -73,10 +78,11 @@ class _Walk:
         self._letters = letters
         self._deepest = deepest
         self._told = 0
+        self._lost = 0.0  # seconds
 
     def part(self, prefix: str, start: str, end: str) -> Iterator[Blob]:
         """Walk over the blobs whose names begin with `prefix`."""
-        last = None
+        last, begun = None, time.monotonic()
         try:
             for blob in self._bucket.walk(prefix, start, end):
                 last = blob.name
@@ -84,15 +90,17 @@ class _Walk:
                     yield blob
                 else:
                     self._miss(blob)
+                begun = time.monotonic()
         except Unavailable as error:
             check(self._bucket)
             failure = str(error)
+            self._lost += time.monotonic() - begun
         else:
             return
         if len(prefix) + _DEEPEST == self._deepest:
             log.warning("%s is listed in parts: %s", self._bucket.name, failure)
         told = self._told
-        if len(prefix) < self._deepest:
+        if len(prefix) < self._deepest and self._lost < _PATIENCE:
             for blob in self._in_parts(prefix, start if last is None else last, end):
                 if last is None or blob.name > last:
                     yield blob

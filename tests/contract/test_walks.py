@@ -5,6 +5,7 @@ import pytest
 from quickthumb import walks
 from quickthumb.errors import Unavailable
 from quickthumb.jobs import new_id
+from tests.doubles import MemoryBucket
 
 LETTERS = walks.HEXADECIMAL
 
@@ -45,9 +46,31 @@ def test_all_are_found_but_the_blobs_that_are_damaged(walk, told, folder_of_ids,
     for number in bad:
         damage(names[number])
     assert walk(prefix) == [name for number, name in enumerate(names) if number not in bad]
-    assert [unread.name.rstrip("…") for unread in told] == [
-        name[: len(prefix) + 12] for number, name in enumerate(names) if number in bad
-    ]
+    assert [unread.name for unread in told] == [f"{names[number]}…" for number in bad]
+
+
+def test_names_that_share_all_letters_but_the_last_are_told_apart(bucket, walk, told, damage):
+    prefix = f"{new_id()}/"
+    names = [f"{prefix}{number:032x}" for number in range(4)]
+    for name in names:
+        bucket.write(name, b"1", "text/plain", "no-cache")
+    damage(names[1])
+    assert walk(prefix) == [names[0], *names[2:]]
+    assert [unread.name for unread in told] == [f"{names[1]}…"]
+
+
+def test_where_each_failure_takes_long_no_smaller_parts_are_tried(monkeypatch, told):
+    bucket = MemoryBucket()
+    for number in range(4):
+        bucket.write(f"{number:032x}", b"1", "text/plain", "no-cache")
+    bucket.write("f" * 32, b"1", "text/plain", "no-cache")
+    bucket.damaged.add(f"{1:032x}")
+    monkeypatch.setattr(walks, "_PATIENCE", 0.0)
+    assert not list(walks.walk(bucket, told.append, LETTERS))
+    monkeypatch.setattr(walks, "_PATIENCE", 60.0)
+    found = [blob.name for blob in walks.walk(bucket, told.append, LETTERS)]
+    assert found == [f"{0:032x}", f"{2:032x}", f"{3:032x}", "f" * 32]
+    assert [unread.name for unread in told] == ["…", f"{1:032x}…"]
 
 
 def test_a_part_of_the_walk_comes_past_it_too(walk, told, folder_of_ids, damage):

@@ -1,7 +1,9 @@
 """The command `sweep`, as one uses it to have existing pictures done."""
 
+import os
 import signal
 
+import pytest
 import requests
 
 from emulator.ports import free_port
@@ -41,6 +43,26 @@ def test_pictures_that_nobody_told_of_are_done_when_the_bucket_is_swept(tmp_path
             assert answer.json()["status"] == "done"
         again = run("sweep", "--data", data, "--older-than", 0)
         assert "0 published again" in again.stdout
+        cloud.stop(signal.SIGINT)
+
+
+@pytest.mark.skipif(not hasattr(os, "removexattr"), reason="needs attributes of files, as on Linux")
+def test_a_blob_that_storage_has_lost_the_metadata_of_keeps_no_other_from_being_done(tmp_path):
+    with up(tmp_path, "--port", free_port()) as cloud:
+        url, storage, data = cloud.url("upload"), cloud.url("storage"), tmp_path / "data"
+        ids = [f"{number:032x}" for number in range(3)]
+        for id in ids:
+            put(storage, id)
+        [file] = data.rglob(f"{BUCKET}/{ids[1]}")
+        os.removexattr(file, "user.metadata")
+        listing = requests.get(f"{storage}/storage/v1/b/{BUCKET}/o", timeout=30)
+        assert not listing.ok  # or else there is nothing to come past
+        swept = run("sweep", "--data", data, "--older-than", 0)
+        assert "2 published again" in swept.stdout, swept.stdout + swept.stderr
+        assert "1 that could not be read" in swept.stdout
+        for id in (ids[0], ids[2]):
+            answer = requests.get(f"{url}/{id}", params={"wait": 30}, timeout=60)
+            assert answer.json()["status"] == "done"
         cloud.stop(signal.SIGINT)
 
 
