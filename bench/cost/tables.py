@@ -272,8 +272,9 @@ def _stated(basis: Basis) -> str:
         [
             f"- Measured {record.measured}, {record.rounds} uploads for each row.",
             f"- Assumed: {assumed.latency * 1000:g} ms for each call to storage or Pub/Sub, "
-            f"{assumed.page * 1000:g} ms for a page of 1,000 names; a processor that takes "
-            f"{assumed.slower:g} times as long as the one measured; "
+            f"{assumed.page * 1000:g} ms for a page of 1,000 names; a processor "
+            f"{'as fast as' if assumed.slower == 1 else f'{assumed.slower:g} times slower than'} "
+            "the one measured; "
             f"{_requests(basis.uploads_at_once)} at once in an instance of `upload`, "
             f"{_requests(basis.jobs_at_once)} in one of `resize`.",
             f"- List prices of {prices.region}{dated}.",

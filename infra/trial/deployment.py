@@ -10,8 +10,6 @@ from infra.trial.commands import Failed, Gcloud, run, say
 INFRA = Path(__file__).parents[1]
 PREFIX = "quickthumb-trial"
 """Of the state in its bucket. That of a deployment which is there to stay is `quickthumb`."""
-_DATA = INFRA / ".build" / "trial"
-"""Terraform's own folder of a trial, so that it does not touch that of another deployment."""
 
 
 class Deployment:
@@ -20,12 +18,16 @@ class Deployment:
     Args:
         gcloud: of its project.
         state_bucket: where Terraform keeps the state.
+        folder: of the files *.tf.
     """
 
-    def __init__(self, gcloud: Gcloud, state_bucket: str) -> None:
+    def __init__(self, gcloud: Gcloud, state_bucket: str, folder: Path = INFRA) -> None:
         self._gcloud = gcloud
         self._state_bucket = state_bucket
-        self._plan = _DATA / "trial.tfplan"
+        self._folder = folder
+        # Terraform's own folder of a trial, so that it does not touch that of another deployment.
+        self._data = folder / ".build" / "trial"
+        self._plan = self._data / "trial.tfplan"
         self._outputs: dict[str, Any] | None = None
 
     def init(self) -> None:
@@ -35,14 +37,9 @@ class Deployment:
             Failed: the bucket is not there, or not for this account.
         """
         say("Terraform gets ready.")
-        _DATA.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(parents=True, exist_ok=True)
         try:
-            self._terraform(
-                "init",
-                "-reconfigure",
-                f"-backend-config=bucket={self._state_bucket}",
-                f"-backend-config=prefix={PREFIX}",
-            )
+            self._terraform("init", "-reconfigure", *self._backend())
         except Failed as error:
             raise Failed(
                 f"{error}\nThe state is kept in the bucket {self._state_bucket}: steps 1 "
@@ -70,7 +67,7 @@ class Deployment:
     def plan(self) -> Counter[str]:
         """Return what would be made, changed or deleted, counted by kind."""
         self._terraform("plan", f"-out={self._plan}", *self._variables())
-        document = json.loads(self._terraform("show", "-json", str(self._plan)))
+        document = self._json("show", "-json", str(self._plan))
         kinds = Counter[str]()
         for change in document.get("resource_changes", []):
             actions = change["change"]["actions"]
@@ -95,7 +92,7 @@ class Deployment:
             Failed: there is no such output, since nothing is deployed.
         """
         if self._outputs is None:
-            self._outputs = json.loads(self._terraform("output", "-json"))
+            self._outputs = self._json("output", "-json")
         if name not in self._outputs:
             raise Failed("Nothing is deployed here: begin with the step apply.")
         value: dict[str, str] = self._outputs[name]["value"]
@@ -111,10 +108,16 @@ class Deployment:
 
     def left(self) -> list[str]:
         """Return what Terraform has made and not deleted."""
+        # `terraform state list` fails where there is no state yet.
+        state = self._json("state", "pull")
         return [
-            line
-            for line in self._terraform("state", "list").splitlines()
-            if line and not line.startswith("data.") and ".data." not in line
+            f"{name}[{json.dumps(instance['index_key'])}]" if "index_key" in instance else name
+            for resource in state.get("resources", [])
+            if resource["mode"] == "managed"
+            for name in [
+                ".".join(filter(None, [resource.get("module"), resource["type"], resource["name"]]))
+            ]
+            for instance in resource["instances"]
         ]
 
     def buckets_of_functions(self) -> list[str]:
@@ -124,12 +127,18 @@ class Deployment:
 
     def version(self) -> str:
         """Return the version of Terraform."""
-        return str(json.loads(run(["terraform", "version", "-json"]))["terraform_version"])
+        return str(self._json("version", "-json")["terraform_version"])
 
     def destroy_command(self) -> str:
         """Return the command by which a person deletes what is left."""
         where = f"PROJECT={self._gcloud.project} REGION={self._gcloud.region}"
         return f"{where} infra/trial.sh --only destroy"
+
+    def _backend(self) -> list[str]:
+        return [
+            f"-backend-config=bucket={self._state_bucket}",
+            f"-backend-config=prefix={PREFIX}",
+        ]
 
     def _variables(self) -> list[str]:
         account = self._gcloud.account()
@@ -144,12 +153,21 @@ class Deployment:
         }
         return [f"-var={name}={value}" for name, value in variables.items()]
 
+    def _json(self, *arguments: str) -> dict[str, Any]:
+        """Return the document that a command prints, an empty one for nothing."""
+        text = self._terraform(*arguments).strip() or "{}"
+        try:
+            document: dict[str, Any] = json.loads(text)
+        except ValueError:
+            raise Failed(f"terraform {arguments[0]} printed no JSON: {text[:200]}") from None
+        return document
+
     def _terraform(self, *arguments: str, shown: bool = False) -> str:
         verb, *others = arguments
         asks = verb in ("init", "plan", "apply", "destroy")
         return run(
-            ["terraform", verb, *(["-input=false"] if asks else []), *others],
-            cwd=INFRA,
-            env={"TF_IN_AUTOMATION": "1", "TF_DATA_DIR": str(_DATA)},
+            ["terraform", verb, *(["-input=false", "-no-color"] if asks else []), *others],
+            cwd=self._folder,
+            env={"TF_IN_AUTOMATION": "1", "TF_DATA_DIR": str(self._data)},
             shown=shown,
         )

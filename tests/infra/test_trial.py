@@ -26,8 +26,11 @@ from emulator.ports import HOST, answers, free_port
 from emulator.topology import Topology
 from infra.trial import usage
 from infra.trial.commands import Failed, Gcloud
+from infra.trial.deployment import Deployment
 from tests.e2e.front_end import FrontEnd
 from tests.infra.false_cloud import BAD, MADE, NEW, FalseCloud
+from tests.infra.hcl import of_kind
+from tests.infra.terraform import NEEDED
 
 SCRIPT = ROOT / "infra" / "trial.sh"
 
@@ -236,7 +239,59 @@ def test_a_whole_trial_measures_and_leaves_nothing(emulator, world, metrics, mon
     assert not world.revisions["pinned"]
     assert world.revisions["tag"] is None
     assert world.terraform["made"] == []
-    assert "-var=deletion_allowed=true" in " ".join(map(" ".join, world.told))
+    given = {v for words in world.told for v in re.findall(r"^-var=(\w+)=", "\n".join(words), re.M)}
+    assert given - {block.labels[0] for block in of_kind("variable")} == set()
+    assert {"urls", "audiences"} <= {block.labels[0] for block in of_kind("output")}
+
+
+SMALL = """
+variable "project" { type = string }
+variable "region" { type = string }
+variable "callers" { type = set(string) }
+variable "deletion_allowed" { type = bool }
+variable "soft_delete_days" { type = number }
+variable "labels" { type = map(string) }
+resource "terraform_data" "bucket" {
+  for_each = toset(["originals", "processed"])
+  input    = var.labels
+}
+data "terraform_remote_state" "read" {
+  backend = "local"
+  config  = { path = "${path.module}/other.tfstate" }
+}
+output "urls" { value = { upload = join(" ", var.callers) } }
+"""
+
+
+class Locally(Deployment):
+    """A deployment whose state is a file beside it."""
+
+    def _backend(self):
+        return []
+
+
+def test_terraform_itself_makes_and_unmakes_what_a_trial_asks_for(tmp_path, nowhere, monkeypatch):
+    """The real one, with resources that need no provider."""
+    if shutil.which("terraform") is None:
+        pytest.skip(NEEDED)
+    (nowhere.bin / "terraform").unlink()
+    monkeypatch.setenv("PATH", str(nowhere.bin), prepend=":")
+    (tmp_path / "main.tf").write_text(SMALL)
+    other = {"version": 4, "serial": 1, "lineage": "x", "outputs": {}, "resources": []}
+    (tmp_path / "other.tfstate").write_text(json.dumps(other))
+    deployment = Locally(Gcloud("my-trial", "europe-west1"), "no-bucket", tmp_path)
+    deployment.init()
+    assert deployment.left() == []
+    assert deployment.plan() == {"terraform_data": 2}
+    deployment.apply()
+    names = ["originals", "processed"]
+    assert deployment.left() == [f'terraform_data.bucket["{name}"]' for name in names]
+    assert deployment.output("urls") == {"upload": "user:me@example.com"}
+    assert deployment.plan() == {}
+    deployment.destroy()
+    assert deployment.left() == []
+    with pytest.raises(Failed, match="begin with the step apply"):
+        Locally(Gcloud("my-trial", "europe-west1"), "no-bucket", tmp_path).output("urls")
 
 
 def test_gcloud_understands_every_command_of_a_trial(world, tmp_path):
