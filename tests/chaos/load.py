@@ -1,4 +1,7 @@
-"""People who upload pictures, come back when they are told to, and sometimes change their minds."""
+"""People who upload pictures, come back when they are told to, and sometimes change their minds.
+
+One of twenty uploads is a picture that does its decoder harm.
+"""
 
 import io
 import itertools
@@ -11,6 +14,11 @@ from dataclasses import dataclass, field
 
 import requests
 from PIL import Image
+
+from bench.hostile_files import attack
+from quickthumb.errors import DecoderCrashed, TooManyPixels, TooSlow
+from tests.chaos.site.deadly_cook import CRASHES, HANGS
+from tests.pictures import picture
 
 _TIMEOUT = 60.0  # seconds
 _PATIENCE = 300.0
@@ -29,12 +37,37 @@ def gallery(seed: int) -> list[tuple[str, bytes]]:
     return pictures
 
 
+@dataclass(frozen=True, slots=True)
+class Hostile:
+    """A picture that does harm.
+
+    Attributes:
+        name: of its file.
+        data: its bytes.
+        code: with which its job has to fail.
+    """
+
+    name: str
+    data: bytes
+    code: str
+
+
+def hostile() -> list[Hostile]:
+    """Return pictures that crash their decoder, keep it busy, or ask it for all memory."""
+    return [
+        Hostile("crashes.jpg", picture() + CRASHES, DecoderCrashed.code),
+        Hostile("hangs.jpg", picture() + HANGS, TooSlow.code),
+        Hostile("frames.webp", attack("WebP of 100,000 frames"), TooManyPixels.code),
+    ]
+
+
 @dataclass
 class Record:
     """What the people were told.
 
     Attributes:
-        accepted: id of each upload that was answered with 202, and the number of its picture.
+        accepted: id of each upload that was answered with 202, and the number of its picture; those
+            that do harm come after the others.
         deleted: ids of those they deleted, and were told so.
         refused: file names of the attempts that were answered with anything else.
         keyed: file names of those that were sent with an `Idempotency-Key`, in every attempt alike.
@@ -56,16 +89,24 @@ class Load:
         url: of `upload`.
         query: behind it, when a picture is sent.
         pictures: from `gallery`.
+        harm: from `hostile`.
         uploads: how many.
         seed: of which picture is sent when, and which is deleted.
     """
 
     def __init__(
-        self, url: str, query: str, pictures: list[tuple[str, bytes]], uploads: int, seed: int
+        self,
+        url: str,
+        query: str,
+        pictures: list[tuple[str, bytes]],
+        harm: list[Hostile],
+        uploads: int,
+        seed: int,
     ) -> None:
         self._url = url
         self._query = query
-        self._pictures = pictures
+        self._harmless = len(pictures)
+        self._pictures = [*pictures, *((each.name, each.data) for each in harm)]
         self._uploads = uploads
         self._seed = seed
         self.record = Record()
@@ -83,11 +124,16 @@ class Load:
 
     def _one(self, number: int) -> None:
         chance = random.Random(f"{self._seed}-{number}")
-        which = chance.randrange(len(self._pictures))
+        which = self._which(number, chance)
         id = self._send(number, which)
         if chance.random() < 0.05:
             time.sleep(chance.uniform(0, 0.3))
             self._delete(id)
+
+    def _which(self, number: int, chance: random.Random) -> int:
+        if number % 20 == 7:  # by turns, so that a short storm has some as well
+            return self._harmless + number // 20 % (len(self._pictures) - self._harmless)
+        return chance.randrange(self._harmless)
 
     def _send(self, number: int, which: int) -> str:
         name, data = self._pictures[which]

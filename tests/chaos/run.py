@@ -12,7 +12,7 @@ import requests
 from emulator.cloud import Broker
 from emulator.console import Console
 from tests.chaos.cloud import PARTS, Disk, ShakenCloud, impatient
-from tests.chaos.load import Load, gallery
+from tests.chaos.load import Load, gallery, hostile
 from tests.chaos.schedule import Hand, plan
 from tests.chaos.verdict import SIZES, Verdict, judge, settle, thumbnails
 
@@ -50,6 +50,7 @@ class Outcome:
             ("deleted meanwhile", self.deleted),
             ("published again by sweeps", verdict.swept),
             ("left by refused uploads, and ended", len(verdict.kept)),
+            ("failed with their own codes", verdict.harmless),
             ("lost", len(verdict.lost)),
             ("stuck", len(verdict.stuck)),
             ("wrong", len(verdict.wrong)),
@@ -75,7 +76,7 @@ def storm(
 ) -> Outcome:
     """Run a cloud under load, let the blows of a seed fall on it, and see what became of all."""
     started = time.monotonic()
-    pictures = gallery(seed)
+    pictures, harm = gallery(seed), hostile()
     with tempfile.TemporaryDirectory(prefix="quickthumb-chaos-") as folder, log.open("w") as out:
         disk = Disk(Path(folder) / "data", _DISK)
         try:
@@ -86,11 +87,11 @@ def storm(
             ) as cloud:
                 url, query = cloud.addresses.upload, f"?sizes={','.join(SIZES)}"
                 calm = [_calm(url, query, *picture) for picture in pictures]
-                load = Load(url, query, pictures, uploads, seed)
+                load = Load(url, query, pictures, harm, uploads, seed)
                 hand = Hand(cloud, disk, load, plan(seed, kills, bounded_disk=disk.is_bounded))
                 _together(load, hand)
                 swept = settle(cloud, settle_seconds)
-                verdict = judge(cloud, load.record, calm, swept)
+                verdict = judge(cloud, load.record, calm, swept, harm)
                 relay = cloud.relay
         finally:
             disk.unmount()

@@ -10,7 +10,7 @@ import requests
 
 from emulator.console import Console
 from tests.chaos.cloud import ShakenCloud, impatient
-from tests.chaos.load import Record
+from tests.chaos.load import Record, hostile
 from tests.chaos.run import storm
 from tests.chaos.site.sitecustomize import DEADLY
 from tests.chaos.verdict import SIZES, judge, thumbnails
@@ -26,6 +26,7 @@ def test_in_a_storm_no_accepted_upload_is_lost_stuck_or_wrong(broker, tmp_path):
     assert outcome.verdict.is_good, f"{outcome.table()}\n{outcome.verdict}"
     assert sum(n for blow, n in outcome.blows.items() if blow.startswith("kill")) == 4
     assert outcome.answers["202"] == 40
+    assert outcome.verdict.harmless == 2
 
 
 def test_the_verdict_sees_what_goes_wrong(tmp_path):
@@ -92,7 +93,7 @@ def ended(cloud, id, seconds=120):
         assert time.monotonic() < end, state
 
 
-def test_a_picture_that_kills_whoever_decodes_it_is_given_up_while_others_go_on(cloud):
+def test_a_picture_that_kills_the_function_is_given_up_while_others_go_on(cloud):
     deadly = upload(cloud, picture() + DEADLY)
     others = [upload(cloud, picture(64 + number, 48)) for number in range(8)]
     for id in others:
@@ -102,6 +103,15 @@ def test_a_picture_that_kills_whoever_decodes_it_is_given_up_while_others_go_on(
     assert "5 attempts" in state["error"]["detail"]
     answer = requests.get(f"{cloud.addresses.upload}/{deadly}/256", timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (422, "gave-up")
+
+
+def test_a_picture_that_crashes_or_keeps_its_decoder_fails_with_its_code_at_once(cloud):
+    harm = hostile()
+    ids = [upload(cloud, each.data) for each in harm]
+    for each, id in zip(harm, ids, strict=True):
+        state = ended(cloud, id)
+        assert (state["status"], state["error"]["code"]) == ("failed", each.code), each.name
+    assert ended(cloud, upload(cloud, picture()))["status"] == "done"
 
 
 def test_a_part_that_is_asked_to_stop_answers_what_it_has_begun(tmp_path):

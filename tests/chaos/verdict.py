@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import requests
 
 from emulator.cloud import bucket_name
 from tests.chaos.cloud import ShakenCloud
-from tests.chaos.load import Record
+from tests.chaos.load import Hostile, Record
 
 SIZES = ("48", "160")
 
@@ -22,13 +22,15 @@ class Verdict:
     Attributes:
         lost: accepted, and now unknown.
         stuck: accepted, and never ended.
-        wrong: ended as failed, or with other bytes than in calm.
+        wrong: ended as failed, or with other bytes than in calm; a picture that does harm, with
+            another code than its own.
         undead: deleted, and something of it is there.
         orphans: blobs that belong to nothing.
         double: requests with an `Idempotency-Key` that became more than one upload.
         kept: originals of attempts that were answered with an error and could not be taken back.
             They are no fault as long as they end, which makes them no orphans.
         swept: jobs that sweeps published again.
+        harmless: pictures that do harm, and have failed as they should.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -39,6 +41,7 @@ class Verdict:
     double: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     swept: int = 0
+    harmless: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -100,7 +103,13 @@ def blobs(cloud: ShakenCloud, bucket: str) -> Iterator[dict[str, Any]]:
             return
 
 
-def judge(cloud: ShakenCloud, record: Record, calm: list[dict[str, bytes]], swept: int) -> Verdict:
+def judge(
+    cloud: ShakenCloud,
+    record: Record,
+    calm: list[dict[str, bytes]],
+    swept: int,
+    harm: Sequence[Hostile] = (),
+) -> Verdict:
     """Look at every upload, and at every blob."""
     verdict = Verdict(swept=swept)
     url = cloud.addresses.upload
@@ -113,6 +122,12 @@ def judge(cloud: ShakenCloud, record: Record, calm: list[dict[str, bytes]], swep
             verdict.lost.append(f"{id} {answer.status_code}")
         elif status == "queued":
             verdict.stuck.append(id)
+        elif which >= len(calm):
+            code = answer.json().get("error", {}).get("code")
+            if code == harm[which - len(calm)].code:
+                verdict.harmless += 1
+            else:
+                verdict.wrong.append(f"{id} {harm[which - len(calm)].name}: {status} {code}")
         elif status != "done":
             verdict.wrong.append(f"{id} {answer.json()['error']}")
         elif thumbnails(url, id) != calm[which]:

@@ -1,7 +1,7 @@
-"""A picture that kills whoever decodes it, for processes that find this folder on PYTHONPATH.
+"""Decoders with fatal bugs, for processes that find this folder on PYTHONPATH.
 
-The engine that Python picks up here stands in for a decoder with a fatal bug. Nothing of it is in
-functions/: the code that is deployed cannot do this.
+They are put in place of the real ones once the module that starts them is loaded. Nothing of it is
+in functions/: the code that is deployed cannot do this.
 """
 
 import importlib.abc
@@ -9,12 +9,12 @@ import importlib.util
 import os
 import sys
 
-DEADLY = b"this picture kills"
-_WHERE = "quickthumb.resize"
+DEADLY = b"this picture kills the function"
+_WHERE = "quickthumb.kitchen.pool"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Puts the deadly engine in front of the real one once the module that calls it is loaded."""
+    """Has a picture kill the function, and the children be those of `deadly_cook`."""
 
     def find_spec(self, name, path=None, target=None):
         if name != _WHERE:
@@ -25,14 +25,17 @@ class _Finder(importlib.abc.MetaPathFinder):
 
         def load_and_poison(module):
             load(module)
-            render = module.render
 
-            def deadly(data, *args, **kwargs):
-                if DEADLY in data:
-                    os._exit(1)
-                return render(data, *args, **kwargs)
+            class Kitchen(module.Kitchen):
+                def __init__(self, limits, children=1):
+                    super().__init__(limits, children, cook=("deadly_cook", "main"))
 
-            module.render = deadly
+                def render(self, data, renditions):
+                    if DEADLY in data:
+                        os._exit(1)
+                    return super().render(data, renditions)
+
+            module.Kitchen = Kitchen
 
         spec.loader.exec_module = load_and_poison
         return spec
