@@ -2,7 +2,6 @@
 
 import faulthandler
 import logging
-import signal
 import socket
 import warnings
 from collections.abc import Callable, Sequence
@@ -31,9 +30,6 @@ def main(connection: socket.socket, limits: Limits) -> None:
 
 def prepare() -> None:
     """Load all that decoding needs, and leave no way to say anything but the answers."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # it ends when its parent does
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
