@@ -118,7 +118,8 @@ class Cloud:
             for name, function in topology.functions.items()
         ]
         buckets = tuple(bucket_name(name) for name in topology.buckets)
-        visitors = Visitors.of(_variables(topology.functions["upload"]))
+        public = [each for each in topology.functions.values() if each.trigger == "http"]
+        visitors = Visitors.of({key: v for each in public for key, v in _variables(each).items()})
         services = [
             self._pubsub_part(broker, pubsub_port, keys_port, data / "pubsub"),
             *storage_parts(

@@ -14,7 +14,7 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedFormat,
 )
-from quickthumb.imaging import render
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits

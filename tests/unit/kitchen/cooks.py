@@ -18,8 +18,8 @@ import _pillow_heif
 from PIL import Image, _avif, _webp
 
 from quickthumb.errors import Corrupt
-from quickthumb.imaging import render
 from quickthumb.imaging.engines import vips
+from quickthumb.imaging.render import render
 from quickthumb.jobs import Placeholder, Rendition
 from quickthumb.kitchen import cook
 from quickthumb.limits import Limits
@@ -100,7 +100,7 @@ class Servant:
         return os.getpid()
 
     def sleep_then_crash_when_damaged(self) -> None:
-        time.sleep(0.6)
+        time.sleep(1.0)
         self.crash_when_damaged()
 
     def sleep_when_damaged(self) -> int:

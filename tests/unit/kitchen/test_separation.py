@@ -66,7 +66,7 @@ def test_a_warm_child_loads_nothing_more():
     code = """
 import warnings
 from quickthumb.errors import Unprocessable
-from quickthumb.imaging import render
+from quickthumb.imaging.render import render
 from quickthumb.kitchen.cook import prepare
 from quickthumb.limits import Limits
 from tests.contract.test_kitchen import ALL, PICTURES
