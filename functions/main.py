@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from quickthumb import api, logs, messaging, private, storage, tracing
-from quickthumb.api import problems, wire
+from quickthumb.api import problems
 from quickthumb.bury import bury as do_bury
 from quickthumb.callers import Callers
 from quickthumb.errors import InvalidSetting
@@ -174,4 +174,6 @@ if flask.has_app_context():  # the framework loads this file in that of the func
     # No dead letters lie behind `bury`: what it cannot read would come again and again.
     private.protect(flask.current_app, _callers, is_last=flask.current_app.name == "bury")
 if os.environ.get("FUNCTION_TARGET") == "upload":  # as the framework has it, however it was told
+    from quickthumb.api import wire  # a server that the others do not have
+
     wire.install()
