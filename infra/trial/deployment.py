@@ -1,6 +1,7 @@
 """What Terraform makes for a trial, in a state of its own, and unmakes again."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Deployment:
         self._state_bucket = state_bucket
         self._folder = folder
         # Terraform's own folder of a trial, so that it does not touch that of another deployment.
-        self._data = folder / ".build" / "trial"
+        self._data = Path(os.environ.get("TF_DATA_DIR") or folder / ".build" / "trial")
         self._plan = self._data / "trial.tfplan"
         self._outputs: dict[str, Any] | None = None
 

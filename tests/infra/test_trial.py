@@ -158,7 +158,12 @@ def nowhere(tmp_path):
 
 def variables(cloud, **more):
     kept = {k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "TMPDIR")}
-    return {**kept, "PATH": f"{cloud.bin}:/usr/bin:/bin", **more}
+    return {
+        **kept,
+        "PATH": f"{cloud.bin}:/usr/bin:/bin",
+        "TF_DATA_DIR": str(cloud.folder / "terraform"),
+        **more,
+    }
 
 
 def trial(cloud, *arguments, project="my-trial", **more):
@@ -170,7 +175,7 @@ def trial(cloud, *arguments, project="my-trial", **more):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
 
 
@@ -275,6 +280,7 @@ def test_terraform_itself_makes_and_unmakes_what_a_trial_asks_for(tmp_path, nowh
     if shutil.which("terraform") is None:
         pytest.skip(NEEDED)
     (nowhere.bin / "terraform").unlink()
+    monkeypatch.delenv("TF_DATA_DIR", raising=False)
     monkeypatch.setenv("PATH", str(nowhere.bin), prepend=":")
     (tmp_path / "main.tf").write_text(SMALL)
     other = {"version": 4, "serial": 1, "lineage": "x", "outputs": {}, "resources": []}
