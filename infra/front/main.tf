@@ -1,8 +1,9 @@
 # A load balancer before a Cloud Run service: a domain with TLS, a cache, and a limit for each address.
 
 resource "google_compute_global_address" "this" {
-  name        = var.name
-  description = "Where ${var.domain} has to point."
+  name = var.name
+  # Not the domain's name: an address whose description changes is another address.
+  description = "Where the domain of ${var.name} has to point."
 }
 
 resource "google_compute_region_network_endpoint_group" "service" {
@@ -87,10 +88,16 @@ resource "google_compute_backend_service" "service" {
   }
 }
 
+# A certificate cannot get another domain, nor be deleted while the proxy uses it. So each domain has
+# one of its own name, and the proxy changes over before the old one goes.
 resource "google_compute_managed_ssl_certificate" "this" {
-  name = var.name
+  name = "${var.name}-${substr(sha256(var.domain), 0, 8)}"
   managed {
     domains = [var.domain]
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

@@ -38,10 +38,10 @@ def mistakes(body, schema, place):
             yield f"{place}: there is no {name}"
             continue
         wanted = takes[name]["type"]
-        if is_blocks(value) != wanted.startswith("block"):
+        if is_blocks(value) != ("block" in wanted):
             yield f"{place}.{name}: expected {wanted}"
         elif is_blocks(value):
-            if wanted == "block" and len(value) > 1:
+            if wanted.endswith("block") and len(value) > 1:
                 yield f"{place}.{name}: expected one block"
             for item in value:
                 yield from mistakes(item, takes[name], f"{place}.{name}")
@@ -53,9 +53,10 @@ def mistakes(body, schema, place):
 
 
 def fits(value, wanted):
-    if wanted.startswith("list of "):
+    if wanted.startswith(("list of ", "set of ")):
+        element = wanted.partition(" of ")[2]
         return isinstance(value, list) and all(
-            is_expression(item) or fits(item, wanted.removeprefix("list of ")) for item in value
+            is_expression(item) or fits(item, element) for item in value
         )
     if wanted.startswith("map of "):
         return isinstance(value, dict)
