@@ -4,7 +4,7 @@ The tests check *.tf against this file, and serve it to Terraform in place of th
 (tests/infra/stub). Its source is the providers' bindings for Python, which hold the schema as typed
 signatures. They are read, never installed or run:
 
-    pip download --no-deps cdktf-cdktf-provider-google==16.12.1 cdktf-cdktf-provider-archive==11.0.1
+    pip download --no-deps cdktf-cdktf-provider-google==16.12.1 cdktf-cdktf-provider-time==11.0.1
     python3 infra/provider_schema.py *.whl
 
 The signatures do not tell a set from a list. The JavaScript inside the same wheel does.

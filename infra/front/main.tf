@@ -107,9 +107,58 @@ resource "google_compute_ssl_policy" "this" {
   min_tls_version = "TLS_1_2"
 }
 
+# A new revision that is to be tried before it has traffic has a tag. Calls reach it here too, if they
+# say so by a header: the service's own URLs take no calls from outside.
+
+resource "google_compute_region_network_endpoint_group" "candidate" {
+  name                  = "${var.name}-candidate"
+  region                = var.region
+  network_endpoint_type = "SERVERLESS"
+  cloud_run {
+    service = var.service
+    tag     = var.candidate.tag
+  }
+}
+
+resource "google_compute_backend_service" "candidate" {
+  name                  = "${var.name}-candidate"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  protocol              = "HTTPS"
+  security_policy       = google_compute_security_policy.limit.id
+
+  backend {
+    group = google_compute_region_network_endpoint_group.candidate.id
+  }
+
+  log_config {
+    enable      = true
+    sample_rate = 1
+  }
+}
+
 resource "google_compute_url_map" "https" {
   name            = var.name
   default_service = google_compute_backend_service.service.id
+
+  host_rule {
+    hosts        = ["*"]
+    path_matcher = "revisions"
+  }
+  path_matcher {
+    name            = "revisions"
+    default_service = google_compute_backend_service.service.id
+    route_rules {
+      priority = 1
+      service  = google_compute_backend_service.candidate.id
+      match_rules {
+        prefix_match = "/"
+        header_matches {
+          header_name = var.candidate.header
+          exact_match = var.candidate.tag
+        }
+      }
+    }
+  }
 }
 
 resource "google_compute_target_https_proxy" "this" {

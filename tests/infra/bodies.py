@@ -93,14 +93,35 @@ def _role(body: Body) -> Body:
     return {"roleId": body.pop("roleId"), "role": _renamed(body, permissions="includedPermissions")}
 
 
+def _objective(body: Body) -> Body:
+    days = body.pop("rollingPeriodDays")
+    ratio = body.pop("requestBasedSli")
+    kept = _without("service", "sloId")(body)
+    return kept | {
+        "rollingPeriod": f"{days * 86400}s",
+        "serviceLevelIndicator": {"requestBased": ratio},
+    }
+
+
+def _budget(body: Body) -> Body:
+    return _renamed(_without("billingAccount")(body), allUpdatesRule="notificationsRule")
+
+
 def _same(body: Body) -> Body:
     return body
 
 
 _MESSAGES: dict[str, tuple[str, str, str, Callable[[Body], Body]]] = {
     "google_artifact_registry_repository": ("artifactregistry", "v1", "Repository", _repository),
+    "google_billing_budget": (
+        *("billingbudgets", "v1", "GoogleCloudBillingBudgetsV1Budget"),
+        _budget,
+    ),
+    "google_cloud_run_v2_service": (
+        *("run", "v2", "GoogleCloudRunV2Service"),
+        _without("deletionProtection"),
+    ),
     "google_cloud_scheduler_job": ("cloudscheduler", "v1", "Job", _same),
-    "google_cloudfunctions2_function": ("cloudfunctions", "v2", "Function", _same),
     "google_compute_backend_service": (
         *("compute", "v1", "BackendService"),
         lambda body: _renamed(body, backend="backends", enableCdn="enableCDN"),
@@ -130,6 +151,14 @@ _MESSAGES: dict[str, tuple[str, str, str, Callable[[Body], Body]]] = {
         lambda body: _renamed(body, hostRule="hostRules", pathMatcher="pathMatchers"),
     ),
     "google_monitoring_alert_policy": ("monitoring", "v3", "AlertPolicy", _same),
+    "google_logging_project_exclusion": ("logging", "v2", "LogExclusion", _same),
+    "google_monitoring_custom_service": (
+        *("monitoring", "v3", "Service"),
+        lambda body: _without("serviceId")(body) | {"custom": {}},
+    ),
+    "google_monitoring_notification_channel": ("monitoring", "v3", "NotificationChannel", _same),
+    "google_monitoring_slo": ("monitoring", "v3", "ServiceLevelObjective", _objective),
+    "google_monitoring_uptime_check_config": ("monitoring", "v3", "UptimeCheckConfig", _same),
     "google_monitoring_dashboard": ("monitoring", "v1", "Dashboard", _dashboard),
     "google_project_iam_custom_role": ("iam", "v1", "CreateRoleRequest", _role),
     "google_pubsub_subscription": ("pubsub", "v1", "Subscription", _same),
@@ -139,5 +168,8 @@ _MESSAGES: dict[str, tuple[str, str, str, Callable[[Body], Body]]] = {
     "google_storage_notification": ("storage", "v1", "Notification", _notification),
 }
 
-NO_BODY = {"google_storage_bucket_object": "its body is the file itself"}
+NO_BODY = {
+    "google_project_service": "an API is enabled by its name in the URL",
+    "time_sleep": "it is Terraform itself that waits",
+}
 """Resources that are held against no message, each with the reason."""

@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 
 import pytest
@@ -7,15 +8,26 @@ from tests.infra.stub.cloud import Cloud
 from tests.infra.stub.server import served
 
 
+@contextlib.contextmanager
+def deployed(folder, root="infra"):
+    cloud = Cloud(folder / "cloud.json")
+    with served(cloud) as environment:
+        yield Deployment(folder, environment, cloud, root)
+
+
 @pytest.fixture(scope="session")
 def applied(tmp_path_factory):
     """The whole deployment after its first apply. Not to be changed."""
-    folder = tmp_path_factory.mktemp("applied")
-    cloud = Cloud(folder / "cloud.json")
-    with served(cloud) as environment:
-        deployment = Deployment(folder, environment, cloud)
-        deployment.init()
+    with deployed(tmp_path_factory.mktemp("applied")) as deployment:
         deployment.apply(**WHOLE)
+        yield deployment
+
+
+@pytest.fixture(scope="session")
+def foundation(tmp_path_factory):
+    """The whole foundation after its first apply. Not to be changed."""
+    with deployed(tmp_path_factory.mktemp("foundation"), "infra/foundation") as deployment:
+        deployment.apply(deployer=True, more_apis=["compute.googleapis.com"])
         yield deployment
 
 
@@ -23,17 +35,13 @@ def applied(tmp_path_factory):
 def deployment(applied, tmp_path):
     """A copy of the deployment as it is after its first apply, to be changed."""
     folder = tmp_path / "deployment"
-    shutil.copytree(applied.root, folder)
-    cloud = Cloud(folder / "cloud.json")
-    with served(cloud) as environment:
-        yield Deployment(folder, environment, cloud)
+    shutil.copytree(applied.folder, folder)
+    with deployed(folder) as copy:
+        yield copy
 
 
 @pytest.fixture
 def nothing(tmp_path):
     """A deployment of which nothing has been applied."""
-    cloud = Cloud(tmp_path / "cloud.json")
-    with served(cloud) as environment:
-        deployment = Deployment(tmp_path, environment, cloud)
-        deployment.init()
+    with deployed(tmp_path) as deployment:
         yield deployment

@@ -8,10 +8,16 @@ from tests.infra.hcl import INFRA
 from tests.infra.stub.cloud import PROJECT, Cloud
 from tests.infra.terraform import terraform
 
-WHOLE = {"domain": "thumbs.example.com"}
+WHOLE = {
+    "alert_email": "on-call@example.com",
+    "budget": {"billing_account": "012345-6789AB-CDEF01", "amount": 50},
+    "callers": ["user:someone@example.com"],
+    "domain": "thumbs.example.com",
+    "request_log_share": 0.1,
+}
 """Variables with which everything is made that can be made."""
 
-_LEAVE = shutil.ignore_patterns(".terraform*", ".build", "__pycache__", "*.py", "*.json", "*.md")
+_LEAVE = shutil.ignore_patterns(".terraform*", "__pycache__")
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
 
@@ -19,28 +25,30 @@ class Deployment:
     """A copy of infra/ and functions/, and the cloud that it is applied to.
 
     Args:
-        folder: an empty one, to work in.
+        folder: to work in; where there is no copy yet, it is made and initialised.
         environment: what `stub.server.served` says of the cloud.
         cloud: the cloud.
+        root: the folder that is applied.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str], cloud: Cloud) -> None:
-        self.root = folder
+    def __init__(
+        self, folder: Path, environment: dict[str, str], cloud: Cloud, root: str = "infra"
+    ) -> None:
+        self.folder = folder
         self.cloud = cloud
-        self._environment = environment
-        if not (folder / "infra").exists():
+        self.environment = environment
+        self._root = folder / root
+        if not self._root.exists():
             shutil.copytree(INFRA, folder / "infra", ignore=_LEAVE)
             shutil.copytree(INFRA.parent / "functions", folder / "functions", ignore=_LEAVE)
-            (folder / "infra" / "backend_override.tf").write_text(_BACKEND)
+            (self._root / "backend_override.tf").write_text(_BACKEND)
+            self.terraform("init", *_HOW)
 
-    def terraform(self, *arguments, may_fail=False, root="infra"):
+    def terraform(self, *arguments, may_fail=False):
         """Run Terraform; return what became of it."""
-        result = terraform(*arguments, cwd=self.root / root, env=self._environment)
+        result = terraform(*arguments, cwd=self._root, env=self.environment)
         assert may_fail or result.returncode == 0, result.stdout + result.stderr
         return result
-
-    def init(self, root="infra"):
-        return self.terraform("init", "-input=false", "-no-color", root=root)
 
     def apply(self, *options, may_fail=False, **variables):
         """Apply with these variables, beside the project's name."""

@@ -33,14 +33,16 @@ def terraform(*arguments, cwd, stdin="", env=None):
 def evaluated(expression, folder, topology, *options):
     """Return the value of an expression over the project's variables and locals.
 
-    Resources are left out, so that no provider is needed. The file `topology` is made in `folder`.
+    Resources are left out, and locals that read them, so that no provider is needed. The file
+    `topology` is made in `folder`.
     """
     shutil.copy(INFRA / "variables.tf", folder)
     (folder / "topology.yaml").write_text(topology)
     for file in INFRA.glob("*.tf"):
-        locals_alone = "".join(re.findall(r"^locals \{\n.*?^\}\n", file.read_text(), re.M | re.S))
-        without_data = locals_alone.replace("data.google_project.this.number", '"123"')
-        (folder / f"locals-{file.name}").write_text(without_data)
+        text = file.read_text().replace("data.google_project.this.number", '"123"')
+        blocks = re.findall(r"^locals \{\n.*?^\}\n", text, re.M | re.S)
+        alone = [block for block in blocks if not re.search(r"\bgoogle_\w+\.\w+", block)]
+        (folder / f"locals-{file.name}").write_text("".join(alone))
     options = ("-var=project=quickthumb", *options)
     result = terraform("console", *options, cwd=folder, stdin=f"jsonencode({expression})\n")
     if result.returncode or "Error: " in result.stderr:  # a refused variable ends with status 0

@@ -36,8 +36,9 @@ def mistakes(bodies):
     return json.loads(result.stdout)
 
 
-def test_every_resource_is_what_its_api_takes(applied):
-    resources = [r for r in applied.cloud.resources() if r["type"] not in NO_BODY]
+def test_every_resource_is_what_its_api_takes(applied, foundation):
+    everything = applied.cloud.resources() + foundation.cloud.resources()
+    resources = [r for r in everything if r["type"] not in NO_BODY]
     bodies = [body_of(r["type"], r["config"]) for r in resources]
     wrong = defaultdict(set)
     for resource, found in zip(resources, mistakes(bodies), strict=True):
@@ -45,9 +46,10 @@ def test_every_resource_is_what_its_api_takes(applied):
     assert {kind: found for kind, found in wrong.items() if found} == {}
 
 
-def test_no_kind_of_resource_is_left_out(applied):
+def test_no_kind_of_resource_is_left_out(applied, foundation):
     declared = {b.labels[0] for module in MODULES for b in of_kind("resource", module=module)}
-    assert {r["type"] for r in applied.cloud.resources()} == declared
+    made = applied.cloud.resources() + foundation.cloud.resources()
+    assert {r["type"] for r in made} == declared
 
 
 @pytest.mark.parametrize(

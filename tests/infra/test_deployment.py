@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.infra.conftest import deployed
 from tests.infra.deployment import WHOLE
 from tests.infra.hcl import INFRA, of_kind
 
@@ -12,9 +13,14 @@ NOT_CHANGED = {
     "region": "everything is in it: infra/README.md says how to move",
 }
 OTHER = {
-    "callers": ["user:someone@example.com"],
+    "alert_email": "team@example.com",
+    "availability_goal": 0.99,
+    "budget": {"billing_account": "012345-6789AB-CDEF01", "amount": 70},
+    "callers": ["user:someone@example.com", "group:team@example.com"],
     "delete_after_days": {"originals": 7},
     "domain": "pictures.example.org",
+    "image": "europe-west1-docker.pkg.dev/elsewhere/quickthumb/functions:other",
+    "request_log_share": 0.5,
     "drop_originals_after_days": 2,
     "labels": {"app": "quickthumb", "team": "pictures"},
     "notification_channels": ["projects/p/notificationChannels/7"],
@@ -25,7 +31,7 @@ DATA = (
     "google_pubsub_subscription",
     "google_pubsub_topic",
     "google_storage_bucket",
-    "google_cloudfunctions2_function",
+    "google_cloud_run_v2_service",
 )
 """What must never be made anew: pictures, messages and addresses would be gone."""
 
@@ -81,12 +87,12 @@ def test_a_variable_can_be_changed_and_changed_back(deployment, name):
 
 def contents(deployment):
     """Return what exists, without the numbers that the cloud counts by."""
+    counted = r"(alertPolicies/|budgets/|dashboards/|notification\w+/|check-)\d+"
     found = [
-        re.sub(r"(alertPolicies|dashboards|notificationConfigs)/\d+", r"\1/N", repr(item))
+        re.sub(counted, r"\1N", repr((r["type"], r["id"], r["config"], r["labels"])))
         for r in deployment.cloud.resources()
-        for item in ((r["type"], r["id"], r["config"], r["labels"]),)
     ]
-    return sorted([*found, repr(deployment.terraform("output", "-json").stdout)])
+    return sorted([*found, deployment.terraform("output", "-json").stdout])
 
 
 def test_what_is_not_set_can_be_applied_too(nothing):
@@ -95,22 +101,66 @@ def test_what_is_not_set_can_be_applied_too(nothing):
     assert not [r for r in nothing.cloud.resources() if r["type"].startswith("google_compute")]
 
 
-def test_destroying_leaves_nothing(deployment):
-    deployment.destroy(**WHOLE)
-    assert deployment.cloud.resources() == []
-
-
-def test_pictures_are_not_destroyed_unless_that_is_allowed(deployment):
+def test_nothing_that_answers_and_no_picture_is_destroyed_unless_that_is_allowed(deployment):
     bucket = next(r for r in deployment.cloud.resources() if r["id"].endswith("-originals"))
     deployment.cloud.change(bucket["id"], blobs=["a picture"])
     result = deployment.destroy(may_fail=True, **WHOLE)
     assert result.returncode != 0
-    assert "containing blobs" in result.stderr
-    assert bucket["id"] in {r["id"] for r in deployment.cloud.resources()}
+    assert "deletion_protection" in result.stderr
+    kept = {r["id"] for r in deployment.cloud.resources()}
+    assert {r["id"] for r in deployment.cloud.resources("google_cloud_run_v2_service")} <= kept
+    assert bucket["id"] in kept
+
+
+def test_destroying_leaves_nothing_once_it_is_allowed(deployment):
+    bucket = next(r for r in deployment.cloud.resources() if r["id"].endswith("-originals"))
+    deployment.cloud.change(bucket["id"], blobs=["a picture"])
     allowed = WHOLE | {"deletion_allowed": True}
     deployment.apply(**allowed)
     deployment.destroy(**allowed)
     assert deployment.cloud.resources() == []
+
+
+def test_the_foundation_is_applied_once_and_can_be_destroyed(tmp_path):
+    with deployed(tmp_path, "infra/foundation") as foundation:
+        foundation.apply()
+        assert foundation.changes() == ""
+        foundation.destroy()
+        assert foundation.cloud.resources() == []
+
+
+def test_the_foundation_leaves_apis_alone_where_others_enable_them(tmp_path):
+    with deployed(tmp_path, "infra/foundation") as foundation:
+        foundation.apply(enable_apis=False)
+        assert foundation.cloud.resources("google_project_service") == []
+
+
+def test_a_build_can_only_follow_the_grants_it_needs(foundation):
+    """The apply ends with the wait, and what it puts out waits for it."""
+    order = [id.rpartition("/")[0] + kind for _, kind, id in foundation.cloud.log()]
+    kinds = [kind for _, kind, _ in foundation.cloud.log()]
+    waits = [at for at, kind in enumerate(kinds) if kind == "time_sleep"]
+    grants = [at for at, kind in enumerate(kinds) if kind.endswith("_iam_member")]
+    builder = [
+        r
+        for r in foundation.cloud.resources()
+        if "quickthumb-build@" in r["config"].get("member", "")
+    ]
+    assert len(waits) == 2, order
+    assert len(builder) == 3
+    (wait,) = [
+        r for r in foundation.cloud.resources("time_sleep") if "builder" in r["config"]["triggers"]
+    ]
+    assert all(grant["id"] in wait["config"]["triggers"]["builder"] for grant in builder)
+    assert int(wait["config"]["create_duration"].removesuffix("s")) >= 60
+    assert max(grants) < max(waits)
+
+
+def test_no_api_is_used_before_it_has_been_enabled_for_a_while(foundation):
+    kinds = [kind for _, kind, _ in foundation.cloud.log()]
+    first_wait = kinds.index("time_sleep")
+    assert set(kinds[:first_wait]) == {"google_project_service"}
+    assert "google_project_service" not in kinds[first_wait:]
 
 
 def test_an_apply_that_failed_half_way_is_completed_by_the_next(nothing):

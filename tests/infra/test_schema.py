@@ -5,6 +5,7 @@ from graphlib import TopologicalSorter
 import pytest
 
 from tests.infra.hcl import (
+    FOUNDATION,
     INFRA,
     MODULES,
     Block,
@@ -139,12 +140,14 @@ def test_every_variable_says_what_it_is_and_of_which_type():
 
 
 def test_the_schema_is_of_the_versions_that_are_pinned():
-    (terraform,) = of_kind("terraform")
-    (required,) = terraform.body["required_providers"]
     pinned = {
-        name: entry["version"].strip('"') for name, entry in required.items() if "__" not in name
+        (name, entry["version"].strip('"'))
+        for root in (INFRA, FOUNDATION)
+        for terraform in of_kind("terraform", module=root)
+        for name, entry in terraform.body["required_providers"][0].items()
+        if "__" not in name
     }
-    assert pinned == {name: schema["version"] for name, schema in SCHEMA.items()}
+    assert pinned == {(name, schema["version"]) for name, schema in SCHEMA.items()}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)

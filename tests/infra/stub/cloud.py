@@ -20,11 +20,10 @@ NUMBER = "123456789012"
 # What the id of a resource is made of. Where a resource has no name of its own choosing, the cloud
 # counts.
 NAMES = {
-    "archive_file": "{output_path}",
     "google_artifact_registry_repository": "locations/{location}/repositories/{repository_id}",
+    "google_billing_budget": "budgets/{serial}",
     "google_cloud_run_v2_service": "locations/{location}/services/{name}",
     "google_cloud_scheduler_job": "locations/{region}/jobs/{name}",
-    "google_cloudfunctions2_function": "locations/{location}/functions/{name}",
     "google_compute_backend_service": "global/backendServices/{name}",
     "google_compute_global_address": "global/addresses/{name}",
     "google_compute_global_forwarding_rule": "global/forwardingRules/{name}",
@@ -37,15 +36,21 @@ NAMES = {
     "google_compute_target_http_proxy": "global/targetHttpProxies/{name}",
     "google_compute_target_https_proxy": "global/targetHttpsProxies/{name}",
     "google_compute_url_map": "global/urlMaps/{name}",
+    "google_logging_project_exclusion": "exclusions/{name}",
     "google_monitoring_alert_policy": "alertPolicies/{serial}",
+    "google_monitoring_custom_service": "services/{service_id}",
     "google_monitoring_dashboard": "dashboards/{serial}",
+    "google_monitoring_notification_channel": "notificationChannels/{serial}",
+    "google_monitoring_slo": "services/{service}/serviceLevelObjectives/{slo_id}",
+    "google_monitoring_uptime_check_config": "uptimeCheckConfigs/check-{serial}",
     "google_project_iam_custom_role": "roles/{role_id}",
+    "google_project_service": "services/{service}",
     "google_pubsub_subscription": "subscriptions/{name}",
     "google_pubsub_topic": "topics/{name}",
     "google_service_account": "serviceAccounts/{account_id}@{project}.iam.gserviceaccount.com",
     "google_storage_bucket": "buckets/{name}",
-    "google_storage_bucket_object": "buckets/{bucket}/objects/{name}",
     "google_storage_notification": "buckets/{bucket}/notificationConfigs/{serial}",
+    "time_sleep": "sleeps/{serial}",
 }
 
 # What the APIs have no way to change: another value is another resource. Grants have nothing else.
@@ -56,13 +61,17 @@ FIXED = {
     "google_compute_global_forwarding_rule": {"ip_address", "load_balancing_scheme", "port_range"},
     "google_compute_managed_ssl_certificate": {"managed"},
     "google_compute_region_network_endpoint_group": {"cloud_run", "network_endpoint_type"},
+    "google_monitoring_custom_service": {"service_id"},
+    "google_monitoring_slo": {"service", "slo_id"},
+    "google_monitoring_uptime_check_config": {"monitored_resource"},
     "google_project_iam_custom_role": {"role_id"},
+    "google_project_service": {"service"},
     "google_pubsub_subscription": {"filter", "topic"},
     "google_service_account": {"account_id"},
-    "google_storage_bucket_object": {"bucket"},
     "google_storage_notification": {
         *("bucket", "event_types", "object_name_prefix", "payload_format", "topic"),
     },
+    "time_sleep": {"triggers"},
 }
 
 
@@ -150,6 +159,15 @@ class Cloud:
         with self._changing() as content:
             content["resources"][id].update(values)
 
+    def note(self, **values: Any) -> None:
+        """Write down what is for others who read the file: `gcloud.py` and the like."""
+        with self._changing() as content:
+            content.update(values)
+
+    def noted(self, name: str) -> Any:
+        """Return what was written down for or by others."""
+        return self._read()[name]
+
     def create(self, wanted: Wanted) -> dict[str, Any]:
         """Make a resource; return what the cloud gives to it.
 
@@ -163,6 +181,7 @@ class Cloud:
             if id in content["resources"]:
                 raise Refused(f"Error 409: {id} already exists")
             _check(content, "create", wanted.kind, id)
+            _check_image(content, wanted)
             run = runs.created(wanted.config) if wanted.kind == runs.SERVICE else {}
             return _kept(content, "create", id, wanted, run)
 
@@ -170,16 +189,23 @@ class Cloud:
         """Change a resource; return what the cloud gives to it.
 
         Raises:
-            Refused: it was told to refuse.
+            Refused: it was told to refuse, or the image does not start.
             runs.Invalid: its traffic makes no sense.
         """
         with self._changing() as content:
             _check(content, "update", wanted.kind, id)
+            _check_image(content, wanted)
             before = content["resources"][id]
             run = before["run"]
             if wanted.kind == runs.SERVICE:
-                run = runs.updated(before, wanted.config, wanted.planned["traffic"])
-            return _kept(content, "update", id, wanted, run)
+                run = runs.updated(before, wanted.config, wanted.planned)
+            starts = _image(wanted) not in content.get("broken", [])
+            if not starts:
+                run["latest_ready_revision"] = before["run"]["latest_ready_revision"]
+            given = _kept(content, "update", id, wanted, run)
+        if not starts:
+            raise Refused(f"Error waiting: {run['latest_created_revision']} failed to start")
+        return given
 
     def delete(self, kind: str, prior: dict[str, Any]) -> None:
         """Remove a resource.
@@ -217,6 +243,20 @@ def _check(content: dict[str, Any], action: str, kind: str, id: str) -> None:
             raise Refused(f"Error 400: {id}: {reason}")
 
 
+def _check_image(content: dict[str, Any], wanted: Wanted) -> None:
+    """Refuse an image that was not built, where that is written down."""
+    if "images" in content and _image(wanted) not in ("", *content["images"]):
+        raise Refused(f"Error 400: Image '{_image(wanted)}' not found.")
+
+
+def _image(wanted: Wanted) -> str:
+    """Return the image of a service; empty for anything else."""
+    if wanted.kind != runs.SERVICE:
+        return ""
+    image: str = wanted.config["template"][0]["containers"][0]["image"]
+    return image
+
+
 def _kept(
     content: dict[str, Any], action: str, id: str, wanted: Wanted, run: dict[str, Any]
 ) -> dict[str, Any]:
@@ -248,8 +288,8 @@ def _given(wanted: Wanted, id: str) -> dict[str, Any]:
     given: dict[str, Any] = {"id": id, "self_link": f"https://www.googleapis.com/compute/v1/{id}"}
     if kind == "google_service_account":
         given |= {"email": name, "member": f"serviceAccount:{name}", "name": id}
-    elif kind == "google_cloudfunctions2_function":
-        given["uri"] = runs.url(config["name"])
+    elif kind == "google_monitoring_uptime_check_config":
+        given["uptime_check_id"] = name
     elif kind == "google_compute_global_address":
         given["address"] = "203.0.113.7"
     else:
@@ -258,10 +298,14 @@ def _given(wanted: Wanted, id: str) -> dict[str, Any]:
 
 
 def _users(resources: dict[str, Any], id: str) -> Iterator[str]:
-    """Walk over what of a load balancer refers to a part of one."""
+    """Walk over what needs a resource so that it is not deleted: load balancers, alerts."""
+    kind = resources[id]["type"]
+    family = next((f for f in ("google_compute_", "google_monitoring_") if kind.startswith(f)), "-")
+    # An alert names its uptime check within a filter, by the last part of its name alone.
+    name = id.rpartition("/")[2] if kind.endswith("uptime_check_config") else id
     for other, resource in resources.items():
-        is_part = resource["type"].startswith("google_compute_") and other != id
-        if is_part and id in _strings(resource["config"]):
+        is_akin = resource["type"].startswith(family) and other != id
+        if is_akin and any(name in text for text in _strings(resource["config"])):
             yield other
 
 

@@ -15,7 +15,7 @@ class Provider:
     """Answers the calls of `protocol.CALLS`.
 
     Args:
-        name: google, archive or another that infra/provider-schema.json has.
+        name: google, time or another that infra/provider-schema.json has.
         cloud: what its resources are made in.
     """
 

@@ -22,38 +22,45 @@ def url(name: str, tag: str = "") -> str:
 
 def created(config: dict[str, Any]) -> dict[str, Any]:
     """Return revisions, traffic and addresses of a new service."""
-    return _with_revision([], config, config.get("traffic", []))
+    return _with_revision([], config, config)
 
 
 def updated(
-    before: dict[str, Any], config: dict[str, Any], wanted: list[dict[str, Any]]
+    before: dict[str, Any], config: dict[str, Any], planned: dict[str, Any]
 ) -> dict[str, Any]:
     """Return revisions, traffic and addresses of a changed service.
 
     Args:
         before: the resource until now.
         config: as evaluated.
-        wanted: the traffic that Terraform sends, whether it ignores changes of it or not.
+        planned: what Terraform sends, that included whose changes it ignores.
     """
     run: dict[str, Any] = before["run"]
     if before["config"]["template"] == config["template"]:
-        return run | {"traffic": traffic(run["revisions"], wanted)}
-    return _with_revision(run["revisions"], config, wanted)
+        return run | _sent(run["revisions"], planned)
+    return _with_revision(run["revisions"], config, planned)
 
 
 def _with_revision(
-    revisions: list[dict[str, Any]], config: dict[str, Any], wanted: list[dict[str, Any]]
+    revisions: list[dict[str, Any]], config: dict[str, Any], planned: dict[str, Any]
 ) -> dict[str, Any]:
     number = len(revisions) + 1
     name = f"{config['name']}-{number:05}-{'abcdefghij'[number % 10] * 3}"
     revisions = [*revisions, {"name": name, "template": config["template"]}]
-    return {
+    return _sent(revisions, planned) | {
         "revisions": revisions,
-        "traffic": traffic(revisions, wanted),
         "latest_created_revision": name,
         "latest_ready_revision": name,
         "uri": url(config["name"]),
         "urls": [url(config["name"])],
+    }
+
+
+def _sent(revisions: list[dict[str, Any]], planned: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "traffic": traffic(revisions, planned.get("traffic", [])),
+        "client": planned.get("client"),
+        "client_version": planned.get("client_version"),
     }
 
 
