@@ -16,6 +16,7 @@ import yaml
 from emulator.bootstrap import ROOT
 from infra import image
 from tests.infra.conftest import deployed
+from tests.infra.gcloud import refused
 from tests.infra.stub import runs
 from tests.infra.stub.cloud import PROJECT
 
@@ -309,3 +310,12 @@ def test_the_token_is_made_out_to_the_service(released_once):
         f"auth print-identity-token --impersonate-service-account={DEPLOYER} "
         f"--audiences={runs.url('upload')}"
     }
+
+
+def test_gcloud_understands_all_that_was_asked_of_it(pipeline, tmp_path):
+    pipeline.cloud.note(bad=[["resize", pipeline.change_code()]])
+    pipeline.run()
+    asked = {shlex.join(["gcloud", *words.split(" ")]) for words in pipeline.cloud.noted("told")}
+    assert any("update-traffic" in command for command in asked)
+    assert any("builds submit" in command for command in asked)
+    assert refused(sorted(asked), tmp_path) == {}
