@@ -327,3 +327,107 @@ def test_grants_come_before_what_needs_them(applied):
     assert max(invokers) < min(at("google_pubsub_subscription"))
     scheduler = at("google_cloud_run_v2_service_iam_member", "quickthumb-schedule@")
     assert max(scheduler) < min(at("google_cloud_scheduler_job"))
+
+
+def test_failed_requests_stay_in_the_log_and_of_others_the_share_that_one_says(applied):
+    filters = {
+        r["config"]["name"]: r["config"]["filter"]
+        for r in applied.cloud.resources("google_logging_project_exclusion")
+    }
+    for text in filters.values():
+        assert 'log_id("run.googleapis.com/requests") AND httpRequest.status<400 AND ' in text
+        assert 'resource.labels.service_name=("bury" OR "resize" OR "sweep" OR "upload")' in text
+    assert filters["quickthumb-requests"].endswith("sample(insertId, 0.9)")
+    assert filters["quickthumb-uptime-checks"].endswith(
+        '"GoogleStackdriverMonitoring-UptimeChecks"'
+    )
+
+
+def test_all_of_the_log_is_kept_unless_one_says_otherwise(nothing):
+    nothing.apply()
+    kept = nothing.cloud.resources("google_logging_project_exclusion")
+    assert [r["config"]["name"] for r in kept] == ["quickthumb-uptime-checks"]
+
+
+def test_whoever_asks_whether_it_is_well_may_call_it(applied):
+    (check,) = applied.cloud.resources("google_monitoring_uptime_check_config")
+    (http,) = check["config"]["http_check"]
+    assert http["path"] == "/health"
+    assert http["service_agent_authentication"] == [{"type": "OIDC_TOKEN"}]
+    agent = (
+        "serviceAccount:service-123456789012@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+    )
+    may = {
+        (m, c["name"])
+        for m, r, _, c in grants(applied.cloud.resources())
+        if r == "roles/run.invoker"
+    }
+    assert (agent, "upload") in may
+
+
+def test_a_public_function_is_asked_without_a_token_and_grants_nobody_a_role(nothing):
+    nothing.apply(public=True, callers=["user:someone@example.com"])
+    services = {r["config"]["name"]: r["config"] for r in nothing.cloud.resources(runs.SERVICE)}
+    public = [name for name, config in services.items() if config["invoker_iam_disabled"]]
+    assert public == ["upload"]
+    (check,) = nothing.cloud.resources("google_monitoring_uptime_check_config")
+    assert "service_agent_authentication" not in check["config"]["http_check"][0]
+    invoked = {
+        c["name"] for _, r, _, c in grants(nothing.cloud.resources()) if r == "roles/run.invoker"
+    }
+    assert "upload" not in invoked
+
+
+def test_behind_a_domain_the_header_and_nothing_else_leads_to_the_candidate(applied):
+    (url_map,) = (
+        r["config"]
+        for r in applied.cloud.resources("google_compute_url_map")
+        if "path_matcher" in r["config"]
+    )
+    backends = {
+        r["id"]: r["config"] for r in applied.cloud.resources("google_compute_backend_service")
+    }
+    groups = {
+        r["id"]: r["config"]["cloud_run"][0]
+        for r in applied.cloud.resources("google_compute_region_network_endpoint_group")
+    }
+
+    def run_of(backend):
+        (behind,) = backends[backend]["backend"]
+        return groups[behind["group"]]
+
+    (matcher,) = url_map["path_matcher"]
+    (route,) = matcher["route_rules"]
+    (match,) = route["match_rules"]
+    assert (
+        run_of(url_map["default_service"])
+        == run_of(matcher["default_service"])
+        == {"service": "upload"}
+    )
+    assert run_of(route["service"]) == {"service": "upload", "tag": "candidate"}
+    (header,) = match["header_matches"]
+    assert header == {"header_name": "X-QuickThumb-Revision", "exact_match": "candidate"}
+    # A revision that is tried is as limited as any, and answers nobody from a cache.
+    candidate = backends[route["service"]]
+    assert candidate["security_policy"] == backends[url_map["default_service"]]["security_policy"]
+    assert "enable_cdn" not in candidate
+
+
+def test_what_is_dead_is_kept_and_what_is_scheduled_has_the_time_of_its_function(applied):
+    topics = {
+        r["config"]["name"]: r["config"] for r in applied.cloud.resources("google_pubsub_topic")
+    }
+    assert topics["dead"]["message_retention_duration"] == f"{7 * 86400}s"
+    services = {r["config"]["name"]: r["config"] for r in applied.cloud.resources(runs.SERVICE)}
+    for job in applied.cloud.resources("google_cloud_scheduler_job"):
+        (template,) = services[job["config"]["name"]]["template"]
+        assert job["config"]["attempt_deadline"] == template["timeout"]
+
+
+def test_a_token_for_the_domain_is_taken_too(applied):
+    audiences = {
+        r["config"]["name"]: r["config"].get("custom_audiences")
+        for r in applied.cloud.resources(runs.SERVICE)
+    }
+    assert audiences.pop("upload") == ["https://thumbs.example.com"]
+    assert set(audiences.values()) == {None}
