@@ -24,6 +24,12 @@ locals {
       reducer = "REDUCE_MAX"
       by      = ["resource.label.subscription_id"]
     }
+    "Pushes a second, by subscription and answer" = {
+      filter  = "resource.type = \"pubsub_subscription\" AND metric.type = \"pubsub.googleapis.com/subscription/push_request_count\""
+      aligner = "ALIGN_RATE"
+      reducer = "REDUCE_SUM"
+      by      = ["resource.label.subscription_id", "metric.label.response_class"]
+    }
     "Dead letters" = {
       filter  = "resource.type = \"pubsub_subscription\" AND metric.type = \"pubsub.googleapis.com/subscription/dead_letter_message_count\""
       aligner = "ALIGN_DELTA"

@@ -91,14 +91,15 @@ def build(project: str, image: str, tag: str) -> None:
             f"--substitutions=_IMAGE={image}:{tag},_PYTHON={python_version(runtime())}",
             f"--service-account=projects/{project}/serviceAccounts/{account}",
             f"--gcs-source-staging-dir=gs://{project}-quickthumb-sources/{tag}",
+            "--suppress-logs",  # which are in Cloud Logging; gcloud prints the address
         ]
         # What it prints is for the reader; the name alone goes to standard output.
         status = subprocess.run(command, stdout=sys.stderr, check=False).returncode
     if status:
         raise Failed(
-            f"The image was not built: `gcloud builds submit` ended with status {status} and said "
-            "why above. If it was denied something, apply infra/foundation first; that waits until "
-            "its grants are known."
+            f"The image was not built: `gcloud builds submit` ended with status {status}. Why is "
+            "above, or in the log at the address above. If it was denied something, apply "
+            "infra/foundation first; that waits until its grants are known."
         )
 
 

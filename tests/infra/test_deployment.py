@@ -6,7 +6,7 @@ import pytest
 
 from tests.infra.conftest import deployed
 from tests.infra.deployment import WHOLE
-from tests.infra.hcl import INFRA, of_kind
+from tests.infra.hcl import FOUNDATION, INFRA, of_kind
 
 NOT_CHANGED = {
     "project": "everything is in it: another project is another deployment",
@@ -127,6 +127,30 @@ def test_the_foundation_is_applied_once_and_can_be_destroyed(tmp_path):
         assert foundation.changes() == ""
         foundation.destroy()
         assert foundation.cloud.resources() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("enable_apis", False),
+        ("more_apis", ["compute.googleapis.com"]),
+        ("deployer", True),
+        ("labels", {"team": "pictures"}),
+    ],
+)
+def test_a_variable_of_the_foundation_can_be_changed_and_changed_back(tmp_path, name, value):
+    declared = {block.labels[0] for block in of_kind("variable", module=FOUNDATION)}
+    assert declared == NOT_CHANGED.keys() | {"enable_apis", "more_apis", "deployer", "labels"}
+    with deployed(tmp_path, "infra/foundation") as foundation:
+        foundation.apply()
+        before = contents(foundation)
+        foundation.apply(**{name: value})
+        assert foundation.changes(**{name: value}) == ""
+        assert contents(foundation) != before
+        foundation.apply()
+        assert len(contents(foundation)) == len(before)
+        gone = [kind for action, kind, _ in foundation.cloud.log() if action == "delete"]
+        assert not set(gone) & {"google_artifact_registry_repository", "google_storage_bucket"}
 
 
 def test_the_foundation_leaves_apis_alone_where_others_enable_them(tmp_path):

@@ -1,3 +1,5 @@
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +92,19 @@ def test_it_has_the_image_built_and_prints_its_name_alone(built, tmp_path):
     assert "quickthumb-build@p.iam.gserviceaccount.com" in told
     with tarfile.open(tmp_path / "told.tgz") as packed:
         assert sorted(packed.getnames()) == image.source_files()
+
+
+def test_what_it_builds_with_is_what_the_foundation_makes(built, tmp_path, foundation):
+    image_name = image.image_name(PROJECT, "europe-west1")
+    outputs = json.loads(foundation.terraform("output", "-json").stdout)
+    assert image_name == f"{outputs['repository']['value']}/functions"
+    built()
+    told = (
+        (tmp_path / "told").read_text().replace("@p.", f"@{PROJECT}.").replace("p-", f"{PROJECT}-")
+    )
+    assert f"/serviceAccounts/{outputs['builder']['value']} " in told
+    buckets = {r["config"]["name"] for r in foundation.cloud.resources("google_storage_bucket")}
+    assert re.search(r"--gcs-source-staging-dir=gs://([^/]+)/", told)[1] in buckets
 
 
 def test_it_builds_nothing_that_is_there(built, tmp_path):
