@@ -310,23 +310,28 @@ def test_a_new_service_answers_and_from_then_on_terraform_leaves_the_traffic_alo
         assert runs.serving(service["run"]) == {first: 100}
 
 
-def test_grants_come_before_what_needs_them(applied):
-    """A service that starts, a bucket that notifies and a push that counts as an attempt."""
-    log = [(kind, id) for action, kind, id in applied.cloud.log() if action == "create"]
+WAITS = {
+    # A service that starts may be called at once, so what it may do comes first.
+    "google_cloud_run_v2_service.function": {
+        "google_pubsub_topic_iam_member.publish",
+        "google_storage_bucket_iam_member.function",
+    },
+    # A push that is refused counts as an attempt.
+    "google_pubsub_subscription.push": {"google_cloud_run_v2_service_iam_member.push"},
+    # A bucket is refused to notify a topic to which it may not publish.
+    "google_storage_notification.bucket": {"google_pubsub_topic_iam_member.notifications"},
+    "google_cloud_scheduler_job.schedule": {"google_cloud_run_v2_service_iam_member.schedule"},
+    # An alert is refused on what is not there yet.
+    "google_monitoring_alert_policy.alert": {
+        "google_cloud_run_v2_service.function",
+        "google_pubsub_subscription.push",
+    },
+}
 
-    def at(kind, words=""):
-        return [n for n, (k, id) in enumerate(log) if k == kind and words in id]
 
-    assert max(at("google_storage_bucket_iam_member")) < min(at(runs.SERVICE))
-    publishers = at("google_pubsub_topic_iam_member", "quickthumb-upload@")
-    assert max(publishers) < min(at(runs.SERVICE))
-    assert at("google_pubsub_topic_iam_member", "gs-project-accounts") < at(
-        "google_storage_notification"
-    )
-    invokers = at("google_cloud_run_v2_service_iam_member", "quickthumb-push@")
-    assert max(invokers) < min(at("google_pubsub_subscription"))
-    scheduler = at("google_cloud_run_v2_service_iam_member", "quickthumb-schedule@")
-    assert max(scheduler) < min(at("google_cloud_scheduler_job"))
+@pytest.mark.parametrize("address", WAITS)
+def test_what_needs_something_waits_for_it(applied, address):
+    assert applied.waits()[address] >= WAITS[address]
 
 
 def test_failed_requests_stay_in_the_log_and_of_others_the_share_that_one_says(applied):
