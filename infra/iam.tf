@@ -48,8 +48,9 @@ locals {
     }
   ]...)
 
+  # Where a function is public, nobody is asked who they are.
   http_callers = {
-    for pair in setproduct(keys(local.http_functions), var.public ? ["allUsers"] : var.callers) :
+    for pair in setproduct(keys(local.http_functions), var.public ? [] : var.callers) :
     "${pair[0]} ${pair[1]}" => { function = pair[0], member = pair[1] }
   }
 
@@ -92,8 +93,7 @@ resource "google_pubsub_topic_iam_member" "publish" {
   member = google_service_account.function[each.value.function].member
 }
 
-# Who calls the functions. Cloud Run checks the caller, so the role is on the service behind a function:
-# https://docs.cloud.google.com/functions/docs/securing/authenticating
+# Who calls the functions: https://docs.cloud.google.com/run/docs/securing/managing-access
 
 resource "google_service_account" "push" {
   account_id   = "quickthumb-push"
@@ -104,7 +104,7 @@ resource "google_cloud_run_v2_service_iam_member" "push" {
   for_each = local.pushed_functions
 
   location = var.region
-  name     = google_cloudfunctions2_function.function[each.key].name
+  name     = google_cloud_run_v2_service.function[each.key].name
   role     = "roles/run.invoker"
   member   = google_service_account.push.member
 }
@@ -118,7 +118,7 @@ resource "google_cloud_run_v2_service_iam_member" "schedule" {
   for_each = local.scheduled_functions
 
   location = var.region
-  name     = google_cloudfunctions2_function.function[each.key].name
+  name     = google_cloud_run_v2_service.function[each.key].name
   role     = "roles/run.invoker"
   member   = google_service_account.schedule.member
 }
@@ -127,7 +127,7 @@ resource "google_cloud_run_v2_service_iam_member" "caller" {
   for_each = local.http_callers
 
   location = var.region
-  name     = google_cloudfunctions2_function.function[each.value.function].name
+  name     = google_cloud_run_v2_service.function[each.value.function].name
   role     = "roles/run.invoker"
   member   = each.value.member
 }
@@ -168,43 +168,4 @@ resource "google_pubsub_topic_iam_member" "notifications" {
   topic  = google_pubsub_topic.topic[each.key].id
   role   = "roles/pubsub.publisher"
   member = data.google_storage_project_service_account.this.member
-}
-
-# The identity that builds the images, in place of the project's default one, which may be an editor:
-# https://docs.cloud.google.com/functions/docs/securing/build-custom-sa
-
-resource "google_service_account" "build" {
-  account_id   = "quickthumb-build"
-  display_name = "QuickThumb: builds the functions"
-}
-
-resource "google_project_iam_member" "build_logs" {
-  project = var.project
-  role    = "roles/logging.logWriter"
-  member  = google_service_account.build.member
-}
-
-resource "google_project_iam_member" "build_sources" {
-  project = var.project
-  role    = "roles/storage.objectViewer"
-  member  = google_service_account.build.member
-
-  # Cloud Run functions copies every bundle into a bucket of this name before it builds.
-  condition {
-    title      = "sources of functions"
-    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
-  }
-}
-
-resource "google_storage_bucket_iam_member" "build" {
-  bucket = google_storage_bucket.bundles.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.build.member
-}
-
-resource "google_artifact_registry_repository_iam_member" "build" {
-  location   = google_artifact_registry_repository.images.location
-  repository = google_artifact_registry_repository.images.name
-  role       = "roles/artifactregistry.writer"
-  member     = google_service_account.build.member
 }

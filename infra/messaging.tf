@@ -17,10 +17,10 @@ resource "google_pubsub_subscription" "push" {
   ack_deadline_seconds = each.value.ack_deadline_seconds
 
   push_config {
-    push_endpoint = google_cloudfunctions2_function.function[each.value.push_to].service_config[0].uri
+    push_endpoint = google_cloud_run_v2_service.function[each.value.push_to].uri
     oidc_token {
       service_account_email = google_service_account.push.email
-      audience              = google_cloudfunctions2_function.function[each.value.push_to].service_config[0].uri
+      audience              = google_cloud_run_v2_service.function[each.value.push_to].uri
     }
   }
 

@@ -1,14 +1,11 @@
 output "urls" {
   description = "Where each function that is called over HTTP is reached."
-  value = {
-    for name, _ in local.http_functions : name =>
-    var.domain == "" ? google_cloudfunctions2_function.function[name].service_config[0].uri : "https://${var.domain}"
-  }
+  value       = local.urls
 }
 
 output "audiences" {
   description = "What an identity token for such a function must be made out to: its own URL, also behind a domain."
-  value       = { for name, _ in local.http_functions : name => google_cloudfunctions2_function.function[name].service_config[0].uri }
+  value       = { for name, _ in local.http_functions : name => google_cloud_run_v2_service.function[name].uri }
 }
 
 output "address" {
@@ -16,9 +13,15 @@ output "address" {
   value       = one(module.front[*].address)
 }
 
-output "services" {
-  description = "Names of the Cloud Run services behind the functions, whose traffic a rollback moves."
-  value       = keys(local.functions)
+output "release" {
+  description = "What release.py has to know to try new revisions and to move traffic."
+  value = {
+    region    = var.region
+    public    = var.public
+    domain    = var.domain
+    candidate = local.candidate
+    triggers  = { for name, function in local.functions : name => function.trigger }
+  }
 }
 
 output "buckets" {
@@ -29,4 +32,11 @@ output "buckets" {
 output "accounts" {
   description = "Service account of each function."
   value       = { for name, account in google_service_account.function : name => account.email }
+}
+
+locals {
+  urls = {
+    for name, _ in local.http_functions : name =>
+    var.domain == "" ? google_cloud_run_v2_service.function[name].uri : "https://${var.domain}"
+  }
 }

@@ -1,17 +1,21 @@
 """Writes `provider-schema.json`: what the providers take and give, for the types that *.tf use.
 
-`terraform validate` needs the providers themselves; where they cannot be had, a test checks *.tf
-against this file. Its source are the providers' bindings for Python, which hold the schema as
-typed signatures. They are read, never installed or run:
+The tests check *.tf against this file, and serve it to Terraform in place of the providers
+(tests/infra/stub). Its source is the providers' bindings for Python, which hold the schema as typed
+signatures. They are read, never installed or run:
 
-    pip download --no-deps cdktf-cdktf-provider-google==16.12.1 cdktf-cdktf-provider-archive==11.0.1
+    pip download --no-deps cdktf-cdktf-provider-google==16.12.1 cdktf-cdktf-provider-time==11.0.1
     python3 infra/provider_schema.py *.whl
+
+The signatures do not tell a set from a list. The JavaScript inside the same wheel does.
 """
 
 import ast
+import io
 import json
 import re
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +26,10 @@ TARGET = HERE / "provider-schema.json"
 _BLOCK = re.compile(r'^(resource|data|provider) "(\w+)"', re.MULTILINE)
 _META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioners"}
 _SCALARS = {"str": "string", "bool": "bool", "Number": "number"}
+_ENTRY = re.compile(
+    r"^\s+(?P<name>\w+): \{\n\s+value: .*\n\s+isBlock: \w+,\n\s+type: \"(?P<type>\w+)\"",
+    re.MULTILINE,
+)
 
 Json = dict[str, object]
 
@@ -50,6 +58,7 @@ class Bindings:
     def __init__(self, wheel: Path, words: set[str]) -> None:
         self._words = words
         self._archive = zipfile.ZipFile(wheel)
+        self._scripts: dict[str, str] | None = None
         metadata = next(n for n in self._archive.namelist() if n.endswith("dist-info/METADATA"))
         text = self._archive.read(metadata).decode()
         bound = re.search(r"bindings for hashicorp/(\w+) provider version ([\d.]+)", text)
@@ -78,21 +87,64 @@ class Bindings:
         by_name = {name.lower(): name for name in classes}
         own = stem.replace("_", "") or f"{self.provider}provider"
         config = classes[by_name[f"{own}config"]]
-        return self._described(config, classes.get(by_name[own]), classes)
+        resource = classes.get(by_name[own])
+        containers = _containers(self._script(module.replace("_", "-")))
+        schema = self._described(config, resource, classes, containers)
+        if kind == "provider":  # which gives nothing to read
+            return {"takes": schema["takes"], "gives": {}}
+        schema["takes"]["id"] = {"required": False, "type": "string"}
+        return dict(schema)
+
+    def _script(self, module: str) -> str:
+        """Return the JavaScript of a module."""
+        if self._scripts is None:
+            inner = next(n for n in self._archive.namelist() if n.endswith(".jsii.tgz"))
+            with tarfile.open(fileobj=io.BytesIO(self._archive.read(inner))) as archive:
+                self._scripts = {
+                    member.name.split("/")[2]: file.read().decode()
+                    for member in archive
+                    if member.name.endswith("/index.js") and member.name.count("/") == 3
+                    if (file := archive.extractfile(member))
+                }
+        return self._scripts[module]
 
     def _described(
-        self, config: ast.ClassDef, readable: ast.ClassDef | None, classes: dict[str, ast.ClassDef]
-    ) -> Json:
+        self,
+        config: ast.ClassDef,
+        readable: ast.ClassDef | None,
+        classes: dict[str, ast.ClassDef],
+        containers: dict[str, dict[str, str]],
+    ) -> dict[str, Json]:
         attributes: Json = {}
+        contained = containers.get(config.name.lower(), {})
         for name, annotation, required in _parameters(config):
-            kind, block = _type(annotation, classes)
+            kind, block = _type(annotation, classes, contained.get(name, ""))
             entry: Json = {"required": required, "type": kind}
             if block and name in self._words:
                 reference = classes.get(f"{block}OutputReference")
-                entry |= self._described(classes[block], reference, classes)
+                entry |= self._described(classes[block], reference, classes, containers)
             attributes[name] = entry
-        computed = sorted(_properties(readable) - attributes.keys()) if readable else []
-        return {"takes": attributes, "gives": computed}
+        given = _given(readable, classes) if readable else {}
+        gives: Json = {name: kind for name, kind in given.items() if name not in attributes}
+        return {"takes": attributes, "gives": gives}
+
+
+def _containers(script: str) -> dict[str, dict[str, str]]:
+    """Return whether each attribute is simple, a list, a set, a map or a struct.
+
+    Returns:
+        By the name of its block's class, in lower case, and its own name.
+    """
+    found: dict[str, dict[str, str]] = {}
+    pieces = re.split(
+        r"^function (\w+)ToHclTerraform\(|^class (\w+) extends", script, flags=re.MULTILINE
+    )
+    for function, owner, body in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
+        if function is None:
+            owner, body = f"{owner}Config", body.partition("synthesizeHclAttributes() {")[2]
+        entries = {match["name"]: match["type"] for match in _ENTRY.finditer(body)}
+        found.setdefault((function or owner).lower(), {}).update(entries)
+    return found
 
 
 def _parameters(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr, bool]]:
@@ -105,7 +157,9 @@ def _parameters(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr, bool]]:
             yield argument.arg.rstrip("_"), argument.annotation, default is None
 
 
-def _type(annotation: ast.expr, classes: dict[str, ast.ClassDef]) -> tuple[str, str | None]:
+def _type(
+    annotation: ast.expr, classes: dict[str, ast.ClassDef], container: str
+) -> tuple[str, str | None]:
     """Return Terraform's type of a parameter, and the class of its block if it is one."""
     names = [
         node.value if isinstance(node, ast.Constant) else node.id
@@ -115,7 +169,10 @@ def _type(annotation: ast.expr, classes: dict[str, ast.ClassDef]) -> tuple[str, 
     text = ast.unparse(annotation)
     block = next((name for name in names if name in classes), None)
     if block:
-        return ("blocks" if "Sequence" in text else "block"), str(block)
+        if container == "struct":
+            return "single block", str(block)
+        kind = "blocks" if "Sequence" in text else "block"
+        return (f"set of {kind}" if container == "set" else kind), str(block)
     scalar = next(
         _SCALARS[node.attr]
         for node in ast.walk(annotation)
@@ -123,19 +180,32 @@ def _type(annotation: ast.expr, classes: dict[str, ast.ClassDef]) -> tuple[str, 
     )
     if "Mapping" in text:
         return f"map of {scalar}", None
-    return (f"list of {scalar}" if "Sequence" in text else scalar), None
+    if "Sequence" in text:
+        return f"{'set' if container == 'set' else 'list'} of {scalar}", None
+    return scalar, None
 
 
-def _properties(node: ast.ClassDef) -> set[str]:
-    """Return the names of a class's properties, those that repeat an input left out."""
-    return {
-        item.name
-        for item in node.body
-        if isinstance(item, ast.FunctionDef)
-        and any("property" in ast.unparse(decorator) for decorator in item.decorator_list)
-        and not item.name.endswith("_input")
-        and item.name not in ("TF_RESOURCE_TYPE", "fqn", "internal_value")
-    } | {"id"}
+def _given(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, str]:
+    """Return the properties of a class by their type, those left out that hold blocks."""
+    found: dict[str, str] = {}
+    for item in node.body:
+        if not isinstance(item, ast.FunctionDef) or item.returns is None:
+            continue
+        if not any("property" in ast.unparse(decorator) for decorator in item.decorator_list):
+            continue
+        text = ast.unparse(item.returns)
+        if item.name.endswith("_input") or any(f"{name}'" in text for name in classes):
+            continue
+        if item.name not in ("TF_RESOURCE_TYPE", "fqn", "internal_value", "build_attribute"):
+            found[item.name] = _given_type(text)
+    return found
+
+
+def _given_type(text: str) -> str:
+    if "Map" in text:
+        return f"map of {'bool' if 'Boolean' in text else 'string'}"
+    scalar = "number" if "Number" in text else "bool" if "IResolvable" in text else "string"
+    return f"list of {scalar}" if "List" in text else scalar
 
 
 def main(wheels: list[str]) -> None:

@@ -9,11 +9,11 @@ resource "google_cloud_scheduler_job" "schedule" {
   attempt_deadline = "${local.functions[each.value.function].timeout_seconds}s"
 
   http_target {
-    uri         = google_cloudfunctions2_function.function[each.value.function].service_config[0].uri
+    uri         = google_cloud_run_v2_service.function[each.value.function].uri
     http_method = "POST"
     oidc_token {
       service_account_email = google_service_account.schedule.email
-      audience              = google_cloudfunctions2_function.function[each.value.function].service_config[0].uri
+      audience              = google_cloud_run_v2_service.function[each.value.function].uri
     }
   }
 

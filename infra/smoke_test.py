@@ -1,12 +1,13 @@
 """Sends a picture to a deployed QuickThumb and looks at the thumbnail; exit status 1 if wrong.
 
-    python3 infra/smoke_test.py URL tests/fixtures/samples/rocket.jpg
+    python3 infra/smoke_test.py URL tests/fixtures/samples/rocket.jpg [--header="Name: value"]
 
 The variable QUICKTHUMB_TOKEN holds an identity token for functions that are not public, and
 QUICKTHUMB_API_KEY a key for those that need one. It needs nothing but Python's standard library, so
 that it runs in any image.
 """
 
+import argparse
 import json
 import os
 import struct
@@ -14,6 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,16 @@ class Service:
         url: of the function `upload`.
         token: identity token, empty for a public function.
         key: API key, empty for a function that needs none.
+        headers: to be sent as well, as `Name: value`.
     """
 
-    def __init__(self, url: str, token: str, key: str = "") -> None:
+    def __init__(self, url: str, token: str, key: str = "", headers: Sequence[str] = ()) -> None:
         if not url.startswith(("http://", "https://")):
             raise Wrong(f"{url!r}: expected a URL that begins with https:// or http://")
         self._url = url.rstrip("/")
-        shown = {"Authorization": token and f"Bearer {token}", "X-API-Key": key}
+        given = (header.partition(":") for header in headers)
+        shown = {name.strip(): value.strip() for name, _, value in given}
+        shown |= {"Authorization": token and f"Bearer {token}", "X-API-Key": key}
         self._headers = {name: value for name, value in shown.items() if value}
 
     def call(self, method: str, path: str, data: bytes | None = None) -> bytes:
@@ -133,15 +138,18 @@ def check(service: Service, picture: bytes, patience: float = PATIENCE_SECONDS) 
     return f"{width}x{height} became {size[0]}x{size[1]}, {len(thumbnail)} bytes"
 
 
-def main(arguments: list[str]) -> int:
-    """Run the check; the arguments are the URL and the file of a JPEG."""
-    if len(arguments) != 2:
-        sys.stderr.write("usage: smoke_test.py URL FILE\n")
-        return 2
+def main(arguments: Sequence[str]) -> int:
+    """Run the check."""
+    parser = argparse.ArgumentParser(prog="smoke_test.py")
+    parser.add_argument("url", help="address of the function `upload`")
+    parser.add_argument("file", type=Path, help="a JPEG")
+    parser.add_argument("--header", action="append", default=[], help="to be sent: `Name: value`")
+    options = parser.parse_args(arguments)
     try:
         token = os.environ.get("QUICKTHUMB_TOKEN", "")
-        service = Service(arguments[0], token, os.environ.get("QUICKTHUMB_API_KEY", ""))
-        sys.stdout.write(f"{check(service, Path(arguments[1]).read_bytes())}\n")
+        key = os.environ.get("QUICKTHUMB_API_KEY", "")
+        service = Service(options.url, token, key, options.header)
+        sys.stdout.write(f"{check(service, options.file.read_bytes())}\n")
     except Wrong as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -46,14 +46,3 @@ resource "google_storage_notification" "bucket" {
   # Cloud Storage refuses to notify a topic to which it may not publish.
   depends_on = [google_pubsub_topic_iam_member.notifications]
 }
-
-resource "google_storage_bucket" "bundles" {
-  #checkov:skip=CKV_GCP_62: only the deployer writes here, and that is in the audit log of the deployment
-  #checkov:skip=CKV_GCP_78: bundles are named by their content, so that one is never changed
-
-  name                        = "${var.project}-quickthumb-bundles"
-  location                    = var.region
-  uniform_bucket_level_access = true
-  public_access_prevention    = "enforced"
-  force_destroy               = true # what is in it is built from the repository
-}

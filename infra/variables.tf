@@ -21,6 +21,12 @@ variable "region" {
   }
 }
 
+variable "image" {
+  description = "Image of the functions, where it is to be another than that of functions/ as it lies here."
+  type        = string
+  default     = null
+}
+
 variable "public" {
   description = "Whether anyone may call the functions with an HTTP trigger; otherwise only `callers` may."
   type        = bool
@@ -142,11 +148,67 @@ variable "deletion_allowed" {
   nullable    = false
 }
 
+variable "alert_email" {
+  description = "Address that is told of alerts; empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = var.alert_email == "" || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.alert_email))
+    error_message = "alert_email: expected an address such as me@example.com."
+  }
+}
+
 variable "notification_channels" {
-  description = "Who is told of an alert: full names of notification channels, projects/…/notificationChannels/…"
+  description = "Who else is told of an alert: full names of notification channels, projects/…/notificationChannels/…"
   type        = list(string)
   default     = []
   nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.notification_channels : can(regex("^projects/[^/]+/notificationChannels/[^/]+$", name))])
+    error_message = "notification_channels: expected full names: projects/…/notificationChannels/…"
+  }
+}
+
+variable "budget" {
+  description = "What a month may cost before those who are told of alerts are told: { billing_account = \"0X0X0X-0X0X0X-0X0X0X\", amount = 50 }, in whole units of the account's currency; null for no budget."
+  type        = object({ billing_account = string, amount = number })
+  default     = null
+
+  validation {
+    condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget: expected a billing_account such as 0X0X0X-0X0X0X-0X0X0X: `gcloud billing accounts list` has them."
+  }
+  validation {
+    condition     = var.budget == null ? true : var.budget.amount >= 1 && floor(var.budget.amount) == var.budget.amount
+    error_message = "budget: expected an amount of 1 or more, in whole units of the account's currency."
+  }
+}
+
+variable "availability_goal" {
+  description = "Share of requests that must not be answered with a server error, over 28 days."
+  type        = number
+  default     = 0.995
+  nullable    = false
+
+  validation {
+    condition     = var.availability_goal >= 0.5 && var.availability_goal <= 0.9999
+    error_message = "availability_goal: expected a share of 0.5 to 0.9999."
+  }
+}
+
+variable "request_log_share" {
+  description = "Share of the log of successful requests that is kept; failed ones are kept all."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.request_log_share >= 0 && var.request_log_share <= 1
+    error_message = "request_log_share: expected a share of 0 to 1."
+  }
 }
 
 variable "labels" {

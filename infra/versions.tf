@@ -6,10 +6,6 @@ terraform {
       source  = "hashicorp/google"
       version = "6.50.0"
     }
-    archive = {
-      source  = "hashicorp/archive"
-      version = "2.7.1"
-    }
   }
 
   # The bucket is named at `terraform init -backend-config=bucket=…`, since a backend takes no variables.

@@ -1,8 +1,9 @@
 # A load balancer before a Cloud Run service: a domain with TLS, a cache, and a limit for each address.
 
 resource "google_compute_global_address" "this" {
-  name        = var.name
-  description = "Where ${var.domain} has to point."
+  name = var.name
+  # Not the domain's name: an address whose description changes is another address.
+  description = "Where the domain of ${var.name} has to point."
 }
 
 resource "google_compute_region_network_endpoint_group" "service" {
@@ -87,10 +88,16 @@ resource "google_compute_backend_service" "service" {
   }
 }
 
+# A certificate cannot get another domain, nor be deleted while the proxy uses it. So each domain has
+# one of its own name, and the proxy changes over before the old one goes.
 resource "google_compute_managed_ssl_certificate" "this" {
-  name = var.name
+  name = "${var.name}-${substr(sha256(var.domain), 0, 8)}"
   managed {
     domains = [var.domain]
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -100,9 +107,58 @@ resource "google_compute_ssl_policy" "this" {
   min_tls_version = "TLS_1_2"
 }
 
+# A new revision that is to be tried before it has traffic has a tag. Calls reach it here too, if they
+# say so by a header: the service's own URLs take no calls from outside.
+
+resource "google_compute_region_network_endpoint_group" "candidate" {
+  name                  = "${var.name}-candidate"
+  region                = var.region
+  network_endpoint_type = "SERVERLESS"
+  cloud_run {
+    service = var.service
+    tag     = var.candidate.tag
+  }
+}
+
+resource "google_compute_backend_service" "candidate" {
+  name                  = "${var.name}-candidate"
+  load_balancing_scheme = "EXTERNAL_MANAGED"
+  protocol              = "HTTPS"
+  security_policy       = google_compute_security_policy.limit.id
+
+  backend {
+    group = google_compute_region_network_endpoint_group.candidate.id
+  }
+
+  log_config {
+    enable      = true
+    sample_rate = 1
+  }
+}
+
 resource "google_compute_url_map" "https" {
   name            = var.name
   default_service = google_compute_backend_service.service.id
+
+  host_rule {
+    hosts        = ["*"]
+    path_matcher = "revisions"
+  }
+  path_matcher {
+    name            = "revisions"
+    default_service = google_compute_backend_service.service.id
+    route_rules {
+      priority = 1
+      service  = google_compute_backend_service.candidate.id
+      match_rules {
+        prefix_match = "/"
+        header_matches {
+          header_name = var.candidate.header
+          exact_match = var.candidate.tag
+        }
+      }
+    }
+  }
 }
 
 resource "google_compute_target_https_proxy" "this" {

@@ -19,6 +19,11 @@ variable "domain" {
   type        = string
 }
 
+variable "candidate" {
+  description = "Tag of a revision that is to be tried, and the header by whose value of that name calls ask for it."
+  type        = object({ tag = string, header = string })
+}
+
 variable "requests_per_minute" {
   description = "Requests a minute that an address may send, those left out that the cache answers."
   type        = number

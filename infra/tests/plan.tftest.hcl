@@ -8,7 +8,8 @@ mock_provider "google" {
 }
 
 variables {
-  project = "quickthumb-test"
+  project     = "quickthumb-test"
+  alert_email = "on-call@example.com"
 }
 
 run "private_by_default" {
@@ -19,17 +20,21 @@ run "private_by_default" {
     error_message = "Somebody may call the functions although nobody was named."
   }
   assert {
+    condition     = alltrue([for function in google_cloud_run_v2_service.function : !function.invoker_iam_disabled])
+    error_message = "A function does not ask who calls it."
+  }
+  assert {
     condition     = alltrue([for bucket in google_storage_bucket.bucket : bucket.public_access_prevention == "enforced" && bucket.uniform_bucket_level_access])
     error_message = "A bucket could be made public."
   }
   assert {
-    condition     = toset(keys(google_cloudfunctions2_function.function)) == toset(keys(local.topology.functions))
+    condition     = toset(keys(google_cloud_run_v2_service.function)) == toset(keys(local.topology.functions))
     error_message = "Functions and topology differ."
   }
   assert {
     condition = alltrue([
-      for name, function in google_cloudfunctions2_function.function :
-      function.service_config[0].ingress_settings == (local.functions[name].trigger == "http" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY")
+      for name, function in google_cloud_run_v2_service.function :
+      function.ingress == (local.functions[name].trigger == "http" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_ONLY")
     ])
     error_message = "A function that only Pub/Sub calls can be reached from outside."
   }
@@ -43,16 +48,17 @@ run "public_when_asked" {
   command = plan
 
   variables {
-    public = true
+    public  = true
+    callers = ["user:someone@example.com"]
   }
 
   assert {
-    condition     = alltrue([for grant in google_cloud_run_v2_service_iam_member.caller : grant.member == "allUsers"])
-    error_message = "Others than everyone are named."
+    condition     = toset([for name, function in google_cloud_run_v2_service.function : name if function.invoker_iam_disabled]) == toset(keys(local.http_functions))
+    error_message = "Not exactly the functions with an HTTP trigger are public."
   }
   assert {
-    condition     = toset([for grant in google_cloud_run_v2_service_iam_member.caller : grant.name]) == toset(keys(local.http_functions))
-    error_message = "Not exactly the functions with an HTTP trigger are public."
+    condition     = length(google_cloud_run_v2_service_iam_member.caller) == 0
+    error_message = "Callers are named where nobody is asked who they are."
   }
 }
 
@@ -68,7 +74,7 @@ run "behind_a_domain" {
     error_message = "There is no load balancer for the domain."
   }
   assert {
-    condition     = alltrue([for name, _ in local.http_functions : google_cloudfunctions2_function.function[name].service_config[0].ingress_settings == "ALLOW_INTERNAL_AND_GCLB"])
+    condition     = alltrue([for name, _ in local.http_functions : google_cloud_run_v2_service.function[name].ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"])
     error_message = "A function can be reached past the limits of its domain."
   }
   assert {
@@ -85,4 +91,14 @@ run "only_named_callers" {
   }
 
   expect_failures = [var.callers]
+}
+
+run "a_warning_where_nobody_is_told_of_alerts" {
+  command = plan
+
+  variables {
+    alert_email = ""
+  }
+
+  expect_failures = [check.somebody_is_told]
 }

@@ -31,7 +31,7 @@ _LIMITED = Path(__file__).with_name("limited.py")
 
 
 def bundle(folder: Path) -> Path:
-    """Copy what Terraform packs of functions/; return where it is."""
+    """Copy what goes into an image of functions/; return where it is."""
     leave = shutil.ignore_patterns("__pycache__", "*.pyc")
     return Path(shutil.copytree(ROOT / "functions", folder / "functions", ignore=leave))
 

@@ -32,6 +32,7 @@ def test_every_command_is_one_that_a_test_runs():
     prefixes = ("curl", "python3 -m emulator", 'eval "$(python3 -m emulator env)"', "functions-fr")
     prefixes += (
         "gcloud ",
+        "python3 infra/",
         "terraform ",
     )  # compared and linted in tests/infra
     assert len(sessions()) >= 7

@@ -13,10 +13,14 @@ import pytest
 import requests
 
 from emulator.bootstrap import ROOT
+from emulator.cloud import TOPOLOGY
 from emulator.ports import HOST, free_port
+from emulator.topology import Topology
 from tests.e2e.commands import environment, run, up
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import ROCKET
+
+MOST = Topology.load(TOPOLOGY).functions["resize"].max_instances
 
 
 def children(pid: int) -> set[int]:
@@ -154,8 +158,8 @@ def test_without_java_the_official_emulator_is_told_to_need_it(tmp_path):
     ("arguments", "message"),
     [
         (["--instances", "paint=2"], "there is no function 'paint': expected upload, resize"),
-        (["--instances", "resize=0"], "expected a number from 1 to 100"),
-        (["--instances", "resize"], "expected a number from 1 to 100"),
+        (["--instances", "resize=0"], f"expected a number from 1 to {MOST}"),
+        (["--instances", "resize"], f"expected a number from 1 to {MOST}"),
     ],
 )
 def test_a_wrong_number_of_instances_is_told(tmp_path, arguments, message):

@@ -12,8 +12,9 @@ import hcl2
 from emulator.bootstrap import ROOT
 
 INFRA = ROOT / "infra"
-MODULES = (INFRA, INFRA / "front")
-"""What Terraform reads as one: the root, and what the root calls."""
+FOUNDATION = INFRA / "foundation"
+MODULES = (INFRA, INFRA / "front", FOUNDATION)
+"""Folders that Terraform reads as one each: what is deployed, what that calls, what comes first."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def text_of(value: Any) -> str:
 
 def references(block: Block) -> Iterator[tuple[str, str, list[str]]]:
     """Walk over what a block reads of others: kind, address, and the path of attributes."""
-    pattern = r"\b(data\.)?((?:google|archive)_\w+)\.(\w+)((?:\[[^\]]+\])?)((?:\.\w+(?:\[\d+\])?)*)"
+    pattern = r"\b(data\.)?((?:google|time)_\w+)\.(\w+)((?:\[[^\]]+\])?)((?:\.\w+(?:\[\d+\])?)*)"
     for data, type_name, name, _, path in re.findall(pattern, text_of(block.body)):
         steps = re.findall(r"\.(\w+)", path)
         yield ("data" if data else "resource"), f"{type_name}.{name}", steps

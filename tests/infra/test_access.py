@@ -121,18 +121,3 @@ def test_the_code_is_understood():
         "storage.objects.list",
     }
     assert needed_topics("upload") == {"uploads"}
-
-
-def test_no_account_has_a_role_that_can_change_who_may_do_what():
-    for block in of_kind("resource"):
-        role = text(str(block.body.get("role", "")))
-        assert not any(word in role for word in ("owner", "editor", "admin", "Admin")), (
-            block.address
-        )
-
-
-def test_whatever_holds_for_the_whole_project_is_for_building_alone():
-    grants = [
-        block for block in of_kind("resource") if block.labels[0] == "google_project_iam_member"
-    ]
-    assert {block.body["member"] for block in grants} == {"${google_service_account.build.member}"}

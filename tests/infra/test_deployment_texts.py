@@ -1,6 +1,5 @@
 """cloudbuild.yaml, and every gcloud command that a reader or a build is told to run."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -10,7 +9,8 @@ import pytest
 import yaml
 
 from emulator.bootstrap import ROOT
-from tests.infra.hcl import INFRA, of_kind
+from tests.infra.gcloud import refused
+from tests.infra.hcl import FOUNDATION, INFRA, of_kind
 
 BUILD = ROOT / "cloudbuild.yaml"
 GUIDE = INFRA / "README.md"
@@ -77,34 +77,15 @@ def test_the_commands_are_found():
 
 
 def test_gcloud_understands_every_command(tmp_path):
-    gcloud = shutil.which("gcloud")
-    if gcloud is None:
-        pytest.skip("gcloud is not on PATH: https://docs.cloud.google.com/sdk/docs/install")
-    commands = [*gcloud_commands(), "gcloud auth login --no-such-flag"]
-    file = tmp_path / "commands.json"
-    file.write_text(json.dumps([{"command_string": command} for command in commands]))
-    result = subprocess.run(
-        [gcloud, "meta", "lint-gcloud-commands", "--commands-file", str(file)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    verdicts = json.loads(result.stdout)
-    assert len(verdicts) == len(commands)
-    refused = {v["command_string"]: v["error_message"] for v in verdicts if not v["success"]}
-    assert refused.keys() == {"gcloud auth login --no-such-flag"}, refused
+    wrong = "gcloud auth login --no-such-flag"
+    assert refused([*gcloud_commands(), wrong], tmp_path).keys() == {wrong}
 
 
 def test_the_readme_deploys_as_the_guide_does():
-    of_readme = [
-        c for c in guide_lines(ROOT / "README.md") if c.startswith(("gcloud", "terraform"))
-    ]
-    assert len(of_readme) == 3
-    of_guide = "\n".join(guide_lines())
-    for command in of_readme:
-        for word in command.replace(" -chdir=infra", "").split():
-            assert word in of_guide
+    deploying = ("gcloud", "terraform", "python3 infra/")
+    of_readme = [c for c in guide_lines(ROOT / "README.md") if c.startswith(deploying)]
+    assert len(of_readme) == 5
+    assert set(of_readme) <= set(guide_lines())
 
 
 def test_every_substitution_is_documented_and_used():
@@ -114,10 +95,34 @@ def test_every_substitution_is_documented_and_used():
     assert declared == set(re.findall(r"^\| `(_\w+)`", GUIDE.read_text(), re.MULTILINE))
 
 
-def test_every_variable_is_documented():
-    declared = {block.labels[0] for block in of_kind("variable")}
+@pytest.mark.parametrize(("module", "table"), [(INFRA, 0), (FOUNDATION, 1)])
+def test_every_variable_is_documented(module, table):
+    declared = {block.labels[0] for block in of_kind("variable", module=module)}
     settings = GUIDE.read_text().split("## Settings")[1].split("##")[0]
-    assert declared == set(re.findall(r"^\| `(\w+)`", settings, re.MULTILINE))
+    tables = settings.split("Of the foundation:")
+    first_cells = re.findall(r"^\| (`.*?) \|", tables[table], re.MULTILINE)
+    assert declared == {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_the_guide_names_every_file_of_terraform():
+    text = GUIDE.read_text()
+    missing = [file.name for file in INFRA.glob("*.tf") if f"`{file.name}`" not in text]
+    assert missing == ["providers.tf", "versions.tf"]
+
+
+def test_every_command_of_terraform_in_the_guide_is_for_a_folder_that_is_applied():
+    commands = [c for c in guide_lines() if c.startswith("terraform ")]
+    folders = {re.search(r"-chdir=(\S+)", command)[1] for command in commands}
+    assert folders == {"infra", "infra/foundation"}
+
+
+def test_the_guide_has_the_pipelines_steps_in_its_order():
+    of_guide = [c for c in guide_lines() if re.search(r"image\.py|release\.py|=infra apply$", c)]
+    update = of_guide[of_guide.index("python3 infra/release.py hold") - 1 :][:4]
+    words = ["image.py", "release.py hold", "apply", "release.py promote"]
+    assert all(word in line for word, line in zip(words, update, strict=True))
+    script = "\n".join(scripts().values())
+    assert [script.index(word) for word in words] == sorted(script.index(word) for word in words)
 
 
 def test_the_build_sets_only_variables_that_there_are():
@@ -130,14 +135,24 @@ def test_the_plain_way_says_what_the_topology_says():
     topology = yaml.safe_load((INFRA / "topology.yaml").read_text())
     for name, function in topology["functions"].items():
         line = next(c for c in guide_lines() if c.startswith(f"gcloud functions deploy {name} "))
-        for flag, value in {
-            "runtime": topology["runtime"],
-            "entry-point": function["entry_point"],
-            "memory": function["memory"],
-            "cpu": function["cpu"],
-            "concurrency": function["concurrency"],
-        }.items():
-            assert f" --{flag}={value} " in line, flag
-        assert f"THREADS={max(2, function['concurrency'])}" in line
+        of_functions = {"runtime": topology["runtime"], "entry-point": function["entry_point"]}
+        assert_says(line, function, of_functions)
         for variable in topology["environment"]:
             assert variable in next(c for c in guide_lines() if c.startswith("ENVIRONMENT="))
+    for line in (c for c in guide_lines() if "--function=" in c):
+        name = line.split()[3]
+        function = topology["functions"][name]
+        of_run = {"base-image": topology["runtime"], "function": function["entry_point"]}
+        assert_says(line, function, of_run)
+
+
+def assert_says(line, function, others):
+    same = {
+        "memory": function["memory"],
+        "cpu": function["cpu"],
+        "concurrency": function["concurrency"],
+        "max-instances": function["max_instances"],
+    }
+    for flag, value in (same | others).items():
+        assert f" --{flag}={value} " in line, flag
+    assert f"THREADS={max(2, function['concurrency'])}" in line

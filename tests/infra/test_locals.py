@@ -19,9 +19,9 @@ def test_whom_one_names_may_call_what_has_an_http_trigger(tmp_path):
     }
 
 
-def test_anyone_may_call_when_it_is_public(tmp_path):
-    callers = evaluated("local.http_callers", tmp_path, TOPOLOGY, "-var=public=true")
-    assert callers == {"upload allUsers": {"function": "upload", "member": "allUsers"}}
+def test_nobody_needs_a_role_where_nobody_is_asked(tmp_path):
+    options = ("-var=public=true", '-var=callers=["user:a@example.com"]')
+    assert evaluated("local.http_callers", tmp_path, TOPOLOGY, *options) == {}
 
 
 def test_every_function_has_its_own_grants(tmp_path):
@@ -51,8 +51,11 @@ def test_everything_that_can_go_wrong_has_an_alert(tmp_path):
     alerts = evaluated("local.alerts", tmp_path, TOPOLOGY)
     assert alerts.keys() == {
         "dead letters of resize",
-        "oldest unacknowledged message of resize",
-        "oldest unacknowledged message of bury",
+        *(
+            f"{what} of {name}"
+            for what in ("oldest unacknowledged message", "refused pushes")
+            for name in ("bury", "resize")
+        ),
         *(
             f"{what} of {name}"
             for what in ("server errors", "p95")
@@ -96,10 +99,10 @@ def test_results_may_be_deleted_once_there_is_no_original_to_make_them_of(tmp_pa
 
 
 def test_behind_a_domain_nobody_gets_past_its_limits(tmp_path):
-    assert evaluated("local.http_ingress", tmp_path, TOPOLOGY) == "ALLOW_ALL"
+    assert evaluated("local.http_ingress", tmp_path, TOPOLOGY) == "INGRESS_TRAFFIC_ALL"
     domain = "-var=domain=thumbs.example.com"
     ingress = evaluated("local.http_ingress", tmp_path, TOPOLOGY, domain)
-    assert ingress == "ALLOW_INTERNAL_AND_GCLB"
+    assert ingress == "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,12 @@ def test_behind_a_domain_nobody_gets_past_its_limits(tmp_path):
         ("cache_seconds=0", "a year"),
         ("drop_originals_after_days=0", "or more, or null"),
         ("dead_letter_days=32", "1 to 31"),
+        ("alert_email=me", "me@example.com"),
+        ('notification_channels=["on-call"]', "full names"),
+        ('budget={billing_account="mine",amount=5}', "such as 0X0X0X"),
+        ('budget={billing_account="012345-6789AB-CDEF01",amount=0.5}', "whole units"),
+        ("availability_goal=99.5", "0.5 to 0.9999"),
+        ("request_log_share=10", "0 to 1"),
     ],
 )
 def test_a_wrong_value_is_refused_and_the_right_one_told(tmp_path, option, message):

@@ -5,6 +5,7 @@ from graphlib import TopologicalSorter
 import pytest
 
 from tests.infra.hcl import (
+    FOUNDATION,
     INFRA,
     MODULES,
     Block,
@@ -38,10 +39,10 @@ def mistakes(body, schema, place):
             yield f"{place}: there is no {name}"
             continue
         wanted = takes[name]["type"]
-        if is_blocks(value) != wanted.startswith("block"):
+        if is_blocks(value) != ("block" in wanted):
             yield f"{place}.{name}: expected {wanted}"
         elif is_blocks(value):
-            if wanted == "block" and len(value) > 1:
+            if wanted.endswith("block") and len(value) > 1:
                 yield f"{place}.{name}: expected one block"
             for item in value:
                 yield from mistakes(item, takes[name], f"{place}.{name}")
@@ -53,9 +54,10 @@ def mistakes(body, schema, place):
 
 
 def fits(value, wanted):
-    if wanted.startswith("list of "):
+    if wanted.startswith(("list of ", "set of ")):
+        element = wanted.partition(" of ")[2]
         return isinstance(value, list) and all(
-            is_expression(item) or fits(item, wanted.removeprefix("list of ")) for item in value
+            is_expression(item) or fits(item, element) for item in value
         )
     if wanted.startswith("map of "):
         return isinstance(value, dict)
@@ -138,12 +140,14 @@ def test_every_variable_says_what_it_is_and_of_which_type():
 
 
 def test_the_schema_is_of_the_versions_that_are_pinned():
-    (terraform,) = of_kind("terraform")
-    (required,) = terraform.body["required_providers"]
     pinned = {
-        name: entry["version"].strip('"') for name, entry in required.items() if "__" not in name
+        (name, entry["version"].strip('"'))
+        for root in (INFRA, FOUNDATION)
+        for terraform in of_kind("terraform", module=root)
+        for name, entry in terraform.body["required_providers"][0].items()
+        if "__" not in name
     }
-    assert pinned == {name: schema["version"] for name, schema in SCHEMA.items()}
+    assert pinned == {(name, schema["version"]) for name, schema in SCHEMA.items()}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)

@@ -20,6 +20,7 @@ from emulator.topology import (
     Topology,
 )
 from tests.infra.hcl import INFRA, of_kind, text_of
+from tests.infra.stub import runs
 from tests.infra.terraform import evaluated
 
 
@@ -232,7 +233,7 @@ def test_every_field_that_there_can_be_is_changed_by_these_tests(section):
 
 
 RENDERED = {
-    "functions": "google_cloudfunctions2_function",
+    "functions": "google_cloud_run_v2_service",
     "buckets": "google_storage_bucket",
     "topics": "google_pubsub_topic",
     "subscriptions": "google_pubsub_subscription",
@@ -261,16 +262,6 @@ def test_what_is_rendered_reaches_a_resource(section, tmp_path):
 
 
 ARGUMENTS = {
-    "functions": {
-        "build_config.entry_point": "entry_point",
-        "service_config.available_memory": "memory",
-        "service_config.available_cpu": "cpu",
-        "service_config.max_instance_request_concurrency": "concurrency",
-        "service_config.timeout_seconds": "timeout_seconds",
-        "service_config.min_instance_count": "min_instances",
-        "service_config.max_instance_count": "max_instances",
-        "service_config.environment_variables": "environment",
-    },
     "subscriptions": {"ack_deadline_seconds": "ack_deadline_seconds"},
     "buckets": {"name": "name"},
     "topics": {"name": "name"},
@@ -307,8 +298,42 @@ def test_what_calls_a_function_may_call_it(tmp_path):
         assert {element[field] for element in DOCUMENT[section].values()} <= set(may)
 
 
-def test_the_runtime_reaches_every_function():
-    assert "local.runtime" in text_of(resource_of("functions").body)
+def test_every_value_of_a_function_reaches_its_service(applied):
+    declared = yaml.safe_load(TOPOLOGY.read_text())["functions"]
+    services = {r["config"]["name"]: r["config"] for r in applied.cloud.resources(runs.SERVICE)}
+    assert services.keys() == declared.keys()
+    for name, function in declared.items():
+        (template,) = services[name]["template"]
+        (container,) = template["containers"]
+        (resources,) = container["resources"]
+        environment = {variable["name"]: variable["value"] for variable in container["env"]}
+        assert template["scaling"] == [{"max_instance_count": function["max_instances"]}]
+        assert template["timeout"] == f"{function['timeout_seconds']}s"
+        assert template["max_instance_request_concurrency"] == function["concurrency"]
+        assert resources["limits"] == {"cpu": str(function["cpu"]), "memory": function["memory"]}
+        assert environment["FUNCTION_TARGET"] == function["entry_point"]
+        assert environment["THREADS"] == str(max(2, function["concurrency"]))
+        assert environment.keys() >= DOCUMENT["environment"].keys() | function["environment"].keys()
+
+
+def test_instances_that_always_run_are_those_of_a_service_and_not_of_every_revision(nothing):
+    topology = nothing.folder / "infra" / "topology.yaml"
+    topology.write_text(topology.read_text().replace("min_instances: 0", "min_instances: 1"))
+    nothing.apply()
+    for service in nothing.cloud.resources(runs.SERVICE):
+        assert service["config"]["scaling"] == [{"min_instance_count": 1}]
+        (template,) = service["config"]["template"]
+        assert "min_instance_count" not in template["scaling"][0]
+
+
+def test_another_runtime_is_another_image(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    text = TOPOLOGY.read_text()
+    changed = text.replace(DOCUMENT["runtime"], OTHER["runtime"])
+    images = [evaluated("local.image", before, text), evaluated("local.image", after, changed)]
+    assert images[0] != images[1]
 
 
 def test_only_topology_tf_reads_the_topology():
@@ -328,7 +353,8 @@ def test_no_value_of_the_topology_is_written_a_second_time():
         for value in texts | names:
             assert f'"{value}"' not in text_of(block.body), f"{block.address} repeats {value}"
     for section in ("functions", "subscriptions"):
-        assert not numbers(resource_of(section).body), f"{section}: a number of its own"
+        body = {key: value for key, value in resource_of(section).body.items() if key != "traffic"}
+        assert not numbers(body), f"{section}: a number of its own"
 
 
 def at(path):
