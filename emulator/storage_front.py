@@ -21,9 +21,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
 from emulator import http1
+from emulator.blob_names import BadName, expect_safe, expect_safe_path, named
 from emulator.data_folder import has_metadata
 from emulator.disk import Disk, Full
 from emulator.http1 import Answer, Headers, Malformed, Request
@@ -141,6 +142,8 @@ class _Exchange:
             self._serve()
         except Malformed as error:
             self._refuse(400, error)
+        except BadName as error:
+            self._refuse(400, error)
         except NotLetIn as error:
             self._refuse(403, error)
         except Full as error:
@@ -169,7 +172,10 @@ class _Exchange:
             self._go_on(session)
         elif path.startswith("/_internal"):
             raise Refused(404, "Cloud Storage has no such path.")
+        elif path.startswith("/batch/") or "form-data" in (self._request.get("content-type") or ""):
+            raise Refused(501, "The emulator takes neither batches nor forms: send each by itself.")
         else:
+            expect_safe_path(path)
             self._pass_on()
 
     def _let_in(self, session: Session | None, *, begins: bool) -> None:
@@ -209,7 +215,9 @@ class _Exchange:
 
     def _begin(self, bucket: str, name: str, query: str) -> None:
         """Begin a resumable upload."""
+        expect_safe_path(self._request.target.partition("?")[0])
         announced = Announced.read(self._request, bucket, name, query, self._document())
+        expect_safe(announced.resource["name"])
         with self._front.disk.room(0):
             status, body = self._ask(f"GET /storage/v1/b/{bucket}")
             if status != 200:
@@ -250,7 +258,9 @@ class _Exchange:
             ("Content-Type", f"multipart/related; boundary={boundary}"),
             ("Content-Length", str(len(head) + size + len(tail))),
         ]
-        target = f"/upload/storage/v1/b/{announced.bucket}/o?uploadType=multipart&{announced.query}"
+        target = f"/upload/storage/v1/b/{announced.bucket}/o?uploadType=multipart&" + urlencode(
+            [*parse_qsl(announced.query), ("name", announced.resource["name"])]
+        )
         with self._front.disk.room(size), file.open("rb") as data:
             blocks = iter(lambda: data.read(BLOCK), b"")
             body = itertools.chain([head], blocks, [tail])
@@ -289,6 +299,9 @@ class _Exchange:
     def _send_to(self, server: Stream) -> None:
         """Send the request on."""
         request = self._request
+        target, body = request.target, self._body()
+        if request.method == "POST" and target.startswith("/upload/"):
+            target, body = named(request, body)
         headers = [
             (name, value)
             for name, value in request.passed_on()
@@ -296,9 +309,9 @@ class _Exchange:
         ]
         # The server answers with URLs of the host that it is asked by.
         headers += [("Host", self._front.name), ("X-Forwarded-Proto", "http")]
-        start = f"{request.method} {request.target} HTTP/1.1"
+        start = f"{request.method} {target} HTTP/1.1"
         pending = http1.write_head(start, headers)
-        for block in self._body():
+        for block in body:
             data = _framed(pending, block, request.length)
             pending = b""
             try:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import time
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -115,6 +116,63 @@ def test_only_what_cloud_storage_has_is_there(storage, name):
         answer = requests.post(storage.url + path, json={}, timeout=20)
         assert answer.status_code == 404
     assert stored(storage, name) == b"kept"
+
+
+@pytest.mark.parametrize("climbs", ["../../../escaped", "a/../../../../escaped", "../"])
+def test_a_name_that_leads_out_of_its_bucket_is_refused(storage, climbs):
+    before = {path for path in storage.data.parent.rglob("*") if "sessions" not in path.parts}
+    escaped = quote(climbs, safe="")
+    upload = f"{storage.url}/upload/storage/v1/b/{BUCKET}/o"
+    related = {"Content-Type": "multipart/related; boundary=B"}
+    for answer in (
+        requests.post(storage.uploads(escaped), data=b"x", timeout=20),
+        requests.post(
+            f"{upload}?uploadType=multipart",
+            data=in_parts({"name": climbs}),
+            headers=related,
+            timeout=20,
+        ),
+        requests.post(
+            f"{upload}?uploadType=multipart&name={escaped}",
+            data=in_parts({"name": "good"}),
+            headers=related,
+            timeout=20,
+        ),
+        requests.post(storage.uploads(escaped, "resumable"), json={}, timeout=20),
+        requests.post(f"{upload}?uploadType=resumable", json={"name": climbs}, timeout=20),
+        requests.get(storage.blob(escaped), timeout=20),
+        requests.patch(storage.blob(escaped), json={"metadata": {"a": "b"}}, timeout=20),
+        requests.delete(storage.blob(escaped), timeout=20),
+        requests.post(
+            f"{storage.url}/{BUCKET}/{escaped}", headers={"x-goog-resumable": "start"}, timeout=20
+        ),
+    ):
+        assert answer.status_code == 400
+        assert "leads out of the folder" in answer.json()["error"]["message"]
+    after = {path for path in storage.data.parent.rglob("*") if "sessions" not in path.parts}
+    assert after == before
+
+
+def in_parts(resource):
+    """Return the body of an upload in one request."""
+    head = f"--B\r\nContent-Type: application/json\r\n\r\n{json.dumps(resource)}\r\n--B\r\n"
+    return f"{head}Content-Type: text/plain\r\n\r\nhello\r\n--B--\r\n".encode()
+
+
+def test_what_could_carry_names_past_the_front_is_refused(storage):
+    inner = "POST /_internal/delete_all HTTP/1.1"
+    batch = (
+        f"--B\r\nContent-Type: application/http\r\nContent-ID: 1\r\n\r\n{inner}\r\n\r\n--B--\r\n"
+    )
+    answer = requests.post(
+        f"{storage.url}/batch/storage/v1",
+        data=batch,
+        headers={"Content-Type": "multipart/mixed; boundary=B"},
+        timeout=20,
+    )
+    assert answer.status_code == 501
+    form = {"key": (None, "../../escaped"), "file": ("x", b"x")}
+    assert requests.post(f"{storage.url}/{BUCKET}", files=form, timeout=20).status_code == 501
 
 
 # Who is let in.
@@ -344,10 +402,9 @@ def test_connections_are_bounded_and_free_again_when_they_end(tmp_path):
 def test_metadata_that_finds_no_room_is_refused_and_breaks_nothing(storage, name):
     put(storage, name)
     resource = {"name": f"{name}-large", "metadata": {"a": "x" * 100_000}}
-    parts = f"--B\r\nContent-Type: application/json\r\n\r\n{json.dumps(resource)}\r\n--B\r\n"
     answer = requests.post(
         f"{storage.url}/upload/storage/v1/b/{BUCKET}/o?uploadType=multipart",
-        data=f"{parts}Content-Type: text/plain\r\n\r\nhello\r\n--B--\r\n",
+        data=in_parts(resource),
         headers={"Content-Type": "multipart/related; boundary=B"},
         timeout=20,
     )
