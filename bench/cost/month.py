@@ -24,15 +24,15 @@ AT_ONCE = 8
 """Pictures that `sweep` looks at more closely at once."""
 SOFT_DELETE_DAYS = 7
 """The default of the variable `soft_delete_days`."""
-ALERT_CONDITIONS = 11
-"""Of infra/monitoring.tf, with the topology as it is; tests/infra/test_cost.py counts them."""
-METRIC_REFERENCES = 15
+ALERT_CONDITIONS = 18
+"""Of infra/alerts.tf, objective.tf and uptime.tf, with the topology as it is; tests/infra/test_cost.py counts them."""
+METRIC_REFERENCES = 22
 """Metrics that these conditions name: a ratio names two."""
 EVALUATIONS = HOURS * 3600 / 30
 """How often a condition is evaluated in a month: each 30 seconds
 (https://cloud.google.com/stackdriver/observability-pricing-examples)."""
 IMAGES_KEPT = 10
-"""Versions of each function's image that infra/functions.tf has Artifact Registry keep."""
+"""Versions of the functions' image that infra/foundation has Artifact Registry keep."""
 BASE_IMAGE = 0.3 * GIB
 """Assumed: Ubuntu and Python, compressed; layers that all images share."""
 FORWARDING_RULES = 2
@@ -229,14 +229,13 @@ def warm(topology: Topology) -> Usage:
     }
 
 
-def images(topology: Topology, layer: float) -> Usage:
+def images(layer: float) -> Usage:
     """Return what images use in a month, once there are as many versions as are kept.
 
     Args:
-        topology: of which each function has images of its own.
-        layer: bytes of what one image does not share with others.
+        layer: bytes of what one image does not share with others; all functions have the same.
     """
-    size = BASE_IMAGE + len(topology.functions) * IMAGES_KEPT * layer
+    size = BASE_IMAGE + IMAGES_KEPT * layer
     return {"image_gib_month": size / GIB}
 
 

@@ -124,7 +124,7 @@ def _deployed(basis: Basis, kept: Kept) -> dict[str, Usage]:
         ),
         "thumbnails and manifests": month.keeping_results(kept),
         f"images, {month.IMAGES_KEPT} of each function": (
-            month.images(topology, basis.record.image_bytes or 0)
+            month.images(basis.record.image_bytes or 0)
         ),
     }
     warm = month.warm(topology)

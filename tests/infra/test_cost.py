@@ -16,9 +16,12 @@ def resources(kind, module=INFRA):
 def test_alerts_are_counted_as_terraform_makes_them(tmp_path):
     topology = (INFRA / "topology.yaml").read_text()
     alerts = evaluated("local.alerts", tmp_path, topology)
-    assert len(alerts) == month.ALERT_CONDITIONS
+    burns = evaluated("local.burns", tmp_path, topology)
+    probed = evaluated("local.http_functions", tmp_path, topology)
+    others = sum(len(each["burn"]["windows"]) for each in burns.values()) + len(probed)
+    assert len(alerts) + others == month.ALERT_CONDITIONS
     named = sum(2 if alert["denominator"] else 1 for alert in alerts.values())
-    assert named == month.METRIC_REFERENCES
+    assert named + others == month.METRIC_REFERENCES
 
 
 def test_soft_delete_lasts_as_long_as_its_variable_says():
@@ -27,7 +30,7 @@ def test_soft_delete_lasts_as_long_as_its_variable_says():
 
 
 def test_images_are_kept_as_the_repository_says():
-    (repository,) = resources("google_artifact_registry_repository")
+    (repository,) = resources("google_artifact_registry_repository", INFRA / "foundation")
     (kept,) = [
         p["most_recent_versions"][0]
         for p in repository["cleanup_policies"]
