@@ -123,9 +123,7 @@ def _deployed(basis: Basis, kept: Kept) -> dict[str, Usage]:
             month.soft_deleted(kept, topology)
         ),
         "thumbnails and manifests": month.keeping_results(kept),
-        f"images, {month.IMAGES_KEPT} of each function": (
-            month.images(basis.record.image_bytes or 0)
-        ),
+        f"the last {month.IMAGES_KEPT} images": (month.images(basis.record.image_bytes or 0)),
     }
     warm = month.warm(topology)
     if any(warm.values()):
