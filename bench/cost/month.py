@@ -25,8 +25,8 @@ AT_ONCE = 8
 SOFT_DELETE_DAYS = 7
 """The default of the variable `soft_delete_days`."""
 ALERT_CONDITIONS = 18
-"""Of infra/alerts.tf, objective.tf and uptime.tf, with the topology as it is; tests/infra/test_cost.py
-counts them."""
+"""Of infra/alerts.tf, objective.tf and uptime.tf, with the topology as it is, as
+tests/infra/test_cost.py counts them."""
 METRIC_REFERENCES = 24
 """Metrics that these conditions name: a ratio names two."""
 EVALUATIONS = HOURS * 3600 / 30
