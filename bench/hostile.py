@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,8 @@ def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> Line
     lasting = {name: part.lasting for name, part in parts.items()}
     url = cloud.addresses.upload
     target = cloud.addresses.functions[kind.part]
+    if headers := cloud.authorization(kind.part):
+        kind = replace(kind, attack=partial(kind.attack, headers=headers))
     settle(url)
     used, started = part.cpu(), time.monotonic()
     for _ in range(_ALONE):

@@ -23,8 +23,11 @@ TINY = bytes.fromhex(
 )  # GIF
 _CUT = 5.0  # seconds after which a client that would never end is cut off here
 
-Attack = Callable[[str], str]
-"""Does something to a URL; returns how it was answered."""
+Attack = Callable[..., str]
+"""Does something to a URL, with headers that prove who calls where a function wants that; returns
+how it was answered."""
+
+Headers = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,12 +269,12 @@ def tiny_files(url: str) -> str:
     return str(_session.session.post(url, files=files, timeout=60).status_code)
 
 
-def _push(url: str, body: bytes) -> str:
-    headers = {"Content-Type": "application/json"}
+def _push(url: str, body: bytes, headers: Headers) -> str:
+    headers = {"Content-Type": "application/json", **headers}
     return str(requests.post(url, body, headers=headers, timeout=60).status_code)
 
 
-def push_nonsense(url: str) -> str:
+def push_nonsense(url: str, headers: Headers) -> str:
     """What is no JSON, no message or no job."""
     bodies = (
         b"",
@@ -283,20 +286,20 @@ def push_nonsense(url: str) -> str:
             {"message": {"data": "", "attributes": {"eventType": "OBJECT_DELETE"}}}
         ).encode(),
     )
-    return "/".join(sorted({_push(url, body) for body in bodies}))
+    return "/".join(sorted({_push(url, body, headers) for body in bodies}))
 
 
-def push_deep(url: str) -> str:
+def push_deep(url: str, headers: Headers) -> str:
     """JSON in a hundred thousand brackets."""
-    return _push(url, b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    return _push(url, b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}", headers)
 
 
-def push_huge(url: str) -> str:
+def push_huge(url: str, headers: Headers) -> str:
     """A message of 30 MB."""
-    return _push(url, b'{"message":{"data":"' + b"A" * 30_000_000 + b'"}}')
+    return _push(url, b'{"message":{"data":"' + b"A" * 30_000_000 + b'"}}', headers)
 
 
-def push_bucket(url: str) -> str:
+def push_bucket(url: str, headers: Headers) -> str:
     """A job of another bucket, with the id that follows from it."""
     name = "incoming/a.jpg"
     job = {
@@ -307,13 +310,12 @@ def push_bucket(url: str) -> str:
         "renditions": [{"name": "256", "width": 256, "height": 256}],
     }
     data = base64.b64encode(json.dumps(job).encode()).decode()
-    return _push(url, json.dumps({"message": {"data": data, "messageId": "1"}}).encode())
+    return _push(url, json.dumps({"message": {"data": data, "messageId": "1"}}).encode(), headers)
 
 
-def push_garbage_token(url: str) -> str:
+def push_garbage_token(url: str, headers: Headers) -> str:
     """What is no token where one is due."""
-    headers = {"Authorization": "Bearer " + "A" * 4000, "Content-Type": "application/json"}
-    return str(requests.post(url, b"{}", headers=headers, timeout=60).status_code)
+    return _push(url, b"{}", headers | {"Authorization": "Bearer " + "A" * 4000})
 
 
 def costly_file(name: str, url: str) -> str:

@@ -72,16 +72,15 @@ def _walk(data: Path, case: Case) -> Walk:
         cloud = Cloud(_topology(relay.url), data, Console(["storage"], verbose=True, out=log))
         relay.target = cloud.addresses.storage
         with cloud:
-            url = cloud.addresses.functions["sweep"]
-            _wait_for(url)
+            _wait_for(cloud.addresses.functions["sweep"])
             _fill(cloud.addresses.storage, case)
             time.sleep(_OLD_ENOUGH)
-            _sweep(url)  # what is only needed the first time
+            _sweep(cloud)  # what is only needed the first time
             processes = processes_of(cloud.pids()["sweep"])
             relay.seen = Operations()
             mark, before = len(log.getvalue()), sum(map(cpu_seconds, processes))
             started = time.monotonic()
-            _sweep(url)
+            _sweep(cloud)
             seconds = time.monotonic() - started
             cpu = sum(map(cpu_seconds, processes)) - before
             time.sleep(0.5)  # until its line is in the log
@@ -124,8 +123,9 @@ def _wait_for(url: str) -> None:
         time.sleep(0.1)
 
 
-def _sweep(url: str) -> None:
-    answer = requests.post(url, timeout=290)
+def _sweep(cloud: Cloud) -> None:
+    url, headers = cloud.addresses.functions["sweep"], cloud.authorization("sweep")
+    answer = requests.post(url, headers=headers, timeout=290)
     if not answer.ok:
         raise RuntimeError(f"sweep: {answer.status_code}: {answer.text[:500]}")
 
