@@ -11,6 +11,7 @@ from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, make, secure, set_aside
 from emulator.errors import InvalidOption, StorageUnusable, Unsafe
+from emulator.ports import free_port
 from emulator.storage import METADATA_BYTES, OVERHEAD_BYTES, storage_parts
 from quickthumb import notes
 from tests.disks import ext4, mounted
@@ -158,7 +159,8 @@ def test_a_link_to_nowhere_is_told(tmp_path):
 
 def test_up_refuses_a_dangerous_folder_in_a_sentence(data):
     (data / "storage" / "bucket" / "passwd").symlink_to("/etc/passwd")
-    command = [sys.executable, "-m", "emulator.cli", "up", "--data", str(data)]
+    options = ["--data", str(data), "--port", str(free_port())]
+    command = [sys.executable, "-m", "emulator.cli", "up", *options]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith(f"{data}/storage/bucket/passwd is a symbolic link to")
