@@ -12,6 +12,7 @@ many measurements before each kind. Fails if a process of a function has died.
 
 import argparse
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -197,16 +198,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.hostile", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="for each kind")
-    parser.add_argument("--only", default="", help="kinds whose name has this in it")
+    parser.add_argument("--only", default="", help="regular expression for the names of kinds")
     parser.add_argument("--attackers", type=int, default=sys.maxsize, help="at once, at most")
     args = parser.parse_args(argv)
     kinds = [
         replace(kind, at_once=min(kind.at_once, args.attackers))
         for kind in KINDS
-        if args.only in kind.name
+        if re.search(args.only, kind.name)
     ]
     if not kinds:
-        parser.error(f"--only {args.only!r}: no kind has this in its name")
+        parser.error(f"--only {args.only!r}: no kind has such a name")
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Path(os.devnull).open("w") as quiet,

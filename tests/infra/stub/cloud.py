@@ -6,6 +6,7 @@ not know formats of names, quotas, who may do what, or how long anything takes.
 """
 
 import contextlib
+import fcntl
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,10 +119,18 @@ class Cloud:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
-        """Yield what is kept; it is written if nothing is raised."""
-        content = self._read()
-        yield content
-        self._file.write_text(json.dumps(content))
+        """Yield what is kept; it is written if nothing is raised.
+
+        Terraform asks for several changes at once, of several servers: one follows the other, and
+        who only reads never sees a file that is half written.
+        """
+        with self._file.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            content = self._read()
+            yield content
+            written = self._file.with_suffix(".new")
+            written.write_text(json.dumps(content))
+            written.replace(self._file)
 
     def resources(self, kind: str = "") -> list[dict[str, Any]]:
         """Return what exists of one type, or of all.
