@@ -267,6 +267,7 @@ class Trial:
         self._deployment.check_free()
         kinds = self._deployment.plan()
         self._ask(kinds)
+        self._deployment.build()
         self._is_made = True
         self._deployment.apply()
         return f"{sum(kinds.values())} resources"
@@ -303,8 +304,7 @@ class Trial:
         if left := self._deployment.left():
             names = "\n".join(f"  {name}" for name in left)
             raise Failed(f"{len(left)} resources are left:\n{names}")
-        others = self._deployment.buckets_of_functions()
-        return f"nothing is left but {', '.join(others)}" if others else "nothing is left"
+        return "nothing is left but the foundation"
 
     def _end_early(self, reason: str) -> None:
         """Delete what was made, and tell what is left."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,17 @@ class Deployment:
             "trial makes and deletes everything under the same names: take a project of its own."
         )
 
+    def build(self) -> None:
+        """Have the image of the functions built, unless it is there.
+
+        Raises:
+            Failed: it was not built; `image.py` has said why.
+        """
+        gcloud = self._gcloud
+        script = str(self._folder / "image.py")
+        where = (f"--project={gcloud.project}", f"--region={gcloud.region}")
+        run([sys.executable, script, *where], shown=True)
+
     def plan(self) -> Counter[str]:
         """Return what would be made, changed or deleted, counted by kind."""
         self._terraform("plan", f"-out={self._plan}", *self._variables())
@@ -120,11 +132,6 @@ class Deployment:
             ]
             for instance in resource["instances"]
         ]
-
-    def buckets_of_functions(self) -> list[str]:
-        """Return the buckets that Cloud Run functions made for the sources it builds."""
-        names = self._gcloud.text("storage", "buckets", "list", "--format=value(name)").split()
-        return [name for name in names if name.startswith("gcf-v2-")]
 
     def version(self) -> str:
         """Return the version of Terraform."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-MADE = ["google_storage_bucket.bucket", "google_cloudfunctions2_function.function"]
+MADE = ["google_storage_bucket.bucket", "google_cloud_run_v2_service.function"]
 OLD, BAD, NEW = "upload-00001-old", "upload-00002-bad", "upload-00003-new"
 
 
@@ -170,8 +170,12 @@ def gcloud(words, folder):
         case ["storage", "buckets", "describe", url]:
             if "taken" not in url:
                 refuse(f"{url} not found: 404.")
-        case ["storage", "buckets", "list"]:
-            print("my-trial-terraform-state\ngcf-v2-sources-123-europe-west1")
+        case ["artifacts", "docker", "tags", "list", _]:
+            pass  # nothing is built yet
+        case ["builds", "submit", archive]:
+            assert Path(archive).exists()
+            if "build fails" in cloud._get("terraform")["mood"]:
+                refuse("denied: 403")
         case ["run", "services", *command]:
             run_services(cloud, command, words)
         case ["pubsub", *command]:

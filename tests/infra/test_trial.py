@@ -236,7 +236,7 @@ def test_a_whole_trial_measures_and_leaves_nothing(emulator, world, metrics, mon
     assert "| instances | 100 s | 0.0029 |" in report
     assert "| storage calls | 2,000 | 0.0100 |" in report
     assert "| `upload` | 4 | 1.50 s | 2.50 s |" in report
-    assert "gcf-v2-sources-123-europe-west1" in report
+    assert "nothing is left but the foundation" in report
 
     assert blobs(cloud) == []
     assert subscription(cloud, monkeypatch) == before
