@@ -32,7 +32,7 @@ def changed(path, value):
 
 def test_the_topology_of_the_project_is_valid():
     topology = Topology.load(TOPOLOGY)
-    assert topology.functions["resize"].memory == 512 * 2**20
+    assert topology.functions["resize"].memory == 2**30
     assert topology.subscriptions["resize"].push_to == "resize"
 
 
