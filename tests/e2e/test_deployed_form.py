@@ -132,6 +132,29 @@ def test_an_instance_has_memory_for_as_many_of_the_largest_uploads_as_it_takes_a
     assert "ended with status" not in log.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("kind", "weight", "options"),
+    [
+        pytest.param(
+            *("TIFF", 32, {"sizes": "4096", "fit": "cover", "gravity": "smart"}), id="most decoded"
+        ),
+        pytest.param("JPEG", 100, {"sizes": "1024"}, id="largest file"),
+        pytest.param("PNG", 32, {"sizes": "3000", "format": "avif"}, id="most to encode"),
+    ],
+)
+def test_an_instance_has_memory_for_the_worst_picture(client, log, tmp_path, kind, weight, options):
+    side = int(Limits().max_pixels ** 0.5)
+    path = tmp_path / f"worst.{kind.lower()}"
+    image = Image.linear_gradient("L").resize((side, side)).convert("RGB")
+    pressed = {"JPEG": {"progressive": True}, "TIFF": {"compression": "tiff_adobe_deflate"}}
+    image.save(path, kind, **pressed.get(kind, {}))
+    with path.open("ab") as file:  # what follows is not looked at, but held
+        file.write(bytes(weight * 2**20 - path.stat().st_size))
+    assert client.wait(client.upload(path, options), 120)["status"] == "done"
+    for trouble in ("ended with status", "a decoder died", "no memory left"):
+        assert trouble not in log.getvalue()
+
+
 @pytest.mark.parametrize("grouped", [True, False], ids=["all processes", "each process"])
 def test_the_limit_of_memory_is_one(grouped):
     def takes(size, limit):

@@ -4,6 +4,8 @@ from emulator.cloud import TOPOLOGY
 from emulator.pubsub.policies import RetryPolicy
 from emulator.topology import Topology
 from quickthumb.jobs import INCOMING
+from quickthumb.kitchen.child import START_SECONDS
+from quickthumb.kitchen.pool import PATIENCE
 from quickthumb.limits import Limits
 from quickthumb.settings import Settings
 from tests.infra.hcl import of_kind
@@ -129,7 +131,8 @@ def test_a_job_that_may_be_at_work_is_not_swept():
 def test_a_job_ends_before_its_function_is_cut_off_and_that_before_it_is_delivered_again():
     topology = TOPOLOGY_OF_THE_PROJECT
     resize = topology.functions["resize"]
-    assert Limits().max_seconds + 2 * SETTINGS.call_seconds < resize.timeout_seconds
+    decoding = PATIENCE + START_SECONDS + Limits().max_seconds + 1
+    assert decoding + 2 * SETTINGS.call_seconds < resize.timeout_seconds
     for subscription in topology.subscriptions.values():
         function = topology.functions[subscription.push_to]
         assert function.timeout_seconds < subscription.ack_deadline_seconds

@@ -1,0 +1,21 @@
+"""An instance of `resize` holds all that it may be made to hold at once."""
+
+from emulator.cloud import TOPOLOGY
+from emulator.topology import Topology
+from quickthumb.kitchen.confinement import granted_bytes
+from quickthumb.settings import Settings
+
+FUNCTION = 110_000_000
+"""The framework and the function, in two processes, measured: bytes."""
+
+DECODER = 56_000_000
+"""A process that decodes, while it has nothing to do, measured: bytes."""
+
+
+def test_an_instance_of_resize_has_memory_for_the_worst_that_pictures_can_do():
+    resize = Topology.load(TOPOLOGY).functions["resize"]
+    settings = Settings("o", "p", "r", "u", "c")
+    in_hand = settings.max_original_bytes + settings.limits.max_result_bytes
+    decoding = DECODER + granted_bytes(settings.limits)
+    needed = FUNCTION + resize.concurrency * in_hand + settings.decoders * decoding
+    assert needed < resize.memory
