@@ -182,8 +182,7 @@ class Child:
         """Return the end of what it has written since this was called before."""
         said = b""
         with suppress(BlockingIOError):
-            while more := os.read(self._words, 64 * 1024):
-                said = more
+            said = os.read(self._words, 64 * 1024)  # all that a pipe holds
         return said[-_LAST_WORDS:].decode(errors="replace").strip()
 
 

@@ -55,17 +55,16 @@ def start(told: Mapping[str, Any]) -> tuple[subprocess.Popen[bytes], socket.sock
         words, said = os.pipe()
         if_that_fails.callback(os.close, words)
         try:
-            process = _start(told, theirs, said)
+            process = _start(told, theirs, words, said)
         finally:
             os.close(said)
-        os.set_blocking(words, False)
         if_that_fails.pop_all()
     return process, ours, words
 
 
 if sys.platform == "win32":
 
-    def _start(told: Mapping[str, Any], theirs: socket.socket, _: int) -> subprocess.Popen[bytes]:
+    def _start(told: Mapping[str, Any], theirs: socket.socket, *_: int) -> subprocess.Popen[bytes]:
         # A socket is not inherited there: it is handed to a process that is known by its number.
         process = subprocess.Popen(
             _command(told),
@@ -83,8 +82,9 @@ if sys.platform == "win32":
 else:
 
     def _start(
-        told: Mapping[str, Any], theirs: socket.socket, said: int
+        told: Mapping[str, Any], theirs: socket.socket, words: int, said: int
     ) -> subprocess.Popen[bytes]:
+        os.set_blocking(words, False)
         os.set_blocking(said, False)
         return subprocess.Popen(
             _command({**told, "connection": theirs.fileno()}),

@@ -2,9 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from quickthumb.jobs import Rendition
+from quickthumb.kitchen import Kitchen
+from quickthumb.limits import Limits
+from tests.unit.imaging.pictures import encoded
 
 ROOT = Path(__file__).parents[3]
 
@@ -87,6 +94,25 @@ print(seen)
 """
     watched = {"import", "open", "ctypes.dlopen", "socket.__new__", "subprocess.Popen"}
     assert run(f"WATCHED = {watched}\n{code}") == "[]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("JPEG", {"progressive": True}),
+        ("PNG", {"compress_level": 1}),
+        ("WEBP", {"method": 0}),
+        ("TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("GIF", {}),
+    ],
+)
+def test_the_largest_pictures_fit_into_what_a_child_is_granted(kind, options):
+    side = int(Limits().max_pixels ** 0.5)
+    image = Image.linear_gradient("L").resize((side, side)).convert("P" if kind == "GIF" else "RGB")
+    kitchen = Kitchen(replace(Limits(), max_seconds=600))
+    made = kitchen.render(encoded(image, kind, **options), [Rendition.square(256)])
+    assert (made.source.width, made.thumbnails[0].width) == (side, 256)
+    kitchen.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
