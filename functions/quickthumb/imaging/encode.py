@@ -9,6 +9,7 @@ from PIL import Image
 
 from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
+from quickthumb.imaging.timeless import timeless
 from quickthumb.jobs import Format
 
 OutputFormat = Literal["jpeg", "png", "webp", "avif"]
@@ -90,7 +91,7 @@ def encode(image: Image.Image, output: OutputFormat, quality: int) -> bytes:
 
 
 def encode_animation(animation: Animation, output: OutputFormat, quality: int) -> bytes:
-    """Encode all frames; every format but JPEG can."""
+    """Encode all frames; every format but JPEG can. The same frames give the same bytes."""
     first, *others = animation.frames
     options = _options(output, quality) | {
         "save_all": True,
@@ -98,7 +99,8 @@ def encode_animation(animation: Animation, output: OutputFormat, quality: int) -
         "duration": list(animation.durations),
         "loop": animation.loop,
     }
-    return _save(first, output, options)
+    data = _save(first, output, options)
+    return timeless(data) if output == "avif" else data
 
 
 def _options(output: OutputFormat, quality: int) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -155,3 +156,22 @@ def test_a_png_of_sixteen_bits_stays_animated() -> None:
     for number, level in enumerate((0, 128)):
         image.seek(number)
         assert near(colour(image.convert("RGB"), 0.5, 0.5), (level, level, level))
+
+
+def times_in(data: bytes, since: float) -> list[int]:
+    """Return the moments since then that a file names, in seconds since 1970 or 1904."""
+    moments = range(int(since) - 1, int(time.time()) + 2)
+    since_1904 = 2_082_844_800
+    return [
+        moment
+        for moment in moments
+        if any(struct.pack(">Q", moment + epoch) in data for epoch in (0, since_1904))
+    ]
+
+
+def test_an_avif_that_moves_does_not_tell_when_it_was_made() -> None:
+    began = time.time()
+    made = thumbnail(moving("GIF"), 50, format="avif")
+    assert times_in(moving("AVIF"), began)  # libavif's own does
+    assert times_in(made.data, began) == []
+    assert opened(made).n_frames == 4
