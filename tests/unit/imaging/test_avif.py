@@ -135,6 +135,11 @@ def test_bytes_that_are_no_stream_have_no_pixels() -> None:
     assert stream_pixels(b"") == 0
 
 
+def test_a_file_that_ends_with_the_head_of_its_index_of_places_is_refused() -> None:
+    with pytest.raises(Corrupt, match="within its index"):
+        stream_pixels(box(b"meta", b"\0\0\0\0" + box(b"iloc", b"")))
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_files_are_counted_or_refused(data: st.DataObject) -> None:

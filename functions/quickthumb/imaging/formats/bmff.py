@@ -45,6 +45,9 @@ _PARTS = frozenset((b"pitm", b"iinf", b"iloc", b"idat", b"iref", b"iprp"))
 
 _ENDS = "The picture ends within its index."
 
+_BEYOND = (struct.error, IndexError)
+"""What reading behind the end of the bytes raises."""
+
 
 class Box(NamedTuple):
     """A box, by what it is and where in the file its content lies."""
@@ -172,7 +175,7 @@ def read_index(data: bytes) -> Index:
         places = _places(data, parts)
         properties = _properties(data, parts, primary, counter)
         _count_references(data, parts, counter)
-    except (struct.error, IndexError) as error:
+    except _BEYOND as error:
         raise Corrupt(_ENDS) from error
     _check_overlap(data, items, places)
     return Index(data, primary, items, places, properties, parts.get(b"idat"))
@@ -190,7 +193,7 @@ def read_places(data: bytes) -> tuple[Mapping[int, Place], Box | None]:
     parts = _parts(data, Counter("boxes", MOST_BOXES))
     try:
         return _places(data, parts), parts.get(b"idat")
-    except struct.error as error:
+    except _BEYOND as error:
         raise Corrupt(_ENDS) from error
 
 
