@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 from quickthumb import untrusted
-from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
+from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 from quickthumb.untrusted import MAX_WHOLE, shown
 
 SCHEMA = "1"
@@ -379,7 +379,7 @@ class Failure:
     """Why a job has no thumbnails.
 
     Attributes:
-        code: stable name, one of the `code`s in `quickthumb.errors`.
+        code: stable name, one of the `code`s in `quickthumb.problems`.
         detail: a sentence for the person who uploaded.
     """
 

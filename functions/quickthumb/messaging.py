@@ -14,7 +14,7 @@ from google.cloud import pubsub_v1
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
 from quickthumb import tracing, untrusted
-from quickthumb.errors import InvalidMessage, NoCredentials, NotPublished
+from quickthumb.problems import InvalidMessage, NoCredentials, NotPublished
 
 Publisher: TypeAlias = pubsub_v1.PublisherClient
 

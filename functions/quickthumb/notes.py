@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from quickthumb import untrusted
-from quickthumb.errors import InvalidOption
 from quickthumb.jobs import MAX_FILENAME, Rendition, renditions_from
+from quickthumb.problems import InvalidOption
 
 MAX_BYTES = 3_072
 """How much the metadata of a blob may take, bytes of JSON.

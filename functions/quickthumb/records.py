@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from quickthumb import untrusted
-from quickthumb.errors import InvalidMessage, Unavailable
 from quickthumb.jobs import is_id
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.storage import Bucket
 
 log = logging.getLogger(__name__)

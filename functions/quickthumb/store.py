@@ -9,7 +9,6 @@ from datetime import datetime
 from itertools import chain, groupby
 
 from quickthumb import notes, untrusted, walks
-from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
 from quickthumb.jobs import (
     ANNOUNCED,
     INCOMING,
@@ -20,6 +19,7 @@ from quickthumb.jobs import (
     id_of,
     is_folder,
 )
+from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.storage import Blob, Bucket, Unread
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quickthumb import notes, storage, walks
-from quickthumb.errors import InvalidOption, Unavailable
 from quickthumb.jobs import MAX_SIZE, Rendition, new_id
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
+from quickthumb.problems import InvalidOption, Unavailable
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.errors import InvalidMessage
 from quickthumb.jobs import (
     Arrival,
     Failure,
@@ -17,6 +16,7 @@ from quickthumb.jobs import (
     is_id,
     new_id,
 )
+from quickthumb.problems import InvalidMessage
 
 UNICODE = st.characters(exclude_categories=["Cs"])
 renditions = st.builds(
