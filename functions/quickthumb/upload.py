@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quickthumb import logs
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import EmptyFile, Unavailable
 from quickthumb.imaging import probe
-from quickthumb.jobs import SCHEMA, Job, Rendition
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
 from quickthumb.store import Store

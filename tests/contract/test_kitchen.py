@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import (
     CannotFit,
     Corrupt,
@@ -15,7 +16,6 @@ from quickthumb.errors import (
     UnsupportedFormat,
 )
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
 from tests.doubles import MemoryKitchen

@@ -3,8 +3,9 @@ import time
 
 import pytest
 
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Failure, Manifest
 from quickthumb.errors import NotAPicture
-from quickthumb.jobs import Failure, Job, Manifest
 from quickthumb.options import parse_renditions
 from tests.pictures import picture, sideways, size_of
 from tests.service import Service, expect_problem

@@ -1,8 +1,11 @@
 import pytest
 
 from quickthumb.bury import bury
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Unavailable
-from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
 from quickthumb.messaging import Message
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic

@@ -13,7 +13,7 @@ from emulator.data_folder import METADATA, make, secure, set_aside
 from emulator.errors import InvalidOption, StorageUnusable, Unsafe
 from emulator.ports import free_port
 from emulator.storage import METADATA_BYTES, OVERHEAD_BYTES, storage_parts
-from quickthumb import notes
+from quickthumb.documents import notes
 from tests.disks import ext4, mounted
 from tests.storage import serving
 

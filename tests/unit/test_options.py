@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import InvalidOption
-from quickthumb.jobs import Rendition
 from quickthumb.options import Menu, parse_renditions, renditions_of
 
 MENU = Menu((), (256,))

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.errors import InvalidSetting
-from quickthumb.jobs import MAX_SIZE
 from quickthumb.options import MAX_RENDITIONS, parse_sizes
 from quickthumb.settings import Settings
 

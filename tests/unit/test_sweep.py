@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
-from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
 from quickthumb.policy import Policy
 from quickthumb.store import Store
 from quickthumb.sweep import Asked, Report, Sweep, sweep_on

@@ -2,8 +2,10 @@ import json
 
 import pytest
 
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import EmptyFile, NotAPicture, Unavailable
-from quickthumb.jobs import Job, Rendition, new_id
 from quickthumb.limits import Limits
 from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Unavailable, Unprocessable
-from quickthumb.jobs import Rendition
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.start import start
 from quickthumb.kitchen.wire import Mangled, Wire

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from quickthumb.documents.manifest import Placeholder
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import (
     CannotFit,
     Corrupt,
@@ -17,7 +19,6 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedFormat,
 )
-from quickthumb.jobs import Placeholder, Rendition
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source

@@ -17,9 +17,9 @@ import PIL
 import pytest
 from PIL import Image, ImageOps
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import QuickThumbError
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import opened, psnr
 

@@ -8,6 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Corrupt
 from quickthumb.imaging import probe
 from quickthumb.imaging.formats.ifd import MOST_TAGS
@@ -15,7 +16,6 @@ from quickthumb.imaging.formats.jpeg import lean as lean_jpeg
 from quickthumb.imaging.formats.png import lean as lean_png
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from tests.unit.imaging.containers import (
     chunk,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Corrupt, DecoderCrashed, TooManyPixels, TooSlow, Unavailable
-from quickthumb.jobs import Rendition
 from quickthumb.kitchen import Kitchen, child, pool
 from quickthumb.kitchen.child import GRACE
 from quickthumb.limits import Limits
