@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import InvalidMessage, NotPublished, Unavailable
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 from quickthumb.pictures import Rendered
+from quickthumb.problems import InvalidMessage, NotPublished, Unavailable
 from quickthumb.storage import Blob, Unread
 
 

@@ -31,8 +31,8 @@ from emulator.topology import Topology
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import INCOMING, id_of, new_id
-from quickthumb.errors import GaveUp
 from quickthumb.options import Menu
+from quickthumb.problems import GaveUp
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 

@@ -10,8 +10,8 @@ from quickthumb import logs
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import is_folder
-from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
 from quickthumb.messaging import Message, Topic
+from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 from quickthumb.resize import job_of
 from quickthumb.store import Store
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.names import is_id
-from quickthumb.errors import InvalidMessage, Unavailable
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.storage import Bucket
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from quickthumb.documents.arrival import Arrival
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import is_folder
-from quickthumb.errors import TooManyBytes, Unprocessable
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
 from quickthumb.pictures import Picture
+from quickthumb.problems import TooManyBytes, Unprocessable
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 

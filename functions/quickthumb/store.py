@@ -14,7 +14,7 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import ANNOUNCED, INCOMING, blob_name, id_of, is_folder
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
+from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.storage import Blob, Bucket, Unread
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from quickthumb.documents.names import new_id
-from quickthumb.errors import InvalidMessage, Unavailable
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.records import Answer, Claim, Records
 
 

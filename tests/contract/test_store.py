@@ -9,9 +9,9 @@ from quickthumb import storage, walks
 from quickthumb.documents import notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
-from quickthumb.errors import InvalidOption, Unavailable
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
+from quickthumb.problems import InvalidOption, Unavailable
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep

@@ -4,7 +4,7 @@ import pytest
 
 from quickthumb import walks
 from quickthumb.documents.names import new_id
-from quickthumb.errors import Unavailable
+from quickthumb.problems import Unavailable
 from tests.doubles import MemoryBucket
 
 LETTERS = walks.HEXADECIMAL

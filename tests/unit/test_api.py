@@ -5,8 +5,8 @@ import pytest
 
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Failure, Manifest
-from quickthumb.errors import NotAPicture
 from quickthumb.options import parse_renditions
+from quickthumb.problems import NotAPicture
 from tests.pictures import picture, sideways, size_of
 from tests.service import Service, expect_problem
 

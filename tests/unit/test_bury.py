@@ -5,8 +5,8 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Unavailable
 from quickthumb.messaging import Message
+from quickthumb.problems import Unavailable
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.pictures import picture

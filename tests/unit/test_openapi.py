@@ -13,8 +13,8 @@ from quickthumb.api.openapi import KINDS, describe
 from quickthumb.api.pages import Pages
 from quickthumb.api.routes import Api, table
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
-from quickthumb.errors import Refused, Unprocessable
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
+from quickthumb.problems import Refused, Unprocessable
 from quickthumb.records import Records
 from quickthumb.settings import Settings
 from quickthumb.store import Store

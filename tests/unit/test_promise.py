@@ -16,10 +16,10 @@ from quickthumb.bury import bury
 from quickthumb.documents.job import Job
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Unavailable
 from quickthumb.limits import Limits
 from quickthumb.messaging import Message
 from quickthumb.policy import Policy
+from quickthumb.problems import Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store

@@ -8,8 +8,8 @@ from quickthumb.bury import give_up
 from quickthumb.documents.job import Job
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
 from quickthumb.messaging import Message
+from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store

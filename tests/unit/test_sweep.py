@@ -10,8 +10,8 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.policy import Policy
+from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import Asked, Report, Sweep, sweep_on
 from tests.doubles import MemoryBucket, MemoryCloud

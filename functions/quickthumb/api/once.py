@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from quickthumb.api.waiting import until
 from quickthumb.documents.names import new_id
-from quickthumb.errors import InvalidKey, InvalidMessage, KeyReused, Unavailable
+from quickthumb.problems import InvalidKey, InvalidMessage, KeyReused, Unavailable
 from quickthumb.records import Answer, Claim, Records
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from quickthumb.api import problems
 from quickthumb.api.conditional import has_already
 from quickthumb.api.disposition import attachment
 from quickthumb.documents.manifest import Manifest, Thumbnail
-from quickthumb.errors import InvalidOption
+from quickthumb.problems import InvalidOption
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from PIL import Image
 
 from quickthumb.documents.rendition import Format
-from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
 from quickthumb.imaging.timeless import timeless
+from quickthumb.problems import TooManyPixels
 
 OutputFormat = Literal["jpeg", "png", "webp", "avif"]
 

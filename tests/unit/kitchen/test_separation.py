@@ -73,7 +73,7 @@ print([name for name in sys.modules if name in decoders])
 def test_a_warm_child_loads_nothing_more():
     code = """
 import warnings
-from quickthumb.errors import Unprocessable
+from quickthumb.problems import Unprocessable
 from quickthumb.imaging.render import render
 from quickthumb.kitchen.cook import prepare
 from quickthumb.limits import Limits
