@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.problems import Unprocessable
 

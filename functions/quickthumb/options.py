@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from quickthumb.jobs import MAX_SIZE, Fit, Format, Gravity, Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Fit, Format, Gravity, Rendition
 from quickthumb.problems import InvalidOption
 
 MAX_RENDITIONS = 8

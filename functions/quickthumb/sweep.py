@@ -21,7 +21,9 @@ from itertools import chain
 from typing import Literal, Self
 
 from quickthumb.bury import give_up
-from quickthumb.jobs import ANNOUNCED, SCHEMA, Job, Rendition
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.names import ANNOUNCED
+from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
 from quickthumb.problems import GaveUp, InvalidOption, NotPublished, QuickThumbError, Unavailable

@@ -5,8 +5,8 @@ import io
 import pytest
 from PIL import Image
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
 from quickthumb.problems import (

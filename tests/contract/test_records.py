@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quickthumb.jobs import new_id
+from quickthumb.documents.names import new_id
 from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.records import Answer, Claim, Records
 

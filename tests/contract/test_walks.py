@@ -3,7 +3,7 @@
 import pytest
 
 from quickthumb import walks
-from quickthumb.jobs import new_id
+from quickthumb.documents.names import new_id
 from quickthumb.problems import Unavailable
 from tests.doubles import MemoryBucket
 

@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from quickthumb.jobs import Failure, Job, Manifest
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Failure, Manifest
 from quickthumb.options import parse_renditions
 from quickthumb.problems import NotAPicture
 from tests.pictures import picture, sideways, size_of

@@ -12,7 +12,7 @@ from emulator.bootstrap import ROOT
 from quickthumb.api.openapi import KINDS, describe
 from quickthumb.api.pages import Pages
 from quickthumb.api.routes import Api, table
-from quickthumb.jobs import MAX_SIZE, Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
 from quickthumb.problems import Refused, Unprocessable
 from quickthumb.records import Records

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from quickthumb.bury import bury
-from quickthumb.jobs import Job, Rendition, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.limits import Limits
 from quickthumb.messaging import Message
 from quickthumb.policy import Policy

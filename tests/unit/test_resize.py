@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quickthumb.bury import give_up
-from quickthumb.jobs import Job, Rendition, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Message
 from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quickthumb import untrusted
+from quickthumb.documents import untrusted
 from quickthumb.problems import InvalidMessage
 from tests.hostile import bodies
 

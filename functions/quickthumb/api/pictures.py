@@ -9,7 +9,7 @@ from starlette.responses import Response
 from quickthumb.api import problems
 from quickthumb.api.conditional import has_already
 from quickthumb.api.disposition import attachment
-from quickthumb.jobs import Manifest, Thumbnail
+from quickthumb.documents.manifest import Manifest, Thumbnail
 from quickthumb.problems import InvalidOption
 
 _IMMUTABLE = "public, max-age=31536000, immutable"

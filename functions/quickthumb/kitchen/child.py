@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.start import start
 from quickthumb.kitchen.wire import Mangled, Wire

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.confinement import confine, ending_after, ending_with
 from quickthumb.kitchen.warming import warm

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from quickthumb.jobs import Placeholder, Rendition
+from quickthumb.documents.manifest import Placeholder
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source

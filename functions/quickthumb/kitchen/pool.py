@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen.child import COOK, GRACE, Child, Cook, Died, Late
 from quickthumb.kitchen.confinement import granted_bytes
 from quickthumb.kitchen.orders import OutOfMemory

@@ -9,6 +9,7 @@ from weakref import ReferenceType, ref
 import pytest
 from PIL import Image
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
@@ -17,7 +18,6 @@ from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk

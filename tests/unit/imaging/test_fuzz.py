@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging import probe
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.problems import Unprocessable
 from tests.unit.imaging.pictures import encoded, opened, photo

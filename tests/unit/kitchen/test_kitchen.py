@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen, child, pool
 from quickthumb.kitchen.child import GRACE
 from quickthumb.limits import Limits

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.jobs import Placeholder, Rendition
+from quickthumb.documents.manifest import Placeholder
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.orders import MOST_DETAIL, OutOfMemory, receive_answer
 from quickthumb.kitchen.wire import MOST_HEAD, Mangled, Wire
