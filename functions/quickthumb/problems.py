@@ -45,8 +45,13 @@ class QuickThumbError(Exception):
         return document(self.code, self.status, self.detail or str(self), self.field)
 
     @classmethod
+    def explained(cls) -> dict[str, Any]:
+        """Return a problem document that says what this kind of problem means."""
+        return document(cls.code, cls.status, cls.meaning)
+
+    @classmethod
     def example(cls) -> dict[str, Any]:
-        """Return a problem document of this kind, which says what it means."""
+        """Return the same with what is usually at fault."""
         return document(cls.code, cls.status, cls.meaning, cls.field)
 
 
@@ -228,7 +233,7 @@ class TooLate(Refused):
 class UnsupportedEncoding(Refused):
     code = "unsupported-encoding"
     status = 415
-    meaning = "The body is compressed, by its own `Content-Encoding`; send it uncompressed."
+    meaning = "The body is compressed, as its `Content-Encoding` says; send it uncompressed."
     headers = {"Accept-Encoding": "identity"}
     field = "Content-Encoding"
 

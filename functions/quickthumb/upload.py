@@ -127,7 +127,7 @@ def accept(
             stored may be what another one has promised, so it stays, for the next or for `sweep`.
     """
     if not file.data:
-        raise EmptyFile("The file is empty.", field="file")
+        raise EmptyFile("The file is empty.")
     source = probe(file.data, limits)
     logs.about(id)
     try:
