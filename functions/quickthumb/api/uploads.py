@@ -67,8 +67,8 @@ class Uploads:
             return _response(attempt.answer, replayed=True)
         [id] = attempt.ids
         origin = request.headers.get("origin")
-        session = await run_in_threadpool(expect, id, announced, renditions, self._store, origin)
-        answer = Answer(201, documents.session(session))
+        url = await run_in_threadpool(expect, id, announced, renditions, self._store, origin)
+        answer = Answer(201, documents.session(id, url, renditions))
         await self._attempts.finish(attempt, answer)
         return _response(answer)
 
@@ -99,7 +99,7 @@ class Uploads:
                     job = await run_in_threadpool(
                         accept, id, file, renditions, *needs, repeated=attempt.record is not None
                     )
-                return documents.receipt(job)
+                return documents.queued(id, job.renditions)
             except QuickThumbError as error:
                 log_refusal(error)
                 return error.document()

@@ -69,7 +69,8 @@ def json(
 def problems(kinds: Iterable[Problem]) -> dict[str, Schema]:
     """Return a response for each status of these problems and of those that any route may have."""
     by_status: dict[int, list[Problem]] = {}
-    for kind in (*kinds, QuickThumbError, InvalidSetting, Unavailable):
+    everywhere: tuple[Problem, ...] = (QuickThumbError, InvalidSetting, Unavailable)
+    for kind in (*kinds, *everywhere):
         by_status.setdefault(kind.status, []).append(kind)
     return {str(status): _answer(kinds) for status, kinds in sorted(by_status.items())}
 

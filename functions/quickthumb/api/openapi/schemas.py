@@ -11,7 +11,6 @@ from quickthumb.imaging.formats import CONTENT_TYPES
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
-from quickthumb.upload import Session
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
@@ -27,7 +26,7 @@ DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeh
 FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
-SESSION = documents.session(Session(ID, _URL, (Rendition.square(256),)))
+SESSION = documents.session(ID, _URL, [Rendition.square(256)])
 
 _NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
