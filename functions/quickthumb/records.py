@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from quickthumb import untrusted
+from quickthumb.buckets import Bucket
 from quickthumb.errors import InvalidMessage, Unavailable
 from quickthumb.jobs import is_id
-from quickthumb.storage import Bucket
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from quickthumb.errors import LOCALLY, InvalidSetting
 from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
-from quickthumb.policy import Policy
+from quickthumb.sweeping.policy import Policy
 
 
 def _bucket(text: str) -> str:

@@ -80,7 +80,7 @@ def expect(
         Unavailable: Cloud Storage does not answer.
     """
     logs.about(id)
-    url = store.expect_original(
+    url = store.originals.expect(
         id,
         announced.size,
         announced.content_type,
@@ -130,7 +130,7 @@ def accept(
     source = probe(file.data, limits)
     logs.about(id)
     try:
-        job = store.keep_original(
+        job = store.originals.keep(
             id, file.data, source.content_type, file.filename, tuple(renditions)
         )
         uploads.publish(job.to_json(), schema=SCHEMA)
@@ -153,6 +153,6 @@ def accept(
 def _take_back(id: str, store: Store) -> None:
     """Delete an original that was not accepted; what cannot be deleted is left for `sweep`."""
     try:
-        store.drop_original(id)
+        store.originals.delete(id)
     except Unavailable as error:
         log.error("original %s was not accepted and could not be deleted: %s", id, error)

@@ -6,7 +6,7 @@ from typing import Any
 
 from quickthumb.jobs import Job, Manifest, Rendition
 from quickthumb.settings import Settings
-from quickthumb.store import Queued
+from quickthumb.store.originals import Queued
 from quickthumb.upload import Session
 
 

@@ -31,7 +31,8 @@ from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
 from quickthumb.records import Answer, Records
 from quickthumb.settings import Settings
-from quickthumb.store import Queued, Store
+from quickthumb.store import Store
+from quickthumb.store.originals import Queued
 from quickthumb.upload import File, accept, expect
 
 log = logging.getLogger(__name__)
@@ -176,7 +177,10 @@ class Api:
         if thumb is None:
             return _no_such_thumbnail(name, [thumb.name for thumb in state.thumbnails])
         answer = await pictures.answer(
-            request, state, thumb, lambda: run_in_threadpool(self._store.thumbnail, thumb.blob)
+            request,
+            state,
+            thumb,
+            lambda: run_in_threadpool(self._store.results.thumbnail, thumb.blob),
         )
         return answer or _unknown(id)
 
