@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from quickthumb.buckets import Blob, Unread
-from quickthumb.errors import InvalidMessage, NotPublished, Unavailable
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.pictures import Rendered
+from quickthumb.problems import InvalidMessage, NotPublished, Unavailable
 
 
 @dataclass

@@ -8,8 +8,8 @@ import re
 
 from quickthumb.delivery import job_of
 from quickthumb.ending import give_up
-from quickthumb.errors import GaveUp, InvalidMessage
 from quickthumb.messaging import Message, Topic
+from quickthumb.problems import GaveUp, InvalidMessage
 from quickthumb.store import Store
 
 log = logging.getLogger(__name__)

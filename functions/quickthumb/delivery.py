@@ -1,7 +1,9 @@
 """Which job a message delivers."""
 
 from quickthumb import logs
-from quickthumb.jobs import Arrival, Job, is_folder
+from quickthumb.documents.arrival import Arrival
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import is_folder
 from quickthumb.messaging import Message
 
 

@@ -3,9 +3,10 @@
 import logging
 
 from quickthumb import logs
-from quickthumb.errors import Unprocessable
-from quickthumb.jobs import SCHEMA, Job, Manifest
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.manifest import Manifest
 from quickthumb.messaging import Topic
+from quickthumb.problems import Unprocessable
 from quickthumb.store import Store
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from quickthumb import untrusted
 from quickthumb.buckets import Bucket
-from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import is_id
+from quickthumb.documents import untrusted
+from quickthumb.documents.names import is_id
+from quickthumb.problems import InvalidMessage, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from quickthumb import logs, tracing
 from quickthumb.delivery import job_of
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.ending import delete_if_gone, publish
-from quickthumb.errors import TooManyBytes, Unprocessable
-from quickthumb.jobs import Job, Manifest, Original, Thumbnail
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
 from quickthumb.pictures import Picture
+from quickthumb.problems import TooManyBytes, Unprocessable
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 

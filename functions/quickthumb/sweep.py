@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from quickthumb.buckets import Unread
-from quickthumb.errors import NotPublished, QuickThumbError, Unavailable
+from quickthumb.problems import NotPublished, QuickThumbError, Unavailable
 from quickthumb.sweeping.entries import Entry, side_by_side
 from quickthumb.sweeping.report import Outcome, Report
 from quickthumb.sweeping.sweeper import Sweeper

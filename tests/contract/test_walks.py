@@ -2,8 +2,8 @@
 
 import pytest
 
-from quickthumb.errors import Unavailable
-from quickthumb.jobs import new_id
+from quickthumb.documents.names import new_id
+from quickthumb.problems import Unavailable
 from quickthumb.store import walks
 from tests.doubles import MemoryBucket
 

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
-from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
-from quickthumb.jobs import Job, Rendition, id_of, new_id
 from quickthumb.messaging import Message
+from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store

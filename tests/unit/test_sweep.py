@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.buckets import Blob
-from quickthumb.errors import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
-from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
+from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import sweep, sweep_on
 from quickthumb.sweeping.asked import Asked

@@ -4,7 +4,9 @@ Each part knows its own blobs; what concerns several of them, in which order, is
 """
 
 from quickthumb.buckets import Bucket
-from quickthumb.jobs import ANNOUNCED, Job, Manifest
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import ANNOUNCED
 from quickthumb.store import walks
 from quickthumb.store.ledger import Ledger
 from quickthumb.store.originals import Originals, Queued

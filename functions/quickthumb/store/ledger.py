@@ -5,10 +5,10 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from quickthumb import untrusted
 from quickthumb.buckets import Bucket
-from quickthumb.errors import InvalidMessage
-from quickthumb.jobs import blob_name
+from quickthumb.documents import untrusted
+from quickthumb.documents.names import blob_name
+from quickthumb.problems import InvalidMessage
 
 log = logging.getLogger(__name__)
 

@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from quickthumb import notes
 from quickthumb.buckets import Blob, Bucket, Unread
-from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import (
-    ANNOUNCED,
-    INCOMING,
-    Job,
-    Manifest,
-    Rendition,
-    blob_name,
-    id_of,
-    is_folder,
-)
+from quickthumb.documents import notes
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import ANNOUNCED, INCOMING, blob_name, id_of, is_folder
+from quickthumb.documents.rendition import Rendition
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.store import walks
 
 _AFTER_ANNOUNCED = ANNOUNCED.removesuffix("/") + "0"

@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import groupby
 
 from quickthumb.buckets import Blob, Bucket, Unread
-from quickthumb.errors import GaveUp, InvalidMessage
-from quickthumb.jobs import Manifest
+from quickthumb.documents.manifest import Manifest
+from quickthumb.problems import GaveUp, InvalidMessage
 from quickthumb.store import ledger, walks
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from quickthumb.buckets import Blob, Bucket, Unread
-from quickthumb.errors import InvalidMessage, Unavailable
+from quickthumb.problems import InvalidMessage, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from quickthumb.errors import InvalidOption
+from quickthumb.problems import InvalidOption
 
 _LONGEST_NAME = 1024  # bytes, of a blob
 _OLDEST = 999_999_999  # seconds

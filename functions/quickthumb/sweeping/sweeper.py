@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.names import ANNOUNCED
+from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
-from quickthumb.errors import GaveUp, NotPublished, Unavailable
-from quickthumb.jobs import ANNOUNCED, SCHEMA, Job, Rendition
 from quickthumb.messaging import Topic
+from quickthumb.problems import GaveUp, NotPublished, Unavailable
 from quickthumb.store import Store
 from quickthumb.store.ledger import Attempts
 from quickthumb.store.originals import FoundOriginal
