@@ -8,8 +8,8 @@ from typing import Any, Self
 from quickthumb.documents.rendition import Rendition
 from quickthumb.limits import Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
+from quickthumb.policy import Policy
 from quickthumb.problems import LOCALLY, InvalidSetting
-from quickthumb.sweeping.policy import Policy
 
 
 def _bucket(text: str) -> str:

@@ -10,11 +10,11 @@ from quickthumb.documents import notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
+from quickthumb.policy import Policy
 from quickthumb.problems import InvalidOption, Unavailable
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store, walks
 from quickthumb.sweep import sweep
-from quickthumb.sweeping.policy import Policy
 from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryBucket, MemoryTopic
 

@@ -21,7 +21,7 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
 from emulator.topology import Topology
 from quickthumb import sweep
-from quickthumb.sweeping.policy import Policy
+from quickthumb.policy import Policy
 
 NAMES = [each.name for each in fields(Prices)][:-4]
 ROUND = Prices(

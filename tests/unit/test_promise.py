@@ -18,12 +18,12 @@ from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.limits import Limits
 from quickthumb.messaging import Message
+from quickthumb.policy import Policy
 from quickthumb.problems import Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import sweep
-from quickthumb.sweeping.policy import Policy
 from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen

@@ -11,11 +11,11 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
+from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import sweep, sweep_on
 from quickthumb.sweeping.asked import Asked
-from quickthumb.sweeping.policy import Policy
 from quickthumb.sweeping.report import Report
 from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryBucket, MemoryCloud

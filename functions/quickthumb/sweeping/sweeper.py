@@ -10,6 +10,7 @@ from quickthumb.documents.names import ANNOUNCED
 from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
 from quickthumb.messaging import Topic
+from quickthumb.policy import Policy
 from quickthumb.problems import GaveUp, NotPublished, Unavailable
 from quickthumb.store import Store
 from quickthumb.store.ledger import Attempts
@@ -17,7 +18,6 @@ from quickthumb.store.originals import FoundOriginal
 from quickthumb.store.results import FoundResults
 from quickthumb.sweeping.entries import Entry
 from quickthumb.sweeping.pace import Pace
-from quickthumb.sweeping.policy import Policy
 from quickthumb.sweeping.report import Outcome
 
 log = logging.getLogger(__name__)
