@@ -68,7 +68,7 @@ def expect(
     """
     logs.about(id)
     told = (announced.size, announced.content_type, announced.filename)
-    url = store.expect_original(id, *told, tuple(renditions), origin)
+    url = store.originals.expect(id, *told, tuple(renditions), origin)
     log.info(
         "expecting %s: %s, %d bytes",
         *(id, announced.content_type, announced.size),
@@ -111,7 +111,7 @@ def accept(
     source = probe(file.data, limits)
     logs.about(id)
     try:
-        job = store.keep_original(
+        job = store.originals.keep(
             id, file.data, source.content_type, file.filename, tuple(renditions)
         )
         uploads.publish(job.to_json(), schema=SCHEMA)
@@ -134,6 +134,6 @@ def accept(
 def _take_back(id: str, store: Store) -> None:
     """Delete an original that was not accepted; what cannot be deleted is left for `sweep`."""
     try:
-        store.drop_original(id)
+        store.originals.delete(id)
     except Unavailable as error:
         log.error("original %s was not accepted and could not be deleted: %s", id, error)

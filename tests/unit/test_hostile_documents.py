@@ -121,7 +121,7 @@ class House(MemoryCloud):
         return answer.json() if answer.status_code == 200 else None
 
     def job(self) -> Job:
-        return self.store.keep_original(new_id(), PICTURE, "image/jpeg", "a.jpg", SIZES)
+        return self.store.originals.keep(new_id(), PICTURE, "image/jpeg", "a.jpg", SIZES)
 
 
 def a_job(name: str = ID, bucket: str = "originals") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.rendition import Rendition
 from quickthumb.settings import Settings
-from quickthumb.store import Queued
+from quickthumb.store.originals import Queued
 
 
 def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from quickthumb.buckets import Bucket
 from quickthumb.documents import untrusted
 from quickthumb.documents.names import is_id
 from quickthumb.problems import InvalidMessage, Unavailable
-from quickthumb.storage import Bucket
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from quickthumb.problems import (
     document,
 )
 from quickthumb.settings import Settings
-from quickthumb.store import Queued, Store
+from quickthumb.store import Store
+from quickthumb.store.originals import Queued
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
@@ -59,7 +60,7 @@ class Thumbnails:
         if request.method == "HEAD":
             headers["Content-Length"] = str(thumb.bytes)
             return Response(None, 200, headers, thumb.content_type)
-        data = await run_in_threadpool(self._store.thumbnail, thumb.blob)
+        data = await run_in_threadpool(self._store.results.thumbnail, thumb.blob)
         if data is None:  # it was deleted meanwhile
             raise no_upload(request.path_params["id"])
         part = _asked(request, etag, len(data))

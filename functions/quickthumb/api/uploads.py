@@ -23,7 +23,8 @@ from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
 from quickthumb.problems import NotFound, QuickThumbError, Unavailable
 from quickthumb.settings import Settings
-from quickthumb.store import Queued, Store
+from quickthumb.store import Store
+from quickthumb.store.originals import Queued
 from quickthumb.upload import File, accept, expect
 
 log = logging.getLogger(__name__)

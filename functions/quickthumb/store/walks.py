@@ -12,13 +12,16 @@ import string
 import time
 from collections.abc import Callable, Iterator
 
+from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.problems import InvalidMessage, Unavailable
-from quickthumb.storage import Blob, Bucket, Unread
 
 log = logging.getLogger(__name__)
 
 HEXADECIMAL = "0123456789abcdef"
 """The letters of ids."""
+
+AFTER_IDS = "g"
+"""Greater than every id: what lies in a bucket beside originals and results comes later."""
 
 PRINTABLE = "".join(sorted({" ", *string.digits, *string.ascii_letters, *string.punctuation}))
 """The letters of most other names. Where a listing fails, a name with others is not found."""
@@ -43,6 +46,18 @@ def check(bucket: Bucket) -> None:
     """
     for _ in bucket.walk(_NOWHERE):
         return
+
+
+def exists(bucket: Bucket, name: str) -> bool:
+    """Return whether there is a blob with that name, be it one that cannot be described.
+
+    Raises:
+        Unavailable: the bucket does not answer.
+    """
+    try:
+        return bucket.stat(name) is not None
+    except InvalidMessage:
+        return True
 
 
 def walk(
