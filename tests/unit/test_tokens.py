@@ -3,8 +3,8 @@ import threading
 
 from google.oauth2 import id_token
 
-from emulator.pubsub.key_server import KEY_FILE_NAME
-from emulator.pubsub.signing import SigningKey
+from emulator.pubsub.doors.key_server import KEY_FILE_NAME
+from emulator.pubsub.doors.signing import SigningKey
 from emulator.tokens import AUDIENCE, PushToken, asks_for_tokens, push_token
 
 
