@@ -23,9 +23,9 @@ from quickthumb import api, logs, messaging, private, storage, tracing
 from quickthumb.api import problems
 from quickthumb.bury import bury as do_bury
 from quickthumb.callers import Callers
-from quickthumb.errors import InvalidSetting
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import CloudTopic, Message, delivered
+from quickthumb.problems import InvalidSetting
 from quickthumb.records import Records
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings

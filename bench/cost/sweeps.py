@@ -28,9 +28,11 @@ from emulator.cloud import PROJECT, TOPOLOGY, Cloud, bucket_name
 from emulator.console import Console
 from emulator.ports import HOST, answers
 from emulator.topology import Topology
-from quickthumb.errors import GaveUp
-from quickthumb.jobs import INCOMING, Job, Manifest, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import INCOMING, id_of, new_id
 from quickthumb.options import Menu
+from quickthumb.problems import GaveUp
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 

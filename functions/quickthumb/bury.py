@@ -7,9 +7,11 @@ import logging
 import re
 
 from quickthumb import logs
-from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
-from quickthumb.jobs import SCHEMA, Job, Manifest, is_folder
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import is_folder
 from quickthumb.messaging import Message, Topic
+from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 from quickthumb.resize import job_of
 from quickthumb.store import Store
 

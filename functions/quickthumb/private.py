@@ -19,7 +19,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from quickthumb import logs, tracing
 from quickthumb.api import problems
 from quickthumb.callers import Callers
-from quickthumb.errors import (
+from quickthumb.printable import printable
+from quickthumb.problems import (
     InvalidMessage,
     InvalidSetting,
     QuickThumbError,
@@ -28,7 +29,6 @@ from quickthumb.errors import (
     Unavailable,
     WrongCaller,
 )
-from quickthumb.printable import printable
 
 log = logging.getLogger(__name__)
 

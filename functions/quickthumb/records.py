@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from quickthumb import untrusted
-from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import is_id
+from quickthumb.documents import untrusted
+from quickthumb.documents.names import is_id
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.storage import Bucket
 
 log = logging.getLogger(__name__)

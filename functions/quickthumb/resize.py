@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quickthumb import logs, tracing
-from quickthumb.errors import TooManyBytes, Unprocessable
-from quickthumb.jobs import SCHEMA, Arrival, Job, Manifest, Original, Thumbnail, is_folder
+from quickthumb.documents.arrival import Arrival
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.manifest import Manifest, Original, Thumbnail
+from quickthumb.documents.names import is_folder
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
 from quickthumb.pictures import Picture
+from quickthumb.problems import TooManyBytes, Unprocessable
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 

@@ -15,8 +15,8 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from quickthumb import tracing
-from quickthumb.errors import InvalidMessage, NoCredentials, Unavailable
-from quickthumb.untrusted import shown
+from quickthumb.documents.untrusted import shown
+from quickthumb.problems import InvalidMessage, NoCredentials, Unavailable
 
 _CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
 

@@ -8,18 +8,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain, groupby
 
-from quickthumb import notes, untrusted, walks
-from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
-from quickthumb.jobs import (
-    ANNOUNCED,
-    INCOMING,
-    Job,
-    Manifest,
-    Rendition,
-    blob_name,
-    id_of,
-    is_folder,
-)
+from quickthumb import walks
+from quickthumb.documents import notes, untrusted
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import ANNOUNCED, INCOMING, blob_name, id_of, is_folder
+from quickthumb.documents.rendition import Rendition
+from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.storage import Blob, Bucket, Unread
 
 log = logging.getLogger(__name__)

@@ -21,10 +21,12 @@ from itertools import chain
 from typing import Literal, Self
 
 from quickthumb.bury import give_up
-from quickthumb.errors import GaveUp, InvalidOption, NotPublished, QuickThumbError, Unavailable
-from quickthumb.jobs import ANNOUNCED, SCHEMA, Job, Rendition
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.names import ANNOUNCED
+from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
+from quickthumb.problems import GaveUp, InvalidOption, NotPublished, QuickThumbError, Unavailable
 from quickthumb.storage import Unread
 from quickthumb.store import Found, Results, Store, Sweeps
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quickthumb import logs
-from quickthumb.errors import EmptyFile, Unavailable
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging import probe
-from quickthumb.jobs import SCHEMA, Job, Rendition
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
+from quickthumb.problems import EmptyFile, Unavailable
 from quickthumb.store import Store
 
 log = logging.getLogger(__name__)

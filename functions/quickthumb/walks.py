@@ -12,7 +12,7 @@ import string
 import time
 from collections.abc import Callable, Iterator
 
-from quickthumb.errors import InvalidMessage, Unavailable
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.storage import Blob, Bucket, Unread
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pytest
 
 from emulator.bootstrap import ROOT
 from quickthumb.api.openapi import KINDS
-from quickthumb.jobs import MAX_SIZE
+from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.settings import Settings
 from tests.pictures import ROCKET, size_of

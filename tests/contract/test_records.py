@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from quickthumb.errors import InvalidMessage, Unavailable
-from quickthumb.jobs import new_id
+from quickthumb.documents.names import new_id
+from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.records import Answer, Claim, Records
 
 

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quickthumb import notes, storage, walks
-from quickthumb.errors import InvalidOption, Unavailable
-from quickthumb.jobs import MAX_SIZE, Rendition, new_id
+from quickthumb import storage, walks
+from quickthumb.documents import notes
+from quickthumb.documents.names import new_id
+from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
+from quickthumb.problems import InvalidOption, Unavailable
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 from quickthumb.sweep import Sweep

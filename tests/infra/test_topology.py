@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import emulator.cloud
-import emulator.pubsub_resources
+import emulator.parts.pubsub_resources
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.topology import (
@@ -174,7 +174,7 @@ def emulated(tmp_path, monkeypatch):
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )
         monkeypatch.setattr(
-            emulator.pubsub_resources.grpc, "insecure_channel", lambda _: Channel(kept)
+            emulator.parts.pubsub_resources.grpc, "insecure_channel", lambda _: Channel(kept)
         )
         Cloud(Topology.load(file), tmp_path / "data", Console([]))
         parts = [item for item in kept if hasattr(item, "command")]

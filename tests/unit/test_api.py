@@ -3,9 +3,10 @@ import time
 
 import pytest
 
-from quickthumb.errors import NotAPicture
-from quickthumb.jobs import Failure, Job, Manifest
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Failure, Manifest
 from quickthumb.options import parse_renditions
+from quickthumb.problems import NotAPicture
 from tests.pictures import picture, sideways, size_of
 from tests.service import Service, expect_problem
 

@@ -1,9 +1,12 @@
 import pytest
 
 from quickthumb.bury import bury
-from quickthumb.errors import Unavailable
-from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Message
+from quickthumb.problems import Unavailable
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.pictures import picture

@@ -20,7 +20,10 @@ from starlette.testclient import TestClient
 
 from emulator.cloud import SOURCE
 from quickthumb.api import build
-from quickthumb.jobs import ANNOUNCED, Job, Manifest, Original, Rendition, Thumbnail, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest, Original, Thumbnail
+from quickthumb.documents.names import ANNOUNCED, id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.records import Records
 from quickthumb.settings import Settings
 from quickthumb.store import Store

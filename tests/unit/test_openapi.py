@@ -12,9 +12,9 @@ from emulator.bootstrap import ROOT
 from quickthumb.api.openapi import KINDS, describe
 from quickthumb.api.pages import Pages
 from quickthumb.api.routes import Api, table
-from quickthumb.errors import Refused, Unprocessable
-from quickthumb.jobs import MAX_SIZE, Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
+from quickthumb.problems import Refused, Unprocessable
 from quickthumb.records import Records
 from quickthumb.settings import Settings
 from quickthumb.store import Store

@@ -22,10 +22,11 @@ from emulator.pubsub.policies import DeadLetterPolicy, RetryPolicy, Subscription
 from emulator.pubsub.subscription import Subscription
 from emulator.topology import Topology
 from quickthumb.bury import bury
-from quickthumb.errors import NotPublished, QuickThumbError, Unavailable
-from quickthumb.jobs import Rendition, new_id
+from quickthumb.documents.names import new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.limits import Limits
 from quickthumb.messaging import Message
+from quickthumb.problems import NotPublished, QuickThumbError, Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quickthumb.jobs import id_of
+from quickthumb.documents.names import id_of
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 

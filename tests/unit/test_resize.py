@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quickthumb.bury import give_up
-from quickthumb.errors import GaveUp, InvalidMessage, Unavailable
-from quickthumb.jobs import Job, Rendition, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Message
+from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.errors import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
-from quickthumb.jobs import Job, Manifest, Rendition, id_of, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import id_of, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.policy import Policy
+from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import Asked, Report, Sweep, sweep_on
 from tests.doubles import MemoryBucket, MemoryCloud

@@ -2,9 +2,11 @@ import json
 
 import pytest
 
-from quickthumb.errors import EmptyFile, NotAPicture, Unavailable
-from quickthumb.jobs import Job, Rendition, new_id
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.limits import Limits
+from quickthumb.problems import EmptyFile, NotAPicture, Unavailable
 from quickthumb.store import Queued, Store
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryBucket, MemoryTopic

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from quickthumb.jobs import Job, Manifest, Rendition
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.rendition import Rendition
 from quickthumb.settings import Settings
 from quickthumb.store import Queued
 from quickthumb.upload import Session

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from quickthumb.errors import NoFile, Refused, TooLarge, UnsupportedEncoding
+from quickthumb.problems import NoFile, Refused, TooLarge, UnsupportedEncoding
 from quickthumb.settings import Settings
 from quickthumb.upload import File
 

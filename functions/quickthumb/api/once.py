@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from quickthumb.api.waiting import until
-from quickthumb.errors import InvalidKey, InvalidMessage, KeyReused, Unavailable
-from quickthumb.jobs import new_id
+from quickthumb.documents.names import new_id
+from quickthumb.problems import InvalidKey, InvalidMessage, KeyReused, Unavailable
 from quickthumb.records import Answer, Claim, Records
 
 log = logging.getLogger(__name__)

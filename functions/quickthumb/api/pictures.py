@@ -9,8 +9,8 @@ from starlette.responses import Response
 from quickthumb.api import problems
 from quickthumb.api.conditional import has_already
 from quickthumb.api.disposition import attachment
-from quickthumb.errors import InvalidOption
-from quickthumb.jobs import Manifest, Thumbnail
+from quickthumb.documents.manifest import Manifest, Thumbnail
+from quickthumb.problems import InvalidOption
 
 _IMMUTABLE = "public, max-age=31536000, immutable"
 

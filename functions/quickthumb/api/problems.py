@@ -5,7 +5,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from quickthumb.errors import (
+from quickthumb.printable import printable
+from quickthumb.problems import (
     Busy,
     InvalidSetting,
     KeyReused,
@@ -19,7 +20,6 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedEncoding,
 )
-from quickthumb.printable import printable
 
 HEADERS: Mapping[str, Mapping[str, str]] = {
     "unavailable": {"Retry-After": "2"},

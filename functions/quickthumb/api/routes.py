@@ -25,10 +25,12 @@ from quickthumb.api.openapi.catalogue import KINDS
 from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
 from quickthumb.api.waiting import until, wait_seconds
-from quickthumb.errors import QuickThumbError
-from quickthumb.jobs import Failure, Manifest, Rendition, is_id, new_id
+from quickthumb.documents.manifest import Failure, Manifest
+from quickthumb.documents.names import is_id, new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
+from quickthumb.problems import QuickThumbError
 from quickthumb.records import Answer, Records
 from quickthumb.settings import Settings
 from quickthumb.store import Queued, Store

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quickthumb.api import problems
-from quickthumb.errors import QuickThumbError, Refused, Unprocessable
+from quickthumb.problems import QuickThumbError, Refused, Unprocessable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,9 @@ from typing import Any, get_args
 from quickthumb.api import documents
 from quickthumb.api.announced import CONTENT_TYPE
 from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
+from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
+from quickthumb.documents.rendition import MAX_SIZE, Format, Rendition
 from quickthumb.imaging.formats import CONTENT_TYPES
-from quickthumb.jobs import (
-    MAX_SIZE,
-    Failure,
-    Format,
-    Manifest,
-    Original,
-    Placeholder,
-    Rendition,
-    Thumbnail,
-)
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.settings import Settings
 from quickthumb.upload import Session

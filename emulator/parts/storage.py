@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, set_aside
 from emulator.errors import StorageUnusable
+from emulator.parts.front.behind import Server
+from emulator.parts.front.streams import Gone
+from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST, answers, free_port, hidden_host
 from emulator.processes import Part
-from emulator.storage_server import Server
-from emulator.streams import Gone
-from emulator.visitors import Visitors
 
 METADATA_BYTES = 3_250
 """The most bytes of custom metadata that a blob can have here: names and values in JSON.
@@ -100,13 +101,13 @@ def storage_parts(
         Part(
             "front",
             [
-                *(sys.executable, "-m", "emulator.storage_front", "--port", str(port)),
+                *(sys.executable, "-m", "emulator.parts.front.conversation", "--port", str(port)),
                 *("--server", f"{server.host}:{server.port}", *(["--tls"] if server.tls else [])),
                 *("--folder", str(folder.resolve()), "--unfinished", str(data / "sessions")),
                 *(word for name in (visitors or Visitors()).origins for word in ("--origin", name)),
             ],
             is_ready=lambda: answers(port),
-            env={"PYTHONPATH": str(Path(__file__).parents[1])},
+            env={"PYTHONPATH": str(ROOT)},
         ),
     ]
 

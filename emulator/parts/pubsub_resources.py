@@ -11,8 +11,8 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from emulator.parts.tokens import NO_TOKENS, PushToken
 from emulator.pubsub import protos
-from emulator.tokens import NO_TOKENS, PushToken
 from emulator.topology import Subscription, Topology
 
 _TIMEOUT = 10.0  # seconds for each call

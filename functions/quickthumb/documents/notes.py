@@ -7,9 +7,10 @@ done as it was asked for, whatever has become of its message.
 import json
 from collections.abc import Mapping, Sequence
 
-from quickthumb import untrusted
-from quickthumb.errors import InvalidOption
-from quickthumb.jobs import MAX_FILENAME, Rendition, renditions_from
+from quickthumb.documents import untrusted
+from quickthumb.documents.job import MAX_FILENAME
+from quickthumb.documents.rendition import Rendition, renditions_from
+from quickthumb.problems import InvalidOption
 
 MAX_BYTES = 3_072
 """How much the metadata of a blob may take, bytes of JSON.

@@ -19,7 +19,7 @@ from emulator.client import Client, Failed, Thumbnail
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.errors import InvalidOption
-from emulator.names import Input, find_inputs
+from emulator.inputs import Input, find_inputs
 from emulator.options import add_cloud_options, instances_of, make_folder
 from emulator.running import find
 from emulator.topology import Topology

@@ -1,4 +1,4 @@
-"""Calls functions at set times, as Cloud Scheduler does: `python3 -m emulator.scheduler`.
+"""Calls functions at set times, as Cloud Scheduler does: `python3 -m emulator.parts.scheduler`.
 
 A job that still runs when it is due again is not started a second time, and one that fails is not
 tried again before it is due: https://docs.cloud.google.com/scheduler/docs/overview
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cronsim import CronSim
 
-from emulator.tokens import PushToken
+from emulator.parts.tokens import PushToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,9 @@ class Job:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the calls that the command line asks for, until stopped."""
-    parser = argparse.ArgumentParser(prog="python3 -m emulator.scheduler", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python3 -m emulator.parts.scheduler", description=__doc__
+    )
     parser.add_argument(
         "--job",
         nargs=6,

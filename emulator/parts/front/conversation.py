@@ -2,9 +2,10 @@
 
 fake-gcs-server answers whoever asks, and lets every page of the internet read its answers; it loses
 half of a resumable upload, and breaks its own listings when the disk is full. So it listens where
-no page finds it, and this server answers in its place: `python3 -m emulator.storage_front`. It
-reads the head of every request, refuses what `visitors` does not let in, does resumable uploads
-itself (see `sessions`), and passes the rest on. Bodies go through in blocks, never as a whole.
+no page finds it, and this server answers in its place:
+`python3 -m emulator.parts.front.conversation`. It reads the head of every request, refuses what
+`visitors` does not let in, does resumable uploads itself (see `sessions`), and passes the rest on.
+Bodies go through in blocks, never as a whole.
 
 Each connection has a thread with blocking sockets, which of the ways that were measured takes the
 least processor: docs/decisions/0007-storage-front.md.
@@ -23,16 +24,16 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
-from emulator import http1
-from emulator.blob_names import BadName, expect_safe, expect_safe_path, named
 from emulator.data_folder import has_metadata
-from emulator.disk import Disk, Full
-from emulator.http1 import Answer, Headers, Malformed, Request
+from emulator.parts.front import http1
+from emulator.parts.front.behind import JSON, Behind, Server, answer_of, body_of
+from emulator.parts.front.blob_names import BadName, expect_safe, expect_safe_path, named
+from emulator.parts.front.disk import Disk, Full
+from emulator.parts.front.http1 import Answer, Headers, Malformed, Request
+from emulator.parts.front.sessions import Announced, Refused, Session, Sessions
+from emulator.parts.front.streams import BLOCK, Gone, Stream
+from emulator.parts.front.visitors import NotLetIn, Visitors
 from emulator.ports import HOST
-from emulator.sessions import Announced, Refused, Session, Sessions
-from emulator.storage_server import JSON, Behind, Server, answer_of, body_of
-from emulator.streams import BLOCK, Gone, Stream
-from emulator.visitors import NotLetIn, Visitors
 
 _HEAD_SECONDS = 20.0  # for a head to arrive once it has begun
 _MAX_CONNECTIONS = 256  # a function keeps 64 at most
