@@ -1,7 +1,7 @@
-"""What stands before the functions that are not public: who may call, and what is answered.
+"""The way into the functions that are not public: who may call, and how errors are answered.
 
-By themselves Flask and the framework answer errors in HTML, with the text of whatever went wrong.
-Here every answer is plain text, or a problem document, that nobody can take for anything else.
+By default, Flask and the framework answer errors in HTML, with the text of whatever went wrong.
+Here every answer is plain text or a problem document, and declared as such.
 """
 
 import contextlib
@@ -32,14 +32,14 @@ from quickthumb.problems import (
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 1024 * 1024
-"""Of a request, far above any message of ours."""
+"""The largest request, far above any message of ours."""
 
 _BODY_SECONDS = 10.0
-"""Within which a body has to arrive."""
+"""How long the body of a request may take to arrive."""
 
 
 class _Plain(flask.Response):
-    """An answer that is text unless it says otherwise, and that no browser takes for HTML."""
+    """An answer in plain text unless it says otherwise, which no browser takes for HTML."""
 
     default_mimetype = "text/plain"
 
@@ -52,24 +52,24 @@ class _Plain(flask.Response):
 def protect(
     app: flask.Flask, callers: Callable[[], Callers | None], *, is_last: bool = False
 ) -> None:
-    """Put the same door before every function that the framework runs in an application.
+    """Guard whichever function the framework runs in an application.
 
     Args:
-        app: the application; its function is not added yet.
-        callers: returns who may call, None if this is checked elsewhere.
-        is_last: whether a message that cannot be read is let go, since nothing would ever end it.
+        app: the application, before its function is added.
+        callers: returns who may call, None if that is checked elsewhere.
+        is_last: whether to drop a message that cannot be read, since there is no other end to it.
     """
-    # The framework parses a body before it calls a function, in many times its own size.
+    # The framework parses a body before it calls a function, and takes many times its size for it.
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     app.response_class = _Plain
-    app.url_map.merge_slashes = False  # nor is there any redirection, which would be HTML
+    app.url_map.merge_slashes = False  # it would redirect, in HTML
 
     @app.before_request
     def let_in() -> None:
         logs.restore()
         headers = flask.request.headers
         flask.g.is_last = is_last
-        logs.about(None)  # no longer what this thread did before
+        logs.about(None)  # forget what this thread did before
         logs.during(headers.get("Function-Execution-Id"))
         of_caller = tracing.of_request(cast(Mapping[str, str], headers))
         flask.g.context = context.attach(of_caller)
@@ -89,7 +89,7 @@ def protect(
 
 
 def _receive() -> None:
-    """Read the body of the current request, which may come slowly, before anything else does.
+    """Read the body of the current request, which may arrive slowly, before anything else does.
 
     The server has a few threads, and waits for a body on one of them for ever.
     """
@@ -110,12 +110,12 @@ def _end_reading(connection: socket.socket) -> None:
 
 
 def entered() -> None:
-    """Note that the request was read: what goes wrong from here on is not its own fault."""
+    """Note that the request has been read: what goes wrong from now on is not its fault."""
     flask.g.entered = True
 
 
 def _answer(error: Exception) -> flask.Response:
-    """Answer a request that is not done. Whatever is no success has a message delivered again."""
+    """Answer a request that failed. Any answer but success has a message delivered again."""
     match error:
         case InternalServerError(original_exception=Exception() as original):
             return _answer(original)
@@ -148,7 +148,7 @@ def _answer(error: Exception) -> flask.Response:
 
 
 def _refusal(error: HTTPException) -> flask.Response:
-    """Answer what Flask or the framework refuses, whose own words repeat the whole request."""
+    """Answer what Flask or the framework refuses; their own words repeat the whole request."""
     said = error.name if error.code != 400 else f"{_unread()}: it is of another form, or not whole"
     if _is_pushed() and error.code in (400, 413):
         return _unreadable(error.code, said)
