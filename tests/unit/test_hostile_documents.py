@@ -25,14 +25,13 @@ from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import ANNOUNCED, id_of, new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.records import Records
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests import hostile
 from tests.doubles import MemoryBucket, MemoryCloud
 from tests.pictures import picture
+from tests.settings import settings_with
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c"),
+SETTINGS = settings_with(
     takeover_seconds=0,
     sweep_per_second=1_000_000,
 )

@@ -16,14 +16,12 @@ from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
 from quickthumb.problems import Refused, Unprocessable
 from quickthumb.records import Records
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.openapi import Contract
+from tests.settings import settings_with
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
-)
+SETTINGS = settings_with()
 DOCUMENT = describe(SETTINGS)
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options")
 

@@ -15,14 +15,8 @@ from emulator.pubsub.signing import SigningKey
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept
+from tests.settings import ENV
 
-SETTINGS = {
-    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
-    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
-    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
-    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
-    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
-}
 TYPES = {"resize": "cloudevent", "bury": "cloudevent", "sweep": "http"}
 PUSHED = ["resize", "bury"]
 ALL = [*PUSHED, "sweep"]
@@ -47,7 +41,7 @@ def _bare_machine(monkeypatch, tmp_path):
     """Settings, and nothing that could lead to a cloud: emulators, credentials."""
     for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in SETTINGS.items():
+    for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))  # where gcloud keeps credentials
     monkeypatch.setenv("NO_GCE_CHECK", "true")
@@ -131,7 +125,7 @@ def test_who_may_call_gets_in(issuer, function):
 def test_without_settings_the_answer_and_the_log_say_which_are_missing(
     monkeypatch, capsys, function
 ):
-    for name in SETTINGS:
+    for name in ENV:
         monkeypatch.delenv(name)
     answer = http(function).post("/", json=PUSH)
     assert answer.status_code == 500
@@ -140,7 +134,7 @@ def test_without_settings_the_answer_and_the_log_say_which_are_missing(
     assert is_harmless(answer)
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("ERROR cannot start: ")
-    for name in SETTINGS:
+    for name in ENV:
         assert name in answer.json["detail"]
         assert name in line
 

@@ -37,7 +37,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
+from tests.settings import settings_with
 from quickthumb.store import Store
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Topic:
     def publish(self, data, **attributes):
         print(attributes["state"])
 
-settings = Settings("originals", "processed", "requests", "u", "c")
+settings = settings_with()
 store = Store(Bucket(), Bucket())
 data = Path("tests/fixtures/samples/rocket.jpg").read_bytes()
 job = store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
