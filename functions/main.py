@@ -20,13 +20,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from quickthumb import api, logs, messaging, private, storage, tracing
-from quickthumb.api import problems
+from quickthumb.api.records import Records
+from quickthumb.api.refusals import refusal
 from quickthumb.bury import bury as do_bury
 from quickthumb.callers import Callers
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import CloudTopic, Message, delivered
 from quickthumb.problems import InvalidSetting
-from quickthumb.records import Records
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings
 from quickthumb.storage import CloudBucket
@@ -52,7 +52,7 @@ async def upload(request: Request) -> Response:
         logs.during(request.headers.get("function-execution-id"))
         with tracing.span("upload", tracing.of_request(request.headers), SpanKind.SERVER):
             log.error("cannot start: %s", error)
-        return problems.answer(error)
+        return refusal(error)
 
 
 @functions_framework.cloud_event

@@ -119,9 +119,9 @@ def test_the_document_names_the_prices_that_no_dated_copy_confirms():
     prices = tomllib.loads(PRICES.read_text())["prices"]
     unsure = {name for name, entry in prices.items() if entry["copy"] in ("page", "none")}
     assert unsure == {"thousand_uptime_checks", "internet_gib", "build_minute"}
-    where_from = DOCUMENT.read_text().split("## Where the prices are from")[1]
-    for words in ("uptime\nchecks", "internet traffic", "Cloud Build"):
-        assert words in where_from
+    sources = " ".join(DOCUMENT.read_text().split("## Sources")[1].split())
+    for words in ("uptime checks", "internet traffic", "Cloud Build"):
+        assert words in sources
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_the_tables_are_put_between_the_marks_of_a_document(tmp_path):
     for _ in range(2):
         assert main(["--into", str(document)]) == 0
         text = document.read_text()
-        assert text.startswith(f"before\n{BEGIN}\n\n## A month")
+        assert text.startswith(f"before\n{BEGIN}\n\n## Fixed costs per month")
         assert text.endswith(f"\n\n{END}\nafter\n")
         assert "old" not in text
 

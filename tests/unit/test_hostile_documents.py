@@ -20,11 +20,11 @@ from starlette.testclient import TestClient
 
 from emulator.cloud import SOURCE
 from quickthumb.api import build
+from quickthumb.api.records import Records
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import ANNOUNCED, id_of, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.records import Records
 from quickthumb.store import Store
 from tests import hostile
 from tests.doubles import MemoryBucket, MemoryCloud

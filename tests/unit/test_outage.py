@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.cloud import TOPOLOGY
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.messages import Message as Kept
-from emulator.pubsub.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Message as Kept
+from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
+from emulator.pubsub.rules.subscription import Subscription
 from emulator.topology import Topology
 from quickthumb.bury import bury
 from quickthumb.documents.names import new_id

@@ -5,7 +5,7 @@ https://docs.cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 
 import re
 
-from emulator.pubsub.errors import InvalidArgument
+from emulator.pubsub.rules.errors import InvalidArgument
 
 _SHORT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 _PROJECT = re.compile(r"projects/[^/]+")

@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from emulator.pubsub.messages import Message
-from emulator.pubsub.policies import DELETED_TOPIC
+from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.policies import DELETED_TOPIC
 
 FILE_NAME = "pubsub.sqlite3"
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import h11
 
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.doorbell import Doorbell
-from emulator.pubsub.http_post import PROCESSING, HttpPoster
-from emulator.pubsub.policies import PushTarget
-from emulator.pubsub.push_request import push_request
-from emulator.pubsub.subscription import Subscription
-from emulator.pubsub.window import PushWindow
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.http_post import PROCESSING, HttpPoster
+from emulator.pubsub.doors.push_request import push_request
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.policies import PushTarget
+from emulator.pubsub.rules.subscription import Subscription
+from emulator.pubsub.rules.window import PushWindow
 
 # https://docs.cloud.google.com/pubsub/docs/push#receive_push
 ACKNOWLEDGING = frozenset({PROCESSING, 200, 201, 202, 204})

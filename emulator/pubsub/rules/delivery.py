@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from emulator.pubsub.messages import Message
+from emulator.pubsub.rules.messages import Message
 
 
 class Holder(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules.subscription import Subscription
 
 # While the machine sleeps, the timers of asyncio stand still and the broker's clock does not. So
 # none is trusted for longer than this: who is rung too early looks, and waits again.

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emulator.pubsub import wire
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.subscription import Subscription
 
 Headers = list[tuple[str, str]]
 

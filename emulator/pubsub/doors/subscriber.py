@@ -6,18 +6,20 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from emulator.pubsub import calls, names, protos, wire
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.doorbell import Doorbell
-from emulator.pubsub.errors import (
+from emulator.pubsub import protos
+from emulator.pubsub.doors import calls
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.paging import page
+from emulator.pubsub.doors.streaming import StreamingPull
+from emulator.pubsub.rules import names, wire
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.catalogue import Catalogue
+from emulator.pubsub.rules.errors import (
     FailedPrecondition,
     InvalidArgument,
     StaleAckIds,
 )
-from emulator.pubsub.paging import page
-from emulator.pubsub.streaming import StreamingPull
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules.subscription import Subscription
 
 NAME = "google.pubsub.v1.Subscriber"
 

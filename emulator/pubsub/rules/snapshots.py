@@ -5,9 +5,9 @@ https://docs.cloud.google.com/pubsub/docs/replay-overview#snapshot_overview
 
 from collections.abc import Sequence
 
-from emulator.pubsub.errors import FailedPrecondition
-from emulator.pubsub.messages import Message
-from emulator.pubsub.policies import DAY_SECONDS
+from emulator.pubsub.rules.errors import FailedPrecondition
+from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.policies import DAY_SECONDS
 
 # A snapshot ends when its oldest message has this age ...
 LIFETIME_SECONDS = 7 * DAY_SECONDS

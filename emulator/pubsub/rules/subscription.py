@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Protocol
 
-from emulator.pubsub.delivery import Delivery, Holder
-from emulator.pubsub.messages import Message
-from emulator.pubsub.ordering import KeyQueue
-from emulator.pubsub.policies import SubscriptionPolicy
+from emulator.pubsub.rules.delivery import Delivery, Holder
+from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.ordering import KeyQueue
+from emulator.pubsub.rules.policies import SubscriptionPolicy
 
 
 class Observer(Protocol):

@@ -8,11 +8,13 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from emulator.pubsub import calls, protos, wire
-from emulator.pubsub.doorbell import Doorbell
-from emulator.pubsub.errors import InvalidArgument, PubsubError
-from emulator.pubsub.journal import JournalFailed
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub import protos
+from emulator.pubsub.doors import calls
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.journal.journal import JournalFailed
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
+from emulator.pubsub.rules.subscription import Subscription
 
 # Small enough that the first messages of a large backlog do not wait for the last.
 MAX_RESPONSE_MESSAGES = 1_000

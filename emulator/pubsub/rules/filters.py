@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emulator.pubsub.errors import InvalidArgument
+from emulator.pubsub.rules.errors import InvalidArgument
 
 MAX_BYTES = 256
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator.pubsub import filters, names
-from emulator.pubsub.errors import InvalidArgument, Unimplemented
-from emulator.pubsub.policies import (
+from emulator.pubsub.rules import filters, names
+from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
+from emulator.pubsub.rules.policies import (
     DELETED_TOPIC,
     DeadLetterPolicy,
     PushTarget,

@@ -6,11 +6,13 @@ from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
-from emulator.pubsub import calls, names, protos, wire
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.errors import InvalidArgument
-from emulator.pubsub.paging import page
+from emulator.pubsub import protos
+from emulator.pubsub.doors import calls
+from emulator.pubsub.doors.paging import page
+from emulator.pubsub.rules import names, wire
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.catalogue import Catalogue
+from emulator.pubsub.rules.errors import InvalidArgument
 
 NAME = "google.pubsub.v1.Publisher"
 

@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from emulator.pubsub import names, resources, snapshots
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.errors import InvalidArgument
-from emulator.pubsub.policies import DELETED_TOPIC
 from emulator.pubsub.protos import Snapshot, Subscription, Topic
-from emulator.pubsub.snapshots import Snapshot as Collector
-from emulator.pubsub.subscription import Subscription as Deliverer
+from emulator.pubsub.rules import names, resources, snapshots
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.errors import InvalidArgument
+from emulator.pubsub.rules.policies import DELETED_TOPIC
+from emulator.pubsub.rules.snapshots import Snapshot as Collector
+from emulator.pubsub.rules.subscription import Subscription as Deliverer
 
 _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
 _FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})

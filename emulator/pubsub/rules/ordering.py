@@ -6,8 +6,8 @@ https://docs.cloud.google.com/pubsub/docs/ordering
 from collections import deque
 from collections.abc import Callable
 
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.messages import Message
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Message
 
 
 class KeyQueue:

@@ -9,8 +9,8 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from emulator.pubsub.errors import InvalidArgument, PubsubError, StaleAckIds, Unimplemented
-from emulator.pubsub.journal import JournalFailed
+from emulator.pubsub.journal.journal import JournalFailed
+from emulator.pubsub.rules.errors import InvalidArgument, PubsubError, StaleAckIds, Unimplemented
 
 # gRPC's classes have no types.
 Context = Any

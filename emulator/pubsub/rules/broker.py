@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.errors import AlreadyExists, FailedPrecondition, NotFound
-from emulator.pubsub.messages import Message
-from emulator.pubsub.policies import DELETED_TOPIC, SubscriptionPolicy
-from emulator.pubsub.snapshots import Snapshot
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
+from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.policies import DELETED_TOPIC, SubscriptionPolicy
+from emulator.pubsub.rules.snapshots import Snapshot
+from emulator.pubsub.rules.subscription import Subscription
 
 ComposeMessage = Callable[[Message, Mapping[str, str], int, float], Message]
 

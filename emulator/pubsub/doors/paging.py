@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from emulator.pubsub.errors import InvalidArgument
+from emulator.pubsub.rules.errors import InvalidArgument
 
 _Entry = TypeVar("_Entry")
 
