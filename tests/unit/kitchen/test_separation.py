@@ -131,7 +131,7 @@ def held(*pictures):
     renditions = [Rendition.square(2000), Rendition("it", 1500, 1500, "cover", format="webp")]
     for data in pictures:
         kitchen.render(data, renditions)
-    [child] = kitchen._idle
+    [child] = kitchen.idle
     status = Path(f"/proc/{child.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0])
 
