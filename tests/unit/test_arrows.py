@@ -36,7 +36,9 @@ STORIES = {
     "sweep": of("quickthumb.sweep", "quickthumb.sweeping"),
 }
 DOORS = of("quickthumb.storage", "quickthumb.messaging")
-IDENTITY = of("main", "quickthumb.callers", "quickthumb.certificates", "quickthumb.tracing")
+IDENTITY = of(
+    *("quickthumb.callers", "quickthumb.certificates", "quickthumb.parts", "quickthumb.tracing")
+)
 """Modules that check tokens, or have some: they use google.auth, and nothing else of Google's."""
 
 

@@ -74,10 +74,10 @@ class House(MemoryCloud):
         self.store = Store(self.originals, self.processed)
         self.clients = {}
         for name, (module, client) in functions.items():
-            module._settings = lambda: SETTINGS
-            module._store = lambda: self.store
-            module._uploads = lambda: self.uploads
-            module._completed = lambda: self.completed
+            module.parts.settings = SETTINGS
+            module.parts.store = self.store
+            module.parts.uploads = self.uploads
+            module.parts.completed = self.completed
             self.clients[name] = client
         app = build(self.store, Records(self.requests), self.uploads, SETTINGS)
         self.http = TestClient(app, raise_server_exceptions=False)

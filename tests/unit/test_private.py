@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 import sys
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from emulator.cloud import SOURCE
 from emulator.pubsub.doors.signing import SigningKey
+from quickthumb.parts import Parts
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept
@@ -268,10 +270,12 @@ def broken(function, error):
     """Return the application of a function whose storage fails."""
     app = create_app(function, str(SOURCE), TYPES[function])
 
-    def fail(*_):
-        raise error
+    class Broken(Parts):
+        @property
+        def store(self):
+            raise error
 
-    sys.modules["main"]._store = fail
+    sys.modules["main"].parts = Broken(os.environ)
     return app.test_client()
 
 
