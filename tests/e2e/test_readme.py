@@ -11,8 +11,8 @@ from emulator.cloud import TOPOLOGY
 from emulator.ports import free_port
 from emulator.topology import Topology
 from quickthumb.documents.rendition import MAX_SIZE
-from quickthumb.settings import Settings
 from tests.e2e.commands import run, up
+from tests.settings import settings_with
 
 README = (ROOT / "README.md").read_text()
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -97,7 +97,7 @@ def leads_somewhere(path: str, heading: str) -> bool:
 
 
 def test_the_limits_are_those_of_the_settings_and_the_topology():
-    settings = Settings("o", "p", "r", "projects/p/topics/u", "projects/p/topics/c")
+    settings = settings_with()
     dead_letter = Topology.load(TOPOLOGY).subscriptions["resize"].dead_letter
     for text in (
         f"at most {settings.max_upload_bytes // 2**20} MiB",
