@@ -6,12 +6,14 @@ import pytest
 
 from emulator.pubsub import protos
 from emulator.pubsub.journal import journal
-from emulator.pubsub.journal.journal import FILE_NAME, DataInUse, Journal, JournalFailed
+from emulator.pubsub.journal.database import FILE_NAME, DataInUse
+from emulator.pubsub.journal.journal import Journal
+from emulator.pubsub.journal.restore import restore
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.catalogue import Catalogue
-from emulator.pubsub.rules.errors import FailedPrecondition, NotFound
-from emulator.pubsub.server import restore
+from emulator.pubsub.rules.errors import FailedPrecondition, JournalFailed, NotFound
+from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.replay import seek, seek_snapshot
 
 NOW = 1_700_000_000.0
 TOPIC = "projects/p/topics/things"
@@ -24,12 +26,12 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
-        first = self.journal.last_number() + 1
-        self.broker = Broker(
+        first = self.journal.earlier.last_number() + 1
+        self.registry = Registry(
             self, self.journal, compose=wire.compose_dead_letter, first_number=first
         )
-        self.catalogue = Catalogue(self.broker, self.journal)
-        restore(self.journal, self.broker, self.catalogue)
+        self.catalogue = Catalogue(self.registry, self.journal)
+        restore(self.journal, self.registry)
         self.journal.start()
 
     def ready(self, subscription) -> None:
@@ -49,16 +51,17 @@ class Run:
 
     def publish(self, *contents, key="") -> None:
         drafts = [protos.PubsubMessage(data=c.encode(), ordering_key=key) for c in contents]
-        messages = wire.stamp(drafts, self.broker.new_ids(len(drafts)), NOW)
-        self.broker.publish(TOPIC, messages)
+        topic = self.registry.topic(TOPIC)
+        messages = wire.stamp(drafts, self.registry.router.new_ids(len(drafts)), NOW)
+        self.registry.router.publish(topic, messages)
 
     def lease(self, limit=100):
-        return self.broker.subscription(SUBSCRIPTION).lease(NOW, limit)
+        return self.registry.subscription(SUBSCRIPTION).lease(NOW, limit)
 
     def take(self, limit=100):
         deliveries = self.lease(limit)
         leases = [delivery.lease for delivery in deliveries]
-        self.broker.subscription(SUBSCRIPTION).acknowledge(leases, NOW)
+        self.registry.subscription(SUBSCRIPTION).acknowledge(leases, NOW)
         return data_of(deliveries)
 
     def end(self) -> None:
@@ -117,7 +120,7 @@ def test_failed_attempts_are_remembered(start):
     run.create()
     run.publish("a")
     (delivery,) = run.lease()
-    run.broker.subscription(SUBSCRIPTION).modify([delivery.lease], 0, NOW)
+    run.registry.subscription(SUBSCRIPTION).modify([delivery.lease], 0, NOW)
     (again,) = start().lease()
     assert again.attempts == 2
 
@@ -128,7 +131,7 @@ def test_ids_grow_from_one_run_to_the_next(start):
     run.publish("a")
     (first,) = run.lease()
     last = first.message.id
-    run.broker.subscription(SUBSCRIPTION).acknowledge([first.lease], NOW)
+    run.registry.subscription(SUBSCRIPTION).acknowledge([first.lease], NOW)
     run = start()
     run.publish("b")
     (second,) = run.lease()
@@ -152,7 +155,7 @@ def test_retained_messages_can_be_replayed_after_a_restart(start):
     run.take()
     run = start()
     assert run.take() == []
-    run.broker.seek(SUBSCRIPTION, NOW, NOW)
+    seek(run.registry, SUBSCRIPTION, NOW, NOW)
     run = start()
     assert run.take() == ["a"]
 
@@ -163,7 +166,7 @@ def test_messages_that_a_topic_retains_survive(start):
     run.publish("a")
     run.take()
     run = start()
-    run.broker.seek(SUBSCRIPTION, NOW, NOW)
+    seek(run.registry, SUBSCRIPTION, NOW, NOW)
     assert run.take() == ["a"]
 
 
@@ -181,14 +184,14 @@ def test_a_snapshot_survives_with_its_messages_until_it_is_deleted(start):
     run.publish("later")
     run.take()
     run = start()
-    run.broker.seek_snapshot(SUBSCRIPTION, SNAPSHOT, NOW)
+    seek_snapshot(run.registry, SUBSCRIPTION, SNAPSHOT, NOW)
     run = start()
     assert run.take() == ["before", "after", "later"]
     run.catalogue.delete_snapshot(SNAPSHOT)
     run = start()
     assert run.catalogue.snapshots("projects/p") == []
-    assert list(run.journal.deliveries()) == []
-    assert list(run.journal.messages()) == []
+    assert list(run.journal.earlier.deliveries()) == []
+    assert list(run.journal.earlier.messages()) == []
 
 
 def test_a_snapshot_ends_when_its_oldest_message_is_a_week_old(start):
@@ -240,8 +243,8 @@ def test_a_topic_that_is_made_again_inherits_nothing(start):
     run.catalogue.create_subscription(protos.Subscription(name=late, topic=TOPIC))
     run = start()
     assert run.catalogue.snapshots_of_topic(TOPIC) == []
-    run.broker.seek(late, 1.0, NOW)
-    assert data_of(run.broker.subscription(late).lease(NOW, 100)) == []
+    seek(run.registry, late, 1.0, NOW)
+    assert data_of(run.registry.subscription(late).lease(NOW, 100)) == []
     assert run.take() == ["early"]
 
 

@@ -69,7 +69,7 @@ def test_names_are_unique(sandbox):
     with pytest.raises(AlreadyExists, match=r"resource=all"):
         sandbox.subscribe()
     with pytest.raises(AlreadyExists, match=r"resource=things"):
-        sandbox.broker.create_topic(TOPIC)
+        sandbox.registry.create_topic(TOPIC)
 
 
 def test_what_is_not_there_cannot_be_used(sandbox):
@@ -79,17 +79,17 @@ def test_what_is_not_there_cannot_be_used(sandbox):
     with pytest.raises(NotFound):
         sandbox.subscribe(topic=missing)
     with pytest.raises(NotFound):
-        sandbox.broker.delete_topic(missing)
+        sandbox.registry.delete_topic(missing)
     with pytest.raises(NotFound):
-        sandbox.broker.delete_subscription("projects/p/subscriptions/missing")
+        sandbox.registry.delete_subscription("projects/p/subscriptions/missing")
 
 
 def test_a_subscription_outlives_its_topic_with_what_it_has(sandbox):
     subscription = sandbox.subscribe()
     sandbox.publish("one")
-    assert list(sandbox.broker.delete_topic(TOPIC).subscriptions) == [subscription.name]
+    assert list(sandbox.registry.delete_topic(TOPIC).subscriptions) == [subscription.name]
     assert subscription.policy.topic == DELETED_TOPIC
-    sandbox.broker.create_topic(TOPIC)
+    sandbox.registry.create_topic(TOPIC)
     sandbox.publish("for others")
     assert sandbox.take(subscription) == ["one"]
 
@@ -100,7 +100,7 @@ def test_a_deleted_subscription_lets_go_of_everything(sandbox, ledger):
         sandbox.publish("x", key)
     sandbox.acknowledge(subscription, *sandbox.lease(subscription, limit=1))
     sandbox.lease(subscription, limit=1)
-    sandbox.broker.delete_subscription(subscription.name)
+    sandbox.registry.delete_subscription(subscription.name)
     assert not ledger.messages
     assert not ledger.deliveries
 
@@ -108,12 +108,12 @@ def test_a_deleted_subscription_lets_go_of_everything(sandbox, ledger):
 def test_a_detached_subscription_has_and_gets_nothing(sandbox, ledger):
     subscription = sandbox.subscribe()
     sandbox.publish("one")
-    sandbox.broker.detach(subscription.name)
+    sandbox.registry.detach(subscription.name)
     sandbox.publish("two")
     assert sandbox.lease(subscription) == []
     assert not ledger.messages
     with pytest.raises(FailedPrecondition):
-        sandbox.broker.detach(subscription.name)
+        sandbox.registry.detach(subscription.name)
 
 
 def test_a_message_is_written_down_until_the_last_subscription_is_done(sandbox, ledger):
@@ -140,7 +140,7 @@ def test_failures_are_written_down(sandbox, ledger):
 
 
 def test_a_message_goes_to_the_dead_letter_topic_after_its_last_attempt(sandbox, ledger):
-    sandbox.broker.create_topic(GRAVE)
+    sandbox.registry.create_topic(GRAVE)
     grave = sandbox.subscribe("grave", topic=GRAVE)
     subscription = sandbox.subscribe(dead_letter=DeadLetterPolicy(GRAVE, 5))
     number = sandbox.publish("poison", kind="thing")
@@ -172,7 +172,7 @@ def test_without_its_dead_letter_topic_a_message_is_tried_on(sandbox):
 
 
 def test_a_buried_message_lets_those_behind_it_through(sandbox):
-    sandbox.broker.create_topic(GRAVE)
+    sandbox.registry.create_topic(GRAVE)
     subscription = sandbox.subscribe(ordered=True, dead_letter=DeadLetterPolicy(GRAVE, 5))
     sandbox.publish("poison", "k")
     sandbox.publish("fine", "k")
@@ -188,7 +188,7 @@ def test_seek_into_the_past_replays_what_was_acknowledged_since(sandbox):
     time = sandbox.now
     sandbox.publish("after")
     assert sandbox.take(subscription) == ["before", "after"]
-    sandbox.broker.seek(subscription.name, time, sandbox.now)
+    sandbox.seek(subscription, time)
     assert sandbox.take(subscription) == ["after"]
 
 
@@ -198,7 +198,7 @@ def test_seek_to_now_acknowledges_everything(sandbox, ledger):
         sandbox.publish("x", key)
     sandbox.lease(subscription, limit=2)
     sandbox.wait(1)
-    sandbox.broker.seek(subscription.name, sandbox.now, sandbox.now)
+    sandbox.seek(subscription, sandbox.now)
     sandbox.wait(60)
     assert sandbox.lease(subscription) == []
     assert not ledger.messages
@@ -209,7 +209,7 @@ def test_seek_replays_in_order_with_what_is_still_to_come(sandbox):
     for content in ("a", "b", "c"):
         sandbox.publish(content, "k")
     sandbox.take(subscription, limit=2)
-    sandbox.broker.seek(subscription.name, sandbox.now, sandbox.now)
+    sandbox.seek(subscription, sandbox.now)
     assert sandbox.take(subscription) == ["a", "b", "c"]
 
 
@@ -218,18 +218,18 @@ def test_seek_replays_what_was_acknowledged_out_of_turn(sandbox, ledger, to):
     subscription = sandbox.subscribe(ordered=True, retain_acked=True)
     for content in ("a", "b", "c"):
         sandbox.publish(content, "k")
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, subscription.name)
     a, b, c = sandbox.lease(subscription)
     sandbox.acknowledge(subscription, b, c)
     if to == "a time":
-        sandbox.broker.seek(subscription.name, 1.0, sandbox.now)
+        sandbox.seek(subscription, 1.0)
     else:
-        sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
+        sandbox.seek_snapshot(subscription, SNAPSHOT)
     assert sandbox.lease(subscription) == []
     sandbox.acknowledge(subscription, a)
     assert sandbox.take(subscription) == ["b", "c"]
-    sandbox.broker.delete_snapshot(SNAPSHOT)
-    sandbox.broker.delete_subscription(subscription.name)
+    sandbox.registry.delete_snapshot(SNAPSHOT)
+    sandbox.registry.delete_subscription(subscription.name)
     assert not ledger.messages
     assert not ledger.deliveries
 
@@ -250,9 +250,9 @@ def test_a_topic_that_retains_messages_lets_a_later_subscription_seek_to_them(le
     sandbox.publish("pear", c="green")
     red = sandbox.subscribe(matches=lambda attributes: attributes.get("c") == "red")
     assert sandbox.lease(red) == []
-    sandbox.broker.seek(red.name, sandbox.now, sandbox.now)
+    sandbox.seek(red, sandbox.now)
     assert sandbox.take(red) == ["apple"]
-    sandbox.broker.seek(red.name, sandbox.now, sandbox.now)
+    sandbox.seek(red, sandbox.now)
     assert sandbox.take(red) == ["apple"]
 
 
@@ -262,12 +262,12 @@ def test_a_topic_retains_a_message_only_so_long(ledger):
     sandbox.wait(601)
     number = sandbox.publish("new")
     assert ledger.messages == {number}
-    sandbox.broker.delete_topic(TOPIC)
+    sandbox.registry.delete_topic(TOPIC)
     assert not ledger.messages
 
 
 def test_ids_only_ever_grow(sandbox):
-    assert list(sandbox.broker.new_ids(2)) < list(sandbox.broker.new_ids(1))
+    assert list(sandbox.router.new_ids(2)) < list(sandbox.router.new_ids(1))
 
 
 def test_a_topic_that_retains_for_longer_makes_older_messages_available(ledger):
@@ -276,7 +276,7 @@ def test_a_topic_that_retains_for_longer_makes_older_messages_available(ledger):
     sandbox.publish("one")
     sandbox.take(subscription)
     sandbox.wait(3_600)
-    sandbox.broker.seek(subscription.name, sandbox.now - 3_600, sandbox.now)
+    sandbox.seek(subscription, sandbox.now - 3_600)
     assert sandbox.take(subscription) == ["one"]
 
 
@@ -292,7 +292,7 @@ def test_what_nobody_takes_is_not_kept_for_ever(sandbox, ledger, state):
     sandbox.wait(590)
     number = sandbox.publish("new", key)
     sandbox.wait(20)
-    sandbox.broker.expire(sandbox.now)
+    sandbox.registry.expire(sandbox.now)
     assert ledger.messages == {number}
     sandbox.wait(570)
     assert sandbox.take(subscription) == ["new"]
@@ -305,7 +305,7 @@ def test_what_is_leased_outlives_the_retention(sandbox, ledger):
     sandbox.wait(599)
     (delivery,) = sandbox.lease(subscription)
     sandbox.wait(10)
-    sandbox.broker.expire(sandbox.now)
+    sandbox.registry.expire(sandbox.now)
     assert sandbox.acknowledge(subscription, delivery) == []
     assert not ledger.messages
 
@@ -315,7 +315,7 @@ def test_acknowledged_messages_are_let_go_when_they_are_too_old(sandbox, ledger)
     sandbox.publish("old")
     sandbox.take(subscription)
     sandbox.wait(601)
-    sandbox.broker.expire(sandbox.now)
+    sandbox.registry.expire(sandbox.now)
     assert not ledger.messages
 
 
@@ -323,18 +323,18 @@ def test_acknowledged_messages_are_let_go_when_they_are_no_longer_to_be_kept(san
     subscription = sandbox.subscribe(retain_acked=True)
     sandbox.publish("one")
     sandbox.take(subscription)
-    sandbox.broker.change_policy(
+    sandbox.registry.change_policy(
         subscription.name, replace(subscription.policy, retain_acked=False)
     )
     assert not ledger.messages
-    sandbox.broker.seek(subscription.name, 0.0, sandbox.now)
+    sandbox.seek(subscription, 0.0)
     assert sandbox.lease(subscription) == []
 
 
 def test_a_topic_that_stops_to_retain_lets_go(ledger):
     sandbox = Sandbox(ledger, retention=600.0)
     sandbox.publish("one")
-    sandbox.broker.retain(TOPIC, None)
+    sandbox.registry.retain(TOPIC, None)
     assert not ledger.messages
 
 
@@ -344,11 +344,11 @@ def test_seek_to_a_snapshot_brings_back_what_was_unacknowledged_and_what_came_si
         sandbox.publish(content)
     sandbox.take(subscription, limit=1)
     (held,) = sandbox.lease(subscription, limit=1)
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, subscription.name)
     sandbox.acknowledge(subscription, held)
     sandbox.publish("since")
     assert sandbox.take(subscription) == ["waiting", "since"]
-    sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
+    sandbox.seek_snapshot(subscription, SNAPSHOT)
     assert sandbox.take(subscription) == ["leased", "waiting", "since"]
 
 
@@ -356,20 +356,20 @@ def test_seek_to_a_snapshot_acknowledges_what_is_not_in_it(sandbox):
     first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
     sandbox.publish("one")
     sandbox.take(first)
-    sandbox.broker.create_snapshot(SNAPSHOT, first.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, first.name)
     sandbox.publish("two")
-    sandbox.broker.seek_snapshot(second.name, SNAPSHOT, sandbox.now)
+    sandbox.seek_snapshot(second, SNAPSHOT)
     assert sandbox.take(second) == ["two"]
 
 
 def test_a_filter_holds_for_what_a_snapshot_brings_back(sandbox):
     everything = sandbox.subscribe()
     red = sandbox.subscribe("red", matches=lambda attributes: attributes.get("c") == "red")
-    sandbox.broker.create_snapshot(SNAPSHOT, everything.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, everything.name)
     sandbox.publish("apple", c="red")
     sandbox.publish("pear", c="green")
     sandbox.take(red)
-    sandbox.broker.seek_snapshot(red.name, SNAPSHOT, sandbox.now)
+    sandbox.seek_snapshot(red, SNAPSHOT)
     assert sandbox.take(red) == ["apple"]
 
 
@@ -377,30 +377,30 @@ def test_ordered_messages_of_a_snapshot_come_back_in_order(sandbox):
     subscription = sandbox.subscribe(ordered=True)
     sandbox.publish("a", "k")
     sandbox.publish("b", "k")
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, subscription.name)
     assert sandbox.take(subscription) == ["a", "b"]
     sandbox.publish("c", "k")
-    sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
+    sandbox.seek_snapshot(subscription, SNAPSHOT)
     assert sandbox.take(subscription) == ["a", "b", "c"]
 
 
 def test_a_snapshot_is_not_of_a_later_topic_of_the_same_name(sandbox):
-    sandbox.broker.create_snapshot(SNAPSHOT, sandbox.subscribe("early").name)
-    sandbox.broker.delete_topic(TOPIC)
-    sandbox.broker.create_topic(TOPIC)
+    sandbox.registry.create_snapshot(SNAPSHOT, sandbox.subscribe("early").name)
+    sandbox.registry.delete_topic(TOPIC)
+    sandbox.registry.create_topic(TOPIC)
     late = sandbox.subscribe("late")
     with pytest.raises(FailedPrecondition, match="is of topic _deleted-topic_"):
-        sandbox.broker.seek_snapshot(late.name, SNAPSHOT, sandbox.now)
+        sandbox.seek_snapshot(late, SNAPSHOT)
 
 
 def test_a_deleted_snapshot_lets_go_of_its_messages(sandbox, ledger):
     subscription = sandbox.subscribe()
     sandbox.publish("before")
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, subscription.name)
     sandbox.publish("after")
     sandbox.take(subscription)
     assert len(ledger.messages) == 2
-    sandbox.broker.delete_snapshot(SNAPSHOT)
+    sandbox.registry.delete_snapshot(SNAPSHOT)
     assert not ledger.messages
     assert not ledger.deliveries
     sandbox.publish("later")
@@ -410,17 +410,17 @@ def test_a_deleted_snapshot_lets_go_of_its_messages(sandbox, ledger):
 
 def test_a_snapshot_is_of_one_topic(sandbox):
     other = "projects/p/topics/other"
-    sandbox.broker.create_topic(other)
+    sandbox.registry.create_topic(other)
     here, there = sandbox.subscribe("here"), sandbox.subscribe("there", topic=other)
-    sandbox.broker.create_snapshot(SNAPSHOT, here.name)
+    sandbox.registry.create_snapshot(SNAPSHOT, here.name)
     with pytest.raises(AlreadyExists):
-        sandbox.broker.create_snapshot(SNAPSHOT, here.name)
+        sandbox.registry.create_snapshot(SNAPSHOT, here.name)
     with pytest.raises(FailedPrecondition, match=r"topics/things.*topics/other"):
-        sandbox.broker.seek_snapshot(there.name, SNAPSHOT, sandbox.now)
+        sandbox.seek_snapshot(there, SNAPSHOT)
     with pytest.raises(NotFound):
-        sandbox.broker.seek_snapshot(here.name, "projects/p/snapshots/missing", sandbox.now)
-    sandbox.broker.delete_topic(TOPIC)
+        sandbox.seek_snapshot(here, "projects/p/snapshots/missing")
+    sandbox.registry.delete_topic(TOPIC)
     with pytest.raises(FailedPrecondition, match="not attached to a topic"):
-        sandbox.broker.seek_snapshot(here.name, SNAPSHOT, sandbox.now)
+        sandbox.seek_snapshot(here, SNAPSHOT)
     with pytest.raises(FailedPrecondition, match="not attached to a topic"):
-        sandbox.broker.create_snapshot(f"{SNAPSHOT}-2", here.name)
+        sandbox.registry.create_snapshot(f"{SNAPSHOT}-2", here.name)
