@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from emulator.ports import free_port
 from emulator.pubsub.doors.signing import SigningKey
 from quickthumb.callers import Callers, key_of
-from quickthumb.errors import InvalidSetting, Unauthenticated, Unavailable, WrongCaller
+from quickthumb.problems import InvalidSetting, Unauthenticated, Unavailable, WrongCaller
 from tests.issuer import ACCOUNT, AUDIENCE, bearer, issuing
 
 KEY, OTHER_KEY = SigningKey(None), SigningKey(None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.cloud import SOURCE
 from emulator.pubsub.doors.signing import SigningKey
-from quickthumb.errors import Unavailable
+from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept
 
