@@ -18,6 +18,7 @@ from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, serve_keys
 from emulator.pubsub.doors.pusher import Pusher
+from emulator.pubsub.errors import DataUnusable, PortTaken
 from emulator.pubsub.journal.journal import Journal
 from emulator.pubsub.journal.restore import restore
 from emulator.pubsub.rules import wire
@@ -33,14 +34,6 @@ DEFAULT_PUSH_LIMIT = 100
 
 _GRACE_SECONDS = 0.5
 _EXPIRE_SECONDS = 60.0
-
-
-class PortTaken(Exception):
-    """Somebody else listens on an address that the broker was told to use."""
-
-
-class DataUnusable(Exception):
-    """The data folder cannot be used, or holds what is not a broker's data (any more)."""
 
 
 class Broker:

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from emulator.pubsub import __version__
-from emulator.pubsub.broker import DEFAULT_PUSH_LIMIT, Broker, DataUnusable, PortTaken
-from emulator.pubsub.journal.database import DataInUse
+from emulator.pubsub.broker import DEFAULT_PUSH_LIMIT, Broker
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
 from emulator.pubsub.rules.errors import JournalFailed
 
 DEFAULT_PORT = 8085

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from emulator.pubsub.errors import DataInUse
 from emulator.pubsub.rules.ledger import Kind
 
 FILE_NAME = "pubsub.sqlite3"
@@ -32,10 +33,6 @@ CREATE TABLE IF NOT EXISTS deliveries (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
-
-
-class DataInUse(Exception):
-    """Another broker works with this data folder."""
 
 
 def opened(folder: Path) -> sqlite3.Connection:

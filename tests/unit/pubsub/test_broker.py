@@ -1,0 +1,186 @@
+"""The broker in the process of whoever uses it."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
+from emulator.pubsub import Broker, __version__
+from emulator.pubsub.command import main
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
+
+pytest_plugins = ["emulator.pubsub.pytest_plugin"]
+
+BEFORE = os.environ.get("PUBSUB_EMULATOR_HOST")
+TOPIC = "projects/p/topics/things"
+SUBSCRIPTION = "projects/p/subscriptions/all"
+
+
+def clients(broker):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in broker.environment.items():
+            patch.setenv(name, value)
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    return publisher, subscriber
+
+
+def make(broker):
+    publisher, subscriber = clients(broker)
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
+
+
+def publish(broker, data):
+    publisher, _ = clients(broker)
+    publisher.publish(TOPIC, data).result(20)
+
+
+def take(broker):
+    _, subscriber = clients(broker)
+    answer = subscriber.pull(subscription=SUBSCRIPTION, max_messages=10, timeout=20)
+    ids = [received.ack_id for received in answer.received_messages]
+    subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=ids)
+    return [received.message.data for received in answer.received_messages]
+
+
+def story(broker):
+    make(broker)
+    publish(broker, b"hello")
+    return take(broker)
+
+
+def test_it_runs_on_the_loop_of_a_program():
+    async def run():
+        async with Broker() as broker:
+            return await asyncio.to_thread(story, broker)
+
+    assert asyncio.run(run()) == [b"hello"]
+
+
+def test_it_runs_beside_a_program_that_has_no_loop():
+    with Broker() as broker:
+        assert story(broker) == [b"hello"]
+
+
+def test_its_environment_says_where_it_is():
+    with Broker() as broker:
+        host, _, port = broker.address.partition(":")
+        assert broker.environment == {"PUBSUB_EMULATOR_HOST": broker.address}
+        assert host == "127.0.0.1"
+        socket.create_connection((host, int(port)), timeout=10).close()
+        with urllib.request.urlopen(broker.jwks_url, timeout=10) as answer:
+            assert b'"kty": "RSA"' in answer.read()
+
+
+def test_nothing_is_left_when_it_ends():
+    threads = set(threading.enumerate())
+    with Broker() as broker:
+        host, _, port = broker.address.partition(":")
+    assert set(threading.enumerate()) == threads
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=10)
+
+
+def test_it_ends_while_a_client_waits_for_messages():
+    def wait():
+        request = {"subscription": SUBSCRIPTION, "max_messages": 1}
+        subscriber.pull(request, retry=None, timeout=60)
+
+    with ThreadPoolExecutor() as threads:
+        with Broker() as broker:
+            make(broker)
+            _, subscriber = clients(broker)
+            waiting = threads.submit(wait)
+            time.sleep(0.2)
+            assert not waiting.done()
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+        with pytest.raises(GoogleAPICallError):
+            waiting.result(20)
+
+
+def test_several_run_at_once_and_share_nothing():
+    with Broker() as first, Broker() as second:
+        make(first)
+        make(second)
+        publish(first, b"one")
+        publish(second, b"two")
+        assert (take(first), take(second)) == ([b"one"], [b"two"])
+
+
+def test_a_data_folder_keeps_messages_from_one_to_the_next(tmp_path):
+    with Broker(data=tmp_path / "kept") as broker:
+        make(broker)
+        publish(broker, b"hello")
+    with Broker(data=str(tmp_path / "kept")) as broker:
+        assert take(broker) == [b"hello"]
+
+
+def test_it_can_be_run_again(tmp_path):
+    broker = Broker(data=tmp_path)
+    with broker:
+        make(broker)
+        publish(broker, b"hello")
+    with broker:
+        assert take(broker) == [b"hello"]
+
+
+@pytest.mark.parametrize("option", ["port", "jwks_port"])
+def test_a_taken_port_is_told_and_leaves_nothing_running(option, tmp_path):
+    threads = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(PortTaken, match=f"cannot listen on 127.0.0.1:{port}"),
+            Broker(data=tmp_path, **{option: port}),
+        ):
+            pytest.fail("it runs")
+    assert set(threading.enumerate()) == threads
+    with Broker(data=tmp_path):
+        pass
+
+
+def test_a_data_folder_in_use_or_unusable_is_told(tmp_path):
+    with (
+        Broker(data=tmp_path),
+        pytest.raises(DataInUse, match=str(tmp_path)),
+        Broker(data=tmp_path),
+    ):
+        pytest.fail("it runs")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataUnusable, match="file"), Broker(data=tmp_path / "file"):
+        pytest.fail("it runs")
+
+
+def test_what_goes_wrong_in_its_context_is_not_swallowed():
+    async def run():
+        async with Broker():
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(run())
+    with pytest.raises(KeyError, match="mine"), Broker():
+        raise KeyError("mine")
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_the_fixture_gives_each_test_an_empty_broker(pubsub, time):
+    assert os.environ["PUBSUB_EMULATOR_HOST"] == pubsub.address
+    PublisherClient().create_topic(name=TOPIC)
+
+
+def test_without_the_fixture_the_environment_is_as_it_was():
+    assert os.environ.get("PUBSUB_EMULATOR_HOST") == BEFORE
+
+
+def test_it_has_a_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"pubsub {__version__}\n"
