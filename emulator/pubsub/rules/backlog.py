@@ -5,7 +5,7 @@ Messages of an ordering key wait in a queue of their own, and the queue waits in
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from emulator.pubsub.rules.delivery import Delivery
@@ -96,18 +96,18 @@ class Backlog:
             ready.popleft()
         return taken, dropped
 
-    def settle(self, delivery: Delivery, now: float) -> list[Delivery]:
+    def settle(self, delivery: Delivery, now: float) -> Sequence[Delivery]:
         """Note that a delivery is done with, and return those that are over now, in order."""
-        queue = self._queue_of(delivery)
+        queue = self._keys.get(delivery.message.ordering_key) if self._ordered else None
         if queue is None:
-            return [delivery]
+            return (delivery,)
         over = queue.settle(delivery)
         self._unlock(queue, now)
         return over
 
     def retry(self, failed: Delivery, now: float, not_before: float) -> list[Delivery]:
         """Put a failed delivery back, and return those of its key that are put back with it."""
-        queue = self._queue_of(failed)
+        queue = self._keys.get(failed.message.ordering_key) if self._ordered else None
         if queue is None:
             self._postpone(failed, now, not_before)
             return []
@@ -168,9 +168,6 @@ class Backlog:
         for entry in (*self._ready, *(entry for _, _, entry in self._delayed)):
             if isinstance(entry, Delivery):
                 yield entry
-
-    def _queue_of(self, delivery: Delivery) -> KeyQueue | None:
-        return self._keys.get(delivery.message.ordering_key) if self._ordered else None
 
     def _postpone(self, entry: Delivery | KeyQueue, now: float, until: float) -> None:
         if until <= now:

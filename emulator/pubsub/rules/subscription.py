@@ -128,8 +128,9 @@ class Subscription:
             delivery = self._leases.end(lease)
             if delivery is None:
                 unknown.append(lease)
-            else:
-                self._settle(delivery, now)
+                continue
+            for over in self._backlog.settle(delivery, now):
+                self._done(over.message)
         return unknown
 
     def modify(self, leases: Sequence[int], seconds: float, now: float) -> list[int]:
@@ -214,10 +215,6 @@ class Subscription:
         self._let_go({delivery.message.id: delivery.message for delivery in pending}.values())
         self._let_go(self._acked.drain())
 
-    def _settle(self, delivery: Delivery, now: float) -> None:
-        for over in self._backlog.settle(delivery, now):
-            self._done(over.message)
-
     def _fail(self, delivery: Delivery, now: float) -> None:
         self._leases.end(delivery.lease)
         policy = self.policy
@@ -225,7 +222,8 @@ class Subscription:
             delivery.attempts >= policy.dead_letter.max_delivery_attempts
         )
         if dead and self._router.exhausted(self, delivery, now):
-            self._settle(delivery, now)
+            for over in self._backlog.settle(delivery, now):
+                self._done(over.message)
             return
         self._router.failed(self, delivery)
         delay = policy.retry.delay(delivery.attempts) if policy.retry else 0.0
