@@ -1,17 +1,15 @@
 """The README's commands do what it says, and print what it shows."""
 
 import re
-import signal
 import subprocess
 
 import pytest
 
 from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
-from emulator.ports import free_port
 from emulator.topology import Topology
 from quickthumb.documents.rendition import MAX_SIZE
-from tests.e2e.commands import run, up
+from tests.e2e.commands import run
 from tests.settings import settings_with
 
 README = (ROOT / "README.md").read_text()
@@ -39,25 +37,23 @@ def test_every_command_is_one_that_a_test_runs():
     assert [command for command, _ in sessions() if not command.startswith(prefixes)] == []
 
 
-def test_every_curl_prints_what_the_readme_shows(tmp_path):
+def test_every_curl_prints_what_the_readme_shows(shared_up, tmp_path):
     [shown] = {id for _, output in sessions() for id in _ID.findall(output)}
     id = shown
-    with up(tmp_path, "--port", free_port()) as cloud:
-        for command, expected in sessions():
-            if not command.startswith("curl"):
-                continue
-            line = command.replace("http://127.0.0.1:8080", cloud.url("upload"))
-            line = line.replace(shown, id).replace("-o ", f"-o {tmp_path}/")
-            result = subprocess.run(
-                ["bash", "-c", line],  # noqa: S607 - the shell that is on the PATH
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            id = next(iter(_ID.findall(result.stdout)), id)
-            assert result.stdout.replace(id, shown) == expected.rstrip("\n")
-        cloud.stop(signal.SIGINT)
+    for command, expected in sessions():
+        if not command.startswith("curl"):
+            continue
+        line = command.replace("http://127.0.0.1:8080", shared_up.url("upload"))
+        line = line.replace(shown, id).replace("-o ", f"-o {tmp_path}/")
+        result = subprocess.run(
+            ["bash", "-c", line],  # noqa: S607 - the shell that is on the PATH
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        id = next(iter(_ID.findall(result.stdout)), id)
+        assert result.stdout.replace(id, shown) == expected.rstrip("\n")
     assert (tmp_path / "rocket_256.jpg").read_bytes().startswith(b"\xff\xd8\xff")
 
 
