@@ -32,6 +32,7 @@ from PIL import Image
 
 from bench.imaging_inputs import inputs
 from bench.pipeline import mosaic as photograph
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.finish import Finish
@@ -39,7 +40,6 @@ from quickthumb.imaging.geometry import plan
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
 

@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
-from quickthumb.errors import Unprocessable
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
+from quickthumb.problems import Unprocessable
 
 
 def memory(field: str) -> float:

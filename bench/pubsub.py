@@ -1,6 +1,6 @@
 """The embedded Pub/Sub beside Google's emulator, in one run: `.venv/bin/python -m bench.pubsub`.
 
-Google's is started as it is shipped, by `java -jar`; see `emulator.official` for where it is
+Google's is started as it is shipped, by `java -jar`; see `emulator.parts.pubsub` for where it is
 looked for. Each figure is the median of several rounds in which the brokers take turns. The
 last column says how many times better the embedded one is.
 """
@@ -22,7 +22,7 @@ from typing import Any
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud import pubsub_v1
 
-from emulator.official import official_command
+from emulator.parts.pubsub import official_command
 from emulator.ports import HOST, answers, free_port
 
 PROJECT = "projects/bench"

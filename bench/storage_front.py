@@ -20,9 +20,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 
 from emulator.console import Console
+from emulator.parts.storage import storage_parts
 from emulator.ports import HOST, free_port
 from emulator.processes import Supervisor
-from emulator.storage import storage_parts
 
 ROUNDS = 8
 DATA = os.urandom(800_000)

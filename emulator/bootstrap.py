@@ -13,7 +13,7 @@ from pathlib import Path
 
 from emulator import venv
 from emulator.errors import EmulatorError, Unwritable
-from emulator.lock import exclusive
+from emulator.file_lock import exclusive
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"

@@ -12,15 +12,15 @@ from emulator.errors import EmulatorError
 _ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Java."
 
 _COMMANDS = {
-    "up": ("up", "run the whole cloud until Ctrl-C"),
-    "thumb": ("thumb", "make thumbnails of files and folders through the whole pipeline"),
-    "sweep": ("sweep", "see to what was lost, and to pictures that lay in the bucket before"),
-    "env": ("by_hand", "print what a function needs to be run by hand, for `eval`"),
-    "test": ("checks", "run tests, lint and types"),
-    "lock": ("requirements", "write down which packages are installed, with their hashes"),
-    "pubsub": ("pubsub", "run the embedded Pub/Sub alone, for any project"),
+    "up": "run the whole cloud until Ctrl-C",
+    "thumb": "make thumbnails of files and folders through the whole pipeline",
+    "sweep": "see to what was lost, and to pictures that lay in the bucket before",
+    "env": "print what a function needs to be run by hand, for `eval`",
+    "test": "run tests, lint and types",
+    "lock": "write down which packages are installed, with their hashes",
+    "pubsub": "run the embedded Pub/Sub alone, for any project",
 }
-"""The module behind each command, which alone is imported, and what it does."""
+"""What each command does; its module in `emulator.commands` is imported only when it is run."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,10 +48,10 @@ def _run(arguments: list[str]) -> int:
         return run_broker(arguments[1:])
     parser = argparse.ArgumentParser(prog="python3 -m emulator", description=_ABOUT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (module, summary) in _COMMANDS.items():
+    for name, summary in _COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary}.")
         if name in arguments[:1]:
-            implementation = import_module(f"emulator.{module}")
+            implementation = import_module(f"emulator.commands.{name}")
             implementation.add_arguments(command)
             command.set_defaults(run=implementation.run)
     args, unknown = parser.parse_known_args(arguments)

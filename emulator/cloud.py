@@ -15,14 +15,14 @@ from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.console import Console
 from emulator.errors import NoTokens, PartFailed, PortTaken, StorageUnusable
-from emulator.official import official_command
+from emulator.parts.front.visitors import Visitors
+from emulator.parts.pubsub import official_command
+from emulator.parts.scheduler import Job
+from emulator.parts.storage import Events, storage_parts
+from emulator.parts.tokens import PushToken, asks_for_tokens, push_token
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
-from emulator.scheduler import Job
-from emulator.storage import Events, storage_parts
-from emulator.tokens import PushToken, asks_for_tokens, push_token
 from emulator.topology import Function, Reference, Topology
-from emulator.visitors import Visitors
 
 PROJECT = "quickthumb"
 SOURCE = ROOT / "functions" / "main.py"
@@ -232,7 +232,7 @@ class Cloud:
             Part(
                 "scheduler",
                 [
-                    *(sys.executable, "-m", "emulator.scheduler", *arguments),
+                    *(sys.executable, "-m", "emulator.parts.scheduler", *arguments),
                     *("--broker", str(self._data / "pubsub")),
                 ],
                 is_ready=lambda: True,  # it listens nowhere
@@ -243,7 +243,10 @@ class Cloud:
         ]
 
     def _make_pubsub_resources(self) -> None:
-        from emulator.pubsub_resources import Listener, make_resources  # while the parts start
+        from emulator.parts.pubsub_resources import (  # while the parts start
+            Listener,
+            make_resources,
+        )
 
         listener = Listener(self._notify, NOTIFIER) if self._notify else None
         make_resources(

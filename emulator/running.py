@@ -8,8 +8,8 @@ from pathlib import Path
 
 from emulator.cloud import Addresses
 from emulator.errors import AlreadyRunning, Unwritable
-from emulator.lock import Locked, exclusive
-from emulator.tokens import PushToken
+from emulator.file_lock import Locked, exclusive
+from emulator.parts.tokens import PushToken
 
 
 @contextmanager

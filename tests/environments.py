@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emulator import venv
 from emulator.bootstrap import VENV
-from emulator.lock import exclusive
+from emulator.file_lock import exclusive
 
 _FOLDER = VENV / "others"
 

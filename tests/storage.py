@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from emulator.console import Console
+from emulator.parts.storage import storage_parts
 from emulator.ports import HOST, free_port
 from emulator.processes import Supervisor
-from emulator.storage import storage_parts
 
 BUCKET = "unit-test"
 

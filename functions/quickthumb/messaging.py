@@ -13,8 +13,9 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud import pubsub_v1
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-from quickthumb import tracing, untrusted
-from quickthumb.errors import InvalidMessage, NoCredentials, NotPublished
+from quickthumb import tracing
+from quickthumb.documents import untrusted
+from quickthumb.problems import InvalidMessage, NoCredentials, NotPublished
 
 Publisher: TypeAlias = pubsub_v1.PublisherClient
 

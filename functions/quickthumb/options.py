@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from quickthumb.errors import InvalidOption
-from quickthumb.jobs import MAX_SIZE, Fit, Format, Gravity, Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Fit, Format, Gravity, Rendition
+from quickthumb.problems import InvalidOption
 
 MAX_RENDITIONS = 8
 """How many thumbnails one upload may ask for, and how many a setting may name."""

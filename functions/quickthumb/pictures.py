@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quickthumb.jobs import Placeholder
+from quickthumb.documents.manifest import Placeholder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import requests
 
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
+from emulator.parts.storage import server_binary
 from emulator.ports import HOST, answers, free_port
-from emulator.storage import server_binary
 from emulator.topology import Topology
 from tests.pictures import ROCKET
 

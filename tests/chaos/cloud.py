@@ -87,7 +87,7 @@ class ShakenCloud(Cloud):
         return replace(part, env=env)
 
     def _make_pubsub_resources(self) -> None:
-        from emulator.pubsub_resources import make_resources
+        from emulator.parts.pubsub_resources import make_resources
 
         endpoints = {**self.addresses.functions, "resize": self.relay.url}
         make_resources(

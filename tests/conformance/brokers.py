@@ -13,7 +13,7 @@ import pytest
 from google.cloud import pubsub_v1
 
 from emulator.bootstrap import ROOT
-from emulator.official import official_command
+from emulator.parts.pubsub import official_command
 from emulator.ports import HOST, answers, free_port
 
 PROJECT = "projects/conformance"

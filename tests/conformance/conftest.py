@@ -12,7 +12,7 @@ import pytest
 from google.cloud import pubsub_v1
 
 from emulator.errors import OfficialEmulatorMissing
-from emulator.official import official_command
+from emulator.parts.pubsub import official_command
 from tests.conformance.brokers import PROJECT, Broker, running
 from tests.conformance.endpoint import Endpoint, listening
 

@@ -6,9 +6,9 @@ import os
 import pytest
 
 from emulator.console import Console
+from emulator.parts.storage import storage_parts
 from emulator.ports import free_port
 from emulator.processes import Supervisor
-from emulator.storage import storage_parts
 from quickthumb import storage
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket

@@ -4,8 +4,8 @@ import pytest
 import requests
 
 from quickthumb import storage
-from quickthumb.errors import Unavailable
-from quickthumb.jobs import new_id
+from quickthumb.documents.names import new_id
+from quickthumb.problems import Unavailable
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
 

@@ -6,7 +6,7 @@ from emulator.client import Client
 from emulator.cloud import TOPOLOGY, Cloud
 from emulator.console import Console
 from emulator.errors import OfficialEmulatorMissing
-from emulator.official import official_command
+from emulator.parts.pubsub import official_command
 from emulator.topology import Topology
 
 BROKERS = ("embedded", "official")

@@ -10,7 +10,7 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
 from emulator.ports import free_port
 from emulator.topology import Topology
-from quickthumb.jobs import MAX_SIZE
+from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.settings import Settings
 from tests.documents import DOCUMENTS, commands
 from tests.e2e.commands import run, up

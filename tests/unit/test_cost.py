@@ -20,7 +20,8 @@ from bench.cost.uploads import Operations, requests_in
 from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
 from emulator.topology import Topology
-from quickthumb import policy, sweep
+from quickthumb import sweep
+from quickthumb.policy import Policy
 
 NAMES = [each.name for each in fields(Prices)][:-4]
 ROUND = Prices(
@@ -201,9 +202,9 @@ def test_the_arithmetic_of_a_sweep_says_what_was_counted(walk):
 
 
 def test_the_arithmetic_of_a_sweep_has_the_numbers_of_its_code():
-    assert (month.PIECE, month.AT_ONCE) == (sweep._NOTED_EVERY, sweep._AT_ONCE)
+    assert (month.PIECE, month.AT_ONCE) == (sweep.NOTED_EVERY, sweep.AT_ONCE)
     assert month.sweep_seconds() == 240
-    assert policy.Policy().drop_seconds is None  # originals of finished jobs are not looked at
+    assert Policy().drop_seconds is None  # originals of finished jobs are not looked at
 
 
 @given(st.integers(0, 10**8), st.integers(0, 10**8))

@@ -11,9 +11,9 @@ from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, make, secure, set_aside
 from emulator.errors import InvalidOption, StorageUnusable, Unsafe
+from emulator.parts.storage import METADATA_BYTES, OVERHEAD_BYTES, storage_parts
 from emulator.ports import free_port
-from emulator.storage import METADATA_BYTES, OVERHEAD_BYTES, storage_parts
-from quickthumb import notes
+from quickthumb.documents import notes
 from tests.disks import ext4, mounted
 from tests.storage import serving
 

@@ -15,12 +15,12 @@ from google.pubsub_v1 import PullResponse
 
 from emulator.bootstrap import ROOT
 from emulator.console import Console
-from emulator.disk import RESERVE, Disk, Full
 from emulator.errors import Unwritable
+from emulator.parts.front.disk import RESERVE, Disk, Full
+from emulator.parts.front.sessions import UNIT
 from emulator.ports import HOST, answers, free_port
 from emulator.pubsub import protos
 from emulator.running import Addresses, announced
-from emulator.sessions import UNIT
 from tests.disks import small
 from tests.storage import BUCKET, serving
 

@@ -9,7 +9,7 @@ from functools import partial
 import httpx2
 import pytest
 
-from quickthumb.jobs import Job
+from quickthumb.documents.job import Job
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 

@@ -4,19 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.errors import InvalidMessage
-from quickthumb.jobs import (
-    Arrival,
-    Failure,
-    Job,
-    Manifest,
-    Original,
-    Rendition,
-    Thumbnail,
-    id_of,
-    is_id,
-    new_id,
-)
+from quickthumb.documents.arrival import Arrival
+from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Failure, Manifest, Original, Thumbnail
+from quickthumb.documents.names import id_of, is_id, new_id
+from quickthumb.documents.rendition import Rendition
+from quickthumb.problems import InvalidMessage
 
 UNICODE = st.characters(exclude_categories=["Cs"])
 renditions = st.builds(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.errors import InvalidOption
-from emulator.names import find_inputs
+from emulator.inputs import find_inputs
 from tests.pictures import picture
 
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.errors import InvalidOption
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.options import Menu, parse_renditions, renditions_of
+from quickthumb.problems import InvalidOption
 
 MENU = Menu((), (256,))
 NAMED = (Rendition("small", 256, 256), Rendition("cover", 400, 300, "cover", format="webp"))

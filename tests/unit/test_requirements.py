@@ -18,10 +18,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from emulator import requirements
 from emulator.bootstrap import ROOT
+from emulator.commands import lock as requirements
+from emulator.commands.lock import BUILT, LAYERS, LOCKS, WHEELS, asked, header, pins
 from emulator.errors import InstallError, InvalidOption, Unlockable
-from emulator.requirements import BUILT, LAYERS, LOCKS, WHEELS, asked, header, pins
 from tests.environments import environment
 
 CRONSIM = pins((ROOT / "requirements.txt").read_text())["cronsim"]  # a small package, to try with

@@ -5,8 +5,8 @@ import pytest
 
 from emulator.cloud import Addresses
 from emulator.errors import AlreadyRunning, Unwritable
+from emulator.parts.tokens import PushToken
 from emulator.running import announced, find, only_one
-from emulator.tokens import PushToken
 
 ADDRESSES = Addresses(
     {"upload": "http://127.0.0.1:1"},

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from emulator.bootstrap import ROOT
+from emulator.parts.scheduler import Job, call
+from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, free_port
-from emulator.scheduler import Job, call
-from emulator.tokens import PushToken
 
 DUE = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -72,7 +72,7 @@ def test_an_answer_that_is_an_error_is_told_of(function):
 def test_the_scheduler_calls_again_and_again_also_after_a_failure(function, tmp_path):
     # A sixth field is one of seconds, which spares this test two minutes.
     job = Job("a", "* * * * * *", f"{function.url}/503", 5, PushToken("a@b.example", "me"))
-    command = [sys.executable, "-m", "emulator.scheduler", *job.arguments()]
+    command = [sys.executable, "-m", "emulator.parts.scheduler", *job.arguments()]
     command += ["--broker", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from emulator import sessions
-from emulator.http1 import Request
-from emulator.sessions import UNIT, Announced, Refused, Sessions
+from emulator.parts.front import sessions
+from emulator.parts.front.http1 import Request
+from emulator.parts.front.sessions import UNIT, Announced, Refused, Sessions
 from tests.storage import BUCKET, serving
 
 SIZE = 3 * UNIT + 1000

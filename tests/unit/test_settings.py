@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.errors import InvalidSetting
-from quickthumb.jobs import MAX_SIZE
+from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.options import MAX_RENDITIONS, parse_sizes
+from quickthumb.problems import InvalidSetting
 from quickthumb.settings import Settings
 
 ENV = {

@@ -5,7 +5,7 @@ import yaml
 
 from emulator.cloud import TOPOLOGY, Addresses, environment
 from emulator.errors import InvalidTopology
-from emulator.tokens import PushToken
+from emulator.parts.tokens import PushToken
 from emulator.topology import Reference, Topology
 
 DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())

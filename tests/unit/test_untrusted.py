@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quickthumb import untrusted
-from quickthumb.errors import InvalidMessage
+from quickthumb.documents import untrusted
+from quickthumb.problems import InvalidMessage
 from tests.hostile import bodies
 
 

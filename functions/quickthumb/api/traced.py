@@ -5,7 +5,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quickthumb import logs, tracing
-from quickthumb.jobs import is_id
+from quickthumb.documents.names import is_id
 
 
 class Traced:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from PIL import Image, ImageFile
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.memory import held_by_pillow
 from quickthumb.imaging.modes import averageable
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.limits import Limits
+from quickthumb.problems import Corrupt
 
 _ANIMATED = frozenset(("GIF", "WEBP", "PNG"))
 

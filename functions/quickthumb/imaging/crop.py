@@ -4,9 +4,9 @@ import struct
 
 from PIL import Image
 
+from quickthumb.documents.rendition import Gravity
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.saliency import saliency
-from quickthumb.jobs import Gravity
 
 Window = tuple[int, int, int, int]
 """Left, top, right and bottom, pixels."""

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from PIL import Image
 
-from quickthumb.errors import TooManyPixels
+from quickthumb.documents.rendition import Format
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
 from quickthumb.imaging.timeless import timeless
-from quickthumb.jobs import Format
+from quickthumb.problems import TooManyPixels
 
 OutputFormat = Literal["jpeg", "png", "webp", "avif"]
 

@@ -2,12 +2,12 @@
 
 from PIL import Image, ImageFile
 
+from quickthumb.documents.rendition import Gravity
 from quickthumb.imaging.colour import to_srgb
 from quickthumb.imaging.crop import Window, window
 from quickthumb.imaging.geometry import Plan, turned
 from quickthumb.imaging.orient import upright
 from quickthumb.imaging.parsing import hostile_bytes
-from quickthumb.jobs import Gravity
 
 
 class Finish:

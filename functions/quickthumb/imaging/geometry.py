@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quickthumb.jobs import Fit
+from quickthumb.documents.rendition import Fit
 
 Size = tuple[int, int]
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from PIL import ImageFile
 
-from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.formats.avif import stream_pixels
 from quickthumb.imaging.formats.jpeg import coefficient_bytes, idct_scale
 from quickthumb.imaging.geometry import Size
+from quickthumb.problems import TooManyPixels
 
 _WEBP_PER_PIXEL = 16
 """Two canvases, the frame as bytes, and the picture, at four bytes each."""

@@ -4,10 +4,10 @@ import base64
 
 from PIL import Image
 
+from quickthumb.documents.manifest import Placeholder
 from quickthumb.imaging.alpha import is_transparent
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.geometry import plan
-from quickthumb.jobs import Placeholder
 
 _SIDE = 16
 _QUALITY = 40

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from PIL import Image
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.alpha import flatten, is_transparent
 from quickthumb.imaging.animate import animation, is_animated
 from quickthumb.imaging.deadline import Deadline
@@ -24,7 +25,6 @@ from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.weight import weigh
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered
 

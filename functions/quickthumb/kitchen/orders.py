@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from quickthumb.errors import (
+from quickthumb.documents.manifest import Placeholder
+from quickthumb.documents.rendition import Rendition
+from quickthumb.kitchen.wire import Mangled, Wire
+from quickthumb.limits import Limits
+from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.problems import (
     CannotFit,
     Corrupt,
     NotAPicture,
@@ -17,10 +22,6 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedFormat,
 )
-from quickthumb.jobs import Placeholder, Rendition
-from quickthumb.kitchen.wire import Mangled, Wire
-from quickthumb.limits import Limits
-from quickthumb.pictures import Picture, Rendered, Source
 
 MOST_DETAIL = 1000
 """Characters of a sentence about a picture."""

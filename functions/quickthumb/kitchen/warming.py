@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 
 _HEIC = base64.b64decode(

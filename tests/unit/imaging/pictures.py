@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageStat
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, thumbnail
 

@@ -17,10 +17,10 @@ import PIL
 import pytest
 from PIL import Image, ImageOps
 
-from quickthumb.errors import QuickThumbError
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
+from quickthumb.problems import QuickThumbError
 from tests.unit.imaging.pictures import opened, psnr
 
 SIZE = 96

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickthumb.documents.rendition import Fit
 from quickthumb.imaging.geometry import plan, turned
-from quickthumb.jobs import Fit
 
 sides = st.integers(1, 65_535)
 boxes = st.integers(1, 4096)

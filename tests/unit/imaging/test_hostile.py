@@ -8,15 +8,15 @@ from itertools import count
 import pytest
 from PIL import Image
 
-from quickthumb.errors import Corrupt, TooManyPixels, TooSlow
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging import probe
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.formats.jpeg import coefficient_bytes
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Rendition
 from quickthumb.limits import Limits
+from quickthumb.problems import Corrupt, TooManyPixels, TooSlow
 from tests.unit.imaging.containers import chunk, gif_frame, gif_with, png_with, tiff
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 

@@ -17,13 +17,14 @@ from typing import Any
 import _pillow_heif
 from PIL import Image, _avif, _webp
 
-from quickthumb.errors import Corrupt
+from quickthumb.documents.manifest import Placeholder
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
-from quickthumb.jobs import Placeholder, Rendition
 from quickthumb.kitchen import cook
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.problems import Corrupt
 
 OBEDIENT = (__name__, "obey")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pillow_heif
 from PIL import Image
 
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 
 _SMALL = (Rendition.square(16),)
 Asked = tuple[bytes, tuple[Rendition, ...]]

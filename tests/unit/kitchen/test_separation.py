@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import encoded
@@ -32,7 +32,8 @@ def run(code: str) -> str:
 def test_the_process_of_resize_loads_nothing_that_decodes():
     code = """
 import json
-from quickthumb.jobs import Rendition, new_id
+from quickthumb.documents.names import new_id
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
@@ -59,7 +60,7 @@ class Topic:
 settings = Settings("originals", "processed", "requests", "u", "c")
 store = Store(Bucket(), Bucket())
 data = Path("tests/fixtures/samples/rocket.jpg").read_bytes()
-job = store.keep_original(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
+job = store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
 kitchen = Kitchen(settings.limits)
 resize(Message(job.to_json(), {}, "1", 1), store, Topic(), settings, kitchen)
 kitchen.close()
@@ -72,7 +73,7 @@ print([name for name in sys.modules if name in decoders])
 def test_a_warm_child_loads_nothing_more():
     code = """
 import warnings
-from quickthumb.errors import Unprocessable
+from quickthumb.problems import Unprocessable
 from quickthumb.imaging.render import render
 from quickthumb.kitchen.cook import prepare
 from quickthumb.limits import Limits
@@ -119,7 +120,7 @@ def test_the_largest_pictures_fit_into_what_a_child_is_granted(kind, options):
 def test_a_child_gives_back_what_a_large_picture_took():
     code = """
 from pathlib import Path
-from quickthumb.jobs import Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import encoded, photo

@@ -2,7 +2,6 @@
 
 import struct
 
-from quickthumb.errors import Corrupt, NotAPicture, UnsupportedFormat
 from quickthumb.imaging.formats.avif import AVIF
 from quickthumb.imaging.formats.bmp import BMP
 from quickthumb.imaging.formats.descriptor import Format, Header
@@ -13,6 +12,7 @@ from quickthumb.imaging.formats.png import PNG
 from quickthumb.imaging.formats.refused import name_of_refused
 from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
+from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
 __all__ = ["ACCEPTED", "CONTENT_TYPES", "FORMATS", "Format", "Header", "read_header", "sniff"]
 

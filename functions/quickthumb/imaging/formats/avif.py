@@ -1,6 +1,5 @@
 """AVIF: https://aomediacodec.github.io/av1-avif/."""
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.av1 import frame_pixels
 from quickthumb.imaging.formats.bmff import (
     EXIF,
@@ -18,6 +17,7 @@ from quickthumb.imaging.formats.bmff import (
 from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.guarded import reads
+from quickthumb.problems import Corrupt
 
 _STILL, _SEQUENCE = b"avif", b"avis"
 _BRANDS = frozenset((_STILL, _SEQUENCE))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from quickthumb.errors import Corrupt, UnsupportedFormat
 from quickthumb.imaging.formats.descriptor import Format, Header, beginning
 from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.problems import Corrupt, UnsupportedFormat
 
 MOST_SEGMENTS = 10_000
 """Before the pixels. 100 MiB of metadata in full segments are 1,600."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import Format, Header, beginning
 from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
 from quickthumb.imaging.formats.ifd import (
@@ -14,6 +13,7 @@ from quickthumb.imaging.formats.ifd import (
     Directory,
     Entry,
 )
+from quickthumb.problems import Corrupt
 
 _MOST_VALUES = 4 * 65_536
 """Of a tag. The longest legitimate ones tell where each row of each of four channels lies."""

@@ -4,9 +4,9 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header
 from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.problems import Corrupt
 
 MOST_OTHERS = 1_000
 """Chunks that are not frames. The format has six kinds of them."""

@@ -1,0 +1,187 @@
+"""`thumb`: thumbnails of files and folders, through the whole pipeline."""
+
+import argparse
+import json
+import mimetypes
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console as Terminal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from emulator.client import Client, Failed, Thumbnail
+from emulator.cloud import TOPOLOGY, Cloud
+from emulator.console import Console
+from emulator.errors import InvalidOption
+from emulator.inputs import Input, find_inputs
+from emulator.options import add_cloud_options, instances_of, make_folder
+from emulator.running import find
+from emulator.topology import Topology
+
+_AT_ONCE = 8
+_JOB_SECONDS = 300.0
+_PASSED_ON = ("sizes", "fit", "gravity", "format", "quality", "background", "max_bytes")
+_EXTENSIONS = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/avif": ".avif"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an input.
+
+    Attributes:
+        input: the picture.
+        id: of the upload, None if it was refused.
+        files: its thumbnails: path, width and height (pixels), bytes, content type.
+        reason: why there are none; None if there are.
+    """
+
+    input: Input
+    id: str | None
+    files: tuple[Mapping[str, object], ...]
+    reason: str | None = None
+
+    def document(self) -> dict[str, object]:
+        """Return it as JSON values."""
+        document: dict[str, object] = {"input": str(self.input.path), "id": self.id}
+        if self.reason is not None:
+            return document | {"status": "failed", "reason": self.reason}
+        return document | {"status": "done", "thumbnails": list(self.files)}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command line."""
+    parser.add_argument(
+        "inputs", nargs="+", type=Path, metavar="FILE|FOLDER", help="pictures, or folders of them"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where thumbnails go"
+    )
+    parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
+    parser.add_argument("--fit", help="contain (default) or cover")
+    parser.add_argument("--gravity", help="what cover keeps: center (default) or smart")
+    parser.add_argument("--format", help="auto (default), jpeg, png, webp or avif")
+    parser.add_argument("--quality", help="1 to 100")
+    parser.add_argument("--background", help="colour under transparency, ffffff for white")
+    parser.add_argument("--max-bytes", help="the most a thumbnail may weigh")
+    parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+    add_cloud_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the thumbnails; 1 if one input failed."""
+    inputs = find_inputs(args.inputs, args.out)
+    if not inputs:
+        raise InvalidOption("There are no pictures in what was named.")
+    make_folder(args.out, "--out")
+    options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
+    with _service(args) as url:
+        client = Client(url, os.environ.get("QUICKTHUMB_API_KEY", ""))
+        outcomes = _all(
+            inputs, lambda item: _one(client, item, args.out, options), stop=client.stop
+        )
+    if args.json:
+        print(json.dumps([outcome.document() for outcome in outcomes], indent=2))
+    failed = [outcome for outcome in outcomes if outcome.reason is not None]
+    made = sum(len(outcome.files) for outcome in outcomes)
+    _say(
+        f"{made} thumbnails of {len(outcomes) - len(failed)} pictures in {args.out}"
+        + (f"; {len(failed)} failed" if failed else "")
+    )
+    return 1 if failed else 0
+
+
+@contextmanager
+def _service(args: argparse.Namespace) -> Iterator[str]:
+    """Give the URL of the running cloud, or of one that runs just for this."""
+    addresses = find(args.data)
+    if addresses:
+        yield addresses.upload
+        return
+    topology = Topology.load(TOPOLOGY)
+    with (
+        tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
+        Cloud(
+            topology,
+            Path(folder),
+            Console([*topology.functions, "pubsub", "storage", "front"]),
+            broker=args.pubsub,
+            instances=instances_of(args, topology),
+        ) as cloud,
+    ):
+        yield cloud.addresses.upload
+
+
+def _one(client: Client, item: Input, out: Path, options: Mapping[str, str]) -> Outcome:
+    """Send a picture, and write its thumbnails when they are made."""
+    id = None
+    try:
+        id = client.upload(item.path, options)
+        thumbnails = client.thumbnails(client.wait(id, _JOB_SECONDS))
+        return Outcome(item, id, tuple(_write(out / item.stem, thumb) for thumb in thumbnails))
+    except (Failed, OSError) as error:
+        return Outcome(item, id, (), str(error))
+
+
+def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
+    path = stem.with_name(f"{stem.name}_{thumb.name}{_extension(thumb.content_type)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(thumb.data)
+    return {
+        "path": str(path),
+        "width": thumb.width,
+        "height": thumb.height,
+        "bytes": len(thumb.data),
+        "content_type": thumb.content_type,
+    }
+
+
+def _extension(content_type: str) -> str:
+    return _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type) or ""
+
+
+def _all(
+    inputs: list[Input], work: Callable[[Input], Outcome], stop: Callable[[], None]
+) -> list[Outcome]:
+    """Do the work for several inputs at once, telling of each; return in the order of inputs.
+
+    When it is interrupted, `stop` has the work that is going on end.
+    """
+    terminal = Terminal(stderr=True)
+    outcomes: dict[Input, Outcome] = {}
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=terminal,
+        disable=not terminal.is_terminal,
+    )
+    with ThreadPoolExecutor(_AT_ONCE) as pool, progress:
+        bar = progress.add_task("Pictures", total=len(inputs))
+        try:
+            for future in as_completed([pool.submit(work, item) for item in inputs]):
+                outcome = future.result()
+                outcomes[outcome.input] = outcome
+                progress.advance(bar)
+                if outcome.reason is not None or not terminal.is_terminal:
+                    terminal.print(_line(outcome), markup=False, highlight=False, soft_wrap=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop()
+            raise
+    return [outcomes[item] for item in inputs]
+
+
+def _line(outcome: Outcome) -> str:
+    made = ", ".join(str(file["path"]) for file in outcome.files)
+    return f"{outcome.input.path}: {outcome.reason or made}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

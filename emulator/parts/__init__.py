@@ -1,0 +1,1 @@
+"""The parts of the local cloud: what runs, and how it is watched."""

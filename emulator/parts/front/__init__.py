@@ -1,0 +1,1 @@
+"""The front: the server between clients and the storage server."""

@@ -1,0 +1,122 @@
+"""Connections to the storage server itself, where only its front finds it."""
+
+import socket
+import ssl
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from emulator.parts.front import http1
+from emulator.parts.front.http1 import Answer, Headers, Malformed
+from emulator.parts.front.streams import Gone, Stream
+from emulator.ports import HOST
+
+JSON: Headers = [("Content-Type", "application/json; charset=UTF-8")]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the storage server listens.
+
+    Attributes:
+        host: address.
+        port: of it.
+        tls: with a certificate that nobody has signed, so that no browser talks to it.
+    """
+
+    host: str
+    port: int
+    tls: bool = False
+
+    def ask(self, start: str, body: bytes) -> tuple[int, bytes]:
+        """Make a single request with JSON; return status and body of the answer.
+
+        Raises:
+            Gone: there is none.
+        """
+        headers = [("Host", HOST), ("Content-Length", str(len(body))), *JSON]
+        behind = Behind(self)
+        try:
+            return behind.ask(start, headers, [body])
+        finally:
+            behind.leave()
+
+    def connect(self) -> Stream:
+        """Return a connection.
+
+        Raises:
+            Gone: nobody listens.
+        """
+        try:
+            connection = socket.create_connection((self.host, self.port), timeout=5)
+            if self.tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE  # it is there to keep browsers out
+                connection = context.wrap_socket(connection)
+            return Stream(connection)
+        except OSError as error:
+            raise Gone(str(error)) from error
+
+
+class Behind:
+    """The connection to the storage server that belongs to one of a client, opened when needed."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._stream: Stream | None = None
+
+    def reach(self) -> Stream:
+        """Return the connection, a new one where it has ended.
+
+        Raises:
+            Gone: the server does not answer.
+        """
+        if self._stream is not None and not self._stream.is_idle():
+            self.leave()
+        if self._stream is None:
+            self._stream = self._server.connect()
+        return self._stream
+
+    def leave(self) -> None:
+        """End the connection: what still comes over it is not for the next request."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def ask(self, start: str, headers: Headers, body: Iterable[bytes]) -> tuple[int, bytes]:
+        """Make a request; return status and body of the answer.
+
+        Raises:
+            Gone: there is none.
+        """
+        try:
+            server = self.reach()
+            server.send(http1.write_head(f"{start} HTTP/1.1", headers))
+            for block in body:
+                server.send(block)
+            answer = answer_of(server, start.partition(" ")[0])
+            return answer.status, b"".join(map(bytes, body_of(server, answer.length)))
+        except Gone:
+            self.leave()
+            raise
+
+
+def answer_of(server: Stream, method: str) -> Answer:
+    """Read the head of the server's answer.
+
+    Raises:
+        Gone: there is none.
+    """
+    try:
+        while (head := server.head()) is not None:
+            answer = http1.read_answer(head, method)
+            if answer.status >= 200:
+                return answer
+    except Malformed as error:
+        raise Gone(str(error)) from error
+    raise Gone("it ended the connection")
+
+
+def body_of(stream: Stream, length: int | None) -> Iterator[memoryview]:
+    """Return the bytes of a body, of a length or in chunks."""
+    return http1.chunks(stream) if length is None else stream.blocks(length)

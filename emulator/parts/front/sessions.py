@@ -1,0 +1,452 @@
+"""Resumable uploads as Cloud Storage does them, which fake-gcs-server does by half.
+
+It ends a session that is asked how far it has come (`Content-Range: bytes */SIZE`), with whatever
+it has; it loses what arrives of a request that breaks off, and all sessions when it ends; it takes
+any number of bytes, whatever was announced. So sessions are kept here, in files, and a blob is sent
+to the server as one request once all its bytes are there.
+
+The protocol is https://docs.cloud.google.com/storage/docs/performing-resumable-uploads.
+"""
+
+import json
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, quote, urlencode
+
+from emulator.parts.front.http1 import Headers, Malformed, Request
+
+UNIT = 256 * 1024
+"""What Cloud Storage keeps of a request that did not end an upload is a multiple of these bytes."""
+
+MAX_SESSIONS = 1_000
+"""The most sessions that are kept. Above that, the one nobody has used for longest is forgotten."""
+
+MAX_BYTES = 4 * 1024**3
+"""The most bytes of unfinished uploads; above that the same is done."""
+
+LIFETIME_SECONDS = 7 * 86_400
+"""For how long Cloud Storage keeps a session."""
+
+Body = Iterable[memoryview]
+_JSON = [("Content-Type", "application/json; charset=UTF-8")]
+
+
+class Refused(Exception):
+    """A request is not done; the message says why.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request to a session is answered."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+
+
+def _resource(request: Request, name: str) -> dict[str, Any]:
+    """Return what the headers of Cloud Storage's XML API say of a blob."""
+    prefix = "x-goog-meta-"
+    metadata = {
+        key.removeprefix(prefix): text for key, text in request.headers if key.startswith(prefix)
+    }
+    content_type = request.get("content-type") or "application/octet-stream"
+    return {"name": name, "contentType": content_type, "metadata": metadata}
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What an upload is going to be.
+
+    Attributes:
+        bucket: as it stands in a URL.
+        resource: the blob without its bytes, as the JSON of Cloud Storage tells it.
+        query: conditions, `ifGenerationMatch=0`.
+        size: bytes; None if that was not said.
+        origin: of the page that is going to send it; None if that was not said.
+    """
+
+    bucket: str
+    resource: dict[str, Any]
+    query: str
+    size: int | None
+    origin: str | None
+
+    @classmethod
+    def read(cls, request: Request, bucket: str, name: str, query: str, body: bytes) -> Self:
+        """Read the request that begins an upload.
+
+        Args:
+            request: its head.
+            bucket: as it stands in the URL.
+            name: of the blob, where the URL's path has it.
+            query: of the URL.
+            body: the resource in JSON, or nothing.
+
+        Raises:
+            Refused: it does not say what to upload.
+        """
+        try:
+            resource = json.loads(body or b"{}") if not name else _resource(request, name)
+        except (ValueError, RecursionError):
+            resource = None
+        if not isinstance(resource, dict):
+            raise Refused(400, "Expected a blob in JSON, or nothing, to begin an upload.")
+        parameters = parse_qsl(query)
+        for key, text in parameters:
+            if key == "name":
+                resource["name"] = text
+        if not isinstance(resource.get("name"), str) or not resource["name"]:
+            raise Refused(400, "The upload has no name.")
+        content_type = resource.get("contentType") or request.get("x-upload-content-type")
+        resource["contentType"] = content_type = content_type or "application/octet-stream"
+        if not (isinstance(content_type, str) and re.fullmatch(r"[ -~]+", content_type)):
+            raise Refused(400, f"{content_type!r:.100}: expected a content type.")
+        size = request.get("x-upload-content-length")
+        if size is not None and not re.fullmatch(r"[0-9]{1,15}", size):
+            raise Refused(400, f"X-Upload-Content-Length: {size[:50]!r}: expected a number.")
+        kept = [item for item in parameters if item[0] not in ("uploadType", "name")]
+        return cls(
+            bucket,
+            resource,
+            urlencode(kept),
+            None if size is None else int(size),
+            request.get("origin"),
+        )
+
+    def path(self, id: str) -> str:
+        """Return the path and query of the session of this upload."""
+        name = quote(self.resource["name"], safe="")
+        return (
+            f"/upload/storage/v1/b/{self.bucket}/o?uploadType=resumable&name={name}&upload_id={id}"
+        )
+
+
+Store = Callable[[Announced, Path, int], tuple[int, bytes]]
+"""Sends so many bytes of a file to the server, which are what was announced; returns its status and
+the body of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What a request to a session brings.
+
+    Attributes:
+        start: position of its first byte; None if it brings none and asks how far the upload is.
+        size: of the whole upload, bytes; None if the request does not say.
+        length: bytes that it brings; None if it does not say.
+        whole: the upload ends with it.
+    """
+
+    start: int | None
+    size: int | None = None
+    length: int | None = None
+    whole: bool = False
+
+    @classmethod
+    def read(cls, content_range: str | None, length: int | None) -> Self:
+        """Read the header `Content-Range` of a request whose body has `length` bytes, if known.
+
+        Raises:
+            Malformed: the header is of another form, or does not fit the body.
+        """
+        if content_range is None:
+            return cls(0, length, length, whole=True)
+        match = re.fullmatch(
+            r"bytes (?:\*|([0-9]{1,15})-([0-9]{1,15}|\*))/([0-9]{1,15}|\*)", content_range
+        )
+        if not match:
+            raise Malformed(f"Content-Range: {content_range}: expected bytes FIRST-LAST/SIZE")
+        first, last, whole = match.groups()
+        size = None if whole == "*" else int(whole)
+        if first is None:
+            return cls(None, size)
+        if last == "*":  # it ends where its body does
+            return cls(int(first), size, length, whole=True)
+        told = int(last) - int(first) + 1
+        if told < 1:
+            raise Malformed(f"Content-Range: {content_range}: it ends before it begins")
+        if length is not None and length != told:
+            raise Malformed(f"Content-Range: {content_range}: but the body has {length} bytes")
+        if size is not None and int(last) >= size:
+            raise Malformed(f"Content-Range: {content_range}: it ends after the end")
+        return cls(int(first), size, told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What the file of a session says.
+
+    Attributes:
+        announced: what is going to come.
+        began: seconds since the epoch.
+        reply: the server's answer, once there is one.
+    """
+
+    announced: Announced
+    began: float
+    reply: tuple[int, str] | None = None
+
+
+class Session:
+    """An upload that is under way, or was: a file that says what it is, and one of its bytes."""
+
+    def __init__(self, id: str, record: _Record, sessions: "Sessions") -> None:
+        self.id = id
+        self.used = record.began
+        self.received = 0
+        self._record = record
+        self._sessions = sessions
+        self._file = sessions.folder / f"{id}.json"
+        self._bytes = sessions.folder / f"{id}.bytes"
+        self._turn = 0
+        self._lock = threading.Lock()
+
+    @classmethod
+    def restored(cls, file: Path, sessions: "Sessions") -> Self:
+        """Return the session that an earlier run has left.
+
+        Raises:
+            ValueError, TypeError, KeyError, OSError: the file is none of a session.
+        """
+        document = json.loads(file.read_text())
+        record = _Record(**document | {"announced": Announced(**document["announced"])})
+        session = cls(file.stem, record, sessions)
+        if session._bytes.exists():
+            session.used = session._bytes.stat().st_mtime
+            session.received = session._bytes.stat().st_size
+            session._round_down()
+        return session
+
+    @property
+    def announced(self) -> Announced:
+        """What was announced."""
+        return self._record.announced
+
+    @property
+    def is_over(self) -> bool:
+        """Whether Cloud Storage would have forgotten it by now."""
+        return time.time() - self._record.began > LIFETIME_SECONDS
+
+    def save(self) -> None:
+        """Write down what the session is.
+
+        Raises:
+            OSError: that cannot be done.
+        """
+        unfinished = self._file.with_suffix(".new")
+        unfinished.write_text(json.dumps(asdict(self._record)))
+        unfinished.replace(self._file)
+
+    def forget(self) -> None:
+        """Delete what there is of it; a request that still sends is told to stop."""
+        with self._lock:
+            self._turn += 1
+            self.received = 0
+            for file in (self._file, self._bytes):
+                file.unlink(missing_ok=True)
+
+    def take(self, request: Request, body: Body, store: Store) -> Answer:
+        """Take a request.
+
+        Args:
+            request: its head.
+            body: its bytes.
+            store: sends a whole upload to the server.
+
+        Raises:
+            Refused: it is not taken.
+            Malformed: it makes no sense.
+        """
+        brought = Brought.read(request.get("content-range"), request.length)
+        with self._lock:
+            self._turn += 1  # whatever an earlier request still sends does not count any more
+            turn = self._turn
+            self.used = time.time()
+        if self._record.reply is not None:
+            return self._done()
+        try:
+            self._expect(brought.size)
+            if brought.start is not None:
+                self._keep(turn, brought.start, brought.length, body)
+            if brought.whole:
+                self._expect(self.received)
+            if brought.whole or self.received == brought.size:
+                return self._finish(store)
+        except OSError as error:
+            raise Refused(
+                503, f"The upload cannot be kept: {error.strerror}. Make room, and go on with it."
+            ) from error
+        finally:
+            with self._lock:
+                if turn == self._turn and self._record.reply is None:
+                    self._round_down()
+        kept = [("Range", f"bytes=0-{self.received - 1}")] if self.received else []
+        return Answer(308, b"", kept)
+
+    def give_up(self) -> Answer:
+        """End the session without a blob, unless there is one."""
+        with self._lock:
+            self._turn += 1
+        return self._finish(lambda *_: (499, b""))
+
+    def _expect(self, size: int | None) -> None:
+        """Return if an upload of this size was announced, and has not become longer already.
+
+        Raises:
+            Refused: it was not, or has.
+        """
+        announced = self.announced.size
+        if size is None:
+            return
+        if announced is not None and size != announced:
+            raise Refused(400, f"{announced:,} bytes were announced, not {size:,}.")
+        if size < self.received:
+            raise Refused(400, f"There are {self.received:,} bytes already, more than {size:,}.")
+
+    def _keep(self, turn: int, start: int, length: int | None, body: Body) -> None:
+        """Keep what a request brings from where the upload is; it may begin earlier, not later.
+
+        Raises:
+            Refused: it begins later, or brings other bytes than it says, or more than announced.
+            OSError: there is no room for them.
+        """
+        if start > self.received:
+            raise Refused(
+                400, f"Bytes {self.received}-{start - 1} are missing: ask how far the upload is."
+            )
+        most = self.announced.size
+        end = start + length if length is not None else None
+        if most is not None and end is not None and end > most:
+            raise Refused(400, f"{most:,} bytes were announced, and this goes on to {end:,}.")
+        known = self.received - start
+        for block in body:
+            if most is not None and self.received + len(block) - known > most:
+                raise Refused(400, f"{most:,} bytes were announced, and there come more.")
+            self._append(turn, block[known:])
+            known = max(0, known - len(block))
+        if end is not None and self.received < end:
+            raise Refused(400, f"The bytes end at {self.received:,}, and should at {end:,}.")
+
+    def _append(self, turn: int, data: memoryview) -> None:
+        if not data:
+            return
+        self._sessions.make_room(len(data), self)
+        with self._lock:
+            if turn != self._turn:
+                raise Refused(503, "Another request goes on with this upload.")
+            with self._bytes.open("ab", buffering=0) as out:
+                written = out.write(data) or 0
+                self.received += written
+                if written < len(data):  # the disk was full in the midst of it
+                    self.received += out.write(data[written:]) or 0
+
+    def _round_down(self) -> None:
+        """Forget what Cloud Storage would not keep of a request that did not end the upload."""
+        if self._bytes.exists():
+            self.received = self.received // UNIT * UNIT
+            with self._bytes.open("ab") as out:
+                out.truncate(self.received)
+
+    def _finish(self, store: Store) -> Answer:
+        """Have the whole upload stored, once; the reply is that of the session from now on."""
+        with self._lock:
+            if self._record.reply is None:
+                self._bytes.touch()
+                status, body = store(self.announced, self._bytes, self.received)
+                if status >= 500:  # it may be tried again
+                    return Answer(status, body, _JSON)
+                self._record = replace(self._record, reply=(status, body.decode()))
+                self._bytes.unlink()
+                self.received = 0
+                with suppress(OSError):  # the blob is there: whoever asks is told so until the end
+                    self.save()
+        return self._done()
+
+    def _done(self) -> Answer:
+        status, body = self._record.reply or (499, "")
+        return Answer(status, body.encode(), _JSON)
+
+
+class Sessions:
+    """All sessions of this machine, in a folder in which they outlive the process.
+
+    Args:
+        folder: made where it does not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._all: dict[str, Session] = {}
+        for file in folder.glob("*.json"):
+            with suppress(ValueError, TypeError, KeyError, OSError):
+                self._all[file.stem] = Session.restored(file, self)
+        for file in folder.iterdir():
+            if file.suffix != ".json" and file.stem not in self._all:
+                file.unlink()
+
+    def begin(self, announced: Announced) -> str:
+        """Begin an upload; return the id of its session, which nobody can guess.
+
+        Raises:
+            Refused: it cannot be written down.
+        """
+        session = Session(secrets.token_urlsafe(32), _Record(announced, time.time()), self)
+        try:
+            session.save()
+        except OSError as error:
+            raise Refused(503, f"No upload can begin: {error.strerror}. Make room.") from error
+        with self._lock:
+            self._all[session.id] = session
+        self.make_room(0, session)
+        return session.id
+
+    def find(self, id: str) -> Session | None:
+        """Return a session that was begun here, None if there is none, or not any more."""
+        session = self._all.get(id)
+        if session is not None and session.is_over:
+            self._forget(session)
+            return None
+        return session
+
+    def make_room(self, count: int, session: Session) -> None:
+        """Have room for so many more bytes of a session, at the cost of others unused for long.
+
+        Raises:
+            Refused: the session alone is too large.
+        """
+        while True:
+            with self._lock:
+                others = [other for other in self._all.values() if other is not session]
+                held = sum(other.received for other in others) + session.received
+            if len(others) < MAX_SESSIONS and held + count <= MAX_BYTES:
+                return
+            if len(others) < MAX_SESSIONS:
+                others = [other for other in others if other.received]
+            if not others:
+                raise Refused(
+                    507, f"An unfinished upload has at most {MAX_BYTES:,} bytes on this machine."
+                )
+            self._forget(min(others, key=lambda other: other.used))
+
+    def _forget(self, session: Session) -> None:
+        with self._lock:
+            self._all.pop(session.id, None)
+        session.forget()

@@ -1,0 +1,120 @@
+"""Calls functions at set times, as Cloud Scheduler does: `python3 -m emulator.parts.scheduler`.
+
+A job that still runs when it is due again is not started a second time, and one that fails is not
+tried again before it is due: https://docs.cloud.google.com/scheduler/docs/overview
+"""
+
+import argparse
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cronsim import CronSim
+
+from emulator.parts.tokens import PushToken
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A call that is made again and again.
+
+    Attributes:
+        name: of the schedule.
+        cron: when, in UTC.
+        url: what is called.
+        timeout: of a call, seconds.
+        token: what proves who calls; None proves nothing.
+    """
+
+    name: str
+    cron: str
+    url: str
+    timeout: float
+    token: PushToken | None = None
+
+    def arguments(self) -> list[str]:
+        """Return the command line that asks for this job."""
+        token = (self.token.account, self.token.audience) if self.token else ("", "")
+        return ["--job", self.name, self.cron, self.url, f"{self.timeout:g}", *token]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the calls that the command line asks for, until stopped."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m emulator.parts.scheduler", description=__doc__
+    )
+    parser.add_argument(
+        "--job",
+        nargs=6,
+        action="append",
+        required=True,
+        metavar=("NAME", "CRON", "URL", "SECONDS", "ACCOUNT", "AUDIENCE"),
+        help="POST to a URL at the times of a cron expression; give up after so many seconds; "
+        "with a token of an account for an audience, unless they are empty",
+    )
+    parser.add_argument("--broker", type=Path, help="folder of the broker whose key signs tokens")
+    args = parser.parse_args(argv)
+    jobs = [
+        Job(name, cron, url, float(seconds), PushToken(account, audience) if audience else None)
+        for name, cron, url, seconds, account, audience in args.job
+    ]
+    threads = [
+        threading.Thread(target=_keep_calling, args=(job, args.broker), daemon=True) for job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return 0
+
+
+def call(job: Job, due: datetime, broker: Path | None = None) -> str:
+    """Make a call; return what is to be said of it, nothing if it went well.
+
+    Args:
+        job: says what to call.
+        due: when it was to be called.
+        broker: folder with the key that signs its token.
+    """
+    try:
+        token = job.token.headers(broker) if job.token and broker else {}
+    except (OSError, ValueError) as error:
+        return f"{job.name}: not called, since its token cannot be signed: {error}"
+    request = urllib.request.Request(  # noqa: S310 - the emulator's own function, over HTTP
+        job.url,
+        data=b"",
+        headers={
+            "User-Agent": "Google-Cloud-Scheduler",
+            "X-CloudScheduler": "true",
+            "X-CloudScheduler-JobName": job.name,
+            "X-CloudScheduler-ScheduleTime": due.isoformat(),
+            **token,
+        },
+    )
+    try:
+        urllib.request.urlopen(request, timeout=job.timeout).close()  # noqa: S310 - as above
+    except urllib.error.HTTPError as error:
+        return f"{job.name}: answered {error.code}: {error.read(500).decode(errors='replace')}"
+    except OSError as error:
+        return f"{job.name}: no answer: {error}"
+    return ""
+
+
+def _keep_calling(job: Job, broker: Path | None) -> None:
+    while True:
+        due = next(CronSim(job.cron, datetime.now(UTC)))
+        # By the clock on the wall, which a laptop that slept in between has moved on.
+        while (wait := due.timestamp() - time.time()) > 0:
+            time.sleep(min(wait, 1.0))
+        if trouble := call(job, due, broker):
+            print(trouble, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

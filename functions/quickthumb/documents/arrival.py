@@ -1,0 +1,64 @@
+"""What Cloud Storage tells of a blob that was written."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from quickthumb.documents import untrusted
+from quickthumb.documents.job import Job
+from quickthumb.documents.names import blob_name, id_of
+from quickthumb.documents.untrusted import MAX_WHOLE, shown
+from quickthumb.problems import InvalidMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What Cloud Storage tells of a blob that was written.
+
+    Its form is https://docs.cloud.google.com/storage/docs/pubsub-notifications#attributes; all that
+    is needed is in the attributes, so that the payload may be left out.
+
+    Attributes:
+        bucket: of the blob.
+        name: of the blob.
+        generation: the version that was written.
+    """
+
+    bucket: str
+    name: str
+    generation: int
+
+    @property
+    def job(self) -> Job:
+        """What is to be done, without the thumbnails, which the blob itself asks for."""
+        id = id_of(self.bucket, self.name, self.generation)
+        return Job(id, self.bucket, self.name, self.generation, ())
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, str]) -> Self | None:
+        """Read the attributes of a message; None if it is no notification of Cloud Storage.
+
+        Raises:
+            InvalidMessage: it is one, but not of a blob that was written.
+        """
+        event = attributes.get("eventType")
+        if event is None:
+            return None
+        try:
+            if event != "OBJECT_FINALIZE":
+                raise InvalidMessage(f"eventType: {shown(event)}: expected OBJECT_FINALIZE")
+            return cls(
+                untrusted.text(attributes, "bucketId"),
+                blob_name(untrusted.text(attributes, "objectId")),
+                _generation(untrusted.text(attributes, "objectGeneration")),
+            )
+        except InvalidMessage as error:
+            raise InvalidMessage(f"notification of Cloud Storage: {error}") from error
+
+
+def _generation(text: str) -> int:
+    """Read a generation from an attribute, which is text."""
+    if not re.fullmatch("[0-9]{1,19}", text) or not 1 <= int(text) <= MAX_WHOLE:
+        raise InvalidMessage(f"objectGeneration: {shown(text)}: expected a whole number above 0")
+    return int(text)

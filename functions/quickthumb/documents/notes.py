@@ -1,0 +1,86 @@
+"""What an original tells of itself: its file name and the thumbnails that were asked for.
+
+Both are kept as custom metadata of the blob, so that a picture that is found in the bucket can be
+done as it was asked for, whatever has become of its message.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from quickthumb.documents import untrusted
+from quickthumb.documents.job import MAX_FILENAME
+from quickthumb.documents.rendition import Rendition, renditions_from
+from quickthumb.problems import InvalidOption
+
+MAX_BYTES = 3_072
+"""How much the metadata of a blob may take, bytes of JSON.
+
+Cloud Storage takes 8 KiB of keys and values together, and 4 KiB of one value
+(https://docs.cloud.google.com/storage/docs/reference/rpc/google.storage.v1#serviceconstants). The
+emulator takes less: fake-gcs-server keeps all it knows of a blob as JSON in one extended attribute
+of its file, for which ext4 has 4,036 bytes. Of these its other fields take 681 at most, for the
+longest content type that is accepted, and some are left for what a system adds to a file.
+"""
+
+_FILENAME = "filename"
+_RENDITIONS = "renditions"
+
+
+def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
+    """Return the metadata of an original.
+
+    The thumbnails are noted as earlier versions note them too, so that they can be read after a
+    rollback, or in fewer letters where that leaves no room for the file name.
+
+    Raises:
+        InvalidOption: so many thumbnails are asked for that they cannot be noted.
+    """
+    kept = cut(filename)
+    for form in (Rendition.to_dict, Rendition.to_list):
+        listed = json.dumps([form(rendition) for rendition in renditions], separators=(",", ":"))
+        metadata = {_FILENAME: kept, _RENDITIONS: listed}
+        size = sum(map(_size, (*metadata, *metadata.values())))
+        if size <= MAX_BYTES:
+            return metadata
+    raise InvalidOption(
+        f"{len(renditions)} thumbnails with these options and this file name take {size:,} bytes "
+        f"to note, and there are {MAX_BYTES:,}: ask for fewer, or give the file a shorter name.",
+        field="sizes",
+    )
+
+
+def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]]:
+    """Return the file name and the thumbnails asked for, as far as an original tells.
+
+    The name is None, and there are no thumbnails, for a picture that other means brought.
+
+    Raises:
+        InvalidMessage: they cannot be read.
+    """
+    filename = cut(untrusted.text(metadata, _FILENAME)) if _FILENAME in metadata else None
+    if _RENDITIONS not in metadata:
+        return filename, ()
+    return filename, renditions_from(untrusted.load(untrusted.text(metadata, _RENDITIONS)))
+
+
+def cut(filename: str) -> str:
+    """Return as much of a file name as is kept, in letters that can be encoded."""
+    return filename[:MAX_FILENAME].encode(errors="replace").decode()
+
+
+def _size(text: str) -> int:
+    """Return how many bytes a text takes where it takes most: as JSON that Go has written.
+
+    That is UTF-8, but for what JSON escapes, and for what Go escapes beside it so that HTML may
+    contain it (https://pkg.go.dev/encoding/json#Marshal). The four more are for quotes, and for the
+    colon or comma behind.
+    """
+    return 4 + sum(map(_size_of, text))
+
+
+def _size_of(letter: str) -> int:
+    if letter in '"\\':
+        return 2
+    if letter < " " or letter in "<>&\u2028\u2029":
+        return len(r"\u0000")
+    return len(letter.encode())
