@@ -95,7 +95,8 @@ def test_only_the_doors_import_the_clients_of_google_cloud():
 
 
 def test_the_store_reaches_no_door_so_that_any_bucket_will_do():
-    assert not reaches(of("quickthumb.store", "quickthumb.records"), *DOORS, "google", "starlette")
+    keepers = of("quickthumb.store", "quickthumb.api.records")
+    assert not reaches(keepers, *DOORS, "google", "starlette")
 
 
 def test_what_decodes_reaches_neither_cloud_nor_requests_nor_store():

@@ -164,7 +164,7 @@ def test_a_service_without_room_says_when_to_come_again(monkeypatch):
     monkeypatch.setattr(service.app._app, "_room", 0)
     answer = service.post()
     problem = expect_problem(answer, 503, "busy")
-    assert problem["detail"] == "Too many uploads are on their way: try again later."
+    assert problem["detail"] == "Too many uploads are in progress: try again later."
     assert answer.headers["retry-after"] == "10"
     assert service.originals.blobs == {}
 
