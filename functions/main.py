@@ -44,7 +44,7 @@ async def upload(request: Request) -> Response:
     except InvalidSetting as error:
         logs.during(request.headers.get("function-execution-id"))
         with tracing.span("upload", tracing.of_request(request.headers), SpanKind.SERVER):
-            log.error("cannot start: %s", error)
+            log.error("invalid configuration: %s", error)
         return refusal(error)
 
 

@@ -136,7 +136,7 @@ def delivered(envelope: Any) -> Message:
             published=_time(_first(message, "publishTime", "publish_time")),
         )
     except (InvalidMessage, ValueError) as error:
-        raise InvalidMessage(f"no Pub/Sub message: {error}") from error
+        raise InvalidMessage(f"not a Pub/Sub message: {error}") from error
 
 
 def _first(message: Mapping[str, Any], *names: str) -> str:

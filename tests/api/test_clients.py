@@ -80,10 +80,4 @@ def test_the_limits_are_those_of_the_settings():
     settings = settings_with()
     assert f"up to {settings.max_files} as the field" in PAGE
     assert f"More than {settings.max_upload_bytes // 2**20} MiB" in PAGE
-    assert f"for {settings.max_wait_seconds} seconds at\nmost" in PAGE
-
-
-def test_every_link_to_a_file_leads_somewhere():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", PAGE) if "://" not in link]
-    assert links
-    assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
+    assert f"for {settings.max_wait_seconds} seconds at most" in PAGE

@@ -26,7 +26,7 @@ PUSH = {
 def test_without_settings_the_answer_and_the_log_say_which_are_missing(function, tmp_path):
     with started(function, tmp_path, {"GOOGLE_CLOUD_PROJECT": "p"}) as running:
         answer = requests.post(running.url, json=PUSH, headers=HEADERS, timeout=60)
-        [line] = running.lines("cannot start")
+        [line] = running.lines("invalid configuration")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "misconfigured"
@@ -64,7 +64,7 @@ def test_every_line_is_structured_however_hostile_the_request_is(function, tmp_p
                 )
                 assert answer.text.removesuffix("\n").isprintable()
         lines = running.lines(
-            "refused" if function in ("upload", "sweep") else "no Pub/Sub message"
+            "refused" if function in ("upload", "sweep") else "not a Pub/Sub message"
         )
     for line in lines:
         assert {"severity", "message", "logger"} <= line.keys()
