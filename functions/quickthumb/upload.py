@@ -8,7 +8,7 @@ from quickthumb import logs
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import EmptyFile, Unavailable
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
 from quickthumb.store import Store

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from quickthumb.errors import Corrupt, NotAPicture, UnsupportedFormat
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from tests.unit.imaging.pictures import (
     LIMITS,
     SAMPLES,

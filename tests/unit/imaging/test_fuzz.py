@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Unprocessable
-from quickthumb.imaging import probe
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import encoded, opened, photo
 

@@ -17,9 +17,9 @@ from PIL import Image, ImageOps, TiffImagePlugin
 from PIL.TiffImagePlugin import OPEN_INFO
 
 from quickthumb.errors import Corrupt, TooManyPixels, Unprocessable
-from quickthumb.imaging import probe
 from quickthumb.imaging.formats import FORMATS, Header, read_header, sniff
 from quickthumb.imaging.formats.descriptor import MOST_FRAMES
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from tests.unit.imaging.containers import (
     box,
@@ -57,7 +57,7 @@ def test_what_takes_uploads_imports_no_decoder(tmp_path: Path) -> None:
     code = (
         "import sys, quickthumb.upload, quickthumb.api\n"
         "from pathlib import Path\n"
-        "from quickthumb.imaging import probe\n"
+        "from quickthumb.imaging.source import probe\n"
         "from quickthumb.limits import Limits\n"
         "files = list(Path(sys.argv[1]).iterdir())\n"
         "assert {probe(each.read_bytes(), Limits()).width for each in files} == {48, 64}\n"

@@ -3,10 +3,10 @@ from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import TooManyPixels, TooSlow
-from quickthumb.imaging import probe
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.formats.jpeg import coefficient_bytes
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import encoded, photo
 

@@ -10,12 +10,12 @@ from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.errors import Corrupt
-from quickthumb.imaging import probe
 from quickthumb.imaging.formats.ifd import MOST_TAGS
 from quickthumb.imaging.formats.jpeg import lean as lean_jpeg
 from quickthumb.imaging.formats.png import lean as lean_png
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from tests.unit.imaging.containers import (
     chunk,

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from quickthumb.errors import Corrupt
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, quarters, thumbnail
 from tests.unit.imaging.test_hostile import MEGABYTES
