@@ -17,10 +17,10 @@ from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Unprocessable
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
+from quickthumb.problems import Unprocessable
 
 
 def memory(field: str) -> float:

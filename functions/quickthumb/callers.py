@@ -19,7 +19,7 @@ from google.auth import jwt
 from google.auth.exceptions import GoogleAuthError
 
 from quickthumb.certificates import Certificates, Fetch
-from quickthumb.errors import Unauthenticated, WrongCaller
+from quickthumb.problems import Unauthenticated, WrongCaller
 
 _ISSUERS = ("https://accounts.google.com", "accounts.google.com")
 

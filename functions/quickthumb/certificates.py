@@ -10,7 +10,7 @@ from typing import Any
 
 from google.auth.exceptions import GoogleAuthError
 
-from quickthumb.errors import InvalidSetting, Unavailable
+from quickthumb.problems import InvalidSetting, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 
 from quickthumb import tracing
 from quickthumb.documents import untrusted
-from quickthumb.errors import InvalidMessage, NoCredentials, NotPublished
+from quickthumb.problems import InvalidMessage, NoCredentials, NotPublished
 
 Publisher: TypeAlias = pubsub_v1.PublisherClient
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from quickthumb.documents.rendition import MAX_SIZE, Fit, Gravity, Rendition
-from quickthumb.errors import InvalidOption
 from quickthumb.imaging.formats import FORMAT_OPTIONS, listed
+from quickthumb.problems import InvalidOption
 
 MAX_RENDITIONS = 8
 """How many thumbnails one upload may ask for, and how many a setting may name."""

@@ -6,10 +6,10 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import LOCALLY, InvalidSetting
 from quickthumb.limits import Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
+from quickthumb.problems import LOCALLY, InvalidSetting
 
 
 def _bucket(text: str) -> str:

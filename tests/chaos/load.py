@@ -16,7 +16,7 @@ import requests
 from PIL import Image
 
 from bench.hostile_files import attack
-from quickthumb.errors import DecoderCrashed, TooManyPixels, TooSlow
+from quickthumb.problems import DecoderCrashed, TooManyPixels, TooSlow
 from tests.chaos.site.deadly_cook import CRASHES, HANGS
 from tests.pictures import picture
 

@@ -5,7 +5,7 @@ import requests
 
 from quickthumb import storage
 from quickthumb.documents.names import new_id
-from quickthumb.errors import Unavailable
+from quickthumb.problems import Unavailable
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
 

@@ -6,7 +6,10 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import (
+from quickthumb.imaging.render import render
+from quickthumb.kitchen import Kitchen
+from quickthumb.limits import Limits
+from quickthumb.problems import (
     CannotFit,
     Corrupt,
     NotAPicture,
@@ -15,9 +18,6 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedFormat,
 )
-from quickthumb.imaging.render import render
-from quickthumb.kitchen import Kitchen
-from quickthumb.limits import Limits
 from tests.doubles import MemoryKitchen
 from tests.pictures import SAMPLES, picture, sideways, size_of
 

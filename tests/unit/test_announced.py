@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.api.announced import read_announced
-from quickthumb.errors import InvalidOption, Refused, TooLarge
+from quickthumb.problems import InvalidOption, Refused, TooLarge
 from quickthumb.upload import Announced
 
 LIMIT = 1_000_000

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from emulator.cloud import TOPOLOGY
 from emulator.topology import Topology
 from quickthumb.api.bodies import BODIES, Bodies
-from quickthumb.errors import Busy, TooLate
+from quickthumb.problems import Busy, TooLate
 from quickthumb.settings import Settings
 from tests.service import Service, expect_problem
 

@@ -9,7 +9,7 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Failure, Manifest, Original, Thumbnail
 from quickthumb.documents.names import id_of, is_id, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import InvalidMessage
+from quickthumb.problems import InvalidMessage
 
 UNICODE = st.characters(exclude_categories=["Cs"])
 renditions = st.builds(

@@ -6,8 +6,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.pubsub_v1.services.publisher.transports import grpc as library
 
 from quickthumb import messaging
-from quickthumb.errors import InvalidMessage
 from quickthumb.messaging import delivered
+from quickthumb.problems import InvalidMessage
 
 DATA = base64.b64encode(b"job").decode()
 

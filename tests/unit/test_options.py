@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import InvalidOption
 from quickthumb.options import Menu, parse_renditions, renditions_of
+from quickthumb.problems import InvalidOption
 
 MENU = Menu((), (256,))
 NAMED = (Rendition("small", 256, 256), Rendition("cover", 400, 300, "cover", format="webp"))

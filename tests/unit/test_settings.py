@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import MAX_SIZE
-from quickthumb.errors import InvalidSetting
 from quickthumb.options import MAX_RENDITIONS, parse_sizes
+from quickthumb.problems import InvalidSetting
 from quickthumb.settings import Settings
 
 ENV = {

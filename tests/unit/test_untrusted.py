@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quickthumb.documents import untrusted
-from quickthumb.errors import InvalidMessage
+from quickthumb.problems import InvalidMessage
 from tests.hostile import bodies
 
 

@@ -2,10 +2,10 @@
 
 fake-gcs-server answers whoever asks, and lets every page of the internet read its answers; it loses
 half of a resumable upload, and breaks its own listings when the disk is full. So it listens where
-no page finds it, and this server answers in its place: `python3 -m emulator.parts.front.conversation`.
-It
-reads the head of every request, refuses what `visitors` does not let in, does resumable uploads
-itself (see `sessions`), and passes the rest on. Bodies go through in blocks, never as a whole.
+no page finds it, and this server answers in its place:
+`python3 -m emulator.parts.front.conversation`. It reads the head of every request, refuses what
+`visitors` does not let in, does resumable uploads itself (see `sessions`), and passes the rest on.
+Bodies go through in blocks, never as a whole.
 
 Each connection has a thread with blocking sockets, which of the ways that were measured takes the
 least processor: docs/decisions/0007-storage-front.md.

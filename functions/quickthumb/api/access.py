@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 
-from quickthumb.errors import Unauthorized
+from quickthumb.problems import Unauthorized
 
 
 class Keys:

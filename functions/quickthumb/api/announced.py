@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 from quickthumb.documents import untrusted
-from quickthumb.errors import InvalidMessage, InvalidOption, Refused, TooLarge
 from quickthumb.options import OPTIONS
+from quickthumb.problems import InvalidMessage, InvalidOption, Refused, TooLarge
 from quickthumb.upload import Announced
 
 _ANY = "application/octet-stream"

@@ -9,7 +9,7 @@ from time import monotonic
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from quickthumb.errors import Busy, TooLate
+from quickthumb.problems import Busy, TooLate
 
 BODIES = 16
 """There is room for so many of the largest bodies: as many as an instance takes at once."""

@@ -12,7 +12,7 @@ import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from quickthumb.errors import InvalidOption
+from quickthumb.problems import InvalidOption
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from quickthumb.documents import untrusted
 from quickthumb.documents.job import Job
 from quickthumb.documents.names import blob_name, id_of
 from quickthumb.documents.untrusted import MAX_WHOLE, shown
-from quickthumb.errors import InvalidMessage
+from quickthumb.problems import InvalidMessage
 
 
 @dataclass(frozen=True, slots=True)

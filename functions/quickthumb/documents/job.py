@@ -8,7 +8,7 @@ from quickthumb.documents import untrusted
 from quickthumb.documents.names import blob_name, id_of
 from quickthumb.documents.rendition import Rendition, renditions_from
 from quickthumb.documents.untrusted import shown
-from quickthumb.errors import InvalidMessage
+from quickthumb.problems import InvalidMessage
 
 SCHEMA = "1"
 """Version of the job message and of the manifest, kept in the message attribute `schema`."""

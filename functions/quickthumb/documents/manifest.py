@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import SCHEMA, Job
-from quickthumb.errors import GaveUp, InvalidMessage, Unprocessable
+from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Failure:
     """Why a job has no thumbnails.
 
     Attributes:
-        code: stable name, one of the `code`s in `quickthumb.errors`.
+        code: stable name, one of the `code`s in `quickthumb.problems`.
         detail: a sentence for the person who uploaded.
     """
 

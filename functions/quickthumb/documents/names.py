@@ -5,7 +5,7 @@ import re
 import secrets
 
 from quickthumb.documents.untrusted import shown
-from quickthumb.errors import InvalidMessage
+from quickthumb.problems import InvalidMessage
 
 INCOMING = "incoming/"
 """Begins the names of originals that did not come through the function `upload`."""

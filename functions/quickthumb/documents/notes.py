@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import MAX_FILENAME
 from quickthumb.documents.rendition import Rendition, renditions_from
-from quickthumb.errors import InvalidOption
+from quickthumb.problems import InvalidOption
 
 MAX_BYTES = 3_072
 """How much the metadata of a blob may take, bytes of JSON.

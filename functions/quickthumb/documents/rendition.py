@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.untrusted import shown
-from quickthumb.errors import InvalidMessage
 from quickthumb.imaging.formats import AUTO, FORMAT_OPTIONS
+from quickthumb.problems import InvalidMessage
 
 Fit = Literal["contain", "cover"]
 Gravity = Literal["center", "smart"]

@@ -14,7 +14,7 @@ from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from quickthumb.errors import InvalidMessage
+from quickthumb.problems import InvalidMessage
 
 MAX_BYTES = 1024 * 1024
 """The largest document, far above any of ours."""

@@ -3,7 +3,6 @@
 from PIL import Image, ImageFile
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.alpha import flatten
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
@@ -13,6 +12,7 @@ from quickthumb.imaging.modes import averageable
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.resample import shrunk
 from quickthumb.limits import Limits
+from quickthumb.problems import Corrupt
 
 _LEAST_DURATION = 20
 _DURATION_OF_NONE = 100

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.bits import Bits, EndOfBits
+from quickthumb.problems import Corrupt
 
 _SEQUENCE_HEADER = 1
 _WITH_FRAME_HEADER = frozenset((3, 6, 7))

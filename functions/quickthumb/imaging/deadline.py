@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from quickthumb.errors import TooSlow
+from quickthumb.problems import TooSlow
 
 
 class Deadline:

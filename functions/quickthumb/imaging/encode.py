@@ -7,9 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
 from quickthumb.imaging.formats import AUTO, JPEG, OUTPUTS, PNG, WEBP, Output
+from quickthumb.problems import TooManyPixels
 
 _MOST_BYTES = 250_000_000
 """That an encoder may hold in memory."""

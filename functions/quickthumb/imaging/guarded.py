@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 
-from quickthumb.errors import Corrupt
+from quickthumb.problems import Corrupt
 
 MOST_READS = 100_000
 """Of a header. One of a large photograph takes some hundreds, XMP in a GIF some ten thousands."""

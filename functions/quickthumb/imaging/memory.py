@@ -7,7 +7,7 @@ Each format knows its own (`Format.held`, `Vips.held`). The bytes a pixel takes 
 from math import prod
 from typing import TYPE_CHECKING
 
-from quickthumb.errors import TooManyPixels
+from quickthumb.problems import TooManyPixels
 
 if TYPE_CHECKING:  # at run time it would import Pillow
     from quickthumb.imaging.engines.seam import Encoded

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from quickthumb.errors import Corrupt, QuickThumbError
+from quickthumb.problems import Corrupt, QuickThumbError
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from PIL import Image, ImageFile
 
-from quickthumb.errors import Corrupt
+from quickthumb.problems import Corrupt
 
 USABLE_SHARE = 0.75
 """The least share of the rows that makes a picture usable."""

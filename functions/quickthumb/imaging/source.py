@@ -1,11 +1,11 @@
 """What the bytes are, read from their header alone."""
 
-from quickthumb.errors import TooManyPixels
 from quickthumb.imaging.formats import Format, Header, read_header, sniff
 from quickthumb.imaging.geometry import Size, turned
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.limits import Limits
 from quickthumb.pictures import Source
+from quickthumb.problems import TooManyPixels
 
 
 def probe(data: bytes, limits: Limits) -> Source:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from quickthumb.errors import CannotFit
+from quickthumb.problems import CannotFit
 
 _QUALITIES_TO_SAVE = (70, 60, 50)
 """Tried unasked for a thumbnail that would weigh more than its original; below, it would show."""

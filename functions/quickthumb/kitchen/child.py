@@ -11,12 +11,12 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Unavailable, Unprocessable
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.start import start
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Rendered
+from quickthumb.problems import Unavailable, Unprocessable
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import TooManyPixels, Unprocessable
 from quickthumb.imaging.render import render
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.confinement import confine, ending_after, ending_with
@@ -17,6 +16,7 @@ from quickthumb.kitchen.warming import warm
 from quickthumb.kitchen.wire import Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Rendered
+from quickthumb.problems import TooManyPixels, Unprocessable
 
 Recipe = Callable[[bytes, Sequence[Rendition], Limits], Rendered]
 """`imaging.render`, or what tests put in its place."""

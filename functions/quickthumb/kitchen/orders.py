@@ -10,7 +10,11 @@ from typing import Any
 
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import (
+from quickthumb.imaging.formats import THUMBNAIL_TYPES
+from quickthumb.kitchen.wire import Mangled, Wire
+from quickthumb.limits import Limits
+from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.problems import (
     CannotFit,
     Corrupt,
     NotAPicture,
@@ -19,10 +23,6 @@ from quickthumb.errors import (
     Unprocessable,
     UnsupportedFormat,
 )
-from quickthumb.imaging.formats import THUMBNAIL_TYPES
-from quickthumb.kitchen.wire import Mangled, Wire
-from quickthumb.limits import Limits
-from quickthumb.pictures import Picture, Rendered, Source
 
 MOST_DETAIL = 1000
 """Characters of a sentence about a picture."""

@@ -6,12 +6,12 @@ import time
 from collections.abc import Sequence
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import DecoderCrashed, TooManyPixels, TooSlow, Unavailable
 from quickthumb.kitchen.child import COOK, GRACE, Child, Cook, Died, Late
 from quickthumb.kitchen.confinement import granted_bytes
 from quickthumb.kitchen.orders import OutOfMemory
 from quickthumb.limits import Limits
 from quickthumb.pictures import Rendered
+from quickthumb.problems import DecoderCrashed, TooManyPixels, TooSlow, Unavailable
 
 log = logging.getLogger(__name__)
 

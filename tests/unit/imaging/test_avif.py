@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt, TooManyPixels
 from quickthumb.imaging.formats.avif import lean, stream_pixels
 from quickthumb.imaging.guarded import MOST_READS
 from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
+from quickthumb.problems import Corrupt, TooManyPixels
 from tests.unit.imaging.containers import box
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, quarters, thumbnail
 

@@ -18,9 +18,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import QuickThumbError
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
+from quickthumb.problems import QuickThumbError
 from tests.unit.imaging.pictures import opened, psnr
 
 SIZE = 96

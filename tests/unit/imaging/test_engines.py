@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
@@ -20,6 +19,7 @@ from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
+from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 

@@ -4,8 +4,8 @@ import zipfile
 import pytest
 from PIL import Image
 
-from quickthumb.errors import Corrupt, NotAPicture, UnsupportedFormat
 from quickthumb.imaging.source import probe
+from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 from tests.unit.imaging.pictures import (
     LIMITS,
     SAMPLES,

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Unprocessable
 from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
+from quickthumb.problems import Unprocessable
 from tests.unit.imaging.pictures import encoded, opened, photo
 
 LIMITS = Limits(max_pixels=1_000_000, max_seconds=5)

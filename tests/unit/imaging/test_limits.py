@@ -2,12 +2,12 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import TooManyPixels, TooSlow
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.formats.jpeg import coefficient_bytes
 from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
+from quickthumb.problems import TooManyPixels, TooSlow
 from tests.unit.imaging.pictures import encoded, photo
 
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"]

@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image
 
-from quickthumb.errors import Corrupt
+from quickthumb.problems import Corrupt
 from tests.unit.imaging.pictures import encoded, opened, photo, psnr, thumbnail
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.source import probe
+from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, quarters, thumbnail
 from tests.unit.imaging.test_hostile import MEGABYTES

@@ -1,7 +1,7 @@
 import pytest
 
-from quickthumb.errors import CannotFit
 from quickthumb.imaging.weight import weigh
+from quickthumb.problems import CannotFit
 from tests.unit.imaging.pictures import encoded, opened, photo, thumbnail
 
 

@@ -19,12 +19,12 @@ from PIL import Image, _avif, _webp
 
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.render import render
 from quickthumb.kitchen import cook
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.problems import Corrupt
 
 OBEDIENT = (__name__, "obey")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt, DecoderCrashed, TooManyPixels, TooSlow, Unavailable
 from quickthumb.kitchen import Kitchen, child, pool
 from quickthumb.kitchen.child import GRACE
 from quickthumb.limits import Limits
+from quickthumb.problems import Corrupt, DecoderCrashed, TooManyPixels, TooSlow, Unavailable
 from tests.unit.kitchen.cooks import BABBLE, NATIVE, OBEDIENT
 from tests.unit.kitchen.pictures import OF_DECODER
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
-from quickthumb.errors import Corrupt, Unprocessable
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.orders import MOST_DETAIL, OutOfMemory, receive_answer
 from quickthumb.kitchen.wire import MOST_HEAD, Mangled, Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.problems import Corrupt, Unprocessable
 from tests.unit.kitchen.cooks import BABBLE, frame
 
 LIMITS = Limits(max_result_bytes=100, max_pixels=1000)

@@ -60,7 +60,7 @@ class Topic:
 settings = Settings("originals", "processed", "requests", "u", "c")
 store = Store(Bucket(), Bucket())
 data = Path("tests/fixtures/samples/rocket.jpg").read_bytes()
-job = store.keep_original(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
+job = store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
 kitchen = Kitchen(settings.limits)
 resize(Message(job.to_json(), {}, "1", 1), store, Topic(), settings, kitchen)
 kitchen.close()
@@ -75,7 +75,7 @@ print([name for name in sys.modules if name in decoders])
 def test_a_warm_child_loads_nothing_more():
     code = """
 import warnings
-from quickthumb.errors import Unprocessable
+from quickthumb.problems import Unprocessable
 from quickthumb.imaging.render import render
 from quickthumb.kitchen.cook import prepare
 from quickthumb.limits import Limits

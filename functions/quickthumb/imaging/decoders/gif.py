@@ -2,7 +2,7 @@
 
 from PIL.GifImagePlugin import GifImageFile
 
-from quickthumb.errors import Corrupt
+from quickthumb.problems import Corrupt
 
 
 class SteadyGif(GifImageFile):

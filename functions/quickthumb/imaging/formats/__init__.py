@@ -6,7 +6,6 @@ Whatever lists formats asks here. To add one, see docs/imaging.md.
 import struct
 from collections.abc import Sequence
 
-from quickthumb.errors import Corrupt, NotAPicture, UnsupportedFormat
 from quickthumb.imaging.formats.avif import AVIF
 from quickthumb.imaging.formats.bmp import BMP
 from quickthumb.imaging.formats.descriptor import Format, Header, Output
@@ -17,6 +16,7 @@ from quickthumb.imaging.formats.png import PNG
 from quickthumb.imaging.formats.refused import name_of_refused
 from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
+from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
 __all__ = [
     "ACCEPTED",

@@ -3,7 +3,6 @@
 from math import prod
 from typing import TYPE_CHECKING
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.av1 import frame_pixels
 from quickthumb.imaging.formats.bmff import (
     EXIF,
@@ -22,6 +21,7 @@ from quickthumb.imaging.formats.descriptor import Header, Output, Size, Writer
 from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.timeless import timeless
+from quickthumb.problems import Corrupt
 
 if TYPE_CHECKING:
     from quickthumb.imaging.engines.seam import Encoded

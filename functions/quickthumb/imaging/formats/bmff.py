@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from quickthumb.errors import Corrupt
+from quickthumb.problems import Corrupt
 
 MOST_BOXES = 6_000
 """In a file, including the entries of its index. A picture from a phone has some hundreds."""

@@ -2,8 +2,8 @@
 
 import struct
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import Format, Header, beginning
+from quickthumb.problems import Corrupt
 
 _INFO = 14
 """Where in the file the size of its header is."""

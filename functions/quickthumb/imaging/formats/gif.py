@@ -4,8 +4,8 @@ import re
 import struct
 from typing import NamedTuple
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, beginning
+from quickthumb.problems import Corrupt
 
 MOST_EXTENSIONS = 20_000
 """In a file. A frame has one or two."""

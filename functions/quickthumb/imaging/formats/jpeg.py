@@ -7,7 +7,6 @@ from itertools import islice
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from quickthumb.errors import Corrupt, UnsupportedFormat
 from quickthumb.imaging.formats.descriptor import (
     Header,
     Output,
@@ -18,6 +17,7 @@ from quickthumb.imaging.formats.descriptor import (
 )
 from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.memory import all_pixels
+from quickthumb.problems import Corrupt, UnsupportedFormat
 
 if TYPE_CHECKING:
     from quickthumb.imaging.engines.seam import Encoded

@@ -5,7 +5,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import (
     MOST_FRAMES,
     Header,
@@ -15,6 +14,7 @@ from quickthumb.imaging.formats.descriptor import (
     beginning,
 )
 from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.problems import Corrupt
 
 MOST_CHUNKS_BEFORE = 10_000
 """Before the pixels. Real files have fewer than a hundred."""

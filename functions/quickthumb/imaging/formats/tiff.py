@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import Format, Header, Size, beginning
 from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
 from quickthumb.imaging.formats.ifd import (
@@ -17,6 +16,7 @@ from quickthumb.imaging.formats.ifd import (
     Entry,
 )
 from quickthumb.imaging.memory import all_pixels
+from quickthumb.problems import Corrupt
 
 if TYPE_CHECKING:
     from quickthumb.imaging.engines.seam import Encoded

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from quickthumb.errors import Corrupt
 from quickthumb.imaging.formats.descriptor import (
     MOST_FRAMES,
     Header,
@@ -15,6 +14,7 @@ from quickthumb.imaging.formats.descriptor import (
     Writer,
 )
 from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.problems import Corrupt
 
 if TYPE_CHECKING:
     from quickthumb.imaging.engines.seam import Encoded
