@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import FORMAT_OPTIONS
 from quickthumb.options import Menu, parse_renditions, renditions_of
 from quickthumb.problems import InvalidOption
 
@@ -154,7 +155,7 @@ named = st.builds(
     height=st.integers(1, 4096),
     fit=st.sampled_from(["contain", "cover"]),
     gravity=st.sampled_from(["center", "smart"]),
-    format=st.sampled_from(["auto", "jpeg", "png", "webp", "avif"]),
+    format=st.sampled_from(FORMAT_OPTIONS),
     quality=st.none() | st.integers(1, 100),
     background=st.none() | st.from_regex(r"#[0-9a-f]{6}", fullmatch=True),
     max_bytes=st.none() | st.integers(1000, 100_000_000),

@@ -1,6 +1,7 @@
 import pytest
 from PIL import Image, PngImagePlugin
 
+from quickthumb.imaging.formats import OUTPUTS
 from tests.unit.imaging.pictures import encoded, opened, photo, thumbnail
 from tests.unit.imaging.test_colour import ADOBE
 
@@ -37,7 +38,7 @@ def chatty(kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("size", [100, 300])
-@pytest.mark.parametrize("output", ["jpeg", "png", "webp", "avif"])
+@pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF"])
 def test_nothing_but_pixels_reaches_a_thumbnail(kind: str, output: str, size: int) -> None:
     data = chatty(kind)
