@@ -1,6 +1,8 @@
 """What formats say of themselves is true, and nobody else asks which of them it is."""
 
 import ast
+import json
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -9,7 +11,13 @@ import pytest
 from PIL import Image
 
 from quickthumb.imaging.decoders import named
-from quickthumb.imaging.formats import FORMATS, OUTPUTS, Output
+from quickthumb.imaging.formats import (
+    FORMAT_OPTIONS,
+    FORMATS,
+    OUTPUTS,
+    THUMBNAIL_TYPES,
+    Output,
+)
 from tests.unit.imaging.pictures import colour, encoded, near, opened, photo, thumbnail
 
 ROOT = Path(__file__).parents[3]
@@ -93,6 +101,15 @@ def test_no_two_formats_have_a_name_in_common() -> None:
 @pytest.mark.parametrize("format", FORMATS, ids=lambda each: each.name)
 def test_what_decodes_is_where_a_format_says(format) -> None:
     assert all(callable(named(place)) for place in (format.opener, format.decode) if place)
+
+
+def test_documents_list_the_formats_of_thumbnails() -> None:
+    api = (ROOT / "docs/api.md").read_text()
+    [row] = [line for line in api.splitlines() if line.startswith("| `format` |")]
+    assert re.findall(r"`(\w+)`", row.split("|")[2]) == list(FORMAT_OPTIONS)
+    events = json.loads((ROOT / "docs/completed.schema.json").read_text())
+    shown = events["properties"]["thumbnails"]["items"]["properties"]["content_type"]
+    assert shown["enum"] == list(THUMBNAIL_TYPES)
 
 
 @outputs
