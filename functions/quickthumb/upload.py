@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from quickthumb import logs
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
 from quickthumb.problems import EmptyFile, Unavailable
