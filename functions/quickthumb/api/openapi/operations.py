@@ -22,14 +22,13 @@ from quickthumb.api.openapi.schemas import (
     ID,
     QUEUED,
     SESSION,
-    THUMBNAIL_TYPES,
     VERDICTS,
     Schema,
     option,
     options,
     ref,
 )
-from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.options import OPTIONS
 from quickthumb.problems import (
     Busy,
