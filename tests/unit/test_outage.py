@@ -28,17 +28,16 @@ from quickthumb.limits import Limits
 from quickthumb.messaging import Message
 from quickthumb.problems import NotPublished, QuickThumbError, Unavailable
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import sweep
 from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
+from tests.settings import settings_with
 from tests.unit.pubsub.sandbox import compose
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/uploads", "completed"),
+SETTINGS = settings_with(
     sweep_per_second=1_000_000,
 )
 THE_TOPOLOGY = Topology.load(TOPOLOGY)
