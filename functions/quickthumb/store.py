@@ -4,9 +4,12 @@ import heapq
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, groupby
+from typing import Annotated
+
+from msgspec import Meta, Struct, to_builtins
 
 from quickthumb import walks
 from quickthumb.documents import notes, untrusted
@@ -85,8 +88,7 @@ class Results:
     gave_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sweeps:
+class Sweeps(Struct, frozen=True):
     """How often a job was published again.
 
     Attributes:
@@ -94,8 +96,12 @@ class Sweeps:
         name: the blob of its original.
     """
 
-    count: int
+    count: Annotated[int, Meta(ge=0, le=_MAX_SWEEPS)]
     name: str
+
+
+class _Cursor(Struct, frozen=True):
+    next: str
 
 
 class Store:
@@ -373,16 +379,16 @@ class Store:
         if body is None:
             return None
         try:
-            document = untrusted.load_object(body)
-            count = untrusted.whole(document, "count", 0, _MAX_SWEEPS)
-            return Sweeps(count, blob_name(untrusted.text(document, "name")))
+            sweeps = untrusted.read(Sweeps, body)
+            blob_name(sweeps.name)
+            return sweeps
         except InvalidMessage as error:
             log.warning("the count of %s begins anew: %s", id, error)
             return None
 
     def put_sweeps(self, id: str, sweeps: Sweeps) -> None:
         """Note that a job is published again."""
-        body = json.dumps(asdict(sweeps)).encode()
+        body = json.dumps(to_builtins(sweeps)).encode()
         self._processed.write(f"{id}/{_SWEEPS}", body, "application/json", _CHANGING)
 
     def drop_sweeps(self, id: str) -> None:
@@ -409,14 +415,14 @@ class Store:
         if body is None:
             return ""
         try:
-            return untrusted.text(untrusted.load_object(body), "next")
+            return untrusted.read(_Cursor, body).next
         except InvalidMessage as error:
             log.warning("the sweep begins at the beginning: %s: %s", _CURSOR, error)
             return ""
 
     def put_cursor(self, cursor: str) -> None:
         """Note where the next sweep goes on."""
-        body = json.dumps({"next": cursor}).encode()
+        body = json.dumps(to_builtins(_Cursor(cursor))).encode()
         self._processed.write(_CURSOR, body, "application/json", _CHANGING)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quickthumb import logs
+from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging import probe
@@ -30,21 +31,6 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
-    """An upload whose bytes will go to Cloud Storage directly.
-
-    Attributes:
-        filename: as the sender calls it, empty if not at all.
-        content_type: as the sender claims it; what it really is shows when it is resized.
-        size: bytes.
-    """
-
-    filename: str
-    content_type: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Session:
     """Where the bytes of an upload go.
 
@@ -61,7 +47,7 @@ class Session:
 
 def expect(
     id: str,
-    announced: Announced,
+    announced: Announcement,
     renditions: Sequence[Rendition],
     store: Store,
     origin: str | None,

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb import logs
 from quickthumb.api import documents, pictures, problems
 from quickthumb.api.access import Keys
-from quickthumb.api.announced import read_announced
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
 from quickthumb.api.intake import receive, receive_json
@@ -25,6 +24,7 @@ from quickthumb.api.openapi.catalogue import KINDS
 from quickthumb.api.pages import Pages
 from quickthumb.api.traced import Traced
 from quickthumb.api.waiting import until, wait_seconds
+from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Failure, Manifest
 from quickthumb.documents.names import is_id, new_id
 from quickthumb.documents.rendition import Rendition
@@ -70,8 +70,8 @@ class Api:
         """POST /uploads: say where to send an upload that is too large for POST /."""
         body = await receive_json(request)
         query = request.query_params.multi_items()
-        announced, options = read_announced(body, self._settings.max_original_bytes)
-        renditions = renditions_of([*options, *query], self._settings.menu)
+        announced = read_announced(body, self._settings.max_original_bytes)
+        renditions = renditions_of([*announced.given, *query], self._settings.menu)
         origin = request.headers.get("origin")
 
         async def do(ids: Sequence[str], _: bool) -> Answer:
