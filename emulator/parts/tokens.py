@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.pubsub.key_server import KEY_FILE_NAME
+from emulator.pubsub.doors.key_server import KEY_FILE_NAME
 
 AUDIENCE = "https://quickthumb.emulator"
 """Whom tokens are for, unless a function names an audience of its own."""
@@ -40,7 +40,7 @@ class PushToken:
         """
         import time
 
-        from emulator.pubsub.signing import PushTokens, SigningKey  # libraries that take long
+        from emulator.pubsub.doors.signing import PushTokens, SigningKey  # libraries that take long
 
         tokens = PushTokens(SigningKey(broker / KEY_FILE_NAME), time.time)
         return {"Authorization": f"Bearer {tokens.token(self.account, self.audience)}"}

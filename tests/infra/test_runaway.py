@@ -1,7 +1,7 @@
 """No write of ours can call us again, and what calls us is bounded."""
 
 from emulator.cloud import TOPOLOGY
-from emulator.pubsub.policies import RetryPolicy
+from emulator.pubsub.rules.policies import RetryPolicy
 from emulator.topology import Topology
 from quickthumb.documents.names import INCOMING
 from quickthumb.kitchen.child import START_SECONDS

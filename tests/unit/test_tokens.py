@@ -4,8 +4,8 @@ import threading
 from google.oauth2 import id_token
 
 from emulator.parts.tokens import AUDIENCE, PushToken, asks_for_tokens, push_token
-from emulator.pubsub.key_server import KEY_FILE_NAME
-from emulator.pubsub.signing import SigningKey
+from emulator.pubsub.doors.key_server import KEY_FILE_NAME
+from emulator.pubsub.doors.signing import SigningKey
 
 
 class Served:

@@ -6,12 +6,10 @@ from typing import Any
 from msgspec import UNSET, Struct, to_builtins
 
 from quickthumb.documents import answers
-from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Thumbnail
 from quickthumb.documents.rendition import Rendition
 from quickthumb.settings import Settings
-from quickthumb.store import Queued
-from quickthumb.upload import Session
+from quickthumb.store.originals import Queued
 
 
 def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
@@ -19,15 +17,9 @@ def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
     return _json(answers.Queued(id, "queued", _links(id, renditions)))
 
 
-def receipt(job: Job) -> dict[str, Any]:
-    """Describe an upload that was just accepted."""
-    return queued(job.id, job.renditions)
-
-
-def session(session: Session) -> dict[str, Any]:
+def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
     """Tell where to send an upload that was announced."""
-    target = answers.Target("PUT", session.url)
-    return _json(answers.Session(session.id, target, _links(session.id, session.renditions)))
+    return _json(answers.Session(id, answers.Target("PUT", url), _links(id, renditions)))
 
 
 def status(id: str, state: Manifest | Queued) -> dict[str, Any]:

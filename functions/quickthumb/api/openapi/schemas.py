@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from quickthumb.api import documents
-from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
 from quickthumb.documents import answers
 from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
@@ -12,8 +11,8 @@ from quickthumb.documents.rendition import Format, Rendition
 from quickthumb.documents.schema import components
 from quickthumb.imaging.formats import CONTENT_TYPES
 from quickthumb.options import OPTIONS
+from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
-from quickthumb.upload import Session
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
@@ -29,9 +28,9 @@ DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeh
 FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
-SESSION = documents.session(Session(ID, _URL, (Rendition.square(256),)))
+SESSION = documents.session(ID, _URL, [Rendition.square(256)])
 
-_NOT_A_PICTURE = KINDS["not-a-picture"].example
+_NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
 
 _OPTIONS_OF_EXAMPLE = {"options": {"sizes": [256, 1024], "format": "webp"}}
@@ -75,8 +74,9 @@ def schemas(settings: Settings) -> dict[str, Schema]:
             found[kind.__name__]["examples"] = examples
     _member(found, "Original", "content_type")["enum"] = list(CONTENT_TYPES.values())
     _member(found, "Thumbnail", "content_type")["enum"] = THUMBNAIL_TYPES
-    _member(found, "Failure", "code")["enum"] = [kind.code for kind in UNPROCESSABLE]
-    _member(found, "Problem", "code")["enum"] = sorted(KINDS)
+    _member(found, "Failure", "code")["enum"] = [kind.code for kind in family(Unprocessable)]
+    _member(found, "Problem", "code")["enum"] = sorted(PROBLEMS)
+    del found["Rendition"]["additionalProperties"]  # of an answer; a later version may add some
     _member(found, "Announcement", "size")["maximum"] = settings.max_original_bytes
     example = {"filename": "scan.tif", "content_type": "image/tiff", "size": 104_857_600}
     found["Announcement"]["examples"] = [example | _OPTIONS_OF_EXAMPLE]
