@@ -61,7 +61,7 @@ def service(settings: Settings) -> dict[str, Any]:
                 "openapi": "/openapi.json",
             },
             renditions=list(settings.menu.standard),
-            sizes=settings.sizes,
+            sizes=list(settings.sizes),
             options=not settings.only_renditions,
             max_upload_bytes=settings.max_upload_bytes,
             max_original_bytes=settings.max_original_bytes,

@@ -93,7 +93,7 @@ class Service(Struct, frozen=True):
         Meta(description="The default thumbnails, made of an upload that requests none."),
     ]
     sizes: Annotated[
-        tuple[int, ...],
+        list[int],
         Meta(description="The default sizes, used when an upload requests none; pixels."),
     ]
     options: Annotated[

@@ -1,6 +1,5 @@
 """The documents that go over the wire, as JSON Schema, most of it made from their types."""
 
-from collections.abc import Sequence
 from typing import Any, get_args
 
 from quickthumb.api import documents
@@ -37,25 +36,28 @@ _OPTIONS_OF_EXAMPLE = {"options": {"sizes": [256, 1024], "format": "webp"}}
 
 Schema = dict[str, Any]
 
-_TYPED: dict[type, tuple[str, list[Any]]] = {
-    Announcement: ("A picture that is to come.", []),
-    answers.Session: ("Where to send a picture that was announced.", [SESSION]),
-    answers.Target: ("The request that takes an announced picture.", []),
-    answers.Queued: ("An accepted upload whose job has not ended.", [QUEUED]),
-    answers.Done: ("All thumbnails are there.", [DONE]),
-    answers.Failed: ("The job ended without thumbnails, and no retry can help.", [FAILED]),
-    answers.Thumbnail: ("A thumbnail that can be fetched.", []),
-    answers.Links: (
-        "Where to go from here; the links of thumbnails are known before they are made.",
-        [],
-    ),
-    answers.Service: ("What this service is and takes.", []),
-    answers.Health: ("Whether it answers.", []),
-    answers.Problem: ("An error (RFC 9457).", [_NOT_A_PICTURE]),
-    Original: ("What the picture was.", []),
-    Placeholder: ("What to show before a thumbnail has loaded.", []),
-    Failure: ("Why a job has no thumbnails.", []),
-    Rendition: ("A thumbnail that an upload gets.", []),
+BINARY: Schema = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+}
+
+_TYPED: dict[type, tuple[str, *tuple[Any, ...]]] = {
+    Announcement: ("A picture that is to come.",),
+    answers.Session: ("Where to send a picture that was announced.", SESSION),
+    answers.Target: ("The request that takes an announced picture.",),
+    answers.Queued: ("An accepted upload whose job has not ended.", QUEUED),
+    answers.Done: ("All thumbnails are there.", DONE),
+    answers.Failed: ("The job ended without thumbnails, and no retry can help.", FAILED),
+    answers.Thumbnail: ("A thumbnail that can be fetched.",),
+    answers.Links: ("Where to go from here; links of thumbnails are known before they are made.",),
+    answers.Service: ("What this service is and takes.",),
+    answers.Health: ("Whether it answers.",),
+    answers.Problem: ("An error (RFC 9457).", _NOT_A_PICTURE),
+    Original: ("What the picture was.",),
+    Placeholder: ("What to show before a thumbnail has loaded.",),
+    Failure: ("Why a job has no thumbnails.",),
+    Rendition: ("A thumbnail that an upload gets.",),
 }
 """What each document is, with examples."""
 
@@ -68,10 +70,9 @@ def ref(name: str) -> Schema:
 def schemas(settings: Settings) -> dict[str, Schema]:
     """Return all schemas by name."""
     found = components(_TYPED, ref("")["$ref"])
-    for kind, (description, examples) in _TYPED.items():
-        found[kind.__name__] |= {"description": description}
-        if examples:
-            found[kind.__name__]["examples"] = examples
+    for kind, (description, *examples) in _TYPED.items():
+        told = {"examples": examples} if examples else {}
+        found[kind.__name__] |= {"description": description, **told}
     _member(found, "Original", "content_type")["enum"] = list(CONTENT_TYPES.values())
     _member(found, "Thumbnail", "content_type")["enum"] = THUMBNAIL_TYPES
     _member(found, "Failure", "code")["enum"] = [kind.code for kind in family(Unprocessable)]
@@ -98,17 +99,14 @@ def _member(schemas: dict[str, Schema], name: str, member: str) -> Schema:
     return schema
 
 
-def option(name: str, settings: Settings) -> Schema:
-    """Return the schema of an option of an upload."""
-    schema = dict(OPTIONS[name].schema)
-    if name == "sizes" and settings.sizes:
-        schema["default"] = ",".join(map(str, settings.sizes))
-    return schema
-
-
-def options(settings: Settings) -> Sequence[str]:
-    """Return the names of the options that an upload may have."""
-    return () if settings.only_renditions else tuple(OPTIONS)
+def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
+    """Return what each option that an upload may have means, and its schema."""
+    if settings.only_renditions:
+        return {}
+    told = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
+    if settings.sizes:
+        told["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
+    return told
 
 
 def _one_of(member: str, **kinds: str) -> Schema:
@@ -137,25 +135,16 @@ def _verdicts() -> Schema:
 
 
 def _form(settings: Settings) -> Schema:
-    files = {
-        "type": "array",
-        "items": {
-            "type": "string",
-            "format": "binary",
-            "contentMediaType": "application/octet-stream",
-        },
-        "minItems": 1,
-        "maxItems": settings.max_files,
-        "description": f"The pictures, {settings.max_files} at most, each judged by itself.",
-    }
+    about = f"The pictures, {settings.max_files} at most, each judged by itself."
+    files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
     given = {
-        name: {"description": OPTIONS[name].meaning, **option(name, settings)}
-        for name in options(settings)
+        name: {"description": meaning, **schema}
+        for name, (meaning, schema) in options(settings).items()
     }
     return {
         "type": "object",
         "description": "Pictures and options.",
-        "properties": {"file": files, **given},
+        "properties": {"file": files | {"description": about}, **given},
         "required": ["file"],
         "additionalProperties": False,
     }
