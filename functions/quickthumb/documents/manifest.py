@@ -150,8 +150,8 @@ class Manifest(Struct, frozen=True):
             document = untrusted.read(dict[str, Any], body)
             # Earlier versions wrote no name: all blobs of originals were named by their ids.
             manifest = untrusted.convert(cls, {"name": document.get("id"), **document})
-            if not manifest.thumbnails and not manifest.failure:
-                raise InvalidMessage("expected thumbnails or a failure")
+            if "thumbnails" not in document:
+                raise InvalidMessage("thumbnails is missing")
         except InvalidMessage as error:
             raise InvalidMessage(f"no manifest: {error}") from error
         return manifest

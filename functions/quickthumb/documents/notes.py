@@ -62,7 +62,9 @@ def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]
     Raises:
         InvalidMessage: they cannot be read.
     """
-    filename = cut(metadata[_FILENAME]) if _FILENAME in metadata else None
+    filename = metadata.get(_FILENAME)
+    if filename is not None:
+        filename = cut(untrusted.convert(str, filename))
     if _RENDITIONS not in metadata:
         return filename, ()
     listed = untrusted.read(_Listed, metadata[_RENDITIONS])

@@ -246,8 +246,9 @@ def _thumbnail(settings: Settings) -> Schema:
 
 def _change(settings: Settings, *told: Any, **more: Any) -> Schema:
     """Return an operation that needs a key, where the service has any."""
-    needed = {"security": [{name: []} for name in KEYS]} if settings.api_keys else {}
-    return operation("uploads", *told, **more, **needed)
+    if settings.api_keys:
+        more["security"] = [{name: []} for name in KEYS]
+    return operation("uploads", *told, **more)
 
 
 def _keys(settings: Settings) -> list[type[Unauthorized]]:
