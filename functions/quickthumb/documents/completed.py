@@ -5,12 +5,12 @@ PYTHONPATH=functions python3 -m quickthumb.documents.completed > docs/completed.
 
 import json
 import sys
-from typing import Any, get_args
+from typing import Any
 
 from quickthumb.documents.job import SCHEMA
 from quickthumb.documents.manifest import Manifest
-from quickthumb.documents.rendition import Format
 from quickthumb.documents.schema import components
+from quickthumb.imaging.formats import THUMBNAIL_TYPES
 
 _HEAD = {
     "schema": {
@@ -39,8 +39,7 @@ _FAILED = {
 def schema() -> dict[str, Any]:
     """Return the schema; every member is always written, and there are no others."""
     parts = components([Manifest])
-    types = [f"image/{name}" for name in get_args(Format) if name != "auto"]
-    parts["Thumbnail"]["properties"]["content_type"]["enum"] = types
+    parts["Thumbnail"]["properties"]["content_type"]["enum"] = list(THUMBNAIL_TYPES)
     for part in parts.values():
         for member in part["properties"].values():
             member.pop("default", None)

@@ -1,17 +1,21 @@
 """A thumbnail that is asked for, and its JSON."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
 from msgspec import Meta
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.untrusted import shown
+from quickthumb.imaging.formats import AUTO, FORMAT_OPTIONS
 from quickthumb.problems import InvalidMessage
 
 Fit = Literal["contain", "cover"]
 Gravity = Literal["center", "smart"]
-Format = Literal["auto", "jpeg", "png", "webp", "avif"]
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = Literal[FORMAT_OPTIONS]
 
 MAX_SIZE = 4096
 """The longest side that a thumbnail may be asked for, pixels."""
@@ -31,7 +35,8 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
         height: greatest height, pixels.
         fit: `contain` fits the picture into the box; `cover` fills the box and crops.
         gravity: which part `cover` keeps.
-        format: the output format; `auto` is JPEG for opaque pictures, WebP for transparent ones.
+        format: one of `formats.FORMAT_OPTIONS`; `auto` is JPEG for opaque pictures, WebP for
+            transparent ones.
         quality: 1 to 100; None is the default of the format.
         background: "#rrggbb" to flatten transparency onto; None keeps it where the format can.
         max_bytes: the most a thumbnail may weigh, bytes; None is no limit.
@@ -42,7 +47,7 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     height: Side
     fit: Fit = "contain"
     gravity: Gravity = "center"
-    format: Format = "auto"
+    format: Format = AUTO
     quality: Annotated[int, Meta(ge=1, le=100)] | None = None
     background: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}\Z")] | None = None
     max_bytes: Annotated[int, Meta(ge=1, le=untrusted.MAX_WHOLE)] | None = None

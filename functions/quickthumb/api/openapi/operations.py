@@ -25,13 +25,12 @@ from quickthumb.api.openapi.schemas import (
     ID,
     QUEUED,
     SESSION,
-    THUMBNAIL_TYPES,
     VERDICTS,
     Schema,
     options,
     ref,
 )
-from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.problems import (
     Busy,
     InvalidKey,

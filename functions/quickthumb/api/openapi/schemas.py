@@ -1,22 +1,20 @@
 """The documents that go over the wire, as JSON Schema, most of it made from their types."""
 
-from typing import Any, get_args
+from typing import Any
 
 from quickthumb.api import documents
 from quickthumb.documents import answers
 from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
-from quickthumb.documents.rendition import Format, Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.documents.schema import components
-from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.options import OPTIONS
 from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
-
-THUMBNAIL_TYPES = [f"image/{format}" for format in get_args(Format) if format != "auto"]
 
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
@@ -74,7 +72,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         told = {"examples": examples} if examples else {}
         found[kind.__name__] |= {"description": description, **told}
     _member(found, "Original", "content_type")["enum"] = list(CONTENT_TYPES.values())
-    _member(found, "Thumbnail", "content_type")["enum"] = THUMBNAIL_TYPES
+    _member(found, "Thumbnail", "content_type")["enum"] = list(THUMBNAIL_TYPES)
     _member(found, "Failure", "code")["enum"] = [kind.code for kind in family(Unprocessable)]
     _member(found, "Problem", "code")["enum"] = sorted(PROBLEMS)
     del found["Rendition"]["additionalProperties"]  # of an answer; a later version may add some
