@@ -11,8 +11,8 @@ from emulator.bootstrap import ROOT
 from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.problems import PROBLEMS
-from quickthumb.settings import Settings
 from tests.pictures import ROCKET, size_of
+from tests.settings import settings_with
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
 
@@ -77,7 +77,7 @@ def test_the_table_of_options_names_each_with_its_values_and_default():
 
 
 def test_the_limits_are_those_of_the_settings():
-    settings = Settings("o", "p", "r", "projects/p/topics/u", "projects/p/topics/c")
+    settings = settings_with()
     assert f"up to {settings.max_files} as the field" in PAGE
     assert f"More than {settings.max_upload_bytes // 2**20} MiB" in PAGE
     assert f"for {settings.max_wait_seconds} seconds at most" in PAGE

@@ -129,8 +129,8 @@ def test_a_picture_that_is_too_large_is_not_even_sent(browser, url, tmp_path):
         file.truncate(33 * 2**20)
     opened(browser, url)
     choose(browser, large)
-    wait(browser, lambda browser: sentences(browser) != ["Waiting its turn."])
-    assert sentences(browser) == ["The file has 33 MiB: at most 32 MiB are accepted."]
+    wait(browser, lambda browser: sentences(browser) != ["Waiting…"])
+    assert sentences(browser) == ["The file has 33 MiB; the limit is 32 MiB."]
     assert complaints(browser) == []
 
 

@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from quickthumb.settings import Settings
 from tests.openapi import Contract
 from tests.pictures import ROCKET, picture, size_of
+from tests.settings import settings_with
 
 ROCKET_PNG = picture(400, 300, format="PNG")
 # What the document says does not depend on the names of buckets and topics.
-CONTRACT = Contract(Settings("o", "p", "r", "projects/p/topics/u", "projects/p/topics/c"))
+CONTRACT = Contract(settings_with())
 
 
 class Service(requests.Session):

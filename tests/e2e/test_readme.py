@@ -1,19 +1,17 @@
 """The commands of the documents do what they say, and print what is shown."""
 
 import re
-import signal
 import subprocess
 
 import pytest
 
 from emulator.bootstrap import ROOT
 from emulator.cloud import TOPOLOGY
-from emulator.ports import free_port
 from emulator.topology import Topology
 from quickthumb.documents.rendition import MAX_SIZE
-from quickthumb.settings import Settings
 from tests.documents import DOCUMENTS, commands
-from tests.e2e.commands import run, up
+from tests.e2e.commands import run
+from tests.settings import settings_with
 from tests.unit.test_documents import NOT_RUN, WALKED
 
 README = ROOT / "README.md"
@@ -32,13 +30,6 @@ def runnable(document):
     ]
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    with up(tmp_path_factory.mktemp("up"), "--port", free_port()) as cloud:
-        yield cloud
-        cloud.stop(signal.SIGINT)
-
-
 def test_the_documents_have_commands_to_run():
     names = {document.name for document in DOCUMENTS if runnable(document)}
     assert {"README.md", "api.md", "large-uploads.md"} <= names
@@ -50,11 +41,11 @@ def test_the_documents_have_commands_to_run():
     [document for document in DOCUMENTS if runnable(document)],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
-def test_every_curl_prints_what_the_document_shows(cloud, document, tmp_path):
+def test_every_curl_prints_what_the_document_shows(shared_up, document, tmp_path):
     shown = next(iter(_ID.findall("".join(c.output for c in runnable(document)))), "-")
     id = shown
     for command in runnable(document):
-        line = command.line.replace("http://127.0.0.1:8080", cloud.url("upload"))
+        line = command.line.replace("http://127.0.0.1:8080", shared_up.url("upload"))
         line = line.replace(shown, id).replace("-o ", f"-o {tmp_path}/")
         if not command.output:
             line = line.replace("curl ", "curl --fail --silent --show-error ", 1)
@@ -99,7 +90,7 @@ def test_what_follows_test_goes_to_pytest():
 
 
 def test_the_limits_are_those_of_the_settings_and_the_topology():
-    settings = Settings("o", "p", "r", "projects/p/topics/u", "projects/p/topics/c")
+    settings = settings_with()
     dead_letter = Topology.load(TOPOLOGY).subscriptions["resize"].dead_letter
     text = README.read_text()
     for limit in (

@@ -90,7 +90,7 @@ def test_named_renditions_are_joined_by_the_default_sizes_where_both_are_set():
 
 
 def test_an_option_without_a_size_to_apply_to_is_refused():
-    with pytest.raises(InvalidOption, match="fit is for thumbnails that sizes asks for") as raised:
+    with pytest.raises(InvalidOption, match="fit applies to thumbnails requested with sizes") as raised:
         renditions_of([("fit", "cover")], Menu(NAMED, ()))
     assert raised.value.field == "fit"
 
@@ -118,9 +118,9 @@ def test_renditions_are_read_as_they_are_documented():
         ("", "''", "a name of up to 32"),
         ("small:256,", "''", "a name of up to 32"),
         ("256:256", "'256'", "begins with a letter"),
-        ("Small:256", "'Small'", "small letters"),
+        ("Small:256", "'Small'", "that starts with a letter"),
         ("jazz:256", "'jazz'", "does not end in z"),
-        ("a/b:256", "'a/b'", "small letters"),
+        ("a/b:256", "'a/b'", "that starts with a letter"),
         ("small", "'small'", "small:SIZE or small:WIDTHxHEIGHT"),
         ("small:", "''", "from 1 to 4096"),
         ("small:0", "'0'", "from 1 to 4096"),

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 import sys
 
 import pytest
@@ -12,17 +13,12 @@ from hypothesis import strategies as st
 
 from emulator.cloud import SOURCE
 from emulator.pubsub.doors.signing import SigningKey
+from quickthumb.parts import Parts
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept
+from tests.settings import ENV
 
-SETTINGS = {
-    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
-    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
-    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
-    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
-    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
-}
 TYPES = {"resize": "cloudevent", "bury": "cloudevent", "sweep": "http"}
 PUSHED = ["resize", "bury"]
 ALL = [*PUSHED, "sweep"]
@@ -47,7 +43,7 @@ def _bare_machine(monkeypatch, tmp_path):
     """Settings, and nothing that could lead to a cloud: emulators, credentials."""
     for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in SETTINGS.items():
+    for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))  # where gcloud keeps credentials
     monkeypatch.setenv("NO_GCE_CHECK", "true")
@@ -131,7 +127,7 @@ def test_who_may_call_gets_in(issuer, function):
 def test_without_settings_the_answer_and_the_log_say_which_are_missing(
     monkeypatch, capsys, function
 ):
-    for name in SETTINGS:
+    for name in ENV:
         monkeypatch.delenv(name)
     answer = http(function).post("/", json=PUSH)
     assert answer.status_code == 500
@@ -140,7 +136,7 @@ def test_without_settings_the_answer_and_the_log_say_which_are_missing(
     assert is_harmless(answer)
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("ERROR invalid configuration: ")
-    for name in SETTINGS:
+    for name in ENV:
         assert name in answer.json["detail"]
         assert name in line
 
@@ -274,10 +270,12 @@ def broken(function, error):
     """Return the application of a function whose storage fails."""
     app = create_app(function, str(SOURCE), TYPES[function])
 
-    def fail(*_):
-        raise error
+    class Broken(Parts):
+        @property
+        def store(self):
+            raise error
 
-    sys.modules["main"]._store = fail
+    sys.modules["main"].parts = Broken(os.environ)
     return app.test_client()
 
 
