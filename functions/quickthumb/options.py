@@ -209,7 +209,7 @@ def renditions_of(given: Iterable[tuple[str, str]], menu: Menu) -> tuple[Renditi
         if menu.only:
             made = ", ".join(rendition.name for rendition in menu.standard)
             raise InvalidOption(
-                f"This service always makes the thumbnails {made}: remove the option {name[:100]!r}.",
+                f"This service only makes the thumbnails {made}: remove {name[:100]!r}.",
                 field=name[:100],
             )
         if name not in OPTIONS:

@@ -138,7 +138,7 @@ def test_after_a_broken_connection_the_picture_is_sent_again(browser, url):
     opened(browser, url)
     browser.set_network_conditions(offline=True, latency=0, throughput=-1)
     choose(browser, ROCKET)
-    wait(browser, lambda browser: sentences(browser)[0].startswith("The connection broke"))
+    wait(browser, lambda browser: sentences(browser)[0].startswith("The connection was lost"))
     browser.set_network_conditions(offline=False, latency=0, throughput=-1)
     one(browser, ".again").click()
     wait(browser, done)
