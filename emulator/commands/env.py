@@ -5,12 +5,12 @@ import os
 import shlex
 
 from emulator.bootstrap import VENV
-from emulator.cloud import SOURCE, TOPOLOGY, environment
 from emulator.errors import InvalidOption
 from emulator.options import add_data_option
+from emulator.parts.functions import SOURCE, environment
 from emulator.ports import HOST, is_free
 from emulator.running import find
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 _FIRST_PORT = 8081
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
             f"Nothing runs on {args.data}: start `python3 -m emulator up` in another terminal."
         )
     variables: dict[str, str] = {}
-    for name, function in Topology.load(TOPOLOGY).functions.items():
+    for name, function in read_topology().functions.items():
         variables |= environment(function, addresses, addresses.tokens.get(name))
     variables |= {
         "FUNCTION_SOURCE": str(SOURCE),

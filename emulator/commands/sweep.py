@@ -11,10 +11,9 @@ from rich.console import Console as Terminal
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from emulator.client import Failed
-from emulator.cloud import Addresses
 from emulator.errors import InvalidOption
 from emulator.options import add_data_option
-from emulator.running import find
+from emulator.running import Addresses, find
 
 _PIECE_SECONDS = 2  # so that progress is seen
 _PAUSES = (1, 2, 4)  # seconds, before a piece is tried again

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from emulator import data_folder
 from emulator.bootstrap import ROOT
-from emulator.cloud import NOTIFIER, TOPOLOGY, Addresses, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.options import add_cloud_options, instances_of, port, web_address
-from emulator.running import announced, only_one
+from emulator.project import NOTIFIER
+from emulator.running import Addresses, announced, only_one
 from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 
@@ -34,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the cloud until it is interrupted."""
     started = time.monotonic()
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "scheduler", "storage"], verbose=args.verbose)
+    topology = read_topology()
+    console = Console(verbose=args.verbose)
     instances = instances_of(args, topology)
     data_folder.make(args.data)
     with only_one(args.data):

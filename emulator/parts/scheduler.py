@@ -17,7 +17,42 @@ from pathlib import Path
 
 from cronsim import CronSim
 
+from emulator.bootstrap import ROOT
 from emulator.parts.tokens import PushToken
+from emulator.processes import Part
+from emulator.running import Addresses
+from emulator.topology import Topology
+
+
+def scheduler_part(topology: Topology, addresses: Addresses, broker: Path) -> Part | None:
+    """Return the part that makes the calls of a topology; None if there are none to make.
+
+    Args:
+        topology: says when to call what.
+        addresses: of the functions, and the tokens that they expect.
+        broker: folder of the broker whose key signs the tokens.
+    """
+    jobs = [
+        Job(
+            name,
+            schedule.cron,
+            addresses.functions[schedule.function],
+            topology.functions[schedule.function].timeout_seconds,
+            addresses.tokens.get(schedule.function),
+        )
+        for name, schedule in topology.schedules.items()
+    ]
+    if not jobs:
+        return None
+    arguments = [argument for job in jobs for argument in job.arguments()]
+    return Part(
+        "scheduler",
+        [sys.executable, "-m", "emulator.parts.scheduler", *arguments, "--broker", str(broker)],
+        is_ready=lambda: True,  # it listens nowhere
+        env={"PYTHONPATH": str(ROOT)},
+        matters=lambda line: True,  # noqa: ARG005 - it reports nothing but failures
+        awaited=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)

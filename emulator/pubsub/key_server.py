@@ -11,8 +11,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from emulator.parts.front.http1 import Malformed, Request, read_request
-from emulator.parts.front.visitors import NotLetIn, Visitors
+from emulator.http1 import Malformed, Request, read_request
+from emulator.visitors import NotLetIn, Visitors
 
 KEY_FILE_NAME = "signing-key.pem"
 """The file in a broker's data folder that has its key."""

@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.parts.storage import server_binary
 from emulator.ports import HOST, answers, free_port
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.pictures import ROCKET
 
 EVIL = "evil.test"
@@ -40,8 +40,8 @@ const [requests, done] = [arguments[0], arguments[1]];
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    topology = Topology.load(TOPOLOGY)
-    with Cloud(topology, tmp_path_factory.mktemp("attacked"), Console([])) as cloud:
+    topology = read_topology()
+    with Cloud(topology, tmp_path_factory.mktemp("attacked"), Console()) as cloud:
         yield cloud
 
 

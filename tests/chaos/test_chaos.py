@@ -32,7 +32,7 @@ def test_in_a_storm_no_accepted_upload_is_lost_stuck_or_wrong(broker, tmp_path):
 def test_the_verdict_sees_what_goes_wrong(tmp_path):
     data = picture()
     with ShakenCloud(
-        impatient(5), tmp_path, Console([], out=io.StringIO()), "embedded", trouble=0
+        impatient(5), tmp_path, Console(out=io.StringIO()), "embedded", trouble=0
     ) as cloud:
         ids = [upload(cloud, data, f"?sizes={','.join(SIZES)}") for _ in range(5)]
         assert all(ended(cloud, id)["status"] == "done" for id in ids)
@@ -68,7 +68,7 @@ def remove(cloud, *names):
 def cloud(request, tmp_path):
     need(request.param)
     topology = impatient(max_delivery_attempts=5)
-    with ShakenCloud(topology, tmp_path, Console([], out=io.StringIO()), request.param) as cloud:
+    with ShakenCloud(topology, tmp_path, Console(out=io.StringIO()), request.param) as cloud:
         yield cloud
 
 
@@ -116,7 +116,7 @@ def test_a_picture_that_crashes_or_keeps_its_decoder_fails_with_its_code_at_once
 
 def test_a_part_that_is_asked_to_stop_answers_what_it_has_begun(tmp_path):
     topology = impatient(max_delivery_attempts=5)
-    with ShakenCloud(topology, tmp_path, Console([], out=io.StringIO()), "embedded") as cloud:
+    with ShakenCloud(topology, tmp_path, Console(out=io.StringIO()), "embedded") as cloud:
         cloud.proxy.become("hangs")
         answers = []
 

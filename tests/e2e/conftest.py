@@ -3,11 +3,11 @@
 import pytest
 
 from emulator.client import Client
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.errors import OfficialEmulatorMissing
 from emulator.parts.pubsub import official_command
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 BROKERS = ("embedded", "official")
 
@@ -24,8 +24,8 @@ def need(broker: str) -> None:
 @pytest.fixture(scope="session", params=BROKERS)
 def cloud(request, tmp_path_factory):
     need(request.param)
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage", "front"])
+    topology = read_topology()
+    console = Console()
     with Cloud(topology, tmp_path_factory.mktemp("data"), console, broker=request.param) as cloud:
         yield cloud
 

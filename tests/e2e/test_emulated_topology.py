@@ -5,10 +5,11 @@ import requests
 import yaml
 from google.cloud import pubsub_v1
 
-from emulator.cloud import PROJECT, TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.errors import StorageUnusable
-from emulator.topology import Topology
+from emulator.project import PROJECT
+from emulator.topology_file import TOPOLOGY, read_topology
 from tests.e2e.conftest import BROKERS, need
 
 
@@ -18,7 +19,7 @@ def topology(folder, **sections):
     document |= {"functions": {}, "subscriptions": {}, "schedules": {}, "environment": {}}
     file = folder / "topology.yaml"
     file.write_text(yaml.safe_dump(document | sections))
-    return Topology.load(file)
+    return read_topology(file)
 
 
 @pytest.mark.parametrize("broker", BROKERS)
@@ -26,7 +27,7 @@ def test_a_bucket_tells_of_new_blobs_below_its_prefix(tmp_path, monkeypatch, bro
     need(broker)
     notify = {"topic": "told", "prefix": "incoming/"}
     sections = {"buckets": {"inbox": {"notify": notify}, "other": {}}, "topics": {"told": {}}}
-    cloud = Cloud(topology(tmp_path, **sections), tmp_path / "data", Console([]), broker=broker)
+    cloud = Cloud(topology(tmp_path, **sections), tmp_path / "data", Console(), broker=broker)
     with cloud:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", cloud.addresses.pubsub)
         with pubsub_v1.SubscriberClient() as subscriber:
@@ -54,5 +55,5 @@ def test_that_two_buckets_cannot_tell_is_said(tmp_path):
     notify = {"topic": "told", "prefix": ""}
     sections = {"buckets": {"a": {"notify": notify}, "b": {"notify": notify}}}
     told = topology(tmp_path, **sections, topics={"told": {}})
-    with pytest.raises(StorageUnusable, match="Buckets a, b notify a topic each"):
-        Cloud(told, tmp_path / "data", Console([]))
+    with pytest.raises(StorageUnusable, match="Buckets a, b each notify a topic"):
+        Cloud(told, tmp_path / "data", Console())

@@ -7,9 +7,8 @@ import subprocess
 import pytest
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY
 from emulator.ports import free_port
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.settings import Settings
 from tests.e2e.commands import run, up
@@ -98,7 +97,7 @@ def leads_somewhere(path: str, heading: str) -> bool:
 
 def test_the_limits_are_those_of_the_settings_and_the_topology():
     settings = Settings("o", "p", "r", "projects/p/topics/u", "projects/p/topics/c")
-    dead_letter = Topology.load(TOPOLOGY).subscriptions["resize"].dead_letter
+    dead_letter = read_topology().subscriptions["resize"].dead_letter
     for text in (
         f"at most {settings.max_upload_bytes // 2**20} MiB",
         f"and {settings.max_files} pictures",

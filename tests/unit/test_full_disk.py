@@ -243,7 +243,7 @@ def test_a_broker_on_a_full_disk_says_so_and_ends(tmp_path):
 
 def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_path):
     with small(tmp_path / "disk", 1) as disk, (disk.folder / "log").open("w") as log:
-        console = Console(["part"], out=log)
+        console = Console(out=log)
         console.line("part", "before")
         disk.fill()
         for number in range(500):
@@ -260,7 +260,7 @@ def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_p
 def test_a_reader_that_goes_away_stops_nobody():
     read, write = os.pipe()
     os.close(read)
-    console = Console([], out=io.TextIOWrapper(os.fdopen(write, "wb", buffering=0)))
+    console = Console(out=io.TextIOWrapper(os.fdopen(write, "wb", buffering=0)))
     console.say("nobody reads this")
     console.say("nor this")
 

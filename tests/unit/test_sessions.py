@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from emulator.http1 import Request
 from emulator.parts.front import sessions
-from emulator.parts.front.http1 import Request
 from emulator.parts.front.sessions import UNIT, Announced, Refused, Sessions
 from tests.storage import BUCKET, serving
 

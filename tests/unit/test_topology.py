@@ -3,10 +3,12 @@ import copy
 import pytest
 import yaml
 
-from emulator.cloud import TOPOLOGY, Addresses, environment
 from emulator.errors import InvalidTopology
+from emulator.parts.functions import environment
 from emulator.parts.tokens import PushToken
-from emulator.topology import Reference, Topology
+from emulator.running import Addresses
+from emulator.topology import Reference
+from emulator.topology_file import TOPOLOGY, read_topology
 
 DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
 
@@ -14,7 +16,7 @@ DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
 def load(document, tmp_path):
     file = tmp_path / "topology.yaml"
     file.write_text(yaml.safe_dump(document, sort_keys=False))
-    return Topology.load(file)
+    return read_topology(file)
 
 
 def changed(path, value):
@@ -32,13 +34,13 @@ def changed(path, value):
 
 
 def test_the_topology_of_the_project_is_valid():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     assert topology.functions["resize"].memory == 2**30
     assert topology.subscriptions["resize"].push_to == "resize"
 
 
 def test_no_job_is_delivered_again_while_its_function_may_still_run():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     for subscription in topology.subscriptions.values():
         timeout = topology.functions[subscription.push_to].timeout_seconds
         assert subscription.ack_deadline_seconds > timeout
@@ -83,11 +85,11 @@ def test_what_is_no_topology_is_told(tmp_path, text):
     file = tmp_path / "topology.yaml"
     file.write_text(text)
     with pytest.raises(InvalidTopology, match=r"topology\.yaml"):
-        Topology.load(file)
+        read_topology(file)
 
 
 def test_a_function_is_told_the_full_names_of_what_it_uses():
-    function = Topology.load(TOPOLOGY).functions["upload"]
+    function = read_topology().functions["upload"]
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
     variables = environment(
         function,
@@ -103,6 +105,6 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
 
 
 def test_pictures_wait_for_what_takes_them_and_makes_thumbnails():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     awaited = {name for name in topology.functions if topology.serves_pictures(name)}
     assert awaited == {"upload", "resize"}

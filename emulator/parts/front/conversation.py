@@ -24,16 +24,16 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
+from emulator import http1
 from emulator.data_folder import has_metadata
-from emulator.parts.front import http1
+from emulator.http1 import Answer, Headers, Malformed, Request
 from emulator.parts.front.behind import JSON, Behind, Server, answer_of, body_of
 from emulator.parts.front.blob_names import BadName, expect_safe, expect_safe_path, named
 from emulator.parts.front.disk import Disk, Full
-from emulator.parts.front.http1 import Answer, Headers, Malformed, Request
 from emulator.parts.front.sessions import Announced, Refused, Session, Sessions
 from emulator.parts.front.streams import BLOCK, Gone, Stream
-from emulator.parts.front.visitors import NotLetIn, Visitors
 from emulator.ports import HOST
+from emulator.visitors import NotLetIn, Visitors
 
 _HEAD_SECONDS = 20.0  # for a head to arrive once it has begun
 _MAX_CONNECTIONS = 256  # a function keeps 64 at most

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode
 
-from emulator.parts.front.http1 import Headers, Malformed, Request
+from emulator.http1 import Headers, Malformed, Request
 
 UNIT = 256 * 1024
 """What Cloud Storage keeps of a request that did not end an upload is a multiple of these bytes."""
