@@ -6,7 +6,6 @@ from pathlib import Path
 
 from emulator.errors import NoTokens
 from emulator.project import PUSHER
-from emulator.pubsub.key_server import KEY_FILE_NAME
 
 AUDIENCE = "https://quickthumb.emulator"
 """The audience of tokens, unless a function demands another."""
@@ -41,7 +40,9 @@ class PushToken:
         """
         import time
 
-        from emulator.pubsub.signing import PushTokens, SigningKey  # libraries that take long
+        # Their libraries take long to import.
+        from emulator.pubsub.key_server import KEY_FILE_NAME
+        from emulator.pubsub.signing import PushTokens, SigningKey
 
         tokens = PushTokens(SigningKey(broker / KEY_FILE_NAME), time.time)
         return {"Authorization": f"Bearer {tokens.token(self.account, self.audience)}"}
