@@ -25,7 +25,7 @@ _COMMANDS = {
 """What each command does. Its module in `emulator.commands` is imported only when it runs."""
 
 _PASSING_ON = ("test", "pubsub")
-"""Commands whose options are those of another program."""
+"""Commands that pass options they do not know on: to pytest, and to the broker."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def _run(arguments: list[str]) -> int:
     args, unknown = parser.parse_known_args(arguments)
     if unknown and args.command not in _PASSING_ON:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    args.passed_on = unknown
+    args.pytest = args.broker = unknown
     return int(args.run(args))
 
 

@@ -11,4 +11,4 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the broker until it is told to stop."""
-    return main(args.passed_on)
+    return main(args.broker)

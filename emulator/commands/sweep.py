@@ -13,7 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from emulator.client import Failed
 from emulator.errors import InvalidTopology
 from emulator.options import add_data_option
-from emulator.running import Addresses
+from emulator.running import Addresses, expect
 from emulator.topology_file import read_topology
 
 _PIECE_SECONDS = 2  # so that progress is seen

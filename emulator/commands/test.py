@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run tests, lint and types, all of them; fail if one fails."""
-    pytest = [*("-m", "pytest"), *(args.passed_on or ("-n", "auto"))]
-    if args.passed_on:
+    pytest = [*("-m", "pytest"), *(args.pytest or ("-n", "auto"))]
+    if args.pytest:
         return _python(*pytest)
     statuses = [
         _python(*pytest),
