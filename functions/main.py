@@ -20,18 +20,21 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from quickthumb import api, logs, messaging, private, storage, tracing
-from quickthumb.api import problems
+from quickthumb.api.records import Records
+from quickthumb.api.refusals import refusal
 from quickthumb.bury import bury as do_bury
 from quickthumb.callers import Callers
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import CloudTopic, Message, delivered
 from quickthumb.problems import InvalidSetting
-from quickthumb.records import Records
 from quickthumb.resize import resize as do_resize
 from quickthumb.settings import Settings
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
-from quickthumb.sweep import Asked, Sweep, sweep_on
+from quickthumb.sweep import sweep as do_sweep
+from quickthumb.sweep import sweep_on
+from quickthumb.sweeping.asked import Asked
+from quickthumb.sweeping.sweeper import Sweeper
 
 logs.configure(os.environ)
 tracing.configure(os.environ)
@@ -49,7 +52,7 @@ async def upload(request: Request) -> Response:
         logs.during(request.headers.get("function-execution-id"))
         with tracing.span("upload", tracing.of_request(request.headers), SpanKind.SERVER):
             log.error("cannot start: %s", error)
-        return problems.answer(error)
+        return refusal(error)
 
 
 @functions_framework.cloud_event
@@ -74,7 +77,7 @@ def sweep(request: flask.Request) -> flask.Response:
     private.entered()
     settings = _settings()
     asked = Asked.read(request.args, settings.sweep_seconds)
-    sweep = Sweep(
+    sweeper = Sweeper(
         _store(),
         _uploads(),
         _completed(),
@@ -84,9 +87,9 @@ def sweep(request: flask.Request) -> flask.Response:
         asked.dry_run,
     )
     if asked.start is None:
-        report = sweep_on(sweep, settings.sweep_seconds)
+        report = sweep_on(sweeper, settings.sweep_seconds)
     else:
-        report = sweep.run(asked.start, asked.seconds)
+        report = do_sweep(sweeper, asked.start, asked.seconds)
     log.info("swept: %s", report)
     return flask.jsonify(asdict(report))
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from quickthumb.buckets import Blob, Unread
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 from quickthumb.pictures import Rendered
 from quickthumb.problems import InvalidMessage, NotPublished, Unavailable
-from quickthumb.storage import Blob, Unread
 
 
 @dataclass

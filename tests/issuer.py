@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from emulator.pubsub.signing import ISSUER, SigningKey
+from emulator.pubsub.doors.signing import ISSUER, SigningKey
 
 AUDIENCE = "https://resize.example"
 ACCOUNT = "push@project.iam.gserviceaccount.com"

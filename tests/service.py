@@ -6,8 +6,8 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from quickthumb.api import build
+from quickthumb.api.records import Records
 from quickthumb.messaging import Message
-from quickthumb.records import Records
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store

@@ -153,9 +153,9 @@ def _fill(address: str, case: Case) -> None:
             id = id_of(buckets[0].name, name, generation)
             job = Job(id, buckets[0].name, name, generation, renditions, 1, name)
         else:
-            job = store.keep_original(new_id(), b"x", "image/jpeg", "picture.jpg", renditions)
-        store.put_thumbnail(f"{job.id}/256.jpg", b"x", "image/jpeg")
-        store.put_manifest(Manifest.failed(job, GaveUp("only to be walked over")))
+            job = store.originals.keep(new_id(), b"x", "image/jpeg", "picture.jpg", renditions)
+        store.results.put_thumbnail(f"{job.id}/256.jpg", b"x", "image/jpeg")
+        store.results.put_manifest(Manifest.failed(job, GaveUp("only to be walked over")))
 
     with ThreadPoolExecutor(_FILLING) as pool:
         list(pool.map(keep, range(case.uploads)))

@@ -13,22 +13,22 @@ from bench.cost.sweeps import run_logged
 from emulator.topology import Topology
 
 _USUAL = "photo-3mp.jpg"
-"""The picture that stands for all in the tables of a month, with the first of its settings."""
+"""The picture that the tables of a month assume, with the first of its settings."""
 _UPTIME_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What the tables are made of.
+    """What the tables are computed from.
 
     Attributes:
-        record: what was measured.
-        prices: of one of each.
+        record: measurements.
+        prices: unit prices.
         topology: what is deployed.
-        assumed: what could not be measured.
+        assumed: values that could not be measured.
         uploads_at_once: requests that share an instance of `upload` on average.
         jobs_at_once: jobs that share an instance of `resize` on average.
-        settings: options of uploads to show; each was measured, and each of its sizes alone.
+        settings: upload options to show; each was measured, and each of its sizes separately.
     """
 
     record: Record
@@ -51,11 +51,11 @@ class Basis:
 
     @property
     def kinds(self) -> dict[str, float]:
-        """What `cost_of` needs to know of the cloud."""
+        """What `cost_of` needs to know about the cloud."""
         return {"latency": self.assumed.latency, "slower": self.assumed.slower}
 
     def kept(self, number: int) -> Kept:
-        """Return so many of the usual picture, each with its original and its smallest results."""
+        """Return that number of the usual picture, each with its original and smallest results."""
         pictures = self.record.pictures
         picture = next((each for each in pictures if each.name == _USUAL), pictures[0])
         taken = picture.taken[0]
@@ -77,35 +77,35 @@ class Basis:
 
 
 def all_tables(basis: Basis, kept: Sequence[int]) -> str:
-    """Return all that there is to say, as Markdown."""
+    """Return all tables, as Markdown."""
     numbers = [basis.kept(number) for number in kept]
     parts = [
-        "## A month, whatever you upload",
+        "## Fixed costs per month",
         _deployed_table(basis, numbers),
         _further_table(basis, numbers),
         _sweep_table(basis, numbers),
         "## A million uploads",
         *(_upload_table(basis, picture) for picture in basis.record.pictures),
-        "## Calls through a load balancer",
+        "## Requests through a load balancer",
         _domain_table(basis),
-        "## What these numbers rest on",
+        "## Assumptions",
         _stated(basis),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _deployed_table(basis: Basis, numbers: Sequence[Kept]) -> str:
-    """Return the table of what stands still, as it is deployed."""
+    """Return the table of fixed costs as deployed."""
     columns = [_deployed(basis, kept) for kept in numbers]
     totals = [month.plus(*column.values()) for column in columns]
     rows = [
         [name, *(_usd(month.dollars(column[name], basis.prices)) for column in columns)]
         for name in columns[0]
     ]
-    rows.append(["**in all**", *(_bold(month.dollars(total, basis.prices)) for total in totals)])
+    rows.append(["**total**", *(_bold(month.dollars(total, basis.prices)) for total in totals)])
     rows.append(
         [
-            "in all, less what is free each month",
+            "total, after the free tier",
             *(_usd(month.after_free(total, basis.prices)) for total in totals),
         ]
     )
@@ -115,7 +115,7 @@ def _deployed_table(basis: Basis, numbers: Sequence[Kept]) -> str:
 def _deployed(basis: Basis, kept: Kept) -> dict[str, Usage]:
     topology = basis.topology
     days = topology.buckets["originals"].delete_after_days
-    until = f", until they are deleted after {days} days" if days else ""
+    until = f", deleted after {days} days" if days else ""
     used = {
         "`sweep`": basis.sweeping(kept),
         f"originals{until}": month.keeping_originals(kept),
@@ -127,19 +127,19 @@ def _deployed(basis: Basis, kept: Kept) -> dict[str, Usage]:
     }
     warm = month.warm(topology)
     if any(warm.values()):
-        used["instances that are kept waiting"] = warm
+        used["idle minimum instances"] = warm
     return used
 
 
 def _further_table(basis: Basis, numbers: Sequence[Kept]) -> str:
-    """Return the table of what may come to it, less what is free."""
+    """Return the table of optional costs, after the free tier."""
     deployed = [month.plus(*_deployed(basis, kept).values()) for kept in numbers]
     since = basis.prices.since.get("alert_reference_month")
-    when = f", charged from {_day(since)} at the earliest" if since else ""
+    when = f", free until {_day(since)} or later" if since else ""
     further = {
         f"{month.ALERT_CONDITIONS} alerts{when}": month.alerts(),
-        "a load balancer, if there is a domain": month.balancer(),
-        "an uptime check each minute, if you make one": (
+        "a load balancer, for a domain": month.balancer(),
+        "an uptime check every minute": (
             month.uptime(basis.topology, _UPTIME_SECONDS, logs.upload_request_bytes())
         ),
     }
@@ -156,7 +156,7 @@ def _further_table(basis: Basis, numbers: Sequence[Kept]) -> str:
         ]
         for name, more in further.items()
     ]
-    return _table(["what may be added, US dollars a month", *_heads(numbers)], rows)
+    return _table(["optional, US dollars a month", *_heads(numbers)], rows)
 
 
 def _sweep_table(basis: Basis, numbers: Sequence[Kept]) -> str:
@@ -169,18 +169,18 @@ def _sweep_table(basis: Basis, numbers: Sequence[Kept]) -> str:
     without_originals = [replace(kept, has_originals=False) for kept in numbers]
     brought = [replace(kept, brought=1.0) for kept in numbers]
     rows = [
-        ["pages listed and notes written in a run", *(f"{run.class_a:,.0f}" for run in runs)],
-        ["a run works for", *(_time(run.seconds) for run in runs)],
-        ["all is seen once in", *(_time(_round(run, basis.topology)) for run in runs)],
+        ["pages listed and notes written per run", *(f"{run.class_a:,.0f}" for run in runs)],
+        ["duration of a run", *(_time(run.seconds) for run in runs)],
+        ["time to visit everything once", *(_time(_round(run, basis.topology)) for run in runs)],
         ["US dollars a month", *usd(numbers)],
-        ["the same, once the originals are deleted", *usd(without_originals)],
-        ["the same, if other programs put all of them there", *usd(brought)],
+        ["the same, after the originals are deleted", *usd(without_originals)],
+        ["the same, if other programs uploaded all of them", *usd(brought)],
     ]
     return _table(["`sweep`", *_heads(numbers)], rows)
 
 
 def _round(run: month.Run, topology: Topology) -> float:
-    """Return the seconds that `sweep` needs to come past everything once."""
+    """Return how long `sweep` needs to visit everything once, seconds."""
     if run.share == 1.0:
         return run.seconds
     runs = max(month.runs_a_month(schedule.cron) for schedule in topology.schedules.values())
@@ -188,7 +188,7 @@ def _round(run: month.Run, topology: Topology) -> float:
 
 
 def _upload_table(basis: Basis, picture: Picture) -> str:
-    """Return the table of what a million uploads of a picture cost."""
+    """Return the cost of a million uploads of a picture."""
     head = [
         f"{picture.name}, {picture.size / 1e6:.2f} MB",
         "CPU of `upload`",
@@ -199,18 +199,18 @@ def _upload_table(basis: Basis, picture: Picture) -> str:
         "Pub/Sub",
         "storage calls",
         "logs",
-        "**in all**",
-        "a function for each size",
+        "**total**",
+        "one function per size",
     ]
     rows = [_upload_row(basis, picture, options) for options in basis.settings]
     taken = picture.with_options(basis.settings[-1])
     view = cost_of(taken.view, basis.upload, basis.prices, **basis.kinds).total * MILLION
     rest = (
-        f"To keep a million of these originals for a month costs "
+        f"Storing a million of these originals for a month costs "
         f"{_a_million(storing, picture.size, basis)}, the thumbnails of the last row "
         f"{_a_million(storing, taken.thumbnails, basis)}. A million views of the largest of these "
-        f"thumbnails cost ${view:.2f}, and {_a_million(sending, taken.largest, basis)} for sending "
-        "them to the internet."
+        f"thumbnails cost ${view:.2f}, plus {_a_million(sending, taken.largest, basis)} for data sent "
+        "to the internet."
     )
     return f"{_table(head, rows)}\n\n{rest}"
 
@@ -237,16 +237,16 @@ def _upload_row(basis: Basis, picture: Picture, options: Mapping[str, str]) -> l
 
 
 def _domain_table(basis: Basis) -> str:
-    """Return the table of what calls through a load balancer cost."""
+    """Return the cost of requests through a load balancer."""
     prices = basis.prices
     log = logs.upload_request_bytes() * MILLION / GIB * prices.log_gib
     rows = {
-        "a million requests, at Cloud Armor": prices.armor_million_requests,
-        "a million requests, in the log of the load balancer": log,
-        "a million `GET`s, looked up in the cache": prices.cdn_ten_thousand_lookups * 100,
-        "a GiB that the load balancer passes on, either way": prices.balanced_gib,
-        "a GiB that the cache sends to Europe or North America": prices.cdn_gib,
-        "a GiB that goes to the internet past the cache": prices.internet_gib,
+        "a million requests, Cloud Armor": prices.armor_million_requests,
+        "a million requests, log of the load balancer": log,
+        "a million `GET`s, cache lookups": prices.cdn_ten_thousand_lookups * 100,
+        "a GiB through the load balancer, in either direction": prices.balanced_gib,
+        "a GiB from the cache to Europe or North America": prices.cdn_gib,
+        "a GiB to the internet without the cache": prices.internet_gib,
     }
     return _table(
         ["for", "US dollars"],
@@ -255,28 +255,28 @@ def _domain_table(basis: Basis) -> str:
 
 
 def _stated(basis: Basis) -> str:
-    """Return the sentences that say on what the tables rest."""
+    """Return what the tables are based on."""
     record, assumed, prices = basis.record, basis.assumed, basis.prices
     held = " and ".join(
         f"{size / 2**20:.0f} of {basis.topology.functions[name].memory / 2**20:.0f} MiB by `{name}`"
         for name, size in record.memory.items()
     )
     dated = (
-        f", from copies of Google's pages that were made on {_day(prices.checked)} or later"
+        f", from copies of Google's pages made on {_day(prices.checked)} or later"
         if prices.checked
         else ""
     )
     return "\n".join(
         [
-            f"- Measured {record.measured}, {record.rounds} uploads for each row.",
-            f"- Assumed: {assumed.latency * 1000:g} ms for each call to storage or Pub/Sub, "
-            f"{assumed.page * 1000:g} ms for a page of 1,000 names; a processor "
+            f"- Measured {record.measured}, {record.rounds} uploads per row.",
+            f"- Assumed: {assumed.latency * 1000:g} ms per call to storage or Pub/Sub, "
+            f"{assumed.page * 1000:g} ms per page of 1,000 names; a processor "
             f"{'as fast as' if assumed.slower == 1 else f'{assumed.slower:g} times slower than'} "
             "the one measured; "
-            f"{_requests(basis.uploads_at_once)} at once in an instance of `upload`, "
-            f"{_requests(basis.jobs_at_once)} in one of `resize`.",
+            f"{_requests(basis.uploads_at_once)} at a time per instance of `upload`, "
+            f"{_requests(basis.jobs_at_once)} per instance of `resize`.",
             f"- List prices of {prices.region}{dated}.",
-            f"- Memory in use at most, of what is granted and paid for: {held}.",
+            f"- Peak memory, of the memory paid for: {held}.",
         ]
     )
 

@@ -41,8 +41,7 @@ class PushToken:
         import time
 
         # Their libraries take long to import.
-        from emulator.pubsub.key_server import KEY_FILE_NAME
-        from emulator.pubsub.signing import PushTokens, SigningKey
+        from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
         tokens = PushTokens(SigningKey(broker / KEY_FILE_NAME), time.time)
         return {"Authorization": f"Bearer {tokens.token(self.account, self.audience)}"}

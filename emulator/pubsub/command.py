@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from emulator.pubsub.journal import DataInUse, JournalFailed
+from emulator.pubsub.journal.journal import DataInUse, JournalFailed
 from emulator.pubsub.server import Addresses, DataUnusable, Options, PortTaken, run
 
 DEFAULT_PORT = 8085

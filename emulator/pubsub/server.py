@@ -16,21 +16,22 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from emulator.pubsub import calls, publisher, subscriber, wire
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.doorbell import Doorbell
-from emulator.pubsub.errors import PubsubError
-from emulator.pubsub.journal import Journal
-from emulator.pubsub.key_server import JWKS_PATH, KEY_FILE_NAME, serve_keys
-from emulator.pubsub.publisher import PublisherService
-from emulator.pubsub.pusher import Pusher
-from emulator.pubsub.snapshots import Snapshot
-from emulator.pubsub.subscriber import SubscriberService
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.doors import calls, publisher, subscriber
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, serve_keys
+from emulator.pubsub.doors.publisher import PublisherService
+from emulator.pubsub.doors.pusher import Pusher
+from emulator.pubsub.doors.subscriber import SubscriberService
+from emulator.pubsub.journal.journal import Journal
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.catalogue import Catalogue
+from emulator.pubsub.rules.errors import PubsubError
+from emulator.pubsub.rules.snapshots import Snapshot
+from emulator.pubsub.rules.subscription import Subscription
 
 if TYPE_CHECKING:
-    from emulator.pubsub.signing import PushTokens, SigningKey
+    from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
 # Production refuses publish requests above 10 MB, and says so: one that is not much larger arrives
 # where it is refused with the right words. Each request at work may hold as much memory.
@@ -229,13 +230,13 @@ class _Signing:
 
     @cached_property
     def key(self) -> "SigningKey":
-        from emulator.pubsub.signing import SigningKey
+        from emulator.pubsub.doors.signing import SigningKey
 
         return SigningKey(self._file)
 
     @cached_property
     def _tokens(self) -> "PushTokens":
-        from emulator.pubsub.signing import PushTokens
+        from emulator.pubsub.doors.signing import PushTokens
 
         return PushTokens(self.key, self._clock)
 

@@ -17,7 +17,6 @@ from opentelemetry import context
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from quickthumb import logs, tracing
-from quickthumb.api import problems
 from quickthumb.callers import Callers
 from quickthumb.printable import printable
 from quickthumb.problems import (
@@ -179,5 +178,5 @@ def _text(status: int, text: object, headers: Mapping[str, str] | None = None) -
 
 
 def _problem(error: QuickThumbError) -> flask.Response:
-    document = problems.document(error)
+    document = error.document()
     return _Plain(json.dumps(document), document["status"], mimetype="application/problem+json")

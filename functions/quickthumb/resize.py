@@ -1,4 +1,4 @@
-"""The story of a job: fetch the original, make its thumbnails, commit them, tell of it.
+"""The story of a job: fetch the original, make its thumbnails, commit them, publish its end.
 
 Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
 """
@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from quickthumb import logs, tracing
-from quickthumb.documents.arrival import Arrival
-from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.delivery import job_of
+from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
-from quickthumb.documents.names import is_folder
+from quickthumb.ending import delete_if_gone, publish
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
 from quickthumb.pictures import Picture
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def resize(
     message: Message, store: Store, completed: Topic, settings: Settings, kitchen: Kitchen
 ) -> None:
-    """Do the job of a message; doing it again, late or in parallel leaves the same.
+    """Do the job of a message; repeated, late or parallel deliveries have the same result.
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub did not answer, or there is no process to decode in;
@@ -36,57 +36,39 @@ def resize(
             topic in the end.
     """
     started = datetime.now(UTC)
-    logs.about(None)  # no longer what this thread did before
-    job = job_of(message, store.bucket)
-    logs.about(job.id)
-    if is_folder(job.name):
+    job = job_of(message, store.originals.bucket)
+    if job is None:
         return
-    manifest = store.manifest(job.id)
+    manifest = store.results.manifest(job.id)
     if manifest is None or not manifest.ends(job):
         made = _make(job, store, settings, kitchen)
         # The status of an upload that was deleted meanwhile must not come back, be it for a moment.
-        if made and store.has_blob(job.name):
-            store.put_manifest(made)
+        if made and store.originals.exists(job.name):
+            store.results.put_manifest(made)
             manifest = made
     # Whoever deletes an upload deletes the original first, and may have missed what was written
     # since, by this delivery or by one that was cut off.
-    if not store.has_blob(job.name) and not store.was_dropped(job.id):
-        store.delete_results(job.id)
-        log.info("original %s is gone: so are its thumbnails", job.id)
-    elif manifest is None or not manifest.ends(job):
+    if delete_if_gone(job, store.originals.exists(job.name), store):
+        return
+    if manifest is None or not manifest.ends(job):
         log.warning("original %s was replaced: nothing to do", job.id)
-    else:
-        completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)
-        log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
-
-
-def job_of(message: Message, bucket: str) -> Job:
-    """Read the job of a message: one of ours, or what Cloud Storage tells of a new blob.
-
-    Args:
-        message: as it was delivered.
-        bucket: where the originals are kept.
-
-    Raises:
-        InvalidMessage: it is neither, of this version, or is about another bucket.
-    """
-    arrival = Arrival.from_attributes(message.attributes)
-    job = arrival.job if arrival else Job.from_json(message.data)
-    return job.within(bucket)
+        return
+    publish(manifest, job, completed)
+    log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
 
 
 def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manifest | None:
     """Write the thumbnails of a job and return its manifest, which is not yet written.
 
-    None tells that there is no original any more.
+    None if the original is gone.
     """
-    requested = job if job.renditions else store.read_request(job, settings.menu.standard)
+    requested = job if job.renditions else store.originals.requested(job, settings.menu.standard)
     if requested is None:
         return None
     try:
         _check_size(requested, settings)
-        kitchen.warm()  # it starts while the original is on its way
-        data = store.original(requested)
+        kitchen.warm()  # it starts while the original is fetched
+        data = store.originals.read(requested)
         if data is None:
             return None
         with tracing.span("make thumbnails", bytes=len(data)):
@@ -116,7 +98,7 @@ def _check_size(job: Job, settings: Settings) -> None:
 
 def _put(id: str, picture: Picture, store: Store) -> Thumbnail:
     blob = f"{id}/{picture.name}.{picture.extension}"
-    store.put_thumbnail(blob, picture.data, picture.content_type)
+    store.results.put_thumbnail(blob, picture.data, picture.content_type)
     return Thumbnail(
         picture.name,
         blob,

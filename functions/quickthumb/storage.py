@@ -1,10 +1,9 @@
-"""The door to Cloud Storage: blobs in a bucket, and nothing of what they mean."""
+"""The door to Cloud Storage: blobs in a bucket, whatever they mean."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -15,6 +14,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from quickthumb import tracing
+from quickthumb.buckets import Blob, Unread
 from quickthumb.documents.untrusted import shown
 from quickthumb.problems import InvalidMessage, NoCredentials, Unavailable
 
@@ -24,98 +24,6 @@ Client = storage.Client
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """A blob without its bytes.
-
-    Attributes:
-        name: inside its bucket.
-        content_type: media type.
-        size: bytes.
-        generation: version of the blob, given by Cloud Storage.
-        updated: when this version was written.
-        metadata: custom metadata.
-    """
-
-    name: str
-    content_type: str
-    size: int
-    generation: int
-    updated: datetime
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """What a walk comes past and cannot read.
-
-    Attributes:
-        name: of a blob; or how the names begin that could not be listed, and then `…`.
-        reason: why.
-    """
-
-    name: str
-    reason: str
-
-
-class Bucket(Protocol):
-    """What the functions need of a bucket. Every method raises `Unavailable`."""
-
-    @property
-    def name(self) -> str:
-        """The name of the bucket."""
-
-    def create(
-        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
-    ) -> int | None:
-        """Write a blob that must not exist yet; return its generation, None if it exists."""
-
-    def begin(
-        self,
-        name: str,
-        size: int,
-        content_type: str,
-        metadata: Mapping[str, str],
-        origin: str | None,
-    ) -> str:
-        """Begin a resumable upload of a blob that must not exist yet; return where to send it.
-
-        Args:
-            name: of the blob.
-            size: bytes that will be sent, no more and no fewer.
-            content_type: media type.
-            metadata: custom metadata.
-            origin: of the web page that will send them, None if no browser does.
-        """
-
-    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
-        """Write a blob, replacing one of that name."""
-
-    def read(self, name: str, generation: int | None = None) -> bytes | None:
-        """Return the bytes of a blob, None if it (or that generation of it) does not exist."""
-
-    def stat(self, name: str) -> Blob | None:
-        """Return what is known of a blob, None if it does not exist.
-
-        Raises:
-            InvalidMessage: what is kept of it cannot be read.
-        """
-
-    def delete(self, name: str, generation: int | None = None) -> bool:
-        """Delete a blob, or only that generation of it; tell whether it was there."""
-
-    def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
-        """Walk over the blobs whose names begin with `prefix`, by name, page by page.
-
-        A blob of which nothing can be read comes as `Unread`.
-
-        Args:
-            prefix: of their whole names.
-            start: the first name that may come.
-            end: the first name that may not; empty for no such limit.
-        """
 
 
 def _translated(

@@ -44,31 +44,17 @@ class Announced:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Where the bytes of an upload go.
-
-    Attributes:
-        id: of the upload.
-        url: of a resumable upload of Cloud Storage; whoever has it may write this one blob.
-        renditions: the thumbnails that will be made.
-    """
-
-    id: str
-    url: str
-    renditions: tuple[Rendition, ...]
-
-
 def expect(
     id: str,
     announced: Announced,
     renditions: Sequence[Rendition],
     store: Store,
     origin: str | None,
-) -> Session:
-    """Have Cloud Storage take an upload that is too large for this service.
+) -> str:
+    """Have Cloud Storage take an upload that is too large for this service; return where.
 
-    Nothing is kept of it before all of its bytes have arrived; then Cloud Storage tells `resize`.
+    The URL is that of a resumable upload, and lets whoever has it write this one blob. Nothing is
+    kept before all of its bytes have arrived; then Cloud Storage notifies `resize`.
 
     Args:
         id: of the upload, not used for any other picture.
@@ -81,20 +67,14 @@ def expect(
         Unavailable: Cloud Storage does not answer.
     """
     logs.about(id)
-    url = store.expect_original(
-        id,
-        announced.size,
-        announced.content_type,
-        announced.filename,
-        tuple(renditions),
-        origin,
-    )
+    told = (announced.size, announced.content_type, announced.filename)
+    url = store.originals.expect(id, *told, tuple(renditions), origin)
     log.info(
         "expecting %s: %s, %d bytes",
         *(id, announced.content_type, announced.size),
         extra=logs.fields(event="expected", bytes_in=announced.size),
     )
-    return Session(id, url, tuple(renditions))
+    return url
 
 
 def accept(
@@ -127,11 +107,11 @@ def accept(
             stored may be what another one has promised, so it stays, for the next or for `sweep`.
     """
     if not file.data:
-        raise EmptyFile("The file is empty.", field="file")
+        raise EmptyFile("The file is empty.")
     source = probe(file.data, limits)
     logs.about(id)
     try:
-        job = store.keep_original(
+        job = store.originals.keep(
             id, file.data, source.content_type, file.filename, tuple(renditions)
         )
         uploads.publish(job.to_json(), schema=SCHEMA)
@@ -154,6 +134,6 @@ def accept(
 def _take_back(id: str, store: Store) -> None:
     """Delete an original that was not accepted; what cannot be deleted is left for `sweep`."""
     try:
-        store.drop_original(id)
+        store.originals.delete(id)
     except Unavailable as error:
         log.error("original %s was not accepted and could not be deleted: %s", id, error)

@@ -104,8 +104,8 @@ def burst(caller: Caller, picture: Path, size: Burst, findings: Findings) -> str
         f"{sent:.1f} s: {size.uploads / sent:.1f} a second.",
         f"- The last thumbnail was made {done:.1f} s after the first `POST`: "
         f"{size.uploads / done:.1f} a second.",
-        f"- Answers that asked to come again: {_counted(refused)}.",
-        f"- Accepted pictures that have no thumbnails: {len(lost)}.",
+        f"- Responses with `Retry-After`: {_counted(refused)}.",
+        f"- Accepted pictures without thumbnails: {len(lost)}.",
     ]
     if lost:
         raise Failed(f"{len(lost)} of {len(ids)} accepted pictures were lost: {lost[0]}")

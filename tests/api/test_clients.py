@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from emulator.bootstrap import ROOT
-from quickthumb.api.openapi import KINDS
 from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
+from quickthumb.problems import PROBLEMS
 from quickthumb.settings import Settings
 from tests.pictures import ROCKET, size_of
 
@@ -55,7 +55,7 @@ def rows(first):
 
 
 def test_the_table_of_problems_is_that_of_the_service():
-    kinds = sorted(KINDS.values(), key=lambda kind: (kind.status, kind.code))
+    kinds = sorted(PROBLEMS.values(), key=lambda kind: (kind.status, kind.code))
     expected = [[f"`{kind.code}`", str(kind.status), kind.meaning] for kind in kinds]
     assert rows("code") == expected
 

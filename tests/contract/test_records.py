@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from quickthumb.api.records import Answer, Claim, Records
 from quickthumb.documents.names import new_id
 from quickthumb.problems import InvalidMessage, Unavailable
-from quickthumb.records import Answer, Claim, Records
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quickthumb import storage, walks
+from quickthumb import storage
 from quickthumb.documents import notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
@@ -13,8 +13,9 @@ from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, rendition
 from quickthumb.policy import Policy
 from quickthumb.problems import InvalidOption, Unavailable
 from quickthumb.storage import CloudBucket
-from quickthumb.store import Store
-from quickthumb.sweep import Sweep
+from quickthumb.store import Store, walks
+from quickthumb.sweep import sweep
+from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryBucket, MemoryTopic
 
 LONGEST_TYPE = f"image/{'x' * 100}"  # that `POST /uploads` takes
@@ -56,9 +57,9 @@ def store(bucket, processed):
 @pytest.mark.parametrize("letter", ["a", "😀", "<", "\x01", "\u2028", '"', "ü"])
 def test_the_largest_request_fits_whatever_its_file_is_called(store, bucket, letter):
     id = new_id()
-    job = store.keep_original(id, b"data", LONGEST_TYPE, letter * 255, worst())
+    job = store.originals.keep(id, b"data", LONGEST_TYPE, letter * 255, worst())
     blob = bucket.stat(id)
-    assert store.job_of(blob, ()) == job
+    assert store.originals.job_of(blob, ()) == job
     assert job.renditions == worst()
     assert len(job.renditions) == 2 * MAX_RENDITIONS
     assert job.filename == letter * 255
@@ -71,7 +72,7 @@ def test_the_largest_request_fits_whatever_its_file_is_called(store, bucket, let
 def test_the_file_name_of_an_ordinary_request_is_kept_whole(store, bucket, letter):
     id = new_id()
     renditions = tuple(map(Rendition.square, (256, 512, 1024)))
-    store.keep_original(id, b"data", "image/png", letter * 300, renditions)
+    store.originals.keep(id, b"data", "image/png", letter * 300, renditions)
     metadata = bucket.stat(id).metadata
     assert metadata["filename"] == letter * 255
     # As earlier versions read it, so that they can after a rollback.
@@ -81,7 +82,7 @@ def test_the_file_name_of_an_ordinary_request_is_kept_whole(store, bucket, lette
 def test_more_than_can_be_noted_is_refused_and_nothing_is_kept(store, bucket):
     id = new_id()
     with pytest.raises(InvalidOption, match=r"64 thumbnails .* there are 3,072: ask for fewer"):
-        store.keep_original(id, b"data", "image/png", "a.png", worst() * 4)
+        store.originals.keep(id, b"data", "image/png", "a.png", worst() * 4)
     assert bucket.stat(id) is None
 
 
@@ -105,7 +106,7 @@ def test_what_earlier_versions_noted_is_read(store, bucket, separators):
     listed = [rendition.to_dict() for rendition in worst()[:4]]
     metadata = {"filename": "a.png", "renditions": json.dumps(listed, separators=separators)}
     bucket.create(id, b"data", "image/png", metadata)
-    job = store.job_of(bucket.stat(id), ())
+    job = store.originals.job_of(bucket.stat(id), ())
     assert (job.filename, job.renditions) == ("a.png", worst()[:4])
 
 
@@ -120,8 +121,7 @@ def test_a_sweep_comes_past_damaged_blobs_and_sees_to_all_others(store, bucket, 
         damage(names[number])
     uploads = MemoryTopic()
     later = datetime.now(UTC) + timedelta(hours=1)
-    sweep = Sweep(store, uploads, MemoryTopic(), Policy(), (), now=lambda: later)
-    report = sweep.run()
+    report = sweep(Sweeper(store, uploads, MemoryTopic(), Policy(), (), now=lambda: later))
     published = [json.loads(body)["name"] for body, _ in uploads.messages]
     left = [name for number, name in enumerate(names) if number not in (0, 4)]
     assert set(left) <= set(published)

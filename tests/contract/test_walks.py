@@ -2,9 +2,9 @@
 
 import pytest
 
-from quickthumb import walks
 from quickthumb.documents.names import new_id
 from quickthumb.problems import Unavailable
+from quickthumb.store import walks
 from tests.doubles import MemoryBucket
 
 LETTERS = walks.HEXADECIMAL

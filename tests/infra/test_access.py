@@ -15,7 +15,7 @@ MODULES = {
 # The classes that know the buckets, and what the code calls them.
 KEEPERS = {
     "Store": (CODE / "store.py", {"store", "self._store", "self.store"}),
-    "Records": (CODE / "records.py", {"records", "self._records"}),
+    "Records": (CODE / "api" / "records.py", {"records", "self._records"}),
 }
 BUCKETS = {"self._originals", "self._processed", "self._requests"}
 PERMISSIONS = {

@@ -1,6 +1,6 @@
 """No write of ours can call us again, and what calls us is bounded."""
 
-from emulator.pubsub.policies import RetryPolicy
+from emulator.pubsub.rules.policies import RetryPolicy
 from emulator.topology_file import TOPOLOGY, read_topology
 from quickthumb.documents.names import INCOMING
 from quickthumb.kitchen.child import START_SECONDS

@@ -133,6 +133,12 @@ def rendered(document, folder):
     return evaluated(expression, folder, yaml.safe_dump(document, sort_keys=False))
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory):
+    """What Terraform makes of the topology as it is."""
+    return rendered(DOCUMENT, tmp_path_factory.mktemp("unchanged"))
+
+
 class Channel:
     """Stands in for a channel to Pub/Sub and keeps what is sent over it."""
 
@@ -183,11 +189,8 @@ def emulated(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=".".join)
-def test_a_changed_field_changes_the_deployment(path, tmp_path):
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir()
-    after.mkdir()
-    assert rendered(DOCUMENT, before) != rendered(changed(path), after)
+def test_a_changed_field_changes_the_deployment(path, unchanged, tmp_path):
+    assert rendered(changed(path), tmp_path) != unchanged
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=".".join)
@@ -197,11 +200,8 @@ def test_a_changed_field_changes_what_the_emulator_runs(path, emulated):
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_one_more_of_something_is_deployed_and_emulated(section, tmp_path, emulated):
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir()
-    after.mkdir()
-    assert rendered(DOCUMENT, before) != rendered(added(section), after)
+def test_one_more_of_something_is_deployed_and_emulated(section, unchanged, tmp_path, emulated):
+    assert rendered(added(section), tmp_path) != unchanged
     assert emulated(DOCUMENT) != emulated(added(section))
 
 
@@ -209,8 +209,8 @@ def test_the_same_topology_is_emulated_alike(emulated):
     assert emulated(DOCUMENT) == emulated(copy.deepcopy(DOCUMENT))
 
 
-def test_both_tell_the_functions_the_same(tmp_path, emulated):
-    deployed = rendered(DOCUMENT, tmp_path)["functions"]
+def test_both_tell_the_functions_the_same(unchanged, emulated):
+    deployed = unchanged["functions"]
     parts = {part[0]: part[2] for part in emulated(DOCUMENT) if isinstance(part, tuple)}
     for name, function in deployed.items():
         told = function["environment"]
@@ -250,9 +250,9 @@ def resource_of(section):
 
 
 @pytest.mark.parametrize("section", RENDERED)
-def test_what_is_rendered_reaches_a_resource(section, tmp_path):
+def test_what_is_rendered_reaches_a_resource(section, unchanged):
     text = text_of(resource_of(section).body)
-    for element in rendered(DOCUMENT, tmp_path)[section].values():
+    for element in unchanged[section].values():
         # A path is for the environment of functions; what a bucket tells of is a block of its own.
         for key in element.keys() - {"path", "notify"}:
             assert f"each.value.{key}" in text, key

@@ -188,7 +188,9 @@ def test_a_thumbnail_nobody_asked_for_is_not_found_before_and_after_the_work(ser
 
 def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
     id = service.post().json()["id"]
-    service.store.put_manifest(Manifest(id, id, 1, failure=Failure("corrupt", "It ends early.")))
+    service.store.results.put_manifest(
+        Manifest(id, id, 1, failure=Failure("corrupt", "It ends early."))
+    )
     assert service.http.get(f"/{id}").json()["error"] == {
         "code": "corrupt",
         "detail": "It ends early.",
@@ -199,7 +201,7 @@ def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
 def test_the_thumbnail_of_what_is_no_picture_has_the_status_that_an_upload_of_it_has(service):
     id = service.post().json()["id"]
     job = Job(id, "originals", id, 1, ())
-    service.store.put_manifest(Manifest.failed(job, NotAPicture("It is text.")))
+    service.store.results.put_manifest(Manifest.failed(job, NotAPicture("It is text.")))
     expect_problem(service.http.get(f"/{id}/256"), 415, "not-a-picture")
 
 

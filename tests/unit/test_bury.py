@@ -34,7 +34,7 @@ def completed():
 
 @pytest.fixture
 def job(store):
-    return store.keep_original(new_id(), picture(), "image/jpeg", "a.jpg", (Rendition.square(8),))
+    return store.originals.keep(new_id(), picture(), "image/jpeg", "a.jpg", (Rendition.square(8),))
 
 
 def dead(job):
@@ -45,7 +45,7 @@ def dead(job):
 
 def test_a_dead_letter_ends_as_failed_and_says_so(store, completed, job):
     bury(dead(job), store, completed)
-    manifest = store.manifest(job.id)
+    manifest = store.results.manifest(job.id)
     assert (manifest.state, manifest.failure.code, manifest.name) == ("failed", "gave-up", job.name)
     assert "5 attempts" in manifest.failure.detail
     [(body, attributes)] = completed.messages
@@ -61,9 +61,9 @@ def test_a_job_that_was_given_up_is_counted_with_those_that_failed(store, comple
 
 def test_a_job_that_has_ended_after_all_keeps_its_end_which_is_told(store, completed, job):
     done = Manifest(job.id, job.name, job.generation)
-    store.put_manifest(done)
+    store.results.put_manifest(done)
     bury(dead(job), store, completed)
-    assert store.manifest(job.id) == done
+    assert store.results.manifest(job.id) == done
     [(_, attributes)] = completed.messages
     assert attributes["state"] == "done"
 
@@ -76,8 +76,8 @@ def test_a_dead_letter_that_is_delivered_twice_leaves_the_same(processed, store,
 
 
 def test_of_a_deleted_upload_nothing_is_left_or_told(processed, store, completed, job):
-    store.put_thumbnail(f"{job.id}/8.jpg", b"half of a job", "image/jpeg")
-    store.drop_original(job.id)
+    store.results.put_thumbnail(f"{job.id}/8.jpg", b"half of a job", "image/jpeg")
+    store.originals.delete(job.id)
     bury(dead(job), store, completed)
     assert not processed.blobs
     assert not completed.messages
@@ -93,7 +93,7 @@ def test_a_dead_notification_of_a_bucket_ends_as_failed_too(originals, store, co
     }
     bury(Message(b"{}", attributes, "1", None), store, completed)
     id = id_of("originals", "incoming/cat.jpg", generation)
-    assert store.manifest(id).failure.code == "gave-up"
+    assert store.results.manifest(id).failure.code == "gave-up"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_folder_that_a_console_made_is_nothing_to_bury(originals, processed, s
 def test_how_often_it_was_delivered_is_told_as_a_number_or_not_at_all(store, completed, job):
     forged = {"CloudPubSubDeadLetterSourceDeliveryCount": "<script>"}
     bury(Message(job.to_json(), forged, "1", None), store, completed)
-    assert "in several attempts" in store.manifest(job.id).failure.detail
+    assert "in several attempts" in store.results.manifest(job.id).failure.detail
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 3000, b"null"])
@@ -163,7 +163,7 @@ def test_an_original_that_cannot_be_described_is_not_taken_for_deleted(
 ):
     originals.odd.add(job.id)
     bury(dead(job), store, completed)
-    assert store.manifest(job.id).failure.code == "gave-up"
+    assert store.results.manifest(job.id).failure.code == "gave-up"
 
 
 @pytest.mark.parametrize("part", ["processed", "originals", "completed"])
@@ -175,5 +175,5 @@ def test_while_a_part_does_not_answer_the_letter_is_delivered_again(request, sto
         bury(dead(job), store, completed)
     broken.broken = False
     bury(dead(job), store, completed)
-    assert store.manifest(job.id).failure.code == "gave-up"
+    assert store.results.manifest(job.id).failure.code == "gave-up"
     assert [attributes["state"] for _, attributes in completed.messages] == ["failed"]

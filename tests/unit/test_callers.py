@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.ports import free_port
-from emulator.pubsub.signing import SigningKey
+from emulator.pubsub.doors.signing import SigningKey
 from quickthumb.callers import Callers, key_of
 from quickthumb.problems import InvalidSetting, Unauthenticated, Unavailable, WrongCaller
 from tests.issuer import ACCOUNT, AUDIENCE, bearer, issuing

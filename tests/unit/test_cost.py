@@ -19,7 +19,8 @@ from bench.cost.record import InvalidRecord, Record
 from bench.cost.uploads import Operations, requests_in
 from emulator.bootstrap import ROOT
 from emulator.topology_file import read_topology
-from quickthumb import policy, sweep
+from quickthumb import sweep
+from quickthumb.policy import Policy
 
 NAMES = [each.name for each in fields(Prices)][:-4]
 ROUND = Prices(
@@ -117,9 +118,9 @@ def test_the_document_names_the_prices_that_no_dated_copy_confirms():
     prices = tomllib.loads(PRICES.read_text())["prices"]
     unsure = {name for name, entry in prices.items() if entry["copy"] in ("page", "none")}
     assert unsure == {"thousand_uptime_checks", "internet_gib", "build_minute"}
-    where_from = DOCUMENT.read_text().split("## Where the prices are from")[1]
-    for words in ("uptime\nchecks", "internet traffic", "Cloud Build"):
-        assert words in where_from
+    sources = " ".join(DOCUMENT.read_text().split("## Sources")[1].split())
+    for words in ("uptime checks", "internet traffic", "Cloud Build"):
+        assert words in sources
 
 
 @pytest.mark.parametrize(
@@ -200,9 +201,9 @@ def test_the_arithmetic_of_a_sweep_says_what_was_counted(walk):
 
 
 def test_the_arithmetic_of_a_sweep_has_the_numbers_of_its_code():
-    assert (month.PIECE, month.AT_ONCE) == (sweep._NOTED_EVERY, sweep._AT_ONCE)
+    assert (month.PIECE, month.AT_ONCE) == (sweep.NOTED_EVERY, sweep.AT_ONCE)
     assert month.sweep_seconds() == 240
-    assert policy.Policy().drop_seconds is None  # originals of finished jobs are not looked at
+    assert Policy().drop_seconds is None  # originals of finished jobs are not looked at
 
 
 @given(st.integers(0, 10**8), st.integers(0, 10**8))
@@ -277,7 +278,7 @@ def test_the_tables_are_put_between_the_marks_of_a_document(tmp_path):
     for _ in range(2):
         assert main(["--into", str(document)]) == 0
         text = document.read_text()
-        assert text.startswith(f"before\n{BEGIN}\n\n## A month")
+        assert text.startswith(f"before\n{BEGIN}\n\n## Fixed costs per month")
         assert text.endswith(f"\n\n{END}\nafter\n")
         assert "old" not in text
 

@@ -20,11 +20,11 @@ from starlette.testclient import TestClient
 
 from emulator.parts.functions import SOURCE
 from quickthumb.api import build
+from quickthumb.api.records import Records
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import ANNOUNCED, id_of, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.records import Records
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests import hostile
@@ -121,7 +121,7 @@ class House(MemoryCloud):
         return answer.json() if answer.status_code == 200 else None
 
     def job(self) -> Job:
-        return self.store.keep_original(new_id(), PICTURE, "image/jpeg", "a.jpg", SIZES)
+        return self.store.originals.keep(new_id(), PICTURE, "image/jpeg", "a.jpg", SIZES)
 
 
 def a_job(name: str = ID, bucket: str = "originals") -> dict[str, Any]:

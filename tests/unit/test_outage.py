@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.messages import Message as Kept
-from emulator.pubsub.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Message as Kept
+from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
+from emulator.pubsub.rules.subscription import Subscription
 from emulator.topology_file import read_topology
 from quickthumb.bury import bury
 from quickthumb.documents.names import new_id
@@ -29,7 +29,8 @@ from quickthumb.problems import NotPublished, QuickThumbError, Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from quickthumb.sweep import Sweep
+from quickthumb.sweep import sweep
+from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
@@ -156,17 +157,18 @@ class Town(MemoryCloud):
         if self.refuses:
             return
         with suppress(Unavailable):  # the next one goes on
-            Sweep(
+            sweeper = Sweeper(
                 self.store,
                 self.uploads,
                 self.completed,
                 SETTINGS.policy,
                 SETTINGS.menu.standard,
                 now=lambda: self.time,
-            ).run()
+            )
+            sweep(sweeper)
 
     def state(self, id: str) -> str:
-        return self.store.manifest(id).state
+        return self.store.results.manifest(id).state
 
 
 def policy(given: Any) -> SubscriptionPolicy:
@@ -234,7 +236,7 @@ def test_what_half_a_day_of_refusals_has_failed_is_done_in_the_end():
     town.run(town.time + 2 * HOUR)
     assert town.state(id) == "done"
     assert town.ends == ["failed", "done"]
-    assert not town.store.sweeps(id)
+    assert not town.store.ledger.attempts(id)
 
 
 def test_a_picture_that_kills_the_function_ends_soon_and_is_not_tried_for_ever(caplog):
@@ -255,6 +257,6 @@ def test_the_message_of_such_a_picture_says_so_at_once():
     town = Town(deadly=True)
     id = town.upload()
     town.run(town.time + 3 * HOUR)
-    failure = town.store.manifest(id).failure
+    failure = town.store.results.manifest(id).failure
     assert failure.code == "gave-up"
     assert f"in {ATTEMPTS} attempts" in failure.detail

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from quickthumb.api.content import ASSETS
-from quickthumb.api.openapi import KINDS
+from quickthumb.problems import PROBLEMS, NotFound
 from tests.openapi import Contract
 from tests.service import SETTINGS, Service
 from tests.swagger_ui import vendored
@@ -89,7 +89,21 @@ def test_there_is_nothing_else(http, path):
 def test_the_type_of_a_problem_leads_to_its_meaning(http):
     problem = http.get("/nothing").json()
     answer = http.get(problem["type"])
-    assert answer.json()["detail"] == KINDS["not-found"].meaning
+    assert answer.json()["detail"] == NotFound.meaning
+
+
+@pytest.mark.parametrize("code", sorted(PROBLEMS))
+def test_every_problem_has_a_page(http, code):
+    problem = PROBLEMS[code]
+    answer = http.get(f"/problems/{code}")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "type": f"/problems/{code}",
+        "title": code.replace("-", " ").capitalize(),
+        "status": problem.status,
+        "code": code,
+        "detail": problem.meaning,
+    }
 
 
 def test_the_openapi_document_is_served_and_cached(http):

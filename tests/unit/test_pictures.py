@@ -23,7 +23,7 @@ def whole(service, path):
 
 
 def test_head_has_the_headers_of_get_and_reads_no_picture(service, path, whole):
-    service.store.thumbnail = None
+    service.store.results.thumbnail = None
     head = service.http.head(path)
     assert (head.status_code, head.content) == (200, b"")
     assert dict(head.headers) == dict(whole.headers)

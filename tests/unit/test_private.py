@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from emulator.parts.functions import SOURCE
-from emulator.pubsub.signing import SigningKey
+from emulator.pubsub.doors.signing import SigningKey
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept

@@ -23,7 +23,8 @@ from quickthumb.problems import Unavailable
 from quickthumb.resize import resize
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from quickthumb.sweep import Sweep
+from quickthumb.sweep import sweep
+from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
@@ -112,14 +113,15 @@ class World(MemoryCloud):
 
     def sweep(self, fate: Fate | None = None) -> None:
         fate = fate or Fate()
-        Sweep(
+        sweeper = Sweeper(
             self.store(fate),
             Mortal(self.uploads, fate),
             Mortal(self.completed, fate),
             Policy(attempts=2, per_second=100_000),
             SETTINGS.menu.standard,
             now=lambda: self.time,
-        ).run()
+        )
+        sweep(sweeper)
 
     def deliver(self) -> None:
         """Deliver what was published, each message once, to a `resize` that lives."""
@@ -285,7 +287,7 @@ def test_a_burial_that_dies_is_held_in_the_end(at, answered):
         world.bury(job, Fate(at, answered))
     world.bury(job)
     assert world.results() == {"manifest.json": b"names the id"}
-    assert world.store().manifest(job.id).failure.code == "gave-up"
+    assert world.store().results.manifest(job.id).failure.code == "gave-up"
     assert world.events() == {"failed"}
 
 
@@ -310,7 +312,7 @@ def test_a_sweep_that_dies_whenever_it_has_published_does_not_feed_a_loop():
         world.later(days=30)
     world.sweep()
     assert len(world.uploads.messages) == 2  # the policy's attempts, and no more
-    assert world.store().manifest(job.id).failure.code == "gave-up"
+    assert world.store().results.manifest(job.id).failure.code == "gave-up"
 
 
 @pytest.mark.parametrize("copies", [2, 5])

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quickthumb.bury import give_up
 from quickthumb.documents.job import Job
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
+from quickthumb.ending import give_up
 from quickthumb.messaging import Message
 from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize
@@ -53,7 +53,7 @@ class Cloud:
         return Store(self.originals, self.processed)
 
     def upload(self, data: bytes) -> Job:
-        return self.store.keep_original(new_id(), data, "image/jpeg", "a.jpg", RENDITIONS)
+        return self.store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", RENDITIONS)
 
     def do(self, job: Job) -> None:
         self.take(Message(job.to_json(), {}, "1", 1))
@@ -79,13 +79,13 @@ def cloud():
 def test_a_job_ends_with_its_thumbnails_a_manifest_and_an_event(cloud):
     job = cloud.upload(picture(64, 48))
     cloud.do(job)
-    manifest = cloud.store.manifest(job.id)
+    manifest = cloud.store.results.manifest(job.id)
     assert [(t.name, t.width, t.height) for t in manifest.thumbnails] == [
         ("32", 32, 24),
         ("16", 16, 12),
     ]
     for thumb in manifest.thumbnails:
-        data = cloud.store.thumbnail(thumb.blob)
+        data = cloud.store.results.thumbnail(thumb.blob)
         assert size_of(data) == (thumb.width, thumb.height)
         assert len(data) == thumb.bytes
     assert cloud.events() == [(job.id, "done")]
@@ -95,7 +95,7 @@ def test_a_job_ends_with_its_thumbnails_a_manifest_and_an_event(cloud):
 def test_a_picture_that_lies_on_its_side_is_turned(cloud):
     job = cloud.upload(sideways(64, 48))
     cloud.do(job)
-    manifest = cloud.store.manifest(job.id)
+    manifest = cloud.store.results.manifest(job.id)
     assert (manifest.original.width, manifest.original.height) == (48, 64)
     assert (manifest.thumbnails[0].width, manifest.thumbnails[0].height) == (24, 32)
 
@@ -112,7 +112,7 @@ def test_a_second_delivery_changes_nothing_and_tells_again(cloud):
 def test_a_picture_that_cannot_be_done_fails_for_good(cloud):
     job = cloud.upload(b"GIF89a no picture")
     cloud.do(job)
-    failure = cloud.store.manifest(job.id).failure
+    failure = cloud.store.results.manifest(job.id).failure
     assert failure.code in ("corrupt", "not-a-picture")
     assert failure.detail.endswith(".")
     assert cloud.events() == [(job.id, "failed")]
@@ -166,7 +166,7 @@ def test_while_a_part_does_not_answer_the_job_is_delivered_again(cloud, part):
         cloud.do(job)
     getattr(cloud, part).broken = False
     cloud.do(job)
-    assert cloud.store.manifest(job.id).state == "done"
+    assert cloud.store.results.manifest(job.id).state == "done"
     assert cloud.events() == [(job.id, "done")]
 
 
@@ -186,7 +186,7 @@ def test_a_picture_that_another_program_put_there_gets_the_default_thumbnails(cl
     cloud.take(message)
     generation = int(message.attributes["objectGeneration"])
     id = id_of("originals", "incoming/holiday/cat.jpg", generation)
-    manifest = cloud.store.manifest(id)
+    manifest = cloud.store.results.manifest(id)
     assert manifest.name == "incoming/holiday/cat.jpg"
     assert [(t.name, t.width, t.height) for t in manifest.thumbnails] == [("24", 24, 18)]
     assert cloud.events() == [(id, "done")]
@@ -196,7 +196,7 @@ def test_an_upload_that_went_to_the_bucket_itself_gets_the_thumbnails_it_asked_f
     id = new_id()
     metadata = {"renditions": json.dumps([rendition.to_dict() for rendition in RENDITIONS])}
     cloud.take(cloud.put(f"incoming/announced/{id}", picture(64, 48), metadata))
-    assert [thumb.name for thumb in cloud.store.manifest(id).thumbnails] == ["32", "16"]
+    assert [thumb.name for thumb in cloud.store.results.manifest(id).thumbnails] == ["32", "16"]
 
 
 def test_a_blob_that_is_told_of_twice_is_done_once(cloud):
@@ -213,7 +213,7 @@ def test_a_blob_that_a_job_and_a_notification_tell_of_is_done_once(cloud):
     cloud.take(message)
     before = dict(cloud.processed.blobs)
     blob = cloud.originals.stat(f"incoming/announced/{id}")
-    cloud.do(cloud.store.job_of(blob, SETTINGS.menu.standard))
+    cloud.do(cloud.store.originals.job_of(blob, SETTINGS.menu.standard))
     assert cloud.processed.blobs == before
 
 
@@ -225,7 +225,7 @@ def test_a_blob_that_was_written_again_is_another_upload(cloud):
     cloud.take(first)  # late, once more: what it tells of is no longer there
     ids = [id for id, _ in cloud.events()]
     assert len(set(ids)) == 2
-    tall = cloud.store.manifest(ids[1])
+    tall = cloud.store.results.manifest(ids[1])
     assert (tall.thumbnails[0].width, tall.thumbnails[0].height) == (18, 24)
 
 
@@ -235,7 +235,7 @@ def test_a_name_that_looks_like_an_id_gives_no_id_that_others_can_guess(cloud):
     cloud.take(cloud.put(name, picture(48, 64)))
     ids = [id for id, _ in cloud.events()]
     assert len({name.removeprefix("incoming/"), *ids}) == 3
-    assert cloud.store.manifest(ids[0]) != cloud.store.manifest(ids[1])
+    assert cloud.store.results.manifest(ids[0]) != cloud.store.results.manifest(ids[1])
 
 
 def test_a_folder_that_a_console_made_is_passed_over(cloud):
@@ -248,7 +248,7 @@ def test_what_another_program_put_there_and_is_no_picture_ends_as_failed(cloud):
     cloud.take(cloud.put("incoming/notes.txt", b"hello"))
     [(id, state)] = cloud.events()
     assert state == "failed"
-    assert cloud.store.manifest(id).failure.code == "not-a-picture"
+    assert cloud.store.results.manifest(id).failure.code == "not-a-picture"
 
 
 def test_a_blob_above_the_limit_fails_without_being_fetched(cloud):
@@ -262,7 +262,7 @@ def test_a_blob_above_the_limit_fails_without_being_fetched(cloud):
     cloud.originals = Watched("originals")
     cloud.take(cloud.put("incoming/huge.tif", bytes(50_001)))
     [(id, _)] = cloud.events()
-    failure = cloud.store.manifest(id).failure
+    failure = cloud.store.results.manifest(id).failure
     assert failure.code == "too-many-bytes"
     assert "50,001 bytes: at most 50,000" in failure.detail
     assert not fetched
@@ -310,7 +310,7 @@ def test_deleting_that_is_interrupted_can_be_done_again(cloud, monkeypatch):
         patched.setattr(cloud.processed, "delete", breaks_before_the_last)
         with pytest.raises(Unavailable):
             cloud.store.delete(job.id)
-    assert cloud.store.manifest(job.id)  # so that the id is known still
+    assert cloud.store.results.manifest(job.id)  # so that the id is known still
     assert cloud.store.delete(job.id)
     assert not cloud.processed.blobs
 
@@ -346,14 +346,14 @@ def test_what_a_job_took_is_counted_in_the_log(cloud, caplog):
     assert done["queue_seconds"] >= 5
     assert done["work_seconds"] >= 0
     assert done["bytes_in"] == len(picture(64, 48))
-    thumbnails = cloud.store.manifest(good.id).thumbnails
+    thumbnails = cloud.store.results.manifest(good.id).thumbnails
     assert done["bytes_out"] == sum(thumb.bytes for thumb in thumbnails)
 
 
 def test_a_delivery_that_comes_after_the_deletion_cleans_up_what_a_dead_one_left(cloud):
     job = cloud.upload(picture())
     cloud.originals.delete(job.id)
-    cloud.store.put_thumbnail(f"{job.id}/32.jpg", b"written by one that was cut off", "image/jpeg")
+    cloud.store.results.put_thumbnail(f"{job.id}/32.jpg", b"of one that was cut off", "image/jpeg")
     cloud.do(job)
     assert not cloud.processed.blobs
 
@@ -372,7 +372,7 @@ def test_a_job_that_was_given_up_is_done_when_it_is_delivered_once_more(cloud):
     job = cloud.upload(picture())
     give_up(job, GaveUp("It could not be done."), cloud.store, cloud.completed)
     cloud.do(job)
-    assert cloud.store.manifest(job.id).state == "done"
+    assert cloud.store.results.manifest(job.id).state == "done"
     assert cloud.events() == [(job.id, "failed"), (job.id, "done")]
 
 
@@ -388,10 +388,10 @@ def test_a_notification_that_comes_after_the_deletion_cleans_up_too(cloud):
 def test_a_late_delivery_spares_the_thumbnails_of_an_original_that_was_dropped(cloud):
     job = cloud.upload(picture(64, 48))
     cloud.do(job)
-    cloud.store.drop_done(job)
+    cloud.store.drop_original(job)
     results = dict(cloud.processed.blobs)
     cloud.do(job)
     give_up(job, GaveUp("late dead letter"), cloud.store, cloud.completed)
     assert cloud.processed.blobs == results
-    assert cloud.store.manifest(job.id).state == "done"
+    assert cloud.store.results.manifest(job.id).state == "done"
     assert len(cloud.completed.messages) == 3

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickthumb.buckets import Blob
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import id_of, new_id
@@ -13,7 +14,10 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
-from quickthumb.sweep import Asked, Report, Sweep, sweep_on
+from quickthumb.sweep import sweep, sweep_on
+from quickthumb.sweeping.asked import Asked
+from quickthumb.sweeping.report import Report
+from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryBucket, MemoryCloud
 
 POLICY = Policy(after_seconds=900, growth=4, attempts=3, per_second=100_000)
@@ -28,18 +32,18 @@ class Cellar(MemoryCloud):
         return Store(self.originals, self.processed)
 
     def upload(self, id: str | None = None) -> Job:
-        return self.store.keep_original(id or new_id(), b"data", "image/png", "a.png", RENDITIONS)
+        return self.store.originals.keep(id or new_id(), b"data", "image/png", "a.png", RENDITIONS)
 
     def put(self, name: str) -> str:
         generation = self.originals.create(name, b"data", "image/png", {})
         return id_of("originals", name, generation)
 
     def end(self, job: Job) -> None:
-        self.store.put_thumbnail(f"{job.id}/8.jpg", b"thumbnail", "image/jpeg")
-        self.store.put_manifest(Manifest(job.id, job.name, job.generation))
+        self.store.results.put_thumbnail(f"{job.id}/8.jpg", b"thumbnail", "image/jpeg")
+        self.store.results.put_manifest(Manifest(job.id, job.name, job.generation))
 
-    def sweeper(self, policy=POLICY, **options) -> Sweep:
-        return Sweep(
+    def sweeper(self, policy=POLICY, **options) -> Sweeper:
+        return Sweeper(
             self.store,
             self.uploads,
             self.completed,
@@ -50,7 +54,7 @@ class Cellar(MemoryCloud):
         )
 
     def sweep(self, **options) -> Report:
-        return self.sweeper(**options).run()
+        return sweep(self.sweeper(**options))
 
     def published(self) -> list[str]:
         return [Job.from_json(body).id for body, _ in self.uploads.messages]
@@ -114,7 +118,7 @@ def test_a_job_that_is_lost_again_and_again_is_given_up_and_then_left_alone(cell
         reports.append(cellar.sweep())
     assert sum(report.published for report in reports) == POLICY.attempts
     assert sum(report.gave_up for report in reports) == 1
-    manifest = cellar.store.manifest(job.id)
+    manifest = cellar.store.results.manifest(job.id)
     assert (manifest.failure.code, manifest.name) == ("gave-up", job.name)
     assert [attributes["state"] for _, attributes in cellar.completed.messages] == ["failed"]
     assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json", f"{job.id}/given-up"]
@@ -127,7 +131,7 @@ def test_when_a_published_job_ends_its_count_is_forgotten(cellar):
     cellar.end(job)
     cellar.sweep()
     assert f"{job.id}/sweeps.json" not in cellar.processed.blobs
-    assert cellar.store.manifest(job.id)
+    assert cellar.store.results.manifest(job.id)
 
 
 def test_while_pubsub_does_not_answer_no_attempt_is_counted(cellar):
@@ -155,12 +159,12 @@ def test_a_sweep_that_dies_before_it_publishes_has_counted(cellar):
     cellar.uploads.publish = die
     with pytest.raises(Killed):
         cellar.sweep()
-    assert cellar.store.sweeps(job.id).count == 1
+    assert cellar.store.ledger.attempts(job.id).count == 1
 
 
 def test_a_dry_run_tells_what_it_would_do_and_does_nothing(cellar):
     cellar.upload()
-    cellar.store.put_thumbnail(f"{new_id()}/8.jpg", b"orphan", "image/jpeg")
+    cellar.store.results.put_thumbnail(f"{new_id()}/8.jpg", b"orphan", "image/jpeg")
     before = dict(cellar.processed.blobs)
     cellar.later(hours=1)
     report = cellar.sweep(dry_run=True)
@@ -216,7 +220,7 @@ def test_a_walk_in_pieces_sees_each_upload_once(cellar):
     cellar.later(hours=1)
     start, seen, pieces = "", 0, 0
     while True:
-        report = cellar.sweeper().run(start, seconds=0)
+        report = sweep(cellar.sweeper(), start, seconds=0)
         seen += report.seen
         pieces += 1
         if report.next is None:
@@ -233,16 +237,16 @@ def test_a_sweep_goes_on_where_the_last_one_ended(cellar):
     cellar.later(hours=1)
     first = sweep_on(cellar.sweeper(), seconds=0)
     assert 0 < first.published < 20
-    assert cellar.store.cursor() == first.next
+    assert cellar.store.ledger.cursor() == first.next
     second = sweep_on(cellar.sweeper(), seconds=60)
     assert (first.published + second.published, second.next) == (20, None)
-    assert cellar.store.cursor() == ""
+    assert cellar.store.ledger.cursor() == ""
 
 
 def test_results_without_manifest_whose_original_is_gone_are_removed(cellar):
     job = cellar.upload()
-    cellar.store.put_thumbnail(f"{job.id}/8.jpg", b"half of a job", "image/jpeg")
-    cellar.store.drop_original(job.id)
+    cellar.store.results.put_thumbnail(f"{job.id}/8.jpg", b"half of a job", "image/jpeg")
+    cellar.store.originals.delete(job.id)
     kept = cellar.upload()
     cellar.end(kept)
     cellar.later(minutes=14)
@@ -255,7 +259,7 @@ def test_results_without_manifest_whose_original_is_gone_are_removed(cellar):
 def test_finished_results_outlive_an_original_that_has_expired(cellar):
     job = cellar.upload()
     cellar.end(job)
-    cellar.store.drop_original(job.id)
+    cellar.store.originals.delete(job.id)
     cellar.later(days=31)
     before = dict(cellar.processed.blobs)
     assert cellar.sweep() == Report()
@@ -268,7 +272,7 @@ def test_the_count_of_a_picture_that_is_not_named_by_its_id_is_no_orphan(cellar)
     cellar.sweep()
     cellar.later(minutes=30)
     assert cellar.sweep().removed == 0
-    assert cellar.store.sweeps(id).count == 1
+    assert cellar.store.ledger.attempts(id).count == 1
     cellar.originals.delete("incoming/cat.jpg")
     assert cellar.sweep().removed == 1
     assert not cellar.processed.blobs
@@ -278,7 +282,7 @@ def test_a_job_whose_metadata_make_no_sense_ends_at_once(cellar):
     generation = cellar.originals.create("incoming/a", b"", "image/png", {"renditions": "nonsense"})
     cellar.later(hours=1)
     assert cellar.sweep().gave_up == 1
-    manifest = cellar.store.manifest(id_of("originals", "incoming/a", generation))
+    manifest = cellar.store.results.manifest(id_of("originals", "incoming/a", generation))
     assert manifest.failure.code == "gave-up"
 
 
@@ -296,13 +300,11 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
                 yield self.blob(name)
 
         def blob(self, name):
-            from quickthumb.storage import Blob
-
             return Blob(name, "image/png", 1, 1, self.now())
 
     cellar.originals = Endless("originals", now=lambda: cellar.time)
     cellar.processed = Endless("processed", now=lambda: cellar.time)
-    walked = cellar.sweeper().run(seconds=0)
+    walked = sweep(cellar.sweeper(), seconds=0)
     assert walked.seen == 1
     assert ahead < 10
 
@@ -346,10 +348,10 @@ def test_the_original_of_a_job_that_is_done_goes_when_that_is_wanted(cellar):
     assert cellar.sweep(policy=DROPPING).dropped == 0
     cellar.later(minutes=2)
     assert cellar.sweep(policy=DROPPING, dry_run=True).dropped == 1
-    assert not cellar.store.was_dropped(job.id)
+    assert not cellar.store.results.was_dropped(job.id)
     assert cellar.sweep(policy=DROPPING).dropped == 1
     assert not cellar.originals.blobs
-    assert cellar.store.manifest(job.id).state == "done"
+    assert cellar.store.results.manifest(job.id).state == "done"
     assert cellar.sweep(policy=DROPPING) == Report()
 
 
@@ -368,7 +370,7 @@ def test_the_picture_of_another_program_goes_too_but_not_what_replaced_it(cellar
 
 def test_the_original_of_a_failed_job_stays(cellar):
     job = cellar.upload()
-    cellar.store.put_manifest(Manifest.failed(job, GaveUp("why")))
+    cellar.store.results.put_manifest(Manifest.failed(job, GaveUp("why")))
     cellar.later(days=1)
     assert cellar.sweep(policy=DROPPING) == Report(seen=1)
     assert cellar.originals.blobs
@@ -385,7 +387,7 @@ def test_an_upload_whose_original_was_dropped_can_be_deleted(cellar):
 
 def give_up(cellar, job):
     """Have a job given up as `bury` does it."""
-    cellar.store.give_up(Manifest.failed(job, GaveUp("It was refused 16 times.")))
+    cellar.store.results.give_up(Manifest.failed(job, GaveUp("It was refused 16 times.")))
 
 
 def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_left(cellar, caplog):
@@ -398,7 +400,7 @@ def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_l
         cellar.later(minutes=5)
     assert times == [15, 15 + 60, 15 + 60 + 240]
     assert cellar.published() == [job.id] * POLICY.attempts
-    assert cellar.store.manifest(job.id).failure.code == "gave-up"
+    assert cellar.store.results.manifest(job.id).failure.code == "gave-up"
     assert sorted(cellar.processed.blobs) == [f"{job.id}/given-up", f"{job.id}/manifest.json"]
     [told] = [record for record in caplog.records if "stays given up" in record.message]
     assert job.id in told.message
@@ -408,11 +410,11 @@ def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_l
 def test_what_was_given_up_and_is_left_costs_a_sweep_no_look(cellar):
     job = cellar.upload()
     give_up(cellar, job)
-    cellar.store.leave_given_up(job.id)
+    cellar.store.ledger.leave_given_up(job.id)
     cellar.later(days=1)
     sweeper = cellar.sweeper()
-    sweeper.store.sweeps = sweeper.store.results = None  # a call would raise
-    assert sweeper.run() == Report(seen=1)
+    sweeper.store.ledger.attempts = sweeper.store.results.find = None  # a call would raise
+    assert sweep(sweeper) == Report(seen=1)
 
 
 def test_the_picture_of_another_program_is_tried_again_too(cellar):
@@ -455,7 +457,7 @@ def test_a_job_that_was_given_up_and_is_done_after_all_is_left_alone(cellar):
 
 def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(cellar):
     job = cellar.upload()
-    cellar.store.put_manifest(Manifest.failed(job, Corrupt("The picture ends early.")))
+    cellar.store.results.put_manifest(Manifest.failed(job, Corrupt("The picture ends early.")))
     cellar.later(days=2)
     assert cellar.sweep() == Report(seen=1)
     assert not cellar.uploads.messages
@@ -488,7 +490,7 @@ def test_a_count_that_cannot_be_read_begins_anew_and_feeds_no_loop(cellar, body)
         cellar.later(days=9)
         cellar.sweep()
     assert cellar.published() == [job.id] * POLICY.attempts
-    assert cellar.store.manifest(job.id).failure.code == "gave-up"
+    assert cellar.store.results.manifest(job.id).failure.code == "gave-up"
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b'{"next":7}', b"[" * 3000, b'{"next":"\\ud800"}'])
@@ -558,15 +560,15 @@ def test_one_job_that_cannot_be_seen_to_is_no_trouble_of_the_others(cellar, capl
     jobs = sorted(cellar.upload().id for _ in range(20))
     cellar.later(hours=1)
     sweeper = cellar.sweeper()
-    put_sweeps = sweeper.store.put_sweeps
+    put_attempts = sweeper.store.ledger.put_attempts
 
-    def fail(id, sweeps):
+    def fail(id, attempts):
         if id == jobs[7]:
             raise error
-        put_sweeps(id, sweeps)
+        put_attempts(id, attempts)
 
-    sweeper.store.put_sweeps = fail
-    report = sweeper.run()
+    sweeper.store.ledger.put_attempts = fail
+    report = sweep(sweeper)
     assert (report.published, report.unread) == (19, 1)
     assert f"passed over '{jobs[7]}'" in caplog.text
 
@@ -580,9 +582,9 @@ def test_while_storage_does_not_answer_nothing_is_passed_over(cellar):
         cellar.processed.broken = True
         raise Unavailable("it does not answer")
 
-    sweeper.store.put_sweeps = goes
+    sweeper.store.ledger.put_attempts = goes
     with pytest.raises(Unavailable):
-        sweeper.run()
+        sweep(sweeper)
 
 
 def test_what_is_published_names_the_bucket_of_this_service(cellar):

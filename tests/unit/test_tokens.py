@@ -6,8 +6,8 @@ from google.oauth2 import id_token
 
 from emulator.errors import NoTokens
 from emulator.parts.tokens import AUDIENCE, PushToken, push_token, tokens_for
-from emulator.pubsub.key_server import KEY_FILE_NAME
-from emulator.pubsub.signing import SigningKey
+from emulator.pubsub.doors.key_server import KEY_FILE_NAME
+from emulator.pubsub.doors.signing import SigningKey
 
 
 class Served:

@@ -64,7 +64,7 @@ def test_a_burst_counts_what_was_refused_and_sends_it_again():
     assert findings.uploads == 10
     assert len(findings.latencies["`POST /`, in the burst"]) == 10
     [lines] = findings.sections.values()
-    assert "- Answers that asked to come again: 2 times 429, 1 times 503." in lines
+    assert "- Responses with `Retry-After`: 2 times 429, 1 times 503." in lines
     assert sorted(service.deleted) == sorted(service.kept)
 
 

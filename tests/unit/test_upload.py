@@ -7,7 +7,8 @@ from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.limits import Limits
 from quickthumb.problems import EmptyFile, NotAPicture, Unavailable
-from quickthumb.store import Queued, Store
+from quickthumb.store import Store
+from quickthumb.store.originals import Queued
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.pictures import picture
@@ -83,4 +84,4 @@ def test_a_write_whose_answer_was_lost_counts_as_done(originals, store, uploads)
 
     store = Store(AnswersTooLate("originals"), MemoryBucket())
     job = send(picture(), store, uploads)
-    assert store.original(job) == picture()
+    assert store.originals.read(job) == picture()

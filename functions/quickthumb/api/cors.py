@@ -7,7 +7,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from quickthumb.api import problems
+from quickthumb.api.refusals import refusal
+from quickthumb.problems import CrossOrigin
 
 _METHODS = ("GET", "HEAD", "POST", "DELETE")
 _SENT = (
@@ -53,4 +54,4 @@ class Cors(CORSMiddleware):
             f"A script of {origin[:200]} may not send this. Origins in QUICKTHUMB_CORS_ORIGINS may "
             f"send {', '.join(_METHODS)} with the headers {', '.join(_SENT)}."
         )
-        return problems.problem(403, "cross-origin", detail, headers=kept)
+        return refusal(CrossOrigin(detail), kept)

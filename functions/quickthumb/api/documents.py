@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.rendition import Rendition
 from quickthumb.settings import Settings
-from quickthumb.store import Queued
-from quickthumb.upload import Session
+from quickthumb.store.originals import Queued
 
 
 def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
@@ -21,17 +19,12 @@ def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
     }
 
 
-def receipt(job: Job) -> dict[str, Any]:
-    """Describe an upload that was just accepted."""
-    return queued(job.id, job.renditions)
-
-
-def session(session: Session) -> dict[str, Any]:
+def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
     """Tell where to send an upload that was announced."""
     return {
-        "id": session.id,
-        "upload": {"method": "PUT", "url": session.url},
-        "links": _links(session.id, [rendition.name for rendition in session.renditions]),
+        "id": id,
+        "upload": {"method": "PUT", "url": url},
+        "links": _links(id, [rendition.name for rendition in renditions]),
     }
 
 

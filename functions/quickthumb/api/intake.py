@@ -68,8 +68,7 @@ async def receive(request: Request, settings: Settings) -> Sent:
     if encoding.lower() != "identity":
         raise UnsupportedEncoding(
             f"The body is encoded as {encoding[:100]!r}: send pictures as they are, without "
-            "Content-Encoding. Their formats are compressed already.",
-            field="Content-Encoding",
+            "Content-Encoding. Their formats are compressed already."
         )
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
@@ -147,9 +146,7 @@ async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     what comes after the limit is read and dropped, up to as much again, unless the client waits
     for leave to send (`Expect: 100-continue`).
     """
-    refusal = TooLarge(
-        f"The request has more than {limit:,} bytes, the most that is accepted.", field="file"
-    )
+    refusal = TooLarge(f"The request has more than {limit:,} bytes, the most that is accepted.")
     length = request.headers.get("content-length", "")
     declared = int(length) if length.isdecimal() else 0
     if declared > 2 * limit or (declared > limit and "expect" in request.headers):

@@ -1,11 +1,11 @@
-"""The pages for people and the documents about the API itself."""
+"""What tells of the service itself: pages for people, documents for programs."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from quickthumb.api import documents, problems
+from quickthumb.api import documents
 from quickthumb.api.content import ASSETS, Content, file, prefers_html
-from quickthumb.api.openapi import KINDS, describe
+from quickthumb.problems import PROBLEMS, NotFound
 from quickthumb.settings import Settings
 
 _OF_PAGES = {
@@ -19,7 +19,7 @@ _OF_PAGES = {
 
 
 class Pages:
-    """Handlers that need the settings alone; what they answer is made on first use."""
+    """Handlers that need only the settings; what they answer is made on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -39,6 +39,9 @@ class Pages:
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json: the API for programs."""
         if self._openapi is None:
+            # Few instances are ever asked for it, and each would pay for it in its cold start.
+            from quickthumb.api.openapi import describe
+
             self._openapi = Content.json(describe(self._settings))
         return self._openapi.answer(request)
 
@@ -46,13 +49,19 @@ class Pages:
         """GET /web/{name}: a file that a page refers to."""
         name = request.path_params["name"]
         if name not in ASSETS:
-            return problems.problem(404, "not-found", f"There is no file {name[:100]!r}.")
+            raise NotFound(f"There is no file {name[:100]!r}.")
         return file(name).answer(request)
 
     async def problem(self, request: Request) -> Response:
         """GET /problems/{code}: what a type of problem means."""
         code = request.path_params["code"]
-        if code not in KINDS:
-            detail = f"There is no problem {code[:100]!r}: expected {', '.join(sorted(KINDS))}."
-            return problems.problem(404, "not-found", detail)
-        return JSONResponse(KINDS[code].document)
+        problem = PROBLEMS.get(code)
+        if problem is None:
+            raise NotFound(
+                f"There is no problem {code[:100]!r}: expected {', '.join(sorted(PROBLEMS))}."
+            )
+        return JSONResponse(problem.explained())
+
+    async def health(self, _: Request) -> Response:
+        """GET /health: whether this process answers; it asks nobody else."""
+        return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})

@@ -60,7 +60,7 @@ class Topic:
 settings = Settings("originals", "processed", "requests", "u", "c")
 store = Store(Bucket(), Bucket())
 data = Path("tests/fixtures/samples/rocket.jpg").read_bytes()
-job = store.keep_original(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
+job = store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
 kitchen = Kitchen(settings.limits)
 resize(Message(job.to_json(), {}, "1", 1), store, Topic(), settings, kitchen)
 kitchen.close()

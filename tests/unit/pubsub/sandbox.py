@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.messages import Message
-from emulator.pubsub.policies import SubscriptionPolicy
-from emulator.pubsub.subscription import Subscription
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.policies import SubscriptionPolicy
+from emulator.pubsub.rules.subscription import Subscription
 
 TOPIC = "projects/p/topics/things"
 START = 1_000_000.0

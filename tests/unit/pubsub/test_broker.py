@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.pubsub.errors import AlreadyExists, FailedPrecondition, NotFound
-from emulator.pubsub.policies import DELETED_TOPIC, DeadLetterPolicy, RetryPolicy
+from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
+from emulator.pubsub.rules.policies import DELETED_TOPIC, DeadLetterPolicy, RetryPolicy
 from tests.unit.pubsub.sandbox import TOPIC, Sandbox, contents
 
 GRAVE = "projects/p/topics/grave"

@@ -4,8 +4,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.pubsub import protos
-from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.errors import InvalidArgument, NotFound
+from emulator.pubsub.rules.catalogue import Catalogue
+from emulator.pubsub.rules.errors import InvalidArgument, NotFound
 from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox
 
 NAME = "projects/p/subscriptions/all"

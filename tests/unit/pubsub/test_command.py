@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from emulator.pubsub.command import _options, main
-from emulator.pubsub.journal import FILE_NAME, Journal
+from emulator.pubsub.journal.journal import FILE_NAME, Journal
 from emulator.pubsub.server import KEY_FILE_NAME
 
 COMMAND = [sys.executable, "-m", "emulator.pubsub"]

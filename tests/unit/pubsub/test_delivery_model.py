@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from emulator.pubsub.policies import DeadLetterPolicy, RetryPolicy
+from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy
 from tests.unit.pubsub.sandbox import Sandbox
 
 GRAVE = "projects/p/topics/grave"

@@ -1,8 +1,8 @@
 import asyncio
 import time
 
-from emulator.pubsub import doorbell as bells
-from emulator.pubsub.doorbell import Doorbell
+from emulator.pubsub.doors import doorbell as bells
+from emulator.pubsub.doors.doorbell import Doorbell
 from tests.unit.pubsub.sandbox import Sandbox
 
 

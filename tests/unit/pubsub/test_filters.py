@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.pubsub.errors import InvalidArgument
-from emulator.pubsub.filters import MAX_BYTES, parse
+from emulator.pubsub.rules.errors import InvalidArgument
+from emulator.pubsub.rules.filters import MAX_BYTES, parse
 
 # The examples of https://docs.cloud.google.com/pubsub/docs/subscription-message-filter
 EXAMPLES = [

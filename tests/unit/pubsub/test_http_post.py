@@ -5,8 +5,8 @@ import asyncio
 import h11
 import pytest
 
-from emulator.pubsub import http_post
-from emulator.pubsub.http_post import HttpPoster
+from emulator.pubsub.doors import http_post
+from emulator.pubsub.doors.http_post import HttpPoster
 
 OK = b"HTTP/1.1 204 No Content\r\n\r\n"
 

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from emulator.pubsub import journal, protos, wire
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.catalogue import Catalogue
-from emulator.pubsub.errors import FailedPrecondition, NotFound
-from emulator.pubsub.journal import FILE_NAME, DataInUse, Journal, JournalFailed
+from emulator.pubsub import protos
+from emulator.pubsub.journal import journal
+from emulator.pubsub.journal.journal import FILE_NAME, DataInUse, Journal, JournalFailed
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.catalogue import Catalogue
+from emulator.pubsub.rules.errors import FailedPrecondition, NotFound
 from emulator.pubsub.server import restore
 
 NOW = 1_700_000_000.0

@@ -1,6 +1,6 @@
 import pytest
 
-from emulator.pubsub.policies import RetryPolicy
+from emulator.pubsub.rules.policies import RetryPolicy
 from tests.unit.pubsub.sandbox import Sandbox, contents
 
 

@@ -1,9 +1,10 @@
 import pytest
 
-from emulator.pubsub import protos, wire
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.policies import DeadLetterPolicy, PushTarget
-from emulator.pubsub.push_request import push_request
+from emulator.pubsub import protos
+from emulator.pubsub.doors.push_request import push_request
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.policies import DeadLetterPolicy, PushTarget
 from tests.unit.pubsub.sandbox import Sandbox
 
 ENDPOINT = "http://127.0.0.1:1/"

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.pubsub import pusher as pushing
-from emulator.pubsub import wire
-from emulator.pubsub.broker import Broker
-from emulator.pubsub.doorbell import Doorbell
-from emulator.pubsub.policies import PushTarget, SubscriptionPolicy
+from emulator.pubsub.doors import pusher as pushing
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.pusher import Pusher
 from emulator.pubsub.protos import PubsubMessage
-from emulator.pubsub.pusher import Pusher
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.policies import PushTarget, SubscriptionPolicy
 
 TOPIC = "projects/p/topics/things"
 NAME = "projects/p/subscriptions/pushed"

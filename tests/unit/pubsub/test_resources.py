@@ -1,10 +1,11 @@
 import pytest
 
-from emulator.pubsub import names, protos
-from emulator.pubsub.errors import InvalidArgument, Unimplemented
-from emulator.pubsub.paging import MAXIMUM_SIZE, page
-from emulator.pubsub.policies import DeadLetterPolicy, PushTarget, RetryPolicy
-from emulator.pubsub.resources import check_labels, complete_subscription, complete_topic
+from emulator.pubsub import protos
+from emulator.pubsub.doors.paging import MAXIMUM_SIZE, page
+from emulator.pubsub.rules import names
+from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
+from emulator.pubsub.rules.policies import DeadLetterPolicy, PushTarget, RetryPolicy
+from emulator.pubsub.rules.resources import check_labels, complete_subscription, complete_topic
 
 TOPIC = "projects/p/topics/things"
 

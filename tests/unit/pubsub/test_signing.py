@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 from google.auth import jwt
 
-from emulator.pubsub.key_server import JWKS_PATH, PEM_PATH, serve_keys
-from emulator.pubsub.signing import LIFETIME_SECONDS, PushTokens, SigningKey
+from emulator.pubsub.doors.key_server import JWKS_PATH, PEM_PATH, serve_keys
+from emulator.pubsub.doors.signing import LIFETIME_SECONDS, PushTokens, SigningKey
 
 ACCOUNT = "pusher@project.iam.gserviceaccount.com"
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.pubsub.window import INITIAL_SIZE, PushWindow
+from emulator.pubsub.rules.window import INITIAL_SIZE, PushWindow
 
 
 def succeed(window, count):

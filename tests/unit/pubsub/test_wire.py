@@ -3,9 +3,10 @@ from google.pubsub_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.pubsub import protos, wire
-from emulator.pubsub.delivery import Delivery
-from emulator.pubsub.errors import InvalidArgument
+from emulator.pubsub import protos
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.errors import InvalidArgument
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 DRAFTS = st.builds(

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from quickthumb.api.once import MAX_KEY
+from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import service
-from quickthumb.api.openapi.catalogue import KINDS, REFUSED, UNPROCESSABLE, Kind
 from quickthumb.api.openapi.parts import (
     BINARY,
     ETAG,
     IF_NONE_MATCH,
     NO_STORE,
     NOSNIFF,
+    Problem,
     header,
     json,
     maybe,
@@ -31,6 +31,21 @@ from quickthumb.api.openapi.schemas import (
 )
 from quickthumb.imaging.formats import CONTENT_TYPES
 from quickthumb.options import OPTIONS
+from quickthumb.problems import (
+    Busy,
+    InvalidKey,
+    InvalidOption,
+    KeyReused,
+    NotFound,
+    NotReady,
+    RangeNotSatisfiable,
+    Refused,
+    TooLarge,
+    TooLate,
+    Unauthorized,
+    Unprocessable,
+    family,
+)
 from quickthumb.settings import Settings
 
 _ID = {
@@ -148,7 +163,7 @@ def _create(settings: Settings) -> Schema:
         },
         "responses": {
             "202": _accepted(settings),
-            **_or_verdicts(problems([*_refused(settings), *UNPROCESSABLE, KINDS["busy"]])),
+            **_or_verdicts(problems([*_refused(settings), *family(Unprocessable), Busy])),
         },
         **_security(settings),
     }
@@ -198,13 +213,13 @@ def _announce(settings: Settings) -> Schema:
             ),
             **problems(
                 [
-                    KINDS["bad-request"],
-                    KINDS["invalid-option"],
-                    KINDS["too-large"],
-                    KINDS["request-timeout"],
-                    KINDS["busy"],
-                    KINDS["invalid-idempotency-key"],
-                    KINDS["idempotency-key-reused"],
+                    Refused,
+                    InvalidOption,
+                    TooLarge,
+                    TooLate,
+                    Busy,
+                    InvalidKey,
+                    KeyReused,
                     *_keys(settings),
                 ]
             ),
@@ -213,8 +228,8 @@ def _announce(settings: Settings) -> Schema:
     }
 
 
-def _refused(settings: Settings) -> list[Kind]:
-    return [kind for kind in REFUSED if settings.api_keys or kind.code != "unauthorized"]
+def _refused(settings: Settings) -> list[Problem]:
+    return [kind for kind in family(Refused) if settings.api_keys or kind is not Unauthorized]
 
 
 def _accepted(settings: Settings) -> Schema:
@@ -265,7 +280,7 @@ def _status(settings: Settings) -> Schema:
         "parameters": [_wait(settings)],
         "responses": {
             "200": json("Queued, done or failed.", "Status", examples, NO_STORE),
-            **problems([KINDS["invalid-option"], KINDS["not-found"]]),
+            **problems([InvalidOption, NotFound]),
         },
     }
 
@@ -281,14 +296,14 @@ def _delete(settings: Settings) -> Schema:
         ),
         "responses": {
             "204": {"description": "Deleted.", "headers": NOSNIFF},
-            **problems([KINDS["not-found"], *_keys(settings)]),
+            **problems([NotFound, *_keys(settings)]),
         },
         **_security(settings),
     }
 
 
-def _keys(settings: Settings) -> list[Kind]:
-    return [KINDS["unauthorized"]] if settings.api_keys else []
+def _keys(settings: Settings) -> list[Problem]:
+    return [Unauthorized] if settings.api_keys else []
 
 
 def _security(settings: Settings) -> Schema:
@@ -323,11 +338,11 @@ def _thumbnail(settings: Settings) -> Schema:
             "304": {"description": "It is what `If-None-Match` names.", "headers": known},
             **problems(
                 [
-                    KINDS["invalid-option"],
-                    KINDS["not-found"],
-                    KINDS["not-ready"],
-                    KINDS["range-not-satisfiable"],
-                    *UNPROCESSABLE,
+                    InvalidOption,
+                    NotFound,
+                    NotReady,
+                    RangeNotSatisfiable,
+                    *family(Unprocessable),
                 ]
             ),
         },

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from quickthumb.api.openapi.catalogue import KINDS, Kind
 from quickthumb.api.openapi.schemas import Schema, ref
-from quickthumb.api.problems import HEADERS
+from quickthumb.problems import InvalidSetting, QuickThumbError, Unavailable
+
+Problem = type[QuickThumbError]
 
 BINARY: Schema = {
     "type": "string",
@@ -42,8 +43,6 @@ _OF_PROBLEMS = {
     "Content-Range": header("How many bytes there are.", "bytes */7712"),
 }
 
-_SENT_BY_HAND = {"not-ready": ["Retry-After"], "range-not-satisfiable": ["Content-Range"]}
-
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
@@ -67,15 +66,16 @@ def json(
     return response | ({"headers": dict(headers)} if headers else {})
 
 
-def problems(kinds: Iterable[Kind]) -> dict[str, Schema]:
+def problems(kinds: Iterable[Problem]) -> dict[str, Schema]:
     """Return a response for each status of these problems and of those that any route may have."""
-    by_status: dict[int, list[Kind]] = {}
-    for kind in (*kinds, *(KINDS[code] for code in ("internal", "misconfigured", "unavailable"))):
+    by_status: dict[int, list[Problem]] = {}
+    everywhere: tuple[Problem, ...] = (QuickThumbError, InvalidSetting, Unavailable)
+    for kind in (*kinds, *everywhere):
         by_status.setdefault(kind.status, []).append(kind)
     return {str(status): _answer(kinds) for status, kinds in sorted(by_status.items())}
 
 
-def _answer(kinds: list[Kind]) -> Schema:
+def _answer(kinds: list[Problem]) -> Schema:
     codes = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
     return {
         "description": " ".join(f"`{kind.code}`: {kind.meaning}" for kind in kinds),
@@ -83,17 +83,16 @@ def _answer(kinds: list[Kind]) -> Schema:
         "content": {
             "application/problem+json": {
                 "schema": {"allOf": [ref("Problem"), codes]},
-                "examples": {kind.code: {"value": kind.example} for kind in kinds},
+                "examples": {kind.code: {"value": kind.example()} for kind in kinds},
             }
         },
     }
 
 
-def _headers(kinds: list[Kind]) -> dict[str, Schema]:
+def _headers(kinds: list[Problem]) -> dict[str, Schema]:
     """Return what comes beside problems of one status; always, where each of them has it."""
-    sent = [{*HEADERS.get(kind.code, ()), *_SENT_BY_HAND.get(kind.code, ())} for kind in kinds]
     return {
-        name: described if all(name in names for names in sent) else maybe(described)
+        name: described if all(name in kind.headers for kind in kinds) else maybe(described)
         for name, described in _OF_PROBLEMS.items()
-        if any(name in names for names in sent)
+        if any(name in kind.headers for kind in kinds)
     }

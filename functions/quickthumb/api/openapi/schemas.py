@@ -5,13 +5,12 @@ from typing import Any, get_args
 
 from quickthumb.api import documents
 from quickthumb.api.announced import CONTENT_TYPE
-from quickthumb.api.openapi.catalogue import KINDS, UNPROCESSABLE
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
 from quickthumb.documents.rendition import MAX_SIZE, Format, Rendition
 from quickthumb.imaging.formats import CONTENT_TYPES
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
+from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
-from quickthumb.upload import Session
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
@@ -27,9 +26,9 @@ DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeh
 FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
-SESSION = documents.session(Session(ID, _URL, (Rendition.square(256),)))
+SESSION = documents.session(ID, _URL, [Rendition.square(256)])
 
-_NOT_A_PICTURE = KINDS["not-a-picture"].example
+_NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
 
 Schema = dict[str, Any]
@@ -162,7 +161,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
         "Failure": _object(
             "Why a job has no thumbnails.",
             {
-                "code": {"type": "string", "enum": [kind.code for kind in UNPROCESSABLE]},
+                "code": {"type": "string", "enum": [kind.code for kind in family(Unprocessable)]},
                 "detail": {"type": "string", "description": "A sentence for who uploaded."},
             },
         ),
@@ -178,7 +177,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                 "status": {"type": "integer", "minimum": 400, "maximum": 599},
                 "code": {
                     "type": "string",
-                    "enum": sorted(KINDS),
+                    "enum": sorted(PROBLEMS),
                     "description": "The stable name of the problem, the last part of `type`.",
                 },
                 "detail": {

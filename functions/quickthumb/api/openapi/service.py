@@ -4,7 +4,6 @@ from typing import Any
 
 from quickthumb.api import documents
 from quickthumb.api.content import ASSETS
-from quickthumb.api.openapi.catalogue import KINDS
 from quickthumb.api.openapi.parts import (
     ETAG,
     IF_NONE_MATCH,
@@ -16,6 +15,7 @@ from quickthumb.api.openapi.parts import (
     problems,
 )
 from quickthumb.api.openapi.schemas import Schema, ref
+from quickthumb.problems import PROBLEMS, NotFound, TooLarge
 from quickthumb.settings import Settings
 
 _OF_CONTENT: dict[str, Schema] = {
@@ -88,7 +88,7 @@ def _asset() -> Schema:
         "getAsset",
         "A file of the pages",
         "With `v`, which the pages set to the content's tag, it may be kept for ever.",
-        _cached("The file.", content, _OF_CONTENT) | problems([KINDS["not-found"]]),
+        _cached("The file.", content, _OF_CONTENT) | problems([NotFound]),
     )
     operation["parameters"] += [
         {"name": "name", "in": "path", "required": True, "schema": name},
@@ -98,13 +98,13 @@ def _asset() -> Schema:
 
 
 def _problem() -> Schema:
-    code = {"type": "string", "enum": sorted(KINDS)}
-    example = {"too-large": KINDS["too-large"].document}
+    code = {"type": "string", "enum": sorted(PROBLEMS)}
+    example = {TooLarge.code: TooLarge.explained()}
     return _operation(
         "explainProblem",
         "What a type of problem means",
         "The `type` of a problem document leads here.",
-        {"200": json("The type.", "Problem", example, NOSNIFF)} | problems([KINDS["not-found"]]),
+        {"200": json("The type.", "Problem", example, NOSNIFF)} | problems([NotFound]),
         {"name": "code", "in": "path", "required": True, "schema": code},
     )
 

@@ -1,0 +1,174 @@
+"""Carries the messages of push subscriptions to their endpoints."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import h11
+
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.http_post import PROCESSING, HttpPoster
+from emulator.pubsub.doors.push_request import push_request
+from emulator.pubsub.rules.broker import Broker
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.policies import PushTarget
+from emulator.pubsub.rules.subscription import Subscription
+from emulator.pubsub.rules.window import PushWindow
+
+# https://docs.cloud.google.com/pubsub/docs/push#receive_push
+ACKNOWLEDGING = frozenset({PROCESSING, 200, 201, 202, 204})
+
+# A lease outlives its request by this, so that the request times out first.
+GRACE_SECONDS = 1.0
+
+# An endpoint that keeps failing in the same way is reported no more often.
+COMPLAINT_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
+
+MakeToken = Callable[[str, str], str]
+
+
+class Pusher:
+    """Runs one task for each push subscription, for as long as it is one."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        doorbell: Doorbell,
+        clock: Callable[[], float],
+        make_token: MakeToken,
+        limit: int,
+    ) -> None:
+        """Push nothing yet.
+
+        Args:
+            broker: Has the subscriptions.
+            doorbell: Rings when there are messages.
+            clock: Seconds since the epoch.
+            make_token: Makes an OIDC token from the email of an account and an audience.
+            limit: Most requests in flight for one subscription.
+        """
+        self._broker = broker
+        self._doorbell = doorbell
+        self._clock = clock
+        self._make_token = make_token
+        self._limit = limit
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    def notice(self, subscription: Subscription) -> None:
+        """Begin to push a subscription, if that is asked for and not done yet."""
+        if subscription.policy.push is None or subscription.number in self._tasks:
+            return
+        if self._broker.subscriptions.get(subscription.name) is not subscription:
+            return
+        task = asyncio.get_running_loop().create_task(self._push(subscription))
+        self._tasks[subscription.number] = task
+        task.add_done_callback(lambda task: self._ended(subscription, task))
+
+    async def close(self) -> None:
+        """Stop, and give up on the requests that are in flight."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, subscription: Subscription, task: asyncio.Task[None]) -> None:
+        del self._tasks[subscription.number]
+        if task.cancelled():
+            return
+        if error := task.exception():
+            _log.error("%s: pushing has failed", subscription.name, exc_info=error)
+        # A new endpoint may have been set while the last requests to the old one were under way.
+        self.notice(subscription)
+
+    async def _push(self, subscription: Subscription) -> None:
+        courier = _Courier(subscription, self._clock, self._make_token, self._limit)
+        async with asyncio.TaskGroup() as requests:
+            while self._broker.subscriptions.get(subscription.name) is subscription:
+                target = subscription.policy.push
+                if target is None:
+                    break
+                for delivery in courier.take():
+                    requests.create_task(courier.carry(target, delivery)).add_done_callback(
+                        lambda _: self._doorbell.ready(subscription)
+                    )
+                await self._doorbell.wait(subscription, courier.pause())
+        courier.close()
+
+
+class _Courier:
+    """Pushes for one subscription: takes what the window allows, and reports what came of it."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        clock: Callable[[], float],
+        make_token: MakeToken,
+        limit: int,
+    ) -> None:
+        self._subscription = subscription
+        self._clock = clock
+        self._make_token = make_token
+        self._window = PushWindow(limit)
+        self._poster = HttpPoster()
+        self._complaint = ""
+        self._complained_at = float("-inf")
+
+    def take(self) -> list[Delivery]:
+        """Lease what may be pushed now."""
+        now = self._clock()
+        policy = self._subscription.policy
+        room = self._window.room(now)
+        deliveries = self._subscription.lease(
+            now, room, seconds=policy.ack_deadline + GRACE_SECONDS, one_per_key=True
+        )
+        self._window.started(len(deliveries))
+        return deliveries
+
+    def pause(self) -> float | None:
+        """Return for how many seconds nothing may be pushed, or None if something may."""
+        left = self._window.paused_until - self._clock()
+        return left if left > 0 else None
+
+    async def carry(self, target: PushTarget, delivery: Delivery) -> None:
+        """Push one message, and acknowledge it or let it fail."""
+        started_at = self._clock()
+        subscription = self._subscription
+        problem = await self._attempt(target, delivery)
+        now = self._clock()
+        if problem is None:
+            self._window.succeeded()
+            subscription.acknowledge([delivery.lease], now)
+        else:
+            pauses = subscription.policy.retry is None
+            self._window.failed(started_at, now, pause=pauses)
+            subscription.modify([delivery.lease], 0, now)
+            self._complain(target, problem, now)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._poster.close()
+
+    async def _attempt(self, target: PushTarget, delivery: Delivery) -> str | None:
+        """Return what went wrong, or None."""
+        headers, body = push_request(self._subscription, delivery)
+        deadline = self._subscription.policy.ack_deadline
+        try:
+            if target.service_account:
+                token = self._make_token(target.service_account, target.audience)
+                headers.append(("Authorization", f"Bearer {token}"))
+            status = await self._poster.post(target.endpoint, headers, body, deadline)
+        except TimeoutError:
+            return f"no answer within the ack deadline of {deadline:g} s"
+        except (OSError, ValueError, h11.ProtocolError) as error:
+            return str(error) or type(error).__name__
+        return None if status in ACKNOWLEDGING else f"answered {status}"
+
+    def _complain(self, target: PushTarget, problem: str, now: float) -> None:
+        """Log a failure, unless the same one was logged a moment ago."""
+        if problem != self._complaint or now - self._complained_at > COMPLAINT_SECONDS:
+            name = self._subscription.name
+            _log.warning("%s: push to %s failed: %s", name, target.endpoint, problem)
+            self._complaint = problem
+            self._complained_at = now

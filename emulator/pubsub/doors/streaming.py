@@ -1,0 +1,238 @@
+"""`StreamingPull`: messages flow to a client for as long as it keeps up with them."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from emulator.pubsub import protos
+from emulator.pubsub.doors import calls
+from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.journal.journal import JournalFailed
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
+from emulator.pubsub.rules.subscription import Subscription
+
+# Small enough that the first messages of a large backlog do not wait for the last.
+MAX_RESPONSE_MESSAGES = 1_000
+MAX_RESPONSE_BYTES = 1_000_000
+
+_DEADLINE_SECONDS = (10, 600)
+
+Acknowledging = Callable[[Subscription], AbstractAsyncContextManager[None]]
+
+
+class FlowControl:
+    """How much one stream may have outstanding, as its client asked."""
+
+    def __init__(self, messages: int, size: int, on_room: Callable[[], None]) -> None:
+        """Start with nothing outstanding.
+
+        Args:
+            messages: Most messages outstanding; 0 or less for no limit.
+            size: Most bytes outstanding; 0 or less for no limit.
+            on_room: Called when a full stream gets room again.
+        """
+        self._max_messages = messages if messages > 0 else float("inf")
+        self._max_bytes = size if size > 0 else float("inf")
+        self._on_room = on_room
+        self._messages = 0
+        self._bytes = 0
+
+    def room(self) -> tuple[int, float]:
+        """Return how many messages and how many bytes may be sent now."""
+        messages = min(self._max_messages - self._messages, MAX_RESPONSE_MESSAGES)
+        size = min(self._max_bytes - self._bytes, MAX_RESPONSE_BYTES)
+        return (int(messages), size) if size > 0 else (0, 0.0)
+
+    def take(self, messages: int, size: int) -> None:
+        """Count messages, and their bytes, that are sent."""
+        self._messages += messages
+        self._bytes += size
+
+    def release(self, size: int) -> None:
+        """Count a message that is acknowledged, refused or expired."""
+        was_full = self._messages >= self._max_messages or self._bytes >= self._max_bytes
+        self._messages -= 1
+        self._bytes -= size
+        if was_full:
+            self._on_room()
+
+
+class StreamingPull:
+    """Serves every stream of every subscription."""
+
+    def __init__(
+        self,
+        pullable: Callable[[str], Subscription],
+        doorbell: Doorbell,
+        clock: Callable[[], float],
+        acknowledging: Acknowledging,
+    ) -> None:
+        """Serve subscriptions.
+
+        Args:
+            pullable: Finds a subscription by name, or refuses.
+            doorbell: Rings when there are messages.
+            clock: Seconds since the epoch.
+            acknowledging: Encloses an acknowledgement, and ends when it may be confirmed.
+        """
+        self._pullable = pullable
+        self._doorbell = doorbell
+        self._clock = clock
+        self._acknowledging = acknowledging
+
+    def method(self) -> calls.Method:
+        """Return the gRPC method."""
+        return grpc.stream_stream_rpc_method_handler(
+            self._serve, response_serializer=calls.serialize
+        )
+
+    async def _serve(self, _requests: Any, context: calls.Context) -> None:
+        refusal = None
+        try:
+            first = await _read(context)
+            if first is None:
+                return
+            stream = _Stream(
+                first, self._pullable, self._doorbell, self._clock, self._acknowledging, context
+            )
+            await stream.handle(first)
+            async with asyncio.TaskGroup() as tasks:
+                sender = tasks.create_task(stream.send())
+                await stream.receive()
+                sender.cancel()
+        except* (PubsubError, JournalFailed) as errors:
+            refusal = errors.exceptions[0]
+        if refusal is not None:
+            await calls.refuse(context, refusal)
+
+
+class _Stream:
+    """One stream: what its client asked for, and what it has."""
+
+    def __init__(
+        self,
+        first: Any,
+        pullable: Callable[[str], Subscription],
+        doorbell: Doorbell,
+        clock: Callable[[], float],
+        acknowledging: Acknowledging,
+        context: calls.Context,
+    ) -> None:
+        self._name = first.subscription
+        self._find = pullable
+        self._doorbell = doorbell
+        self._clock = clock
+        self._acknowledging = acknowledging
+        self._context = context
+        subscription = pullable(self._name)
+        self._deadline = _checked_deadline(first.stream_ack_deadline_seconds)
+        self._flow = FlowControl(
+            first.max_outstanding_messages,
+            first.max_outstanding_bytes,
+            lambda: doorbell.ready(subscription),
+        )
+        self._writing = asyncio.Lock()
+
+    async def send(self) -> None:
+        """Send what there is, as flow control allows, until cancelled."""
+        while True:
+            # Looked up each time: it may be deleted while this waits.
+            subscription = self._find(self._name)
+            messages, size = self._flow.room()
+            deliveries = messages and subscription.lease(
+                self._clock(),
+                messages,
+                max_bytes=size,
+                seconds=self._deadline,
+                holder=self._flow,
+            )
+            if not deliveries:
+                await self._doorbell.wait(subscription)
+                continue
+            self._flow.take(len(deliveries), sum(len(d.message.wire) for d in deliveries))
+            attempts = subscription.policy.dead_letter is not None
+            received = wire.received(subscription.number, deliveries, with_attempts=attempts)
+            await self._write(received + _properties(subscription))
+
+    async def receive(self) -> None:
+        """Handle what the client sends, until it sends no more."""
+        while (request := await _read(self._context)) is not None:
+            if request.subscription:
+                raise InvalidArgument(
+                    "Only the first request of a stream may name the subscription."
+                )
+            if request.stream_ack_deadline_seconds:
+                self._deadline = _checked_deadline(request.stream_ack_deadline_seconds)
+            await self.handle(request)
+
+    async def handle(self, request: Any) -> None:
+        """Acknowledge and modify; send the confirmation that exactly-once delivery wants."""
+        if not (request.ack_ids or request.modify_deadline_ack_ids):
+            return
+        subscription = self._find(self._name)
+        now = self._clock()
+        response = protos.StreamingPullResponse()
+        if request.ack_ids:
+            leases = wire.leases(subscription.number, request.ack_ids)
+            async with self._acknowledging(subscription):
+                stale = set(subscription.acknowledge(leases, now))
+            _confirm(response.acknowledge_confirmation, request.ack_ids, leases, stale)
+        if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
+            raise InvalidArgument(
+                "modify_deadline_ack_ids and modify_deadline_seconds must have the same length."
+            )
+        by_seconds: dict[int, list[str]] = {}
+        for ack_id, seconds in zip(
+            request.modify_deadline_ack_ids, request.modify_deadline_seconds, strict=True
+        ):
+            by_seconds.setdefault(seconds, []).append(ack_id)
+        for seconds, ack_ids in by_seconds.items():
+            leases = wire.leases(subscription.number, ack_ids)
+            stale = set(subscription.modify(leases, seconds, now))
+            _confirm(response.modify_ack_deadline_confirmation, ack_ids, leases, stale)
+        if subscription.policy.exactly_once:
+            await self._write(response.SerializeToString() + _properties(subscription))
+
+    async def _write(self, response: bytes) -> None:
+        # gRPC takes one message at a time.
+        async with self._writing:
+            await self._context.write(response)
+
+
+async def _read(context: calls.Context) -> Any:
+    """Return the next request of a stream, or None at its end."""
+    request = await context.read()
+    if request is grpc.aio.EOF:
+        return None
+    return calls.parse(protos.StreamingPullRequest, request)
+
+
+def _confirm(confirmation: Any, ack_ids: Any, leases: list[int], stale: set[int]) -> None:
+    for ack_id, lease in zip(ack_ids, leases, strict=True):
+        (confirmation.invalid_ack_ids if lease in stale else confirmation.ack_ids).append(ack_id)
+
+
+def _properties(subscription: Subscription) -> bytes:
+    """Return the `subscription_properties` of a response, serialized."""
+    response = protos.StreamingPullResponse()
+    response.subscription_properties.exactly_once_delivery_enabled = (
+        subscription.policy.exactly_once
+    )
+    response.subscription_properties.message_ordering_enabled = subscription.policy.ordered
+    serialized: bytes = response.SerializeToString()
+    return serialized
+
+
+def _checked_deadline(seconds: int) -> float:
+    lowest, highest = _DEADLINE_SECONDS
+    if not lowest <= seconds <= highest:
+        raise InvalidArgument(
+            f"Invalid stream_ack_deadline_seconds: {seconds}. It must be between {lowest} and"
+            f" {highest} seconds."
+        )
+    return float(seconds)

@@ -1,0 +1,1 @@
+"""What survives the broker: topics, subscriptions and messages in a data folder."""

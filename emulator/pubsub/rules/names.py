@@ -1,0 +1,51 @@
+"""Names of projects, topics and subscriptions.
+
+https://docs.cloud.google.com/pubsub/docs/pubsub-basics#resource_names
+"""
+
+import re
+
+from emulator.pubsub.rules.errors import InvalidArgument
+
+_SHORT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
+_PROJECT = re.compile(r"projects/[^/]+")
+
+
+def check(collection: str, name: str) -> str:
+    """Return the full name of a topic, subscription or snapshot if it keeps the rules.
+
+    Args:
+        collection: `topics`, `subscriptions` or `snapshots`.
+        name: `projects/{project}/{collection}/{short name}`.
+
+    Raises:
+        InvalidArgument: If it does not.
+    """
+    project, separator, short_name = name.partition(f"/{collection}/")
+    if not separator or not _PROJECT.fullmatch(project):
+        raise InvalidArgument(
+            f"Invalid resource name given (name={name}). It has to be of the form"
+            f" projects/{{project}}/{collection}/{{name}}. Refer to"
+            " https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names."
+        )
+    if not _SHORT_NAME.fullmatch(short_name) or short_name.startswith("goog"):
+        raise InvalidArgument(
+            f"Invalid [{collection}] name: (name={name}). It must have 3 to 255 characters, start"
+            " with a letter but not with 'goog', and consist of letters, digits and -_.~+%. Refer"
+            " to https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names."
+        )
+    return name
+
+
+def check_project(name: str) -> str:
+    """Return `projects/{project}` if it is of that form.
+
+    Raises:
+        InvalidArgument: If it is not.
+    """
+    if not _PROJECT.fullmatch(name):
+        raise InvalidArgument(
+            f"Invalid resource name given (name={name}). It has to be of the form"
+            " projects/{project}."
+        )
+    return name

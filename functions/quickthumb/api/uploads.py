@@ -1,0 +1,166 @@
+"""Uploads: `POST /`, `POST /uploads`, and `GET` and `DELETE /{id}`."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from quickthumb.api import documents
+from quickthumb.api.announced import read_announced
+from quickthumb.api.idempotency import Attempt, Attempts
+from quickthumb.api.intake import receive, receive_json
+from quickthumb.api.records import Answer
+from quickthumb.api.refusals import log_refusal, respond
+from quickthumb.api.waiting import until, wait_seconds
+from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.names import is_id
+from quickthumb.documents.rendition import Rendition
+from quickthumb.messaging import Topic
+from quickthumb.options import renditions_of
+from quickthumb.problems import NotFound, QuickThumbError, Unavailable
+from quickthumb.settings import Settings
+from quickthumb.store import Store
+from quickthumb.store.originals import Queued
+from quickthumb.upload import File, accept, expect
+
+log = logging.getLogger(__name__)
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+_FILES_AT_ONCE = 4
+"""Files of one request that are stored at a time: enough to wait for Cloud Storage in parallel, few
+enough that a full form does not keep other people's requests waiting."""
+
+
+class Uploads:
+    """The handlers, over what they need."""
+
+    def __init__(self, store: Store, attempts: Attempts, topic: Topic, settings: Settings) -> None:
+        self._store = store
+        self._attempts = attempts
+        self._topic = topic
+        self._settings = settings
+
+    async def create(self, request: Request) -> Response:
+        """POST /: accept one picture or several."""
+        sent = await receive(request, self._settings)
+        renditions = renditions_of(sent.fields, self._settings.menu)
+        contents = [(file.filename, file.data) for file in sent.files]
+        attempt = await self._attempts.begin(request, sent.fields, contents)
+        if attempt.answer:
+            return _response(attempt.answer, replayed=True)
+        answer = _answer(sent.files, await self._judge_all(sent.files, renditions, attempt))
+        await self._attempts.finish(attempt, answer)
+        return _response(answer)
+
+    async def announce(self, request: Request) -> Response:
+        """POST /uploads: say where to send an upload that is too large for POST /."""
+        body = await receive_json(request)
+        query = request.query_params.multi_items()
+        announced, options = read_announced(body, self._settings.max_original_bytes)
+        renditions = renditions_of([*options, *query], self._settings.menu)
+        attempt = await self._attempts.begin(request, query, [("", body)])
+        if attempt.answer:
+            return _response(attempt.answer, replayed=True)
+        [id] = attempt.ids
+        origin = request.headers.get("origin")
+        url = await run_in_threadpool(expect, id, announced, renditions, self._store, origin)
+        answer = Answer(201, documents.session(id, url, renditions))
+        await self._attempts.finish(attempt, answer)
+        return _response(answer)
+
+    async def status(self, request: Request) -> Response:
+        """GET /{id}: how an upload stands."""
+        id = request.path_params["id"]
+        state = await state_of(request, self._store, self._settings.max_wait_seconds)
+        return JSONResponse(documents.status(id, state), headers=_NO_STORE)
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE /{id}: forget an upload."""
+        id = request.path_params["id"]
+        if not is_id(id) or not await run_in_threadpool(self._store.delete, id):
+            raise no_upload(id)
+        log.info("deleted %s", id)
+        return Response(status_code=204)
+
+    async def _judge_all(
+        self, files: Sequence[File], renditions: Sequence[Rendition], attempt: Attempt
+    ) -> list[dict[str, Any]]:
+        """Accept or refuse each file by itself; return receipts and problems."""
+        turn = asyncio.Semaphore(_FILES_AT_ONCE)
+        needs = (self._store, self._topic, self._settings.limits)
+
+        async def judge(id: str, file: File) -> dict[str, Any]:
+            try:
+                async with turn:
+                    job = await run_in_threadpool(
+                        accept, id, file, renditions, *needs, repeated=attempt.record is not None
+                    )
+                return documents.queued(id, job.renditions)
+            except QuickThumbError as error:
+                log_refusal(error)
+                return error.document()
+
+        return await asyncio.gather(*map(judge, attempt.ids, files))
+
+
+async def state_of(request: Request, store: Store, max_seconds: int) -> Manifest | Queued:
+    """Return how the upload in a request's path stands, once it has ended or `wait` is over.
+
+    Raises:
+        InvalidOption: `wait` is not a number of seconds.
+        NotFound: there is no such upload.
+    """
+    id = request.path_params["id"]
+    seconds = wait_seconds(request, max_seconds)
+    if not is_id(id):
+        raise no_upload(id)
+    state = await until(lambda: store.status(id), _has_ended, seconds)
+    if state is None:
+        raise no_upload(id)
+    return state
+
+
+def no_upload(id: str) -> NotFound:
+    """Return the error of an upload that is not there."""
+    return NotFound(
+        f"There is no upload {id[:100]!r}: it never existed, its bytes have not all arrived, or it "
+        "was deleted."
+    )
+
+
+def _has_ended(state: Manifest | Queued | None) -> bool:
+    return not isinstance(state, Queued)
+
+
+def _answer(files: Sequence[File], verdicts: Sequence[Mapping[str, Any]]) -> Answer:
+    """Return the answer to a request with these files, from the verdict on each."""
+    statuses = [202 if "id" in verdict else verdict["status"] for verdict in verdicts]
+    final = max(statuses) < 500
+    if len(files) == 1:
+        return Answer(statuses[0], verdicts[0], final)
+    named = [
+        {"filename": file.filename, **verdict}
+        for file, verdict in zip(files, verdicts, strict=True)
+    ]
+    return Answer(202 if 202 in statuses else max(statuses), {"uploads": named}, final)
+
+
+def _response(answer: Answer, *, replayed: bool = False) -> Response:
+    document = answer.document
+    response: Response
+    if "code" in document:
+        response = respond(document)
+    else:
+        # Several files may all be refused for reasons that pass.
+        again_later = Unavailable.headers if answer.status == 503 else {}
+        response = JSONResponse(document, answer.status, {**_NO_STORE, **again_later})
+    if "id" in document:
+        response.headers["Location"] = f"/{document['id']}"
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response

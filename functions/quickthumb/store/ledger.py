@@ -1,0 +1,90 @@
+"""What `sweep` notes beside the results: attempts, jobs given up for good, and how far it came."""
+
+import json
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from quickthumb.buckets import Bucket
+from quickthumb.documents import untrusted
+from quickthumb.documents.names import blob_name
+from quickthumb.problems import InvalidMessage
+
+log = logging.getLogger(__name__)
+
+COUNT = "sweeps.json"
+GIVEN_UP = "given-up"
+_CURSOR = "sweep/cursor.json"
+
+_MAX_ATTEMPTS = 1_000
+"""A count above this was not written by any sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often a job was published again.
+
+    Attributes:
+        count: times.
+        name: the blob of its original.
+    """
+
+    count: int
+    name: str
+
+
+class Ledger:
+    """The notes of all sweeps. Every method raises `Unavailable`."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def attempts(self, id: str) -> Attempts | None:
+        """Return how often a job was published again, None if it never was.
+
+        A count that cannot be read is none. That feeds no loop: the next one is written over it.
+        """
+        body = self._bucket.read(f"{id}/{COUNT}")
+        if body is None:
+            return None
+        try:
+            document = untrusted.load_object(body)
+            count = untrusted.whole(document, "count", 0, _MAX_ATTEMPTS)
+            return Attempts(count, blob_name(untrusted.text(document, "name")))
+        except InvalidMessage as error:
+            log.warning("the count of %s begins anew: %s", id, error)
+            return None
+
+    def put_attempts(self, id: str, attempts: Attempts) -> None:
+        """Note that a job is published again."""
+        self._write(f"{id}/{COUNT}", asdict(attempts))
+
+    def forget_attempts(self, id: str) -> None:
+        """Forget how often a job was published again."""
+        self._bucket.delete(f"{id}/{COUNT}")
+
+    def leave_given_up(self, id: str) -> None:
+        """Note that a job that was given up is not to be published again."""
+        self._bucket.create(f"{id}/{GIVEN_UP}", b"", "text/plain", {})
+        self.forget_attempts(id)
+
+    def cursor(self) -> str:
+        """Return where the next sweep goes on, empty for the beginning.
+
+        One that cannot be read is the beginning: from there, a sweep comes past everything.
+        """
+        body = self._bucket.read(_CURSOR)
+        if body is None:
+            return ""
+        try:
+            return untrusted.text(untrusted.load_object(body), "next")
+        except InvalidMessage as error:
+            log.warning("the sweep begins at the beginning: %s: %s", _CURSOR, error)
+            return ""
+
+    def put_cursor(self, cursor: str) -> None:
+        """Note where the next sweep goes on."""
+        self._write(_CURSOR, {"next": cursor})
+
+    def _write(self, name: str, document: dict[str, Any]) -> None:
+        self._bucket.write(name, json.dumps(document).encode(), "application/json", "no-cache")

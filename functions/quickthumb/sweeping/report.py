@@ -1,0 +1,41 @@
+"""What a sweep did, counted."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Outcome = Literal["ended", "waiting", "published", "gave_up", "removed", "dropped", "unread"]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a sweep did.
+
+    Attributes:
+        next: where to go on; None at the end of the buckets.
+        seen: originals met.
+        waiting: those not ended that are not due yet.
+        published: those published again.
+        gave_up: those ended as failed.
+        removed: uploads whose results had neither original nor manifest.
+        dropped: originals deleted because their thumbnails are done.
+        unread: blobs, or parts of the listings, that could not be read and were passed over.
+    """
+
+    next: str | None = None
+    seen: int = 0
+    waiting: int = 0
+    published: int = 0
+    gave_up: int = 0
+    removed: int = 0
+    dropped: int = 0
+    unread: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        if outcome != "ended":
+            setattr(self, outcome, getattr(self, outcome) + 1)
+
+    def include(self, further: "Report") -> None:
+        """Add the report of the walk that continued this one."""
+        for name, value in asdict(further).items():
+            setattr(self, name, value if name == "next" else getattr(self, name) + value)
