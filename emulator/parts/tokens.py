@@ -41,6 +41,7 @@ class PushToken:
         import time
 
         # Their libraries take long to import.
+        from emulator.pubsub.doors.key_server import KEY_FILE_NAME
         from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
         tokens = PushTokens(SigningKey(broker / KEY_FILE_NAME), time.time)
