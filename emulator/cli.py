@@ -8,8 +8,9 @@ from importlib import import_module
 from types import FrameType
 
 from emulator import __version__
+from emulator.bootstrap import ROOT
 from emulator.errors import EmulatorError
-from emulator.project import PROGRAM
+from emulator.project import FILES, PROGRAM
 
 _ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Java."
 
@@ -23,6 +24,9 @@ _COMMANDS = {
     "lock": "write the locks: the versions and hashes of all packages",
 }
 """What each command does. Its module in `emulator.commands` is imported only when it runs."""
+
+_IN_A_CHECKOUT = ("test", "lock")
+"""Commands that work on the project's own files, which an installed package does not have."""
 
 _PASSING_ON = ("test", "pubsub")
 """Commands that pass options they do not know on: to pytest, and to the broker."""
@@ -51,6 +55,8 @@ def _run(arguments: list[str]) -> int:
     parser.add_argument("--version", action="version", version=f"quickthumb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, summary in _COMMANDS.items():
+        if name in _IN_A_CHECKOUT and FILES != ROOT:
+            continue
         command = commands.add_parser(
             name,
             help=summary,
