@@ -10,13 +10,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+from emulator.http1 import Refused
+
 _THIS_MACHINE = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_THIS_MACHINE, re.IGNORECASE)
 _ORIGIN = re.compile(rf"https?://{_THIS_MACHINE}")
 
 
-class NotLetIn(Exception):
-    """A request is not answered; the message says why, and what to do."""
+class NotLetIn(Refused):
+    """The sender of a request is not let in; the message says what to do."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(403, why)
 
 
 class Visitors:

@@ -121,7 +121,7 @@ def storage_parts(
         Part(
             "front",
             [
-                *(sys.executable, "-m", "emulator.parts.front.conversation", "--port", str(port)),
+                *(sys.executable, "-m", "emulator.parts.front", "--port", str(port)),
                 *("--server", f"{server.host}:{server.port}", *(["--tls"] if server.tls else [])),
                 *("--folder", str(folder.resolve()), "--unfinished", str(data / "sessions")),
                 *(word for name in (visitors or Visitors()).origins for word in ("--origin", name)),

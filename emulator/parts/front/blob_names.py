@@ -10,14 +10,17 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from emulator.http1 import Request
+from emulator.http1 import Refused, Request
 
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MAX_BEGINNING = 256 * 1024  # bytes in which an upload must have told its name
 
 
-class BadName(Exception):
-    """A blob cannot have this name here, or has none; the message says why."""
+class BadName(Refused):
+    """A blob has no name, or one that is not allowed here."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(400, why)
 
 
 def expect_safe(name: str) -> None:

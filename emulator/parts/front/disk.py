@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from emulator.http1 import Refused
+
 RESERVE = 1024 * 1024
 """Bytes that uploads leave free: a blob without room for its metadata breaks every listing."""
 
 
-class Full(Exception):
+class Full(Refused):
     """The disk has no room for an upload; the message says how much there is."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(503, why)
 
 
 class Disk:
