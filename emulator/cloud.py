@@ -8,6 +8,7 @@ from typing import Self
 from emulator import data_folder
 from emulator.console import Console
 from emulator.errors import PortTaken
+from emulator.parts.front.visitors import Visitors
 from emulator.parts.functions import function_part, variables
 from emulator.parts.pubsub import Broker, pubsub_part
 from emulator.parts.scheduler import scheduler_part
@@ -18,7 +19,6 @@ from emulator.processes import Part, Supervisor
 from emulator.project import bucket_name
 from emulator.running import Addresses
 from emulator.topology import Function, Topology
-from emulator.visitors import Visitors
 
 
 class Cloud:

@@ -2,8 +2,12 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
+from emulator.cloud import Cloud
+from emulator.console import Console
+from emulator.topology_file import read_topology
 from tests.layers import Layers
 
 # How long an example takes says nothing of the code where other tests run beside it.
@@ -13,6 +17,35 @@ settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
+_GROUPS = {"shared_cloud": "cloud", "chromium": "cloud", "shared_up": "up"}
+"""Which process runs the tests that use a fixture of a session, where several processes do."""
+
+_OF_A_FILE = {"emulator", "guarded", "programs", "released_once", "server"}
+"""Fixtures of a file that take long to make."""
+
 
 def pytest_configure(config):
     config.pluginmanager.register(Layers())
+
+
+def pytest_collection_modifyitems(items):
+    """Have the tests that share a server run in one process, so that it is started once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
+        uses = set(item.fixturenames)
+        groups = {_GROUPS[name] for name in uses & _GROUPS.keys()}
+        if "shared_broker" in uses:
+            groups = {item.callspec.params["shared_broker"]}
+        if uses & _OF_A_FILE:
+            groups = {item.path.stem}
+        for group in groups:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def shared_cloud(tmp_path_factory):
+    """A cloud with the embedded broker, for tests that leave it as it was."""
+    topology = read_topology()
+    with Cloud(topology, tmp_path_factory.mktemp("cloud"), Console()) as cloud:
+        yield cloud

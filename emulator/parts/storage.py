@@ -14,11 +14,11 @@ from emulator.data_folder import METADATA, set_aside
 from emulator.errors import StorageUnusable
 from emulator.parts.front.behind import Server
 from emulator.parts.front.streams import Gone
+from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST, answers, free_port, hidden_host
 from emulator.processes import Part
 from emulator.project import PROJECT, bucket_name
 from emulator.topology import Topology
-from emulator.visitors import Visitors
 
 METADATA_BYTES = 3_250
 """The most bytes of custom metadata that a blob can have here: names and values in JSON.

@@ -2,10 +2,7 @@
 
 import pytest
 
-from tests.running import running
 
-
-@pytest.fixture(scope="session")
-def url(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("data")) as addresses:
-        yield addresses.upload
+@pytest.fixture
+def url(shared_cloud):
+    return shared_cloud.addresses.upload

@@ -7,7 +7,6 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from emulator.ports import HOST
-from tests.running import running
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 
@@ -20,10 +19,9 @@ _FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
-def url(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("data")) as addresses:
-        yield addresses.upload
+@pytest.fixture
+def url(shared_cloud):
+    return shared_cloud.addresses.upload
 
 
 @pytest.fixture(scope="session")

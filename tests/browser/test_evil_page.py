@@ -10,11 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from emulator.cloud import Cloud
-from emulator.console import Console
 from emulator.parts.storage import server_binary
 from emulator.ports import HOST, answers, free_port
-from emulator.topology_file import read_topology
 from tests.pictures import ROCKET
 
 EVIL = "evil.test"
@@ -38,11 +35,9 @@ const [requests, done] = [arguments[0], arguments[1]];
 """
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    topology = read_topology()
-    with Cloud(topology, tmp_path_factory.mktemp("attacked"), Console()) as cloud:
-        yield cloud
+@pytest.fixture
+def cloud(shared_cloud):
+    return shared_cloud
 
 
 @pytest.fixture(scope="module")

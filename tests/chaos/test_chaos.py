@@ -4,6 +4,7 @@ import io
 import shutil
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -64,11 +65,10 @@ def remove(cloud, *names):
             path.unlink()
 
 
-@pytest.fixture(params=BROKERS)
-def cloud(request, tmp_path):
-    need(request.param)
+@contextmanager
+def impatient_cloud(folder, broker="embedded"):
     topology = impatient(max_delivery_attempts=5)
-    with ShakenCloud(topology, tmp_path, Console(out=io.StringIO()), request.param) as cloud:
+    with ShakenCloud(topology, folder, Console(out=io.StringIO()), broker) as cloud:
         yield cloud
 
 
@@ -93,30 +93,33 @@ def ended(cloud, id, seconds=120):
         assert time.monotonic() < end, state
 
 
-def test_a_picture_that_kills_the_function_is_given_up_while_others_go_on(cloud):
-    deadly = upload(cloud, picture() + DEADLY)
-    others = [upload(cloud, picture(64 + number, 48)) for number in range(8)]
-    for id in others:
-        assert ended(cloud, id)["status"] == "done"
-    state = ended(cloud, deadly)
-    assert (state["status"], state["error"]["code"]) == ("failed", "gave-up")
-    assert "5 attempts" in state["error"]["detail"]
-    answer = requests.get(f"{cloud.addresses.upload}/{deadly}/256", timeout=30)
-    assert (answer.status_code, answer.json()["code"]) == (422, "gave-up")
+@pytest.mark.parametrize("broker", BROKERS)
+def test_a_picture_that_kills_the_function_is_given_up_while_others_go_on(tmp_path, broker):
+    need(broker)
+    with impatient_cloud(tmp_path, broker) as cloud:
+        deadly = upload(cloud, picture() + DEADLY)
+        others = [upload(cloud, picture(64 + number, 48)) for number in range(8)]
+        for id in others:
+            assert ended(cloud, id)["status"] == "done"
+        state = ended(cloud, deadly)
+        assert (state["status"], state["error"]["code"]) == ("failed", "gave-up")
+        assert "5 attempts" in state["error"]["detail"]
+        answer = requests.get(f"{cloud.addresses.upload}/{deadly}/256", timeout=30)
+        assert (answer.status_code, answer.json()["code"]) == (422, "gave-up")
 
 
-def test_a_picture_that_crashes_or_keeps_its_decoder_fails_with_its_code_at_once(cloud):
-    harm = hostile()
-    ids = [upload(cloud, each.data) for each in harm]
-    for each, id in zip(harm, ids, strict=True):
-        state = ended(cloud, id)
-        assert (state["status"], state["error"]["code"]) == ("failed", each.code), each.name
-    assert ended(cloud, upload(cloud, picture()))["status"] == "done"
+def test_a_picture_that_crashes_or_keeps_its_decoder_fails_with_its_code_at_once(tmp_path):
+    with impatient_cloud(tmp_path) as cloud:
+        harm = hostile()
+        ids = [upload(cloud, each.data) for each in harm]
+        for each, id in zip(harm, ids, strict=True):
+            state = ended(cloud, id)
+            assert (state["status"], state["error"]["code"]) == ("failed", each.code), each.name
+        assert ended(cloud, upload(cloud, picture()))["status"] == "done"
 
 
 def test_a_part_that_is_asked_to_stop_answers_what_it_has_begun(tmp_path):
-    topology = impatient(max_delivery_attempts=5)
-    with ShakenCloud(topology, tmp_path, Console(out=io.StringIO()), "embedded") as cloud:
+    with impatient_cloud(tmp_path) as cloud:
         cloud.proxy.become("hangs")
         answers = []
 

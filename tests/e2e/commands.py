@@ -32,10 +32,16 @@ def environment() -> dict[str, str]:
 
 
 class Up:
-    """An `up` that runs."""
+    """An `up` that runs.
 
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
+    Attributes:
+        process: its process.
+        data: its data folder.
+    """
+
+    def __init__(self, process: subprocess.Popen[str], data: Path, log: Path) -> None:
         self.process = process
+        self.data = data
         self._log = log
 
     @property
@@ -78,7 +84,7 @@ def up(folder: Path, *arguments: object) -> Iterator[Up]:
         )
     with process:
         try:
-            running = Up(process, log)
+            running = Up(process, folder / "data", log)
             running.wait_for("Ctrl-C stops everything")
             yield running
         finally:

@@ -1,13 +1,14 @@
-"""A whole cloud of real processes, once with each broker."""
+"""A whole cloud of real processes."""
+
+import signal
 
 import pytest
 
 from emulator.client import Client
-from emulator.cloud import Cloud
-from emulator.console import Console
 from emulator.errors import OfficialEmulatorMissing
 from emulator.parts.pubsub import official_command
-from emulator.topology_file import read_topology
+from emulator.ports import free_port
+from tests.e2e.commands import up
 
 BROKERS = ("embedded", "official")
 
@@ -21,13 +22,10 @@ def need(broker: str) -> None:
             pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session", params=BROKERS)
-def cloud(request, tmp_path_factory):
-    need(request.param)
-    topology = read_topology()
-    console = Console()
-    with Cloud(topology, tmp_path_factory.mktemp("data"), console, broker=request.param) as cloud:
-        yield cloud
+@pytest.fixture
+def cloud(shared_cloud):
+    """A cloud on the embedded broker; test_official_broker.py has one on Google's."""
+    return shared_cloud
 
 
 @pytest.fixture
@@ -38,3 +36,11 @@ def client(cloud):
 @pytest.fixture
 def url(cloud):
     return cloud.addresses.upload
+
+
+@pytest.fixture(scope="session")
+def shared_up(tmp_path_factory):
+    """The command `up`, running, for tests that leave it as it was."""
+    with up(tmp_path_factory.mktemp("up"), "--port", free_port()) as running:
+        yield running
+        running.stop(signal.SIGINT)

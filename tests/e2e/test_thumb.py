@@ -8,19 +8,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from emulator.ports import free_port
-from tests.e2e.commands import run, up
+from tests.e2e.commands import run
 from tests.pictures import ROCKET, SAMPLES, picture
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
+@pytest.fixture
+def data(shared_up):
     """Give the data folder of a running cloud, so that not each test starts its own."""
-    folder = tmp_path_factory.mktemp("thumb")
-    with up(folder, "--port", free_port()) as cloud:
-        yield folder / "data"
-        cloud.process.terminate()
-        cloud.process.wait(30)
+    return shared_up.data
 
 
 def test_a_folder_becomes_thumbnails_with_a_cloud_of_its_own(tmp_path):

@@ -82,13 +82,17 @@ def test_after_ctrl_c_nothing_runs_and_the_next_up_still_serves_the_thumbnail(tm
         assert cloud.stop(signal.SIGTERM) == 0
 
 
-def test_the_curl_line_works_as_it_is_printed(tmp_path):
-    with up(tmp_path, "--port", free_port()) as cloud:
-        [line] = [line.strip() for line in cloud.log.splitlines() if line.startswith("  curl ")]
-        answer = subprocess.run(
-            shlex.split(line), cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        assert '"status":"queued"' in answer.stdout
+def test_the_curl_line_works_as_it_is_printed(shared_up):
+    [line] = [line.strip() for line in shared_up.log.splitlines() if line.startswith("  curl ")]
+    answer = subprocess.run(shlex.split(line), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert '"status":"queued"' in answer.stdout
+
+
+def test_with_the_variable_of_cloud_run_the_functions_log_json(tmp_path, monkeypatch):
+    monkeypatch.setenv("K_SERVICE", "local")
+    with up(tmp_path, "--port", free_port(), "--verbose") as cloud:
+        requests.post(cloud.url("upload"), data=ROCKET.read_bytes(), timeout=30)
+        cloud.wait_for('"event": "accepted"')
         cloud.stop(signal.SIGINT)
 
 
@@ -134,12 +138,10 @@ def test_a_data_folder_that_cannot_be_is_told(tmp_path):
     assert result.stderr == f"--data {tmp_path / 'file'}: File exists\n"
 
 
-def test_a_second_up_on_the_same_data_is_told(tmp_path):
-    with up(tmp_path, "--port", free_port()) as cloud:
-        result = run("up", "--data", tmp_path / "data", "--port", free_port())
-        assert result.returncode == 1
-        assert "choose another folder: --data DIR" in result.stderr
-        cloud.stop(signal.SIGINT)
+def test_a_second_up_on_the_same_data_is_told(shared_up):
+    result = run("up", "--data", shared_up.data, "--port", free_port())
+    assert result.returncode == 1
+    assert "choose another folder: --data DIR" in result.stderr
 
 
 def test_without_java_the_official_emulator_is_told_to_need_it(tmp_path):
@@ -173,28 +175,26 @@ def test_env_without_up_says_what_to_start(tmp_path):
     assert "python3 -m emulator up" in result.stderr
 
 
-def test_a_function_runs_by_hand_with_what_env_prints(tmp_path):
-    with up(tmp_path, "--port", free_port()) as cloud:
-        lines = run("env", "--data", tmp_path / "data").stdout
-        script = (
-            f"{lines}\nexport PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
-            'echo "$PORT"\nexec functions-framework --target upload\n'
-        )
-        by_hand = subprocess.Popen(
-            ["bash", "-c", script],  # noqa: S607 - the shell that is on the PATH
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        with by_hand:
-            try:
-                url = f"http://{HOST}:{by_hand.stdout.readline().strip()}"
-                id = upload_once_it_listens(url)
-                assert thumbnail(url, id).status_code == 200
-            finally:
-                by_hand.terminate()
-        cloud.stop(signal.SIGINT)
+def test_a_function_runs_by_hand_with_what_env_prints(shared_up, tmp_path):
+    lines = run("env", "--data", shared_up.data).stdout
+    script = (
+        f"{lines}\nexport PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH\n"
+        'echo "$PORT"\nexec functions-framework --target upload\n'
+    )
+    by_hand = subprocess.Popen(
+        ["bash", "-c", script],  # noqa: S607 - the shell that is on the PATH
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with by_hand:
+        try:
+            url = f"http://{HOST}:{by_hand.stdout.readline().strip()}"
+            id = upload_once_it_listens(url)
+            assert thumbnail(url, id).status_code == 200
+        finally:
+            by_hand.terminate()
 
 
 def test_a_wrong_setting_is_told_without_waiting_for_it_to_heal(tmp_path):

@@ -17,12 +17,6 @@ PUSH = json.dumps(
 ORIGIN = {"Origin": "https://evil.test", "Sec-Fetch-Site": "cross-site"}
 
 
-@pytest.fixture(autouse=True)
-def embedded(cloud):
-    if not cloud.addresses.tokens:
-        pytest.skip("Google's emulator sends no tokens, so the functions expect none")
-
-
 @pytest.mark.parametrize("function", ["resize", "bury", "sweep"])
 def test_a_job_without_a_token_is_refused_though_no_browser_asks_for_leave_to_send_it(
     cloud, function

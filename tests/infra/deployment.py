@@ -50,16 +50,19 @@ class Deployment:
         assert may_fail or result.returncode == 0, result.stdout + result.stderr
         return result
 
+    def state(self):
+        """Return Terraform's state."""
+        return json.loads((self._root / "terraform.tfstate").read_text())
+
     def waits(self):
         """Return what each resource waits for, as Terraform's state has it, by address."""
-        state = json.loads((self._root / "terraform.tfstate").read_text())
         return {
             f"{resource['type']}.{resource['name']}": {
                 address
                 for instance in resource["instances"]
                 for address in instance.get("dependencies", [])
             }
-            for resource in state["resources"]
+            for resource in self.state()["resources"]
             if resource["mode"] == "managed"
         }
 

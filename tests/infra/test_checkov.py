@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,30 +14,48 @@ from tests.infra.hcl import INFRA
 LOCK = Path(__file__).with_name("checkov-requirements.txt")
 
 
+MISTAKE = """
+resource "google_storage_bucket_iam_member" "all" {
+  bucket = "pictures"
+  role   = "roles/storage.objectViewer"
+  member = "allUsers"
+}
+"""
+
+
 @pytest.fixture(scope="module")
-def checkov():
-    """Returns a function that checks a folder and returns what it passed, failed and skipped."""
+def report(tmp_path_factory):
+    """What checkov passed, failed and skipped of infra/, and of a mistake beside it."""
+    folder = tmp_path_factory.mktemp("checked")
+    shutil.copytree(INFRA, folder / "infra", ignore=shutil.ignore_patterns(".terraform*"))
+    (folder / "mistake").mkdir()
+    (folder / "mistake" / "main.tf").write_text(MISTAKE)
     program = environment("checkov", LOCK) / "checkov"
-
-    def check(folder):
-        options = ["--framework", "terraform", "--output", "json", "--skip-download"]
-        result = subprocess.run(
-            [program, "--directory", folder, *options, "--quiet"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.stdout, result.stderr
-        return json.loads(result.stdout)
-
-    return check
+    options = ["--framework", "terraform", "--output", "json", "--skip-download"]
+    result = subprocess.run(
+        [program, "--directory", folder, *options, "--quiet"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout, result.stderr
+    return json.loads(result.stdout)
 
 
-def test_nothing_fails_that_is_not_explained_in_place(checkov):
-    report = checkov(INFRA)
+def failures(report, folder):
+    """Return what failed below a folder."""
+    checks = report["results"]["failed_checks"]
+    return [
+        (each["check_id"], each["resource"])
+        for each in checks
+        if each["file_path"].startswith(f"/{folder}/")
+    ]
+
+
+@pytest.mark.xdist_group("checkov")
+def test_nothing_fails_that_is_not_explained_in_place(report):
     assert report["summary"]["parsing_errors"] == 0
-    failed = report["results"]["failed_checks"]
-    assert [(check["check_id"], check["resource"]) for check in failed] == []
+    assert failures(report, "infra") == []
     assert report["summary"]["passed"] > 15
 
 
@@ -48,10 +67,7 @@ def test_every_exception_says_why():
         assert re.fullmatch(r"CKV2?_GCP_\d+: .{20,}", exception), exception
 
 
-def test_a_mistake_is_found(checkov, tmp_path):
-    (tmp_path / "main.tf").write_text(
-        'resource "google_storage_bucket_iam_member" "all" {\n'
-        '  bucket = "pictures"\n  role = "roles/storage.objectViewer"\n  member = "allUsers"\n}\n'
-    )
-    report = checkov(tmp_path)
-    assert "CKV_GCP_28" in {check["check_id"] for check in report["results"]["failed_checks"]}
+@pytest.mark.xdist_group("checkov")
+def test_a_mistake_is_found(report):
+    assert "CKV_GCP_28" in dict(failures(report, "mistake"))
+    assert len(report["results"]["failed_checks"]) == len(failures(report, "mistake"))

@@ -5,20 +5,14 @@ import pytest
 from PIL import Image
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import Cloud
-from emulator.console import Console
-from emulator.topology_file import read_topology
 from infra.smoke_test import Service, Wrong, check, jpeg_size
 
 ROCKET = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    topology = read_topology()
-    console = Console()
-    with Cloud(topology, tmp_path_factory.mktemp("data"), console) as cloud:
-        yield cloud.addresses.upload
+@pytest.fixture
+def url(shared_cloud):
+    return shared_cloud.addresses.upload
 
 
 def smoke_test(*arguments):

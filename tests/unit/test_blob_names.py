@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.http1 import Request
 from emulator.parts.front.blob_names import BadName, expect_safe, expect_safe_path, named
+from emulator.parts.front.http1 import Request
 
 UPLOAD = "/upload/storage/v1/b/bucket/o"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.http1 import (
+from emulator.parts.front.http1 import (
     Malformed,
     TooLong,
     chunks,

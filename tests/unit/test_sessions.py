@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from emulator.http1 import Refused, Request
 from emulator.parts.front import sessions
 from emulator.parts.front.announced import Announced
+from emulator.parts.front.http1 import Refused, Request
 from emulator.parts.front.sessions import UNIT, Sessions
 from tests.storage import BUCKET, serving
 

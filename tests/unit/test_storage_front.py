@@ -13,8 +13,8 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage as library
 
+from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST
-from emulator.visitors import Visitors
 from tests.storage import BUCKET, connect, exchange, received, request, serving, statuses
 
 PAGE = "https://app.example.com"

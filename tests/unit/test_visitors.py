@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.visitors import NotLetIn, Visitors
+from emulator.parts.front.visitors import NotLetIn, Visitors
 
 NAMES = ["127.0.0.1", "localhost", "[::1]"]
 PAGE = "https://app.example.com"

@@ -21,8 +21,8 @@ from emulator.parts.front.disk import Disk
 from emulator.parts.front.exchange import Front
 from emulator.parts.front.sessions import Sessions
 from emulator.parts.front.streams import Stream
+from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST
-from emulator.visitors import Visitors
 
 _MAX_CONNECTIONS = 256  # a function keeps 64 at most
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, urlencode
 
-from emulator.http1 import Refused, Request
+from emulator.parts.front.http1 import Refused, Request
 
 
 @dataclass(frozen=True, slots=True)

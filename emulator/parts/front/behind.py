@@ -5,8 +5,8 @@ import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from emulator import http1
-from emulator.http1 import JSON, Answer, Headers, Malformed
+from emulator.parts.front import http1
+from emulator.parts.front.http1 import JSON, Answer, Headers, Malformed
 from emulator.parts.front.streams import Gone, Stream
 from emulator.ports import HOST
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from emulator.http1 import Refused, Request
+from emulator.parts.front.http1 import Refused, Request
 
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MAX_BEGINNING = 256 * 1024  # bytes in which an upload must have told its name

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from emulator.http1 import Malformed
+from emulator.parts.front.http1 import Malformed
 
 
 @dataclass(frozen=True, slots=True)

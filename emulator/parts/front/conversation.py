@@ -2,12 +2,11 @@
 
 from urllib.parse import parse_qs
 
-from emulator import http1
-from emulator.http1 import JSON, Malformed, Refused
-from emulator.parts.front import uploads
+from emulator.parts.front import http1, uploads
 from emulator.parts.front.behind import Behind
 from emulator.parts.front.blob_names import expect_safe_path
 from emulator.parts.front.exchange import Exchange, Front, complaint, written
+from emulator.parts.front.http1 import JSON, Malformed, Refused
 from emulator.parts.front.sessions import Session
 from emulator.parts.front.streams import Gone, Stream
 

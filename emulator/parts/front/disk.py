@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from emulator.http1 import Refused
+from emulator.parts.front.http1 import Refused
 
 RESERVE = 1024 * 1024
 """Bytes that uploads leave free: a blob without room for its metadata breaks every listing."""

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from emulator import http1
 from emulator.data_folder import has_metadata
-from emulator.http1 import JSON, Answer, Headers, Refused, Request
+from emulator.parts.front import http1
 from emulator.parts.front.behind import Behind, Server, answer_of, body_of
 from emulator.parts.front.blob_names import named
 from emulator.parts.front.disk import Disk
+from emulator.parts.front.http1 import JSON, Answer, Headers, Refused, Request
 from emulator.parts.front.sessions import Sessions
 from emulator.parts.front.streams import Gone, Stream
-from emulator.visitors import Visitors
+from emulator.parts.front.visitors import Visitors
 
 _MAX_DOCUMENT = 256 * 1024  # bytes of JSON that are read as a whole
 _UNWRITTEN = re.compile(r"xattr\.Set (/.+) user\.metadata: (.+)")

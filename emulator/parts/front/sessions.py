@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from emulator.http1 import JSON, Headers, Refused, Request
 from emulator.parts.front.announced import Announced
 from emulator.parts.front.content_range import Brought
+from emulator.parts.front.http1 import JSON, Headers, Refused, Request
 
 UNIT = 256 * 1024
 """What Cloud Storage keeps of a request that did not end an upload is a multiple of these bytes."""

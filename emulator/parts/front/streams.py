@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Iterator
 
-from emulator.http1 import MAX_HEAD, Malformed, TooLong
+from emulator.parts.front.http1 import MAX_HEAD, Malformed, TooLong
 
 BLOCK = 128 * 1024
 """Bytes that are read at once."""

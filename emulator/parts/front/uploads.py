@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from emulator.http1 import JSON, Refused, Request
 from emulator.parts.front.announced import Announced
 from emulator.parts.front.blob_names import expect_safe, expect_safe_path
 from emulator.parts.front.exchange import Exchange
+from emulator.parts.front.http1 import JSON, Refused, Request
 from emulator.parts.front.sessions import Session
 from emulator.parts.front.streams import BLOCK
 

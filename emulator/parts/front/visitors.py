@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Self
 
-from emulator.http1 import Refused
+from emulator.parts.front.http1 import Refused
 
 _THIS_MACHINE = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_THIS_MACHINE, re.IGNORECASE)
