@@ -16,7 +16,8 @@ from google.pubsub_v1 import PullResponse
 from emulator.bootstrap import ROOT
 from emulator.console import Console
 from emulator.errors import Unwritable
-from emulator.parts.front.disk import RESERVE, Disk, Full
+from emulator.parts.front.disk import RESERVE, Disk
+from emulator.parts.front.http1 import Refused
 from emulator.parts.front.sessions import UNIT
 from emulator.ports import HOST, answers, free_port
 from emulator.pubsub import protos
@@ -80,7 +81,7 @@ def test_uploads_at_once_do_not_take_the_same_room(tmp_path):
         room = Disk(disk.folder)
         disk.fill(but=RESERVE + 3 * MB)
         with room.room(2 * MB):
-            with pytest.raises(Full, match=r"has room for 1,0..,... bytes"), room.room(2 * MB):
+            with pytest.raises(Refused, match=r"has room for 1,0..,... bytes"), room.room(2 * MB):
                 pass
             with room.room(MB // 2):
                 pass

@@ -74,7 +74,7 @@ def _let_in(exchange: Exchange, session: Session | None, *, begins: bool) -> Non
     """Return if the request may be answered, and let its sender read the answer.
 
     Raises:
-        NotLetIn: it may not.
+        Refused: it may not.
     """
     request = exchange.request
     origin = request.get("origin")
