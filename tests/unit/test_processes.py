@@ -44,9 +44,7 @@ def supervise(log):
     running = []
 
     def start(*groups, verbose=False):
-        console = Console(
-            [part.name for group in groups for part in group], verbose=verbose, out=log
-        )
+        console = Console(verbose=verbose, out=log)
         supervisor = Supervisor(groups, console)
         running.append(supervisor)
         supervisor.start(timeout=20)
@@ -162,7 +160,7 @@ from tests.unit.test_processes import server
 from emulator.console import Console
 from emulator.processes import Supervisor
 import time
-Supervisor([[server({port})]], Console(["server"])).start()
+Supervisor([[server({port})]], Console()).start()
 print("up", flush=True)
 time.sleep(60)
 """

@@ -109,12 +109,13 @@ def test_these_tests_run_with_what_is_locked():
     assert result.returncode == 0, result.stdout
 
 
-def test_a_comment_is_no_change_and_an_included_file_is(tmp_path, monkeypatch):
+def test_a_comment_is_no_change_and_the_layer_below_is(tmp_path, monkeypatch):
     monkeypatch.setattr(requirements, "ROOT", tmp_path)
-    (tmp_path / "one.in").write_text("-r two.in\nyes\n")
+    monkeypatch.setattr(requirements, "LAYERS", ("two", "one"))
+    (tmp_path / "one.in").write_text("yes\n")
     (tmp_path / "two.in").write_text("no\n")
     before = asked("one")
-    (tmp_path / "one.in").write_text("# why\n\n-r two.in\nyes  # because\n")
+    (tmp_path / "one.in").write_text("# why\n\nyes  # because\n")
     assert asked("one") == before
     (tmp_path / "two.in").write_text("no>2\n")
     assert asked("one") != before
