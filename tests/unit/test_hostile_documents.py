@@ -31,6 +31,8 @@ from tests import hostile
 from tests.doubles import MemoryBucket, MemoryCloud
 from tests.pictures import picture
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Settings(
     *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c"),
     takeover_seconds=0,

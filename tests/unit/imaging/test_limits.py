@@ -10,6 +10,8 @@ from quickthumb.limits import Limits
 from quickthumb.problems import TooManyPixels, TooSlow
 from tests.unit.imaging.pictures import encoded, photo
 
+pytestmark = pytest.mark.slow
+
 FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"]
 
 

@@ -15,6 +15,8 @@ from emulator.pubsub.command import _options, main
 from emulator.pubsub.journal.journal import FILE_NAME, Journal
 from emulator.pubsub.server import KEY_FILE_NAME
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "emulator.pubsub"]
 
 
