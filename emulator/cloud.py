@@ -162,7 +162,7 @@ class Cloud:
                 *(sys.executable, "-m", "functions_framework", "--source", str(SOURCE)),
                 *("--target", function.entry_point, "--host", HOST, "--port", str(port)),
             ],
-            is_ready=lambda: _is_healthy(port) if function.trigger == "http" else answers(port),
+            is_ready=lambda: is_healthy(port) if function.trigger == "http" else answers(port),
             env={
                 **inherited,
                 **environment(function, self.addresses, self.addresses.tokens.get(name)),
@@ -318,7 +318,7 @@ def _full_name(value: str | Reference) -> str:
             return str(value)
 
 
-def _is_healthy(port: int) -> bool:
+def is_healthy(port: int) -> bool:
     """Tell whether a function takes requests.
 
     Raises:

@@ -1,5 +1,5 @@
 locals {
-  # Beginnings of filters, by name.
+  # Filter prefixes, by name.
   of_subscription = {
     for name, _ in local.subscriptions : name =>
     "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${name}\" AND metric.type = \"pubsub.googleapis.com/subscription"
@@ -9,7 +9,7 @@ locals {
     "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${name}\" AND metric.type = \"run.googleapis.com"
   }
 
-  # One alert each: what is watched, above which value, for how long, and what to do about it.
+  # One alert each: metric, threshold, duration, and what to do.
   alerts = merge(
     {
       for name, subscription in local.subscriptions : "dead letters of ${name}" => {
@@ -19,7 +19,7 @@ locals {
         reducer     = "REDUCE_SUM"
         threshold   = 0
         duration    = "0s"
-        advice      = "Jobs failed at every delivery and lie in the topic of dead letters. The log of the function that takes them says why."
+        advice      = "Jobs failed at every delivery and are in the dead-letter topic. The log of the subscribed function says why."
       } if subscription.dead_letter != null
     },
     {
@@ -28,13 +28,13 @@ locals {
         denominator = null
         aligner     = "ALIGN_MAX"
         reducer     = "REDUCE_MAX"
-        threshold   = subscription.maximum_backoff_seconds # older than one late delivery explains
+        threshold   = subscription.maximum_backoff_seconds # more than a single delayed delivery
         duration    = "300s"
-        advice      = "Jobs wait. Look at the instances of the function against its max_instances, and at its errors."
+        advice      = "Jobs are waiting. Compare the number of instances with max_instances, and look for errors."
       }
     },
     {
-      # What Cloud Run itself refuses reaches no instance, so that its own metrics leave it out:
+      # Requests that Cloud Run itself rejects reach no instance, and are missing from its metrics:
       # https://docs.cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run
       for name, subscription in local.subscriptions : "refused pushes of ${name}" => {
         filter      = "${local.of_subscription[name]}/push_request_count\" AND metric.labels.response_class = \"remote_server_4xx\""
@@ -43,7 +43,7 @@ locals {
         reducer     = "REDUCE_SUM"
         threshold   = 0.1
         duration    = "300s"
-        advice      = "More than one push in ten is refused. 403: the role of quickthumb-push on the function is missing. 429: all instances are busy; raise max_instances, and the quota before it."
+        advice      = "More than one push in ten is rejected. 403: the role of quickthumb-push on the function is missing. 429: all instances are busy; raise the quota, then max_instances."
       }
     },
     {
@@ -54,7 +54,7 @@ locals {
         reducer     = "REDUCE_SUM"
         threshold   = 0.01
         duration    = "300s"
-        advice      = "More than one request in a hundred fails. The log of the function says why; roll back if it began with a deployment."
+        advice      = "More than one request in a hundred fails. The log of the function says why; roll back if it started with a deployment."
       }
     },
     {
@@ -70,8 +70,8 @@ locals {
     },
   )
 
-  # Calls that Cloud Run refuses and no subscription counts. A stranger without a token is answered 403
-  # at any time, so of functions that anyone can reach only 429 says something.
+  # Rejections by Cloud Run that no subscription counts. Anyone without a token gets 403, so for functions that
+  # are reachable from outside only 429 is meaningful.
   refusals = {
     for name, function in local.functions : name => function.trigger == "http" ? "429" : "(403 OR 429)"
     if function.trigger != "pubsub"
@@ -116,11 +116,11 @@ resource "google_monitoring_alert_policy" "alert" {
     mime_type = "text/markdown"
   }
 
-  # An alert on a metric of something that is not there yet is refused.
+  # An alert on a metric of a resource that does not exist yet is rejected.
   depends_on = [google_cloud_run_v2_service.function, google_pubsub_subscription.push]
 }
 
-# By the log, and not by a metric made of it: an alert on a metric that has just been made is refused.
+# Based on the log rather than a log-based metric: alerts on new metrics are rejected.
 resource "google_monitoring_alert_policy" "refusals" {
   for_each = local.refusals
 
@@ -144,7 +144,7 @@ resource "google_monitoring_alert_policy" "refusals" {
   }
 
   documentation {
-    content   = "Calls are refused before they reach an instance. 429: all instances are busy; raise max_instances, and the quota before it. 403: the caller's role on the function is missing."
+    content   = "Requests are rejected before they reach an instance. 429: all instances are busy; raise the quota, then max_instances. 403: the caller lacks the role on the function."
     mime_type = "text/markdown"
   }
 }

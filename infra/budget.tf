@@ -1,4 +1,4 @@
-# Tells when the project's costs of a month reach what was planned. It stops nothing.
+# Notifies when the project's monthly costs reach the budget. It stops nothing.
 
 resource "google_billing_budget" "month" {
   for_each = var.budget == null ? {} : { month = var.budget }
@@ -12,7 +12,7 @@ resource "google_billing_budget" "month" {
 
   amount {
     specified_amount {
-      units = tostring(each.value.amount) # of the billing account's currency
+      units = tostring(each.value.amount) # in the billing account's currency
     }
   }
 
@@ -27,7 +27,7 @@ resource "google_billing_budget" "month" {
     spend_basis       = "FORECASTED_SPEND"
   }
 
-  # Beside the billing account's administrators, who are told in any case.
+  # In addition to the billing account's administrators, who are always notified.
   dynamic "all_updates_rule" {
     for_each = length(local.channels) == 0 ? [] : [slice(local.channels, 0, min(5, length(local.channels)))]
     content {

@@ -1,9 +1,9 @@
 locals {
-  # How release.py calls a new revision that has no traffic yet.
+  # How release.py reaches a new revision without traffic.
   candidate = { tag = "candidate", header = "X-QuickThumb-Revision" }
 }
 
-# The way in under a domain of one's own, if one is named.
+# The load balancer, if a domain is set.
 module "front" {
   source = "./front"
   count  = var.domain == "" ? 0 : 1

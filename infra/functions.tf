@@ -1,9 +1,9 @@
 locals {
-  # Nobody gets past the domain's limits by the function's own URL.
+  # With a domain, the function's own URL must not bypass its rate limit.
   http_ingress = var.domain == "" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
 }
 
-# Each function is a service of Cloud Run: docs/decisions/0008-revisions-and-traffic.md says why not
+# Each function is a Cloud Run service; docs/decisions/0008-revisions-and-traffic.md explains why it is not a
 # google_cloudfunctions2_function.
 resource "google_cloud_run_v2_service" "function" {
   for_each = local.functions
@@ -12,18 +12,18 @@ resource "google_cloud_run_v2_service" "function" {
   location            = var.region
   deletion_protection = !var.deletion_allowed
 
-  # Calls of the same project's Pub/Sub and Cloud Scheduler count as internal:
+  # Requests from Pub/Sub and Cloud Scheduler of the same project count as internal:
   # https://docs.cloud.google.com/run/docs/securing/ingress
   ingress = each.value.trigger == "http" ? local.http_ingress : "INGRESS_TRAFFIC_INTERNAL_ONLY"
 
-  # Instead of a grant to allUsers, which an organization's domain restricted sharing refuses:
+  # Instead of a grant to allUsers, which domain restricted sharing forbids:
   # https://docs.cloud.google.com/run/docs/authenticating/public
   invoker_iam_disabled = each.value.trigger == "http" && var.public
 
-  # A token may also be made out to the domain.
+  # The domain is also accepted as the audience of tokens.
   custom_audiences = each.value.trigger == "http" && var.domain != "" ? ["https://${var.domain}"] : null
 
-  # Of the service, not of a revision: one that has no traffic keeps no instance.
+  # Set on the service, not the revision, so revisions without traffic keep no instance.
   dynamic "scaling" {
     for_each = each.value.min_instances > 0 ? [each.value.min_instances] : []
     content {
@@ -46,7 +46,7 @@ resource "google_cloud_run_v2_service" "function" {
 
       resources {
         limits            = { cpu = each.value.cpu, memory = each.value.memory }
-        cpu_idle          = true # paid for while a request is at work, and not otherwise
+        cpu_idle          = true # billed during requests only
         startup_cpu_boost = true
       }
 
@@ -60,19 +60,19 @@ resource "google_cloud_run_v2_service" "function" {
     }
   }
 
-  # Of a new service. From then on release.py says which revision has the traffic, so that a new one
-  # has none before it has been tried, and an `apply` never brings one back that was taken away.
+  # For a new service only. From then on release.py assigns the traffic, so a new revision has none before it has
+  # been tried, and an `apply` never restores one that was rolled back.
   traffic {
     type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
     percent = 100
   }
 
   lifecycle {
-    # gcloud, which moves the traffic, writes its own name and version as the client.
+    # gcloud, which moves the traffic, sets itself as the client.
     ignore_changes = [client, client_version, traffic]
   }
 
-  # A new revision may be called the moment it is there, so what it may do comes first.
+  # A new revision may be called immediately, so its permissions come first.
   depends_on = [
     google_pubsub_topic_iam_member.publish,
     google_storage_bucket_iam_member.function,

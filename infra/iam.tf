@@ -1,14 +1,14 @@
-# Who may do what. Every function has an identity of its own, with roles on single buckets and topics;
-# names are those of topology.yaml.
+# Permissions. Every function has its own service account, with roles on individual buckets and topics. Names are
+# those of topology.yaml.
 
 locals {
-  # What the code calls, and the permission that Cloud Storage wants for it
+  # The calls in the code, and the permission that each requires
   # (https://docs.cloud.google.com/storage/docs/access-control/iam-json):
   #   read, stat -> get; walk -> list; delete -> delete; create, begin -> create;
-  #   write      -> create, and delete for the blob that it replaces.
-  # Each also has list: without it the answer for a blob that is not there may be 403 instead of the
-  # 404 by which the code tells "not yet" from "not allowed". No predefined role fits: objectUser adds
-  # update, move and folders, objectViewer with objectCreator lacks delete.
+  #   write      -> create, and delete for the replaced blob.
+  # Each also has list: without it, a missing blob may be a 403 instead of a 404, and the code could not
+  # distinguish "not yet" from "not allowed". No predefined role fits: objectUser adds update, move and folders;
+  # objectViewer with objectCreator lacks delete.
   storage_permissions = {
     reader   = ["storage.objects.get", "storage.objects.list"]
     remover  = ["storage.objects.delete", "storage.objects.get", "storage.objects.list"]
@@ -48,7 +48,7 @@ locals {
     }
   ]...)
 
-  # Where a function is public, nobody is asked who they are.
+  # A public function does not check callers.
   http_callers = {
     for pair in setproduct(keys(local.http_functions), var.public ? [] : var.callers) :
     "${pair[0]} ${pair[1]}" => { function = pair[0], member = pair[1] }
@@ -65,7 +65,7 @@ resource "google_service_account" "function" {
   for_each = local.functions
 
   account_id   = "quickthumb-${each.key}"
-  display_name = "QuickThumb: the function ${each.key}"
+  display_name = "QuickThumb: function ${each.key}"
 }
 
 resource "google_project_iam_custom_role" "storage" {
@@ -73,7 +73,7 @@ resource "google_project_iam_custom_role" "storage" {
 
   role_id     = "quickthumb.${each.key}"
   title       = "QuickThumb ${each.key}"
-  description = "What QuickThumb's functions do with blobs, as ${each.key}."
+  description = "Blob permissions of QuickThumb's functions: ${each.key}."
   permissions = each.value
 }
 
@@ -93,11 +93,11 @@ resource "google_pubsub_topic_iam_member" "publish" {
   member = google_service_account.function[each.value.function].member
 }
 
-# Who calls the functions: https://docs.cloud.google.com/run/docs/securing/managing-access
+# Callers of the functions: https://docs.cloud.google.com/run/docs/securing/managing-access
 
 resource "google_service_account" "push" {
   account_id   = "quickthumb-push"
-  display_name = "QuickThumb: Pub/Sub when it pushes"
+  display_name = "QuickThumb: Pub/Sub pushes"
 }
 
 resource "google_cloud_run_v2_service_iam_member" "push" {
@@ -111,7 +111,7 @@ resource "google_cloud_run_v2_service_iam_member" "push" {
 
 resource "google_service_account" "schedule" {
   account_id   = "quickthumb-schedule"
-  display_name = "QuickThumb: Cloud Scheduler when it calls"
+  display_name = "QuickThumb: Cloud Scheduler calls"
 }
 
 resource "google_cloud_run_v2_service_iam_member" "schedule" {
@@ -132,8 +132,8 @@ resource "google_cloud_run_v2_service_iam_member" "caller" {
   member   = each.value.member
 }
 
-# What Pub/Sub itself needs: to sign its pushes as the identity above, and to move messages to the
-# dead letters (https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#grant_forwarding_permissions).
+# Pub/Sub's service agent signs pushes as the account above, and forwards dead letters
+# (https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#grant_forwarding_permissions).
 
 resource "google_service_account_iam_member" "pubsub_signs" {
   service_account_id = google_service_account.push.name
@@ -157,7 +157,7 @@ resource "google_pubsub_subscription_iam_member" "dead_letters" {
   member       = local.pubsub_agent
 }
 
-# Cloud Storage's own identity, for the topics that buckets tell of new blobs:
+# Cloud Storage's service agent publishes bucket notifications:
 # https://docs.cloud.google.com/storage/docs/reporting-changes#prereqs
 
 data "google_storage_project_service_account" "this" {}

@@ -1,10 +1,10 @@
-"""Has the image of the functions built by Cloud Build, unless it is there, and prints its name.
+"""Builds the image of the functions with Cloud Build, unless it exists, and prints its name.
 
     python3 infra/image.py --project=my-project --region=europe-west1
 
-It is named by the content of functions/ and by the topology's runtime, as image.tf names it, so
-that Terraform deploys what lies here. Needs gcloud, what infra/foundation makes, and of Python
-nothing but the standard library.
+The name derives from the content of functions/ and the topology's runtime, as in image.tf, so
+Terraform deploys the current content. Needs gcloud, infra/foundation applied, and Python's standard
+library.
 """
 
 import argparse
@@ -22,7 +22,7 @@ FUNCTIONS = HERE.parent / "functions"
 
 
 class Failed(Exception):
-    """The image was not built. The message says why."""
+    """The image could not be built. The message says why."""
 
 
 def source_files(folder: Path = FUNCTIONS) -> list[str]:
@@ -44,12 +44,12 @@ def runtime(topology: Path = HERE / "topology.yaml") -> str:
 
 
 def python_version(name: str) -> str:
-    """Return what the buildpack calls a runtime: python313 is 3.13.x."""
+    """Return the buildpack's name of a runtime: python313 is 3.13.x."""
     return f"3.{name.removeprefix('python3')}.x"
 
 
 def content_hash(folder: Path = FUNCTIONS, runtime_name: str | None = None) -> str:
-    """Return the tag of the image, which image.tf makes in the same way."""
+    """Return the tag of the image, computed as in image.tf."""
     lines = [runtime_name or runtime()]
     for name in source_files(folder):
         lines.append(f"{name} {hashlib.sha256((folder / name).read_bytes()).hexdigest()}")
@@ -62,7 +62,7 @@ def image_name(project: str, region: str) -> str:
 
 
 def is_built(image: str, tag: str) -> bool:
-    """Return whether the image is there; where gcloud cannot tell, it is to be built."""
+    """Return whether the image exists; False if gcloud cannot tell."""
     command = ["gcloud", "artifacts", "docker", "tags", "list", image]
     result = subprocess.run(
         [*command, f"--filter=tag:{tag}", "--format=value(tag)"],
@@ -74,7 +74,7 @@ def is_built(image: str, tag: str) -> bool:
 
 
 def build(project: str, image: str, tag: str) -> None:
-    """Have the image built.
+    """Build the image.
 
     Raises:
         Failed: gcloud says that it could not.
@@ -91,29 +91,29 @@ def build(project: str, image: str, tag: str) -> None:
             f"--substitutions=_IMAGE={image}:{tag},_PYTHON={python_version(runtime())}",
             f"--service-account=projects/{project}/serviceAccounts/{account}",
             f"--gcs-source-staging-dir=gs://{project}-quickthumb-sources/{tag}",
-            "--suppress-logs",  # which are in Cloud Logging; gcloud prints the address
+            "--suppress-logs",  # they are in Cloud Logging; gcloud prints the URL
         ]
-        # What it prints is for the reader; the name alone goes to standard output.
+        # Its output is for people; only the name goes to standard output.
         status = subprocess.run(command, stdout=sys.stderr, check=False).returncode
     if status:
         raise Failed(
-            f"The image was not built: `gcloud builds submit` ended with status {status}. Why is "
-            "above, or in the log at the address above. If it was denied something, apply "
-            "infra/foundation first; that waits until its grants are known."
+            f"The image could not be built: `gcloud builds submit` failed with status {status}. "
+            "The reason is above, or in the log at the URL above. If permission was denied, apply "
+            "infra/foundation first; it waits for its grants to propagate."
         )
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build the image if it is not there, and print its name."""
+    """Build the image if it does not exist, and print its name."""
     parser = argparse.ArgumentParser(prog="image.py", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--project", required=True, help="id of the Google Cloud project")
-    parser.add_argument("--region", default="europe-west1", help="where images are kept")
+    parser.add_argument("--project", required=True, help="Google Cloud project id")
+    parser.add_argument("--region", default="europe-west1", help="of the image repository")
     options = parser.parse_args(arguments)
     image = image_name(options.project, options.region)
     try:
         tag = content_hash()
         if is_built(image, tag):
-            sys.stderr.write("The image of this content is there already.\n")
+            sys.stderr.write("The image exists already.\n")
         else:
             build(options.project, image, tag)
     except Failed as error:

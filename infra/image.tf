@@ -1,6 +1,5 @@
-# The image of the functions: one for all of them, since which function it serves is an environment
-# variable. `release.py build` has it built; it is named by the content of functions/, so that another
-# content makes new revisions and the same none.
+# The image of all functions: an environment variable selects which one it serves. `image.py` builds it. Its name
+# derives from the content of functions/, so only changed content creates new revisions.
 
 locals {
   code_folder = "${path.module}/../functions"

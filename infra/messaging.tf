@@ -1,11 +1,11 @@
 resource "google_pubsub_topic" "topic" {
-  #checkov:skip=CKV_GCP_83: Google's own encryption at rest is enough; a message has no bytes of a picture
+  #checkov:skip=CKV_GCP_83: Google's default encryption is sufficient; messages contain no picture data
 
   for_each = local.topics
 
   name = each.value.name
-  # A topic without a subscription drops what it is sent; one that retains can be read later by a
-  # subscription that seeks back: https://docs.cloud.google.com/pubsub/docs/replay-overview
+  # A topic without subscriptions drops its messages. With retention, a subscription created later can seek back:
+  # https://docs.cloud.google.com/pubsub/docs/replay-overview
   message_retention_duration = each.value.is_dead_letter ? "${var.dead_letter_days * 86400}s" : null
 }
 
@@ -37,11 +37,11 @@ resource "google_pubsub_subscription" "push" {
     }
   }
 
-  # Never: by default Pub/Sub deletes a subscription after 31 days without a delivery.
+  # Never; by default Pub/Sub deletes a subscription after 31 days of inactivity.
   expiration_policy {
     ttl = ""
   }
 
-  # Pushes that Cloud Run refuses count as delivery attempts.
+  # Rejected pushes count as delivery attempts, so the permission comes first.
   depends_on = [google_cloud_run_v2_service_iam_member.push]
 }

@@ -1,4 +1,4 @@
-# Who is told of an alert.
+# Recipients of alerts.
 
 locals {
   channels = concat(var.notification_channels, [for channel in google_monitoring_notification_channel.email : channel.id])
@@ -12,7 +12,7 @@ resource "google_monitoring_notification_channel" "email" {
   labels       = { email_address = each.key }
   user_labels  = var.labels
 
-  # Alerts and the budget stop using it before it goes.
+  # Alerts and the budget stop using it before it is deleted.
   lifecycle {
     create_before_destroy = true
   }
@@ -21,6 +21,6 @@ resource "google_monitoring_notification_channel" "email" {
 check "somebody_is_told" {
   assert {
     condition     = var.alert_email != "" || length(var.notification_channels) > 0
-    error_message = "Nobody is told when something is wrong: set alert_email, or notification_channels."
+    error_message = "Nobody is notified of alerts: set alert_email or notification_channels."
   }
 }

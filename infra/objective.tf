@@ -1,9 +1,9 @@
-# How often what is called over HTTP may fail, and alerts when it fails so often that this is at risk:
+# Availability objectives of the HTTP functions, and alerts when their error budget burns too fast:
 # https://sre.google/workbook/alerting-on-slos/
 
 locals {
-  # A rate of 1 uses up what may fail exactly in the whole period. The shorter window ends the alert
-  # soon after the errors have ended.
+  # A burn rate of 1 uses up the error budget exactly within the period. The shorter window ends the alert soon
+  # after the errors end.
   burn_rates = {
     fast = { rate = 14.4, windows = ["3600s", "300s"], severity = "CRITICAL", advice = "2% of the errors that 28 days may have are used up within an hour." }
     slow = { rate = 6, windows = ["21600s", "1800s"], severity = "WARNING", advice = "5% of the errors that 28 days may have are used up within six hours." }
@@ -26,7 +26,7 @@ resource "google_monitoring_slo" "availability" {
 
   service             = google_monitoring_custom_service.quickthumb.service_id
   slo_id              = "availability-of-${each.key}"
-  display_name        = "Requests to ${each.key} that are not answered with a server error"
+  display_name        = "Requests to ${each.key} without a server error"
   goal                = var.availability_goal
   rolling_period_days = 28
   user_labels         = var.labels
@@ -51,7 +51,7 @@ resource "google_monitoring_alert_policy" "burn" {
   dynamic "conditions" {
     for_each = each.value.burn.windows
     content {
-      display_name = "errors within ${conditions.value} at ${each.value.burn.rate} times the rate"
+      display_name = "errors within ${conditions.value} at ${each.value.burn.rate} times the sustainable rate"
       condition_threshold {
         filter          = "select_slo_burn_rate(\"${google_monitoring_slo.availability[each.value.function].name}\", \"${conditions.value}\")"
         comparison      = "COMPARISON_GT"
@@ -62,7 +62,7 @@ resource "google_monitoring_alert_policy" "burn" {
   }
 
   documentation {
-    content   = "${each.value.burn.advice} The log of the function says why; roll back if it began with a deployment."
+    content   = "${each.value.burn.advice} The log of the function says why; roll back if it started with a deployment."
     mime_type = "text/markdown"
   }
 }

@@ -1,10 +1,10 @@
 output "urls" {
-  description = "Where each function that is called over HTTP is reached."
+  description = "URLs of the HTTP functions."
   value       = local.urls
 }
 
 output "audiences" {
-  description = "What an identity token for such a function must be made out to: its own URL, also behind a domain."
+  description = "Audience of identity tokens for each HTTP function: its own URL, even behind a domain."
   value       = { for name, _ in local.http_functions : name => google_cloud_run_v2_service.function[name].uri }
 }
 
@@ -14,7 +14,7 @@ output "address" {
 }
 
 output "release" {
-  description = "What release.py has to know to try new revisions and to move traffic."
+  description = "What release.py needs to try new revisions and move traffic."
   value = {
     region    = var.region
     public    = var.public
@@ -25,12 +25,12 @@ output "release" {
 }
 
 output "buckets" {
-  description = "Full name of each bucket."
+  description = "Full names of the buckets."
   value       = { for name, bucket in google_storage_bucket.bucket : name => bucket.name }
 }
 
 output "accounts" {
-  description = "Service account of each function."
+  description = "Service accounts of the functions."
   value       = { for name, account in google_service_account.function : name => account.email }
 }
 

@@ -1,4 +1,4 @@
-"""Writes `provider-schema.json`: what the providers take and give, for the types that *.tf use.
+"""Writes `provider-schema.json`: arguments and attributes of the resource types used in *.tf.
 
 The tests check *.tf against this file, and serve it to Terraform in place of the providers
 (tests/infra/stub). Its source is the providers' bindings for Python, which hold the schema as typed
@@ -35,7 +35,7 @@ Json = dict[str, object]
 
 
 def used_types(folder: Path) -> dict[str, set[str]]:
-    """Return which types the files *.tf in and below a folder use.
+    """Return the types used by the *.tf files in and below a folder.
 
     Returns:
         Names by kind: resource, data, provider.
@@ -65,12 +65,12 @@ class Bindings:
         name = re.search(r"^Name: (\S+)$", text, re.MULTILINE)
         version = re.search(r"^Version: (\S+)$", text, re.MULTILINE)
         if not (bound and name and version):
-            raise SystemExit(f"{wheel}: its metadata names no provider and version")
+            raise SystemExit(f"{wheel}: metadata names no provider and version")
         self.provider, self.version = bound[1], bound[2]
         self.source = f"{name[1]} {version[1]}"
 
     def schema(self, kind: str, type_name: str) -> Json:
-        """Return what a resource, a data source or the provider takes and gives.
+        """Return the arguments and attributes of a resource, a data source or the provider.
 
         Args:
             kind: `resource`, `data` or `provider`.
@@ -90,7 +90,7 @@ class Bindings:
         resource = classes.get(by_name[own])
         containers = _containers(self._script(module.replace("_", "-")))
         schema = self._described(config, resource, classes, containers)
-        if kind == "provider":  # which gives nothing to read
+        if kind == "provider":  # has no attributes
             return {"takes": schema["takes"], "gives": {}}
         schema["takes"]["id"] = {"required": False, "type": "string"}
         return dict(schema)
@@ -148,11 +148,11 @@ def _containers(script: str) -> dict[str, dict[str, str]]:
 
 
 def _parameters(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr, bool]]:
-    """Walk over the parameters of a class: name, type, whether it is required."""
+    """Yield the parameters of a class: name, type, whether it is required."""
     init = next(n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__")
     inherited = any("TerraformMetaArguments" in ast.unparse(base) for base in node.bases)
     for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
-        endpoint = argument.arg.endswith("_custom_endpoint")  # the provider has one for every API
+        endpoint = argument.arg.endswith("_custom_endpoint")  # one per API
         if argument.annotation and not endpoint and not (inherited and argument.arg in _META):
             yield argument.arg.rstrip("_"), argument.annotation, default is None
 
@@ -186,7 +186,7 @@ def _type(
 
 
 def _given(node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> dict[str, str]:
-    """Return the properties of a class by their type, those left out that hold blocks."""
+    """Return the types of the properties of a class, except those that hold blocks."""
     found: dict[str, str] = {}
     for item in node.body:
         if not isinstance(item, ast.FunctionDef) or item.returns is None:

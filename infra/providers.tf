@@ -3,7 +3,7 @@ provider "google" {
   region         = var.region
   default_labels = var.labels
 
-  # The API of budgets wants to know whose quota a call counts against.
+  # The budget API requires a quota project.
   billing_project       = var.budget == null ? null : var.project
   user_project_override = var.budget != null
 }

@@ -1,16 +1,16 @@
 """Tries new revisions of the functions before they have traffic, and moves the traffic.
 
-    python3 infra/release.py hold      before an apply: what answers now goes on answering
-    python3 infra/release.py promote   after it: tries the new revisions and gives them the traffic;
-                                       takes it back if anything is wrong
-    python3 infra/release.py back      gives the traffic to the revisions that had it before
+    python3 infra/release.py hold      before an apply: pins the traffic to the current revisions
+    python3 infra/release.py promote   after it: tries the new revisions and moves the traffic to
+                                       them, or back if anything is wrong
+    python3 infra/release.py back      moves the traffic to the previous revisions
 
-Which revision answers is known to Cloud Run alone, as traffic and as tags: `candidate` is about to
-be tried, `previous` had the traffic before the last promotion, and what is `rejected` was taken
-back and is not promoted again. Terraform leaves all of that alone (infra/functions.tf).
+The state is kept in Cloud Run, as traffic and tags: `candidate` is under trial, `previous` had the
+traffic before the last promotion, and `rejected` was rolled back and is not promoted again.
+Terraform ignores all of this (infra/functions.tf).
 
-Needs gcloud, and of Python nothing but the standard library. What there is it reads from
-`terraform output -json` in this folder, or from a file with that (`--outputs`).
+Needs gcloud and Python's standard library. It reads the deployment from `terraform output -json` in
+this folder, or from a file with that output (`--outputs`).
 """
 
 import argparse
@@ -30,24 +30,24 @@ CANDIDATE, PREVIOUS, REJECTED = "candidate", "previous", "rejected"
 
 
 class Failed(Exception):
-    """A release did not go well. The message says what happened and what to do."""
+    """A release failed. The message says why, and what to do."""
 
 
 class Wrong(Failed):
-    """A deployment does not make thumbnails as it should."""
+    """A deployment does not make correct thumbnails."""
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What Terraform says of the deployment.
+    """Terraform's outputs.
 
     Attributes:
-        region: where it is.
+        region: of the deployment.
         public: whether it is called without a token.
-        domain: under which it is reached; empty for none.
-        header: by which a call asks for the candidate, behind a domain.
+        domain: of the load balancer; empty for none.
+        header: selects the candidate behind the load balancer.
         triggers: `http`, `pubsub` or `schedule`, by service.
-        audiences: what a token is made out to, by service.
+        audiences: of identity tokens, by service.
     """
 
     region: str
@@ -59,7 +59,7 @@ class Outputs:
 
     @classmethod
     def parse(cls, text: str) -> "Outputs | None":
-        """Read what `terraform output -json` prints; None before the first apply."""
+        """Parse the output of `terraform output -json`; None before the first apply."""
         outputs = json.loads(text)
         if "release" not in outputs:
             return None
@@ -70,14 +70,14 @@ class Outputs:
             release["domain"],
             release["candidate"]["header"],
             release["triggers"],
-            # An apply that failed may have left a deployment without addresses.
+            # A failed apply may have left a deployment without addresses.
             outputs.get("audiences", {"value": {}})["value"],
         )
 
 
 @dataclass(frozen=True)
 class Service:
-    """A service of Cloud Run.
+    """A Cloud Run service.
 
     Attributes:
         name: its name.
@@ -101,7 +101,7 @@ class Service:
 
     @classmethod
     def parse(cls, described: dict[str, Any]) -> "Service":
-        """Read what gcloud says of a service."""
+        """Parse gcloud's description of a service."""
         status = described["status"]
         serving: dict[str, int] = {}
         for target in status.get("traffic", []):
@@ -124,12 +124,12 @@ class Service:
 
     @property
     def has_candidate(self) -> bool:
-        """Whether there is a revision that has not answered yet."""
+        """Whether there is a revision that has had no traffic yet."""
         return bool(self.newest) and set(self.serving) != {self.newest}
 
 
 class Gcloud:
-    """Cloud Run by way of gcloud.
+    """Cloud Run, controlled through gcloud.
 
     Args:
         region: where the services are.
@@ -139,7 +139,7 @@ class Gcloud:
         self._region = region
 
     def services(self, names: Sequence[str]) -> dict[str, Service]:
-        """Return which of these services there are."""
+        """Return those of the services that exist."""
         text = _output(
             *("gcloud", "run", "services", "list", f"--region={self._region}", "--format=json")
         )
@@ -155,10 +155,10 @@ class Gcloud:
 
 
 def _output(*command: str) -> str:
-    """Return what a command prints.
+    """Return the output of a command.
 
     Raises:
-        Failed: it failed; the message has its last words.
+        Failed: it failed; the message has the end of its stderr.
     """
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -175,20 +175,20 @@ def _share(serving: dict[str, int]) -> str:
 
 
 def say(text: str) -> None:
-    """Tell what is done."""
+    """Print a line at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def hold(gcloud: Gcloud, outputs: Outputs | None) -> None:
-    """Let the revisions that answer now go on answering when there are new ones."""
+    """Pin the traffic to the current revisions, so that new ones get none."""
     found = gcloud.services(list(outputs.triggers)) if outputs else {}
     if not found:
-        say("There is no function yet whose traffic could be held.")
+        say("No function is deployed yet.")
     for service in found.values():
         if not service.is_held and service.serving:
             gcloud.move(service.name, _share(service.serving))
-        say(f"{service.name}: {', '.join(service.serving) or 'nothing'} goes on answering.")
+        say(f"{service.name}: traffic stays with {', '.join(service.serving) or 'no revision'}.")
 
 
 @dataclass
@@ -197,9 +197,9 @@ class Release:
 
     Args:
         gcloud: the services.
-        outputs: what Terraform says of them.
-        attempt: sends a picture through, and raises Wrong if that does not work; takes an address,
-            an audience and headers.
+        outputs: of Terraform.
+        attempt: sends a picture through the service and raises Wrong if that fails; takes a URL, an
+            audience and headers.
     """
 
     gcloud: Gcloud
@@ -207,10 +207,10 @@ class Release:
     attempt: Callable[[str, str, Sequence[str]], None]
 
     def promote(self) -> None:
-        """Try the new revisions, give them the traffic, and take it back if anything is wrong.
+        """Try the new revisions and move the traffic to them, or back if anything fails.
 
         Raises:
-            Failed: it was wrong, or a revision cannot be promoted; the traffic is where it was.
+            Failed: a trial failed or a revision cannot be promoted; the traffic is as it was.
         """
         services = self.gcloud.services(list(self.outputs.triggers))
         if missing := self.outputs.triggers.keys() - services.keys():
@@ -221,7 +221,7 @@ class Release:
         moved: list[Service] = []
         try:
             self._go_through(services, new, moved)
-        except BaseException as error:  # an interruption as well
+        except BaseException as error:  # including interruptions
             self._take_back(new, moved, is_wrong=isinstance(error, Wrong))
             raise
         for service in new:
@@ -236,7 +236,7 @@ class Release:
         self, services: dict[str, Service], new: list[Service], moved: list[Service]
     ) -> None:
         for service in new:
-            say(f"{service.name}: {service.newest} is to be tried.")
+            say(f"{service.name}: trying {service.newest}.")
             self.gcloud.move(service.name, f"--update-tags={CANDIDATE}={service.newest}")
         called = [s for s in services.values() if self.outputs.triggers[s.name] == "http"]
         first = [service for service in new if service in called]
@@ -254,17 +254,17 @@ class Release:
 
     def _move(self, services: list[Service], moved: list[Service]) -> None:
         for service in services:
-            moved.append(service)  # also if the call fails, whatever it has done until then
+            moved.append(service)  # even if the call fails: it may have taken effect
             self.gcloud.move(service.name, f"--to-revisions={service.newest}=100")
-            say(f"{service.name}: {service.newest} answers.")
+            say(f"{service.name}: {service.newest} has the traffic.")
 
     def _try_serving(self, service: Service) -> None:
-        say(f"{service.name}: a picture is sent through what answers.")
+        say(f"{service.name}: sending a picture through the revision with the traffic.")
         domain = self.outputs.domain
         self.attempt(f"https://{domain}" if domain else service.url, self._audience(service), [])
 
     def _try_candidate(self, service: Service) -> None:
-        say(f"{service.name}: a picture is sent through {service.newest}.")
+        say(f"{service.name}: sending a picture through {service.newest}.")
         if self.outputs.domain:
             header = f"{self.outputs.header}: {CANDIDATE}"
             self.attempt(f"https://{self.outputs.domain}", self._audience(service), [header])
@@ -273,7 +273,7 @@ class Release:
         self.attempt(tagged.addresses[CANDIDATE], self._audience(service), [])
 
     def _audience(self, service: Service) -> str:
-        # The service's own address, also of a revision that is called by its tag:
+        # The service's own URL, even for a revision called by its tag:
         # https://docs.cloud.google.com/run/docs/authenticating/service-to-service
         return self.outputs.audiences.get(service.name, service.url)
 
@@ -284,29 +284,29 @@ class Release:
             back = [_share(service.serving)] if service in moved and service.serving else []
             try:
                 self.gcloud.move(service.name, *tags, *back)
-            except Failed as error:  # the others are brought back all the same
-                say(f"{service.name} was not brought back. Do it by hand: {error}")
+            except Failed as error:  # still roll back the others
+                say(f"{service.name} was not rolled back. Do it by hand: {error}")
             else:
                 if back:
-                    say(f"{service.name}: {', '.join(service.serving)} answers again.")
+                    say(f"{service.name}: {', '.join(service.serving)} has the traffic again.")
 
 
 def _check_promotable(service: Service, region: str) -> None:
     if service.tags.get(REJECTED) == service.newest:
         raise Failed(
-            f"{service.newest} was tried before and taken back. Deploy another one; or, to try it "
-            f"once more: gcloud run services update-traffic {service.name} --region={region} "
+            f"{service.newest} was tried before and rejected. Deploy another one, or, to try it "
+            f"again: gcloud run services update-traffic {service.name} --region={region} "
             f"--remove-tags={REJECTED}"
         )
     if not service.is_ready:
         raise Failed(
-            f"{service.newest} does not start; what it said: gcloud run revisions describe "
+            f"{service.newest} does not start. To see why: gcloud run revisions describe "
             f"{service.newest} --region={region}"
         )
 
 
 def back(gcloud: Gcloud, outputs: Outputs) -> None:
-    """Give the traffic to the revisions that had it before the last promotion.
+    """Move the traffic to the revisions that had it before the last promotion.
 
     Raises:
         Failed: there is none.
@@ -316,22 +316,22 @@ def back(gcloud: Gcloud, outputs: Outputs) -> None:
     going = [service for service in known if set(service.serving) != {service.tags[PREVIOUS]}]
     if not going:
         raise Failed(
-            "No function has had other traffic before: nothing was promoted, or it is back."
+            "There is nothing to roll back: nothing was promoted, or it was rolled back."
         )
     for service in going:
         left = max(service.serving, key=lambda name: service.serving[name])
         before = service.tags[PREVIOUS]
         flags = (f"--to-revisions={before}=100", f"--update-tags={REJECTED}={left}")
         gcloud.move(service.name, *flags)
-        say(f"{service.name}: {before} answers again, and {left} is not promoted any more.")
+        say(f"{service.name}: {before} has the traffic again; {left} is rejected.")
 
 
 def attempt(is_public: bool, account: str) -> Callable[[str, str, Sequence[str]], None]:
-    """Return what sends a picture through a deployment.
+    """Return a function that sends a picture through a deployment.
 
     Args:
         is_public: whether it is called without a token.
-        account: service account whose token it is, to be impersonated; empty for who runs this.
+        account: service account to impersonate; empty for the current one.
     """
 
     def send(url: str, audience: str, headers: Sequence[str]) -> None:
@@ -343,14 +343,14 @@ def attempt(is_public: bool, account: str) -> Callable[[str, str, Sequence[str]]
             check=False,
         )
         if result.returncode:
-            raise Wrong(f"{url} does not make thumbnails as it should; see above.")
+            raise Wrong(f"{url} does not make correct thumbnails; see above.")
 
     return send
 
 
 def _token(account: str, audience: str) -> str:
     command = ["gcloud", "auth", "print-identity-token"]
-    if account:  # a user's own token has no audience of one's choice, and needs none
+    if account:  # a user's own token cannot have a chosen audience, and needs none
         command += [f"--impersonate-service-account={account}", f"--audiences={audience}"]
     return _output(*command).strip()
 
@@ -360,10 +360,10 @@ def _interrupted(*_: object) -> NoReturn:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Do what the command line asks for."""
+    """Run a subcommand."""
     parser = argparse.ArgumentParser(prog="release.py", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("hold", "promote", "back"))
-    parser.add_argument("--outputs", type=Path, help="what `terraform output -json` has printed")
+    parser.add_argument("--outputs", type=Path, help="output of `terraform output -json`")
     parser.add_argument("--impersonate", default="", help="account that may call the functions")
     options = parser.parse_args(arguments)
     try:
@@ -376,7 +376,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.what == "hold":
             hold(gcloud, outputs)
         elif outputs is None:
-            raise Failed("Nothing is deployed yet: apply infra/ first.")
+            raise Failed("Nothing is deployed yet. Apply infra/ first.")
         elif options.what == "back":
             back(gcloud, outputs)
         else:
@@ -392,5 +392,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupted)  # which is how Cloud Build cancels
+    signal.signal(signal.SIGTERM, _interrupted)  # how Cloud Build cancels
     sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,7 @@ resource "google_cloud_scheduler_job" "schedule" {
   name     = each.key
   region   = var.region
   schedule = each.value.cron
-  # What is not done in one run is done in the next: a call that failed is not made again before.
+  # A failed run is not retried: the next run continues.
   time_zone        = "Etc/UTC"
   attempt_deadline = "${local.functions[each.value.function].timeout_seconds}s"
 

@@ -1,4 +1,4 @@
-"""Sends a picture to a deployed QuickThumb and looks at the thumbnail; exit status 1 if wrong.
+"""Sends a picture to a deployed QuickThumb and checks the thumbnail; exits with 1 on failure.
 
     python3 infra/smoke_test.py URL tests/fixtures/samples/rocket.jpg [--header="Name: value"]
 
@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 SIZE = 256
-WAIT_SECONDS = 20  # asked of the service in one request
-PATIENCE_SECONDS = 180.0  # for new permissions to be known everywhere, and for a job to end
+WAIT_SECONDS = 20  # per request
+PATIENCE_SECONDS = 180.0  # for permissions to propagate, and for a job to end
 
 
 class Wrong(Exception):
-    """The service did not do what it promises."""
+    """The service does not work as promised."""
 
 
 class Service:
@@ -40,7 +40,7 @@ class Service:
 
     def __init__(self, url: str, token: str, key: str = "", headers: Sequence[str] = ()) -> None:
         if not url.startswith(("http://", "https://")):
-            raise Wrong(f"{url!r}: expected a URL that begins with https:// or http://")
+            raise Wrong(f"{url!r}: expected a URL starting with https:// or http://")
         self._url = url.rstrip("/")
         given = (header.partition(":") for header in headers)
         shown = {name.strip(): value.strip() for name, _, value in given}
@@ -48,12 +48,12 @@ class Service:
         self._headers = {name: value for name, value in shown.items() if value}
 
     def call(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        """Return the body of an answer.
+        """Return the body of a response.
 
         Raises:
             Wrong: the service answered with an error, or not at all.
         """
-        request = urllib.request.Request(  # noqa: S310 - the constructor has looked at the scheme
+        request = urllib.request.Request(  # noqa: S310 - the constructor checks the scheme
             self._url + path, data, self._headers, method=method
         )
         if data is not None:
@@ -69,7 +69,7 @@ class Service:
             raise Wrong(f"{method} {path}: {error}") from None
 
     def wait_until_healthy(self, seconds: float) -> None:
-        """Ask until the service answers; a new permission takes minutes to be known everywhere."""
+        """Retry until the service answers; new permissions take minutes to propagate."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -110,11 +110,11 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             return width, height
         at += 2 + length
-    raise Wrong(f"expected a JPEG, got {len(data)} bytes that begin with {data[:8]!r}")
+    raise Wrong(f"expected a JPEG, got {len(data)} bytes starting with {data[:8]!r}")
 
 
 def check(service: Service, picture: bytes, patience: float = PATIENCE_SECONDS) -> str:
-    """Send a JPEG through the service, look at its thumbnail, delete it; return what was seen.
+    """Send a JPEG through the service, check its thumbnail, delete it; return a summary.
 
     Raises:
         Wrong: something is not as promised.
@@ -141,9 +141,9 @@ def check(service: Service, picture: bytes, patience: float = PATIENCE_SECONDS) 
 def main(arguments: Sequence[str]) -> int:
     """Run the check."""
     parser = argparse.ArgumentParser(prog="smoke_test.py")
-    parser.add_argument("url", help="address of the function `upload`")
+    parser.add_argument("url", help="URL of the function `upload`")
     parser.add_argument("file", type=Path, help="a JPEG")
-    parser.add_argument("--header", action="append", default=[], help="to be sent: `Name: value`")
+    parser.add_argument("--header", action="append", default=[], help="`Name: value`")
     options = parser.parse_args(arguments)
     try:
         token = os.environ.get("QUICKTHUMB_TOKEN", "")

@@ -1,6 +1,6 @@
 resource "google_storage_bucket" "bucket" {
-  #checkov:skip=CKV_GCP_62: who reads and writes blobs is in Cloud Audit Logs, where those are enabled
-  #checkov:skip=CKV_GCP_78: soft delete restores what was deleted; a blob is never changed
+  #checkov:skip=CKV_GCP_62: Cloud Audit Logs record access, where enabled
+  #checkov:skip=CKV_GCP_78: soft delete can restore deleted blobs, and blobs are never changed
 
   for_each = local.buckets
 
@@ -10,7 +10,7 @@ resource "google_storage_bucket" "bucket" {
   public_access_prevention    = "enforced"
   force_destroy               = var.deletion_allowed
 
-  # Blobs are written once or rewritten with the same bytes: an older version is never wanted.
+  # Blobs are written once, or rewritten with the same bytes, so older versions are never needed.
   versioning {
     enabled = false
   }
@@ -32,7 +32,7 @@ resource "google_storage_bucket" "bucket" {
   }
 }
 
-# A blob that is written, or written anew, is told of once it is whole:
+# Cloud Storage notifies of a created or replaced blob once it is complete:
 # https://docs.cloud.google.com/storage/docs/pubsub-notifications
 resource "google_storage_notification" "bucket" {
   for_each = { for name, bucket in local.buckets : name => bucket.notify if bucket.notify != null }
@@ -43,6 +43,6 @@ resource "google_storage_notification" "bucket" {
   event_types        = ["OBJECT_FINALIZE"]
   payload_format     = "JSON_API_V1"
 
-  # Cloud Storage refuses to notify a topic to which it may not publish.
+  # A notification requires permission to publish to its topic.
   depends_on = [google_pubsub_topic_iam_member.notifications]
 }

@@ -1,5 +1,5 @@
-# What topology.yaml says, with names made full. Nothing here needs a provider, so that
-# `terraform console` renders it without a cloud; resources take their values from here alone.
+# topology.yaml with resolved names. Nothing here needs a provider, so `terraform console` can render it without a
+# cloud. Resources take their values from here only.
 
 locals {
   topology = yamldecode(file("${path.module}/topology.yaml"))
@@ -40,8 +40,8 @@ locals {
           for variable, value in merge(local.topology.environment, function.environment) :
           variable => try(local.buckets[value.bucket].name, local.topics[value.topic].path, tostring(value))
         },
-        # With a single thread the gunicorn of functions-framework takes its sync worker, which waits
-        # up to two seconds after each answer for the client to close a connection that is kept alive.
+        # With one thread, functions-framework uses gunicorn's sync worker, which waits up to two seconds
+        # after each response for the client to close a keep-alive connection.
         { THREADS = tostring(max(2, function.concurrency)) },
         var.drop_originals_after_days == null ? {} : { QUICKTHUMB_SWEEP_DROP_SECONDS = format("%.0f", var.drop_originals_after_days * 86400) },
       )

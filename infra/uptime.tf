@@ -1,4 +1,4 @@
-# Whether what is called over HTTP can be reached from outside.
+# Checks that the HTTP functions are reachable from outside.
 
 resource "google_monitoring_uptime_check_config" "health" {
   for_each = local.http_functions
@@ -31,7 +31,7 @@ resource "google_monitoring_uptime_check_config" "health" {
     labels = { project_id = var.project, host = trimprefix(local.urls[each.key], "https://") }
   }
 
-  # Another host is another check, and one that an alert uses cannot be deleted.
+  # Changing the host replaces the check, and a check used by an alert cannot be deleted.
   lifecycle {
     create_before_destroy = true
   }
@@ -51,14 +51,14 @@ resource "google_cloud_run_v2_service_iam_member" "uptime" {
 resource "google_monitoring_alert_policy" "uptime" {
   for_each = local.http_functions
 
-  display_name          = "QuickThumb: ${each.key} is not reached"
+  display_name          = "QuickThumb: ${each.key} is unreachable"
   combiner              = "OR"
   severity              = "CRITICAL"
   notification_channels = local.channels
   user_labels           = var.labels
 
   conditions {
-    display_name = "more than one place of the world does not reach ${each.key}"
+    display_name = "${each.key} is unreachable from more than one region"
     condition_threshold {
       filter          = "resource.type = \"uptime_url\" AND metric.type = \"monitoring.googleapis.com/uptime_check/check_passed\" AND metric.labels.check_id = \"${google_monitoring_uptime_check_config.health[each.key].uptime_check_id}\""
       comparison      = "COMPARISON_GT"
@@ -78,7 +78,7 @@ resource "google_monitoring_alert_policy" "uptime" {
   }
 
   documentation {
-    content   = "GET /health fails. 403 in the log: the role of Cloud Monitoring's account on the function is missing. With a domain: look at the certificate and at the A record."
+    content   = "GET /health fails. 403 in the log: Cloud Monitoring's service agent lacks the role on the function. With a domain: check the certificate and the A record."
     mime_type = "text/markdown"
   }
 }

@@ -1,5 +1,5 @@
 terraform {
-  required_version = ">= 1.9.0, < 2.0.0" # the first in which a validation may refer to other variables
+  required_version = ">= 1.9.0, < 2.0.0" # first version in which validations can refer to other variables
 
   required_providers {
     google = {
@@ -8,7 +8,7 @@ terraform {
     }
   }
 
-  # The bucket is named at `terraform init -backend-config=bucket=…`, since a backend takes no variables.
+  # The bucket is passed to `terraform init -backend-config=bucket=…`, since backends cannot use variables.
   backend "gcs" {
     prefix = "quickthumb"
   }

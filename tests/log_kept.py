@@ -20,14 +20,14 @@ def log_kept() -> Iterator[None]:
         (log, log.level, log.disabled, log.propagate, log.handlers[:]) for log in (root, *named)
     ]
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
-    ours, last = setup._handler, logging.lastResort
+    ours, last = setup.handler, logging.lastResort
     _about_nothing()  # what another test was about, which had no need of this
     with warnings.catch_warnings():
         try:
             yield
         finally:
             sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
-            setup._handler, logging.lastResort = ours, last
+            setup.handler, logging.lastResort = ours, last
             for log, level, log.disabled, log.propagate, log.handlers[:] in before:
                 log.setLevel(level)
             _about_nothing()

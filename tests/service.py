@@ -9,14 +9,13 @@ from quickthumb.api import build
 from quickthumb.api.records import Records
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic
 from tests.openapi import Contract
 from tests.pictures import picture
+from tests.settings import settings_with
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c"),
+SETTINGS = settings_with(
     max_upload_bytes=50_000,
 )
 

@@ -209,8 +209,8 @@ def _upload_table(basis: Basis, picture: Picture) -> str:
         f"Storing a million of these originals for a month costs "
         f"{_a_million(storing, picture.size, basis)}, the thumbnails of the last row "
         f"{_a_million(storing, taken.thumbnails, basis)}. A million views of the largest of these "
-        f"thumbnails cost ${view:.2f}, plus {_a_million(sending, taken.largest, basis)} for data sent "
-        "to the internet."
+        f"thumbnails cost ${view:.2f}, plus {_a_million(sending, taken.largest, basis)} for data "
+        "sent to the internet."
     )
     return f"{_table(head, rows)}\n\n{rest}"
 

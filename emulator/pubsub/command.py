@@ -3,16 +3,25 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from emulator.pubsub.journal.journal import DataInUse, JournalFailed
-from emulator.pubsub.server import Addresses, DataUnusable, Options, PortTaken, run
+from emulator.pubsub import __version__
+from emulator.pubsub.broker import DEFAULT_PUSH_LIMIT, Broker
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
+from emulator.pubsub.rules.errors import JournalFailed
 
 DEFAULT_PORT = 8085
-# Below the backlog of the smallest servers in use (128), so that a burst is never refused.
-DEFAULT_PUSH_LIMIT = 100
+
+_ADVICE: dict[type[Exception], str] = {
+    PortTaken: ". Choose another with --port and --jwks-port.",
+    DataInUse: " is in use by another broker. Stop that, or choose another --data.",
+    DataUnusable: ". Choose another --data, or remove that folder to start empty.",
+    JournalFailed: (". What was acknowledged last will be delivered again; nothing else is lost."),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,25 +33,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit status: 0 when it was told to stop, 1 when it could not start.
     """
-    options = _options(argv, os.environ)
+    options = parse(argv, os.environ)
     try:
-        asyncio.run(run(options, _announce))
-    except PortTaken as error:
-        return _complain(f"{error}. Choose another with --port and --jwks-port.")
-    except DataInUse as error:
-        return _complain(
-            f"{error} is in use by another broker. Stop that, or choose another --data."
-        )
-    except DataUnusable as error:
-        return _complain(f"{error}. Choose another --data, or remove that folder to start empty.")
-    except JournalFailed as error:
-        return _complain(
-            f"{error}. What was acknowledged last will be delivered again; nothing else is lost."
-        )
+        asyncio.run(_run(Broker(**vars(options))))
+    except (PortTaken, DataInUse, DataUnusable, JournalFailed) as error:
+        print(f"pubsub: {error}{_ADVICE[type(error)]}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _options(argv: Sequence[str] | None, environment: Mapping[str, str]) -> Options:
+async def _run(broker: Broker) -> None:
+    """Run a broker until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with ExitStack() as cleanup:
+        # Not `loop.add_signal_handler`, which Windows does not have.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+            cleanup.callback(signal.signal, number, before)
+        async with broker:
+            print(
+                f"Pub/Sub is ready on {broker.address}; keys of push tokens: {broker.jwks_url}\n"
+                f"export PUBSUB_EMULATOR_HOST={broker.address}",
+                flush=True,
+            )
+            await stop.wait()
+
+
+def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argparse.Namespace:
+    """Return the arguments of `Broker` that a command line and an environment say."""
     parser = argparse.ArgumentParser(
         prog="python3 -m emulator pubsub",
         description="A local Pub/Sub for every client that knows PUBSUB_EMULATOR_HOST.",
@@ -71,23 +90,11 @@ def _options(argv: Sequence[str] | None, environment: Mapping[str, str]) -> Opti
         DEFAULT_PUSH_LIMIT,
         "most push requests in flight for a subscription; default %(default)s",
     )
-    options = Options(**vars(parser.parse_args(argv)))
+    parser.add_argument("--version", action="version", version=f"pubsub {__version__}")
+    options = parser.parse_args(argv)
     for name, port in (("--port", options.port), ("--jwks-port", options.jwks_port)):
         if not 0 <= port <= 65535:
             parser.error(f"argument {name}: {port} is not between 0 and 65535")
     if options.push_limit < 1:
         parser.error(f"argument --push-limit: {options.push_limit} is less than 1")
     return options
-
-
-def _announce(addresses: Addresses) -> None:
-    print(
-        f"Pub/Sub is ready on {addresses.grpc}; keys of push tokens: {addresses.jwks}\n"
-        f"export PUBSUB_EMULATOR_HOST={addresses.grpc}",
-        flush=True,
-    )
-
-
-def _complain(problem: str) -> int:
-    print(f"pubsub: {problem}", file=sys.stderr)
-    return 1

@@ -39,43 +39,9 @@ def _load_types() -> ModuleType:
 _types = _load_types()
 
 
-def _plain(name: str) -> Any:
-    return getattr(_types, name).pb()
-
-
-AcknowledgeRequest = _plain("AcknowledgeRequest")
-CreateSnapshotRequest = _plain("CreateSnapshotRequest")
-DeleteSnapshotRequest = _plain("DeleteSnapshotRequest")
-DeleteSubscriptionRequest = _plain("DeleteSubscriptionRequest")
-DeleteTopicRequest = _plain("DeleteTopicRequest")
-DetachSubscriptionRequest = _plain("DetachSubscriptionRequest")
-DetachSubscriptionResponse = _plain("DetachSubscriptionResponse")
-GetSnapshotRequest = _plain("GetSnapshotRequest")
-GetSubscriptionRequest = _plain("GetSubscriptionRequest")
-GetTopicRequest = _plain("GetTopicRequest")
-ListSnapshotsRequest = _plain("ListSnapshotsRequest")
-ListSnapshotsResponse = _plain("ListSnapshotsResponse")
-ListSubscriptionsRequest = _plain("ListSubscriptionsRequest")
-ListSubscriptionsResponse = _plain("ListSubscriptionsResponse")
-ListTopicSnapshotsRequest = _plain("ListTopicSnapshotsRequest")
-ListTopicSnapshotsResponse = _plain("ListTopicSnapshotsResponse")
-ListTopicSubscriptionsRequest = _plain("ListTopicSubscriptionsRequest")
-ListTopicSubscriptionsResponse = _plain("ListTopicSubscriptionsResponse")
-ListTopicsRequest = _plain("ListTopicsRequest")
-ListTopicsResponse = _plain("ListTopicsResponse")
-ModifyAckDeadlineRequest = _plain("ModifyAckDeadlineRequest")
-ModifyPushConfigRequest = _plain("ModifyPushConfigRequest")
-PublishRequest = _plain("PublishRequest")
-PublishResponse = _plain("PublishResponse")
-PubsubMessage = _plain("PubsubMessage")
-PullRequest = _plain("PullRequest")
-SeekRequest = _plain("SeekRequest")
-SeekResponse = _plain("SeekResponse")
-Snapshot = _plain("Snapshot")
-StreamingPullRequest = _plain("StreamingPullRequest")
-StreamingPullResponse = _plain("StreamingPullResponse")
-Subscription = _plain("Subscription")
-Topic = _plain("Topic")
-UpdateSnapshotRequest = _plain("UpdateSnapshotRequest")
-UpdateSubscriptionRequest = _plain("UpdateSubscriptionRequest")
-UpdateTopicRequest = _plain("UpdateTopicRequest")
+def __getattr__(name: str) -> Any:
+    """Return a message type by its name, and keep it here."""
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    kind = globals()[name] = getattr(_types, name).pb()
+    return kind

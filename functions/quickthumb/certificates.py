@@ -1,4 +1,4 @@
-"""The certificates that prove who made a token, fetched when they are needed and kept."""
+"""The certificates that verify tokens, fetched on demand and cached."""
 
 import json
 import logging
@@ -15,17 +15,17 @@ from quickthumb.problems import InvalidSetting, Unavailable
 log = logging.getLogger(__name__)
 
 _DEFAULT_SECONDS = 300.0
-"""For how long certificates are fresh whose answer does not say."""
+"""Lifetime of certificates whose response has no max-age."""
 
 _STALE_SECONDS = 24 * 3600.0
-"""For how long after that they still count while no new ones can be had. The issuer may be away for
-a day, and a key that it has withdrawn since counts for no longer than that."""
+"""How long stale certificates stay valid while no new ones can be fetched. The issuer may be down
+for a day, and a key that it has revoked meanwhile is accepted for no longer than that."""
 
 _PAUSE_SECONDS = 60.0
-"""Between two requests for them, whatever the tokens are that come."""
+"""Minimum interval between two requests, whatever tokens arrive."""
 
 _FIRST_PAUSE_SECONDS = 5.0
-"""The same, while there are none at all."""
+"""The same, while there are no certificates yet."""
 
 Fetch = Callable[..., Any]
 """Makes an HTTP request as `google.auth.transport.Request` does."""
@@ -33,11 +33,11 @@ Fetch = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was fetched last.
+    """The latest certificates.
 
     Attributes:
-        by_key: certificates in PEM, by the ids of their keys.
-        fresh_until: when new ones are to be asked for.
+        by_key: certificates in PEM, by key id.
+        fresh_until: when to fetch new ones.
     """
 
     by_key: Mapping[str, str]
@@ -45,16 +45,16 @@ class _Known:
 
 
 class Certificates:
-    """Certificates by the ids of their keys, for many threads.
+    """Certificates by key id, thread-safe.
 
-    The old ones serve until there are new ones. One thread fetches them; others wait for it only if
-    they cannot do without.
+    The old ones are used until new ones have arrived. One thread fetches them; others only wait if
+    they need the new ones.
 
     Args:
-        url: where they are.
-        call_seconds: how long to wait for an answer.
+        url: of the certificates.
+        call_seconds: timeout of a request, seconds.
         fetch: makes the request.
-        clock: seconds, never going back.
+        clock: monotonic, seconds.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Certificates:
         self._failure: Unavailable | InvalidSetting | None = None
 
     def find(self, key: str) -> str | None:
-        """Return the certificate of a key; None if its issuer does not know it.
+        """Return the certificate of a key; None if the issuer does not know the key.
 
         Raises:
-            Unavailable: that cannot be told, since the issuer does not answer.
-            InvalidSetting: that cannot be told, since what it answers with are no certificates.
+            Unavailable: the issuer does not respond.
+            InvalidSetting: its response contains no certificates.
         """
         known = self._usable()
         if not (key in known and self._is_fresh()):
@@ -97,7 +97,7 @@ class Certificates:
         return self._clock() < self._known.fresh_until
 
     def _is_due(self, key: str) -> bool:
-        """Tell whether to ask for certificates: another thread may just have done so."""
+        """Return whether to fetch certificates: another thread may just have done so."""
         known = self._usable()
         if key in known and self._is_fresh():
             return False
@@ -105,25 +105,25 @@ class Certificates:
         return self._clock() - self._tried_at >= pause
 
     def _renew(self) -> None:
-        """Ask for certificates; if there are none to be had, keep what is there."""
+        """Fetch certificates; on failure keep the current ones."""
         try:
             self._known = self._fetched()
         except (Unavailable, InvalidSetting) as error:
             self._failure = error
-            log.warning("the certificates of tokens cannot be renewed: %s", error)
+            log.warning("cannot refresh the token certificates: %s", error)
         else:
             self._failure = None
         finally:
-            # Not when it began: whoever has waited for this need not do the same again.
+            # Not when it started: a thread that waited for this must not repeat it.
             self._tried_at = self._clock()
 
     def _fetched(self) -> _Known:
         try:
             answer = self._fetch(self._url, method="GET", timeout=self._seconds)
         except GoogleAuthError as error:
-            raise Unavailable(f"Certificates of tokens, {self._url}: {error}") from error
+            raise Unavailable(f"Token certificates, {self._url}: {error}") from error
         if answer.status != 200:
-            raise Unavailable(f"Certificates of tokens, {self._url}: answered {answer.status}")
+            raise Unavailable(f"Token certificates, {self._url}: status {answer.status}")
         by_key = _pems(self._url, answer.data)
         age = re.search(r"max-age=([0-9]{1,9})", answer.headers.get("cache-control", ""))
         seconds = float(age[1]) if age else _DEFAULT_SECONDS
@@ -141,7 +141,7 @@ def _pems(url: str, body: bytes) -> Mapping[str, str]:
         or not all(isinstance(pem, str) and "-----BEGIN" in pem for pem in document.values())
     ):
         raise InvalidSetting(
-            f"QUICKTHUMB_PUSH_CERTS_URL: {url}: expected an address whose answer has certificates "
-            "in PEM by key id, such as https://www.googleapis.com/oauth2/v1/certs"
+            f"QUICKTHUMB_PUSH_CERTS_URL: {url}: expected a URL that returns PEM certificates by "
+            "key id, such as https://www.googleapis.com/oauth2/v1/certs"
         )
     return document

@@ -31,15 +31,12 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
 
 
 def delete_if_gone(job: Job, is_there: bool, store: Store) -> bool:
-    """Delete the results of a job whose upload was deleted; return whether it was.
+    """Delete the results of a job whose upload was deleted by its user; return whether it was.
 
     Args:
         job: the job.
-        is_there: whether its original still is; if not, a user deleted it or it was dropped.
-        store: where its results are.
-
-    Raises:
-        Unavailable: Cloud Storage did not answer.
+        is_there: whether its original is; if not, a user deleted it, or a sweep dropped it.
+        store: where the results are.
     """
     if is_there or store.results.was_dropped(job.id):
         return False
@@ -49,9 +46,5 @@ def delete_if_gone(job: Job, is_there: bool, store: Store) -> bool:
 
 
 def publish(manifest: Manifest, job: Job, completed: Topic) -> None:
-    """Publish the end of a job.
-
-    Raises:
-        NotPublished: Pub/Sub did not answer.
-    """
+    """Publish the end of a job. Raises `NotPublished`."""
     completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)

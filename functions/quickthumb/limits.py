@@ -1,4 +1,4 @@
-"""What a picture may cost, checked from its header before a pixel is decoded."""
+"""Limits on a picture, checked from its header before any pixel is decoded."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds for one picture; the defaults keep a job within 1 GiB and one processor.
+    """Limits of one picture; the defaults keep a job within 1 GiB and one processor.
 
     Attributes:
         max_pixels: width times height of the stored picture, pixels.
         max_side: width or height of the stored picture, pixels.
-        max_decoded_bytes: what decoding holds in memory at once, bytes, as `memory.py` reckons it;
-            less by what a file has beyond 32 MiB, which is held beside it.
-        max_result_bytes: all thumbnails of a picture together, bytes.
-        max_scans: passes of a progressive JPEG; each takes as long as a whole baseline picture.
-        max_frames: frames of an animation; one with more is shown by its first frame.
+        max_decoded_bytes: peak memory of decoding as `memory.py` estimates it, bytes; reduced by
+            the size of the file beyond 32 MiB, which is held in memory too.
+        max_result_bytes: total of all thumbnails of a picture, bytes.
+        max_scans: scans of a progressive JPEG; each takes as long as decoding a baseline JPEG.
+        max_frames: frames of an animation; beyond that, only the first frame is used.
         max_frame_pixels: frames times pixels of an animation; likewise.
-        max_seconds: time for all thumbnails of a picture. Imaging looks at it between steps; the
-            process that does the work is killed half a second later (quickthumb/kitchen).
+        max_seconds: time for all thumbnails of a picture. Imaging checks it between steps; its
+            process is killed half a second later (quickthumb/kitchen).
     """
 
     max_pixels: int = 50_000_000
@@ -32,9 +32,9 @@ class Limits:
     max_seconds: float = 15.0
 
     def most_frames(self, pixels: int) -> int:
-        """Return how many frames an animation may have that has so many pixels a frame."""
+        """Return the maximum number of frames of an animation with `pixels` per frame."""
         return min(self.max_frames, self.max_frame_pixels // pixels)
 
     def decoded_beside(self, size: int) -> int:
-        """Return what decoding may hold while a file of `size` bytes is in memory, bytes."""
+        """Return the memory limit of decoding beside a file of `size` bytes, bytes."""
         return self.max_decoded_bytes - max(0, size - 32 * MIB)

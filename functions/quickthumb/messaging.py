@@ -54,7 +54,7 @@ class CloudTopic:
             raise NotPublished(f"Pub/Sub, {self._path}: {error}") from error
 
 
-class _Transport(PublisherGrpcTransport):
+class Transport(PublisherGrpcTransport):
     """A channel that looks for Pub/Sub every few seconds while it is away.
 
     gRPC's own pauses grow to two minutes, for which everybody would be told 503 while Pub/Sub is
@@ -91,7 +91,7 @@ def connect(*, traced: bool = False) -> Publisher:
         return pubsub_v1.PublisherClient(
             pubsub_v1.types.BatchSettings(max_messages=1),
             pubsub_v1.types.PublisherOptions(enable_open_telemetry_tracing=traced),
-            transport=_Transport,
+            transport=Transport,
         )
     except DefaultCredentialsError as error:
         raise NoCredentials("PUBSUB_EMULATOR_HOST") from error
@@ -136,7 +136,7 @@ def delivered(envelope: Any) -> Message:
             published=_time(_first(message, "publishTime", "publish_time")),
         )
     except (InvalidMessage, ValueError) as error:
-        raise InvalidMessage(f"no Pub/Sub message: {error}") from error
+        raise InvalidMessage(f"not a Pub/Sub message: {error}") from error
 
 
 def _first(message: Mapping[str, Any], *names: str) -> str:

@@ -1,4 +1,4 @@
-"""When a job counts as lost, and how often it is asked for again."""
+"""When a job counts as lost, and how often it is published again."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,21 +8,21 @@ _LONGEST_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a sweep goes by.
+    """The rules of a sweep.
 
     A job is published again when it is lost, and when it was given up because the platform, storage
-    or Pub/Sub refused it for longer than its message lived. Both count together, so that no
-    picture, whatever it does to whoever decodes it, is tried without an end.
+    or Pub/Sub rejected it for too long. Both count together, so that no picture is retried forever,
+    whatever it does to the decoder.
 
     Attributes:
-        after_seconds: age at which an original without a manifest, or a manifest that says that the
-            job was given up, is published again. Well above the time a job takes: what is published
-            again while it waits is done twice.
-        growth: how many times longer each further pause is.
-        attempts: how often a job is published again before it stays given up.
-        per_second: the most jobs published in a second, so that `resize` is not flooded.
-        drop_seconds: age of the results of a job that is done at which its original is deleted;
-            None leaves that to the bucket.
+        after_seconds: age at which the job of an original without a manifest, or of a manifest that
+            says `gave-up`, is published again. Well above the duration of a job, since a job that
+            is published again while it waits is done twice.
+        growth: factor by which each pause is longer than the one before.
+        attempts: how often a job is published again before it is given up for good.
+        per_second: maximum rate of publishing, so that `resize` is not flooded.
+        drop_seconds: age of the results of a finished job at which its original is deleted; None
+            leaves that to the bucket.
     """
 
     after_seconds: int = 900
@@ -34,7 +34,7 @@ class Policy:
     def pause(self, count: int) -> timedelta:
         """Return how long to wait after a job was published again `count` times.
 
-        No pause grows beyond 30 days.
+        No pause exceeds 30 days.
         """
         longest = max(self.after_seconds, _LONGEST_DAYS * 24 * 60 * 60)
         grown = self.after_seconds * self.growth ** min(count, 100)

@@ -1,7 +1,7 @@
-"""What stands before the functions that are not public: who may call, and what is answered.
+"""Guards the functions that are not public: authenticates callers, and formats error responses.
 
-By themselves Flask and the framework answer errors in HTML, with the text of whatever went wrong.
-Here every answer is plain text, or a problem document, that nobody can take for anything else.
+By default, Flask and the framework return errors as HTML that includes the error message. Here all
+responses are plain text or problem documents.
 """
 
 import contextlib
@@ -32,14 +32,14 @@ from quickthumb.problems import (
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 1024 * 1024
-"""Of a request, far above any message of ours."""
+"""Of a request; far above any message of ours."""
 
 _BODY_SECONDS = 10.0
-"""Within which a body has to arrive."""
+"""Deadline for receiving a body."""
 
 
 class _Plain(flask.Response):
-    """An answer that is text unless it says otherwise, and that no browser takes for HTML."""
+    """A response that is plain text by default, and that no browser renders as HTML."""
 
     default_mimetype = "text/plain"
 
@@ -52,24 +52,24 @@ class _Plain(flask.Response):
 def protect(
     app: flask.Flask, callers: Callable[[], Callers | None], *, is_last: bool = False
 ) -> None:
-    """Put the same door before every function that the framework runs in an application.
+    """Guard the function that the framework runs in an application.
 
     Args:
         app: the application; its function is not added yet.
-        callers: returns who may call, None if this is checked elsewhere.
-        is_last: whether a message that cannot be read is let go, since nothing would ever end it.
+        callers: returns the verifier of callers, None if the platform checks them.
+        is_last: whether to acknowledge unreadable messages, which would be redelivered forever.
     """
-    # The framework parses a body before it calls a function, in many times its own size.
+    # The framework parses a body before it calls a function, using many times its size in memory.
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BYTES
     app.response_class = _Plain
-    app.url_map.merge_slashes = False  # nor is there any redirection, which would be HTML
+    app.url_map.merge_slashes = False  # a redirect would be HTML
 
     @app.before_request
     def let_in() -> None:
         logs.restore()
         headers = flask.request.headers
         flask.g.is_last = is_last
-        logs.about(None)  # no longer what this thread did before
+        logs.about(None)  # not the job of this thread's previous request
         logs.during(headers.get("Function-Execution-Id"))
         of_caller = tracing.of_request(cast(Mapping[str, str], headers))
         flask.g.context = context.attach(of_caller)
@@ -85,13 +85,13 @@ def protect(
             context.detach(token)
 
     app.register_error_handler(Exception, _answer)
-    app.register_error_handler(500, _answer)  # instead of the framework's own
+    app.register_error_handler(500, _answer)  # replaces the framework's handler
 
 
 def _receive() -> None:
-    """Read the body of the current request, which may come slowly, before anything else does.
+    """Read the body of the current request first, with a deadline.
 
-    The server has a few threads, and waits for a body on one of them for ever.
+    The server has few threads, and would wait for a slow body forever.
     """
     connection = flask.request.environ.get("gunicorn.socket")
     if connection is None:
@@ -110,33 +110,33 @@ def _end_reading(connection: socket.socket) -> None:
 
 
 def entered() -> None:
-    """Note that the request was read: what goes wrong from here on is not its own fault."""
+    """Record that the request was parsed: later errors are not its fault."""
     flask.g.entered = True
 
 
 def _answer(error: Exception) -> flask.Response:
-    """Answer a request that is not done. Whatever is no success has a message delivered again."""
+    """Return the response to an error. Anything but success makes Pub/Sub redeliver the message."""
     match error:
         case InternalServerError(original_exception=Exception() as original):
             return _answer(original)
         case HTTPException():
             return _refusal(error)
         case WrongCaller():
-            log.warning("turned away: %s", error)
+            log.warning("rejected: %s", error)
             return _text(403, error)
         case Unauthenticated():
-            log.warning("turned away: %s", error)
+            log.warning("rejected: %s", error)
             return _text(401, error, {"WWW-Authenticate": "Bearer"})
         case InvalidSetting():
-            log.error("cannot start: %s", error)
+            log.error("invalid configuration: %s", error)
             return _problem(error)
         case Unavailable():
-            log.warning("to be delivered again: %s", error)
+            log.warning("retry later: %s", error)
             return _text(503, error)
         case InvalidMessage():
             return _unreadable(400, error)
         case Refused():
-            log.info("refused: %s", error)
+            log.info("rejected: %s", error)
             return _text(400, error)
         case RecursionError() if "entered" not in flask.g:
             return _answer(InvalidMessage(f"{_unread()}: its JSON is nested too deeply"))
@@ -144,33 +144,36 @@ def _answer(error: Exception) -> flask.Response:
             return _answer(InvalidMessage(f"{_unread()}: {type(error).__name__}: {error}"))
         case _:
             log.exception("%s", type(error).__name__, exc_info=error)
-            return _text(500, "Something went wrong on our side; see the log.")
+            return _text(500, "Internal error; see the log.")
 
 
 def _refusal(error: HTTPException) -> flask.Response:
-    """Answer what Flask or the framework refuses, whose own words repeat the whole request."""
-    said = error.name if error.code != 400 else f"{_unread()}: it is of another form, or not whole"
+    """Return the response to a request that Flask or the framework rejects.
+
+    Their own messages repeat the whole request.
+    """
+    said = error.name if error.code != 400 else f"{_unread()}: malformed or incomplete"
     if _is_pushed() and error.code in (400, 413):
         return _unreadable(error.code, said)
-    log.warning("refused: %s %s", error.code, said)
+    log.warning("rejected: %s %s", error.code, said)
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return _text(error.code or 500, said, headers)
 
 
 def _unreadable(status: int, what: object) -> flask.Response:
     if flask.g.is_last:
-        log.error("let go, since nobody can read it: %s", what)
+        log.error("acknowledged an unreadable message: %s", what)
         return _Plain(status=204)
-    log.warning("to be delivered again: %s", what)
+    log.warning("retry later: %s", what)
     return _text(status, what)
 
 
 def _unread() -> str:
-    return "no Pub/Sub message" if _is_pushed() else "the request cannot be read"
+    return "not a Pub/Sub message" if _is_pushed() else "the request cannot be read"
 
 
 def _is_pushed() -> bool:
-    return flask.request.endpoint == "cloudevent"  # the framework's own name for such functions
+    return flask.request.endpoint == "cloudevent"  # the framework's name for CloudEvent functions
 
 
 def _text(status: int, text: object, headers: Mapping[str, str] | None = None) -> flask.Response:

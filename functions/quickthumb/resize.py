@@ -66,7 +66,11 @@ def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manif
     if requested is None:
         return None
     try:
-        _check_size(requested, settings)
+        if requested.size > settings.max_original_bytes:  # it might not fit into memory
+            raise TooManyBytes(
+                f"The picture has {requested.size:,} bytes: "
+                f"at most {settings.max_original_bytes:,} are accepted."
+            )
         kitchen.warm()  # it starts while the original is fetched
         data = store.originals.read(requested)
         if data is None:
@@ -85,15 +89,6 @@ def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manif
         placeholder=rendered.placeholder,
         filename=requested.filename,
     )
-
-
-def _check_size(job: Job, settings: Settings) -> None:
-    """Refuse an original that would not fit into memory, before it is fetched."""
-    if job.size > settings.max_original_bytes:
-        raise TooManyBytes(
-            f"The picture has {job.size:,} bytes: "
-            f"at most {settings.max_original_bytes:,} are accepted."
-        )
 
 
 def _put(id: str, picture: Picture, store: Store) -> Thumbnail:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -68,8 +68,9 @@ class CloudBucket:
         self._client = client
         self._bucket = client.bucket(name)
         self._sessions_url = sessions_url
-        self._retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2).with_timeout(call_seconds)
-        self._timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to hear the next byte
+        retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2).with_timeout(call_seconds)
+        timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to hear the next byte
+        self._patience: dict[str, Any] = {"retry": retry, "timeout": timeout}
 
     @property
     def name(self) -> str:
@@ -85,11 +86,7 @@ class CloudBucket:
         blob.metadata = dict(metadata)
         try:
             blob.upload_from_string(
-                data,
-                content_type=content_type,
-                if_generation_match=0,
-                retry=self._retry,
-                timeout=self._timeout,
+                data, content_type=content_type, if_generation_match=0, **self._patience
             )
         except PreconditionFailed:
             return None
@@ -112,8 +109,7 @@ class CloudBucket:
             size=size,
             origin=origin,
             if_generation_match=0,
-            retry=self._retry,
-            timeout=self._timeout,
+            **self._patience,
         )
         if self._sessions_url:
             _, _, path, query, _ = urlsplit(url)
@@ -125,18 +121,14 @@ class CloudBucket:
         """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.cache_control = cache_control
-        blob.upload_from_string(
-            data, content_type=content_type, retry=self._retry, timeout=self._timeout
-        )
+        blob.upload_from_string(data, content_type=content_type, **self._patience)
 
     @_translated
     def read(self, name: str, generation: int | None = None) -> bytes | None:
         """See `Bucket`."""
         blob = self._bucket.blob(name, generation=generation)
         try:
-            data: bytes = blob.download_as_bytes(
-                retry=self._retry, timeout=self._timeout, single_shot_download=True
-            )
+            data: bytes = blob.download_as_bytes(single_shot_download=True, **self._patience)
         except NotFound:
             return None
         return data
@@ -144,16 +136,14 @@ class CloudBucket:
     @_translated
     def stat(self, name: str) -> Blob | None:
         """See `Bucket`."""
-        blob = self._bucket.get_blob(name, retry=self._retry, timeout=self._timeout)
+        blob = self._bucket.get_blob(name, **self._patience)
         return _described(blob) if blob else None
 
     @_translated
     def delete(self, name: str, generation: int | None = None) -> bool:
         """See `Bucket`."""
         try:
-            self._bucket.blob(name, generation=generation).delete(
-                retry=self._retry, timeout=self._timeout
-            )
+            self._bucket.blob(name, generation=generation).delete(**self._patience)
         except NotFound:
             return False
         return True
@@ -165,8 +155,7 @@ class CloudBucket:
             prefix=prefix or None,
             start_offset=start or None,
             end_offset=end or None,
-            retry=self._retry,
-            timeout=self._timeout,
+            **self._patience,
         ).pages
         while page := self._next_page(pages):
             yield from page

@@ -1,7 +1,8 @@
-"""Traces: what a request or message belongs to, passed on to whoever takes the job from here.
+"""Traces: the context of a request or message, and its propagation to the next function.
 
-The trace of the caller is always carried on, so that the log lines of both functions share it.
-Spans are recorded and sent only where OpenTelemetry's own variables say where to (https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
+The caller's trace is always propagated, so that the log lines of all functions share it. Spans are
+recorded only if OpenTelemetry's variables name an endpoint
+(https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
 """
 
 import re
@@ -24,10 +25,10 @@ _LEGACY_HEADER = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;o=([01]))?
 
 
 def configure(env: Mapping[str, str]) -> None:
-    """Record spans and send them, if the environment says where to; else do nothing.
+    """Record and export spans, if the environment names an endpoint.
 
     Args:
-        env: the environment; read by the SDK itself as well.
+        env: the environment; the SDK reads it as well.
     """
     endpoint = _endpoint(env)
     if endpoint is None:
@@ -44,7 +45,7 @@ def configure(env: Mapping[str, str]) -> None:
 
 
 def is_configured(env: Mapping[str, str]) -> bool:
-    """Tell whether spans are recorded."""
+    """Return whether spans are recorded."""
     return _endpoint(env) is not None
 
 
@@ -55,7 +56,7 @@ def _endpoint(env: Mapping[str, str]) -> str | None:
 
 
 def _session(endpoint: str) -> Any:
-    """Return what authorizes the exporter to Google's own endpoint; None elsewhere."""
+    """Return an authorized session for Google's own endpoint; None for others."""
     if urlsplit(endpoint).hostname != _GOOGLES_ENDPOINT:
         return None
     import google.auth
@@ -66,10 +67,10 @@ def _session(endpoint: str) -> Any:
 
 
 def of_request(headers: Mapping[str, str]) -> Context:
-    """Return the trace that a request belongs to, an empty one if it names none.
+    """Return the trace context of a request; empty if it has none.
 
     Args:
-        headers: with names in lower case; `traceparent` (W3C), or else Google's own older form.
+        headers: with lowercase names; `traceparent` (W3C), or else Google's legacy header.
     """
     if "traceparent" in headers:
         return _PROPAGATOR.extract({"traceparent": headers["traceparent"]}, Context())
@@ -78,7 +79,7 @@ def of_request(headers: Mapping[str, str]) -> Context:
         return Context()
     parent = SpanContext(
         int(match[1], 16),
-        # A trace without a span is continued too: any span id that is not zero will do.
+        # A trace without a span is continued too, with any nonzero span id.
         int(match[2] or 0) % 2**64 or 1,
         is_remote=True,
         trace_flags=TraceFlags(TraceFlags.SAMPLED if match[3] == "1" else TraceFlags.DEFAULT),
@@ -87,16 +88,16 @@ def of_request(headers: Mapping[str, str]) -> Context:
 
 
 def of_message(attributes: Mapping[str, str]) -> Context:
-    """Return the trace that a message belongs to; the current one, of its push, if it names none.
+    """Return the trace context of a message; that of its push request if it has none.
 
-    The client library writes an attribute of its own, after ours, when spans are recorded.
+    When spans are recorded, the client library adds an attribute of its own, after ours.
     """
     value = attributes.get("googclient_traceparent") or attributes.get("traceparent", "")
     return _PROPAGATOR.extract({"traceparent": value}, get_current())
 
 
 def to_attributes() -> dict[str, str]:
-    """Return the attributes by which a message carries the current trace on; empty without one."""
+    """Return the message attributes that propagate the current trace; empty without one."""
     attributes: dict[str, str] = {}
     _PROPAGATOR.inject(attributes)
     return {name: text for name, text in attributes.items() if name == "traceparent"}
@@ -108,7 +109,7 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
     **attributes: str | int,
 ) -> AbstractContextManager[Span]:
-    """Record what is done inside as a span of the current trace, or of `context`."""
+    """Record a block as a span of the current trace, or of `context`."""
     return trace.get_tracer("quickthumb").start_as_current_span(
         name, context, kind, attributes=attributes
     )

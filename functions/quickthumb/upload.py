@@ -1,4 +1,4 @@
-"""The story of an upload: look at it, keep it, ask for its thumbnails."""
+"""The story of an upload: check it, store it, ask for its thumbnails."""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from quickthumb import logs
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
 from quickthumb.problems import EmptyFile, Unavailable
@@ -21,7 +21,7 @@ class File:
     """A file as it was sent.
 
     Attributes:
-        filename: as the sender calls it, empty if not at all; never used as a path.
+        filename: the name that came with it, or empty; never used as a path.
         data: its bytes.
     """
 
@@ -34,8 +34,8 @@ class Announced:
     """An upload whose bytes will go to Cloud Storage directly.
 
     Attributes:
-        filename: as the sender calls it, empty if not at all.
-        content_type: as the sender claims it; what it really is shows when it is resized.
+        filename: the name that came with it, or empty.
+        content_type: as the sender claims; `resize` finds out what it really is.
         size: bytes.
     """
 

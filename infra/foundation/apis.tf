@@ -18,10 +18,10 @@ resource "google_project_service" "api" {
   for_each = var.enable_apis ? local.apis : toset([])
 
   service            = each.key
-  disable_on_destroy = false # others in the project may use it too
+  disable_on_destroy = false # other workloads in the project may use it
 }
 
-# An API that has just been enabled refuses calls for a while.
+# A newly enabled API rejects calls for a while.
 resource "time_sleep" "apis" {
   create_duration = "60s"
   triggers        = { apis = join(" ", [for api in google_project_service.api : api.service]) }

@@ -1,12 +1,12 @@
-# Where images are built, kept and by whom: as an account of its own, in place of the project's default
-# one, which is an editor in many projects. What it runs comes from the internet.
+# The image repository and the account that builds images. The build runs code from the internet, so it has a
+# dedicated account instead of the project's default one, which is an editor in many projects.
 
 resource "google_artifact_registry_repository" "images" {
   #checkov:skip=CKV_GCP_84: Google's own encryption at rest is enough for images of public code
 
   location      = var.region
   repository_id = "quickthumb"
-  description   = "Images that Cloud Build makes of functions/."
+  description   = "Images that Cloud Build builds from functions/."
   format        = "DOCKER"
 
   cleanup_policies {
@@ -29,13 +29,13 @@ resource "google_artifact_registry_repository" "images" {
 
 resource "google_storage_bucket" "sources" {
   #checkov:skip=CKV_GCP_62: only deployers write here, and that is in the audit log of the deployment
-  #checkov:skip=CKV_GCP_78: sources are named by their content, so that none is ever changed
+  #checkov:skip=CKV_GCP_78: sources are named by their content, so none is ever changed
 
   name                        = "${var.project}-quickthumb-sources"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # what is in it comes from the repository
+  force_destroy               = true # its content can be recreated from the repository
 
   lifecycle_rule {
     action {
@@ -51,7 +51,7 @@ resource "google_storage_bucket" "sources" {
 
 resource "google_service_account" "build" {
   account_id   = "quickthumb-build"
-  display_name = "QuickThumb: builds the image"
+  display_name = "QuickThumb: image builds"
 
   depends_on = [time_sleep.apis]
 }
@@ -75,7 +75,7 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.build.member
 }
 
-# A grant is known everywhere after a minute or so, and a build that starts before is denied:
+# Grants take a minute or so to propagate, and a build that starts earlier is denied:
 # https://docs.cloud.google.com/iam/docs/access-change-propagation
 resource "time_sleep" "grants" {
   create_duration = "120s"

@@ -12,7 +12,7 @@ terraform {
     }
   }
 
-  # The bucket is named at `terraform init -backend-config=bucket=…`, since a backend takes no variables.
+  # The bucket is passed to `terraform init -backend-config=bucket=…`, since backends cannot use variables.
   backend "gcs" {
     prefix = "quickthumb-foundation"
   }

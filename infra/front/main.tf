@@ -1,9 +1,9 @@
-# A load balancer before a Cloud Run service: a domain with TLS, a cache, and a limit for each address.
+# A load balancer in front of a Cloud Run service: a domain with TLS, a cache, and a rate limit per client address.
 
 resource "google_compute_global_address" "this" {
   name = var.name
-  # Not the domain's name: an address whose description changes is another address.
-  description = "Where the domain of ${var.name} has to point."
+  # Without the domain's name: changing the description replaces the address.
+  description = "A record of the domain of ${var.name}."
 }
 
 resource "google_compute_region_network_endpoint_group" "service" {
@@ -16,15 +16,15 @@ resource "google_compute_region_network_endpoint_group" "service" {
 }
 
 resource "google_compute_security_policy" "limit" {
-  #checkov:skip=CKV_GCP_73: the rule that it asks for guards Log4j, and there is no Java behind this
+  #checkov:skip=CKV_GCP_73: the required rule protects Log4j, and there is no Java behind this
 
   name        = var.name
-  description = "At most ${var.requests_per_minute} requests a minute of one address that the cache does not answer."
+  description = "At most ${var.requests_per_minute} uncached requests per minute and client address."
 
   rule {
     action      = "throttle"
     priority    = 1000
-    description = "Every address has its share."
+    description = "Rate limit per client address."
     match {
       versioned_expr = "SRC_IPS_V1"
       config {
@@ -45,7 +45,7 @@ resource "google_compute_security_policy" "limit" {
   rule {
     action      = "allow"
     priority    = 2147483647
-    description = "The rule that every policy must have; the one above has seen to all."
+    description = "Mandatory default rule; the rule above matches everything."
     match {
       versioned_expr = "SRC_IPS_V1"
       config {
@@ -66,8 +66,8 @@ resource "google_compute_backend_service" "service" {
     group = google_compute_region_network_endpoint_group.service.id
   }
 
-  # Thumbnails may be cached for ever, but a cache cannot know of a DELETE: it forgets after a while.
-  # Nothing else that the service answers may be cached, and says so.
+  # Thumbnails never change, but a cache does not notice a DELETE, so its entries expire. Everything else that
+  # the service returns has headers that forbid caching.
   cdn_policy {
     cache_mode       = "CACHE_ALL_STATIC"
     default_ttl      = 0
@@ -78,7 +78,7 @@ resource "google_compute_backend_service" "service" {
       include_host           = true
       include_protocol       = true
       include_query_string   = true
-      query_string_blacklist = ["wait"] # the same thumbnail, however long one waited for it
+      query_string_blacklist = ["wait"] # does not change the thumbnail
     }
   }
 
@@ -88,8 +88,8 @@ resource "google_compute_backend_service" "service" {
   }
 }
 
-# A certificate cannot get another domain, nor be deleted while the proxy uses it. So each domain has
-# one of its own name, and the proxy changes over before the old one goes.
+# A certificate cannot change its domain, nor be deleted while the proxy uses it. So its name depends on the
+# domain, and the proxy switches to the new one before the old one is deleted.
 resource "google_compute_managed_ssl_certificate" "this" {
   name = "${var.name}-${substr(sha256(var.domain), 0, 8)}"
   managed {
@@ -107,8 +107,8 @@ resource "google_compute_ssl_policy" "this" {
   min_tls_version = "TLS_1_2"
 }
 
-# A new revision that is to be tried before it has traffic has a tag. Calls reach it here too, if they
-# say so by a header: the service's own URLs take no calls from outside.
+# A new revision under trial has a tag and no traffic. Requests with a header reach it here, since the service's
+# own URLs reject outside requests.
 
 resource "google_compute_region_network_endpoint_group" "candidate" {
   name                  = "${var.name}-candidate"
@@ -180,7 +180,7 @@ resource "google_compute_url_map" "http" {
   name = "${var.name}-http"
   default_url_redirect {
     https_redirect         = true
-    redirect_response_code = "PERMANENT_REDIRECT" # 308: a POST stays one
+    redirect_response_code = "PERMANENT_REDIRECT" # 308 keeps the method
     strip_query            = false
   }
 }

@@ -1,35 +1,35 @@
 variable "name" {
-  description = "Name of what is made."
+  description = "Name of the resources."
   type        = string
   default     = "quickthumb"
 }
 
 variable "service" {
-  description = "Name of the Cloud Run service that answers; its ingress must allow load balancers."
+  description = "Name of the Cloud Run service; its ingress must allow load balancers."
   type        = string
 }
 
 variable "region" {
-  description = "Where the service is."
+  description = "Region of the service."
   type        = string
 }
 
 variable "domain" {
-  description = "Name under which it is reached, such as thumbs.example.com."
+  description = "Domain, such as thumbs.example.com."
   type        = string
 }
 
 variable "candidate" {
-  description = "Tag of a revision that is to be tried, and the header by whose value of that name calls ask for it."
+  description = "Tag of the revision under trial, and the header that selects it when its value is the tag."
   type        = object({ tag = string, header = string })
 }
 
 variable "requests_per_minute" {
-  description = "Requests a minute that an address may send, those left out that the cache answers."
+  description = "Requests per minute and client address; requests answered by the cache do not count."
   type        = number
 }
 
 variable "cache_seconds" {
-  description = "How long a thumbnail may be answered from the cache, also after it was deleted."
+  description = "How long the cache may serve a thumbnail, even after it was deleted."
   type        = number
 }

@@ -1,7 +1,7 @@
 terraform {
   required_providers {
     google = {
-      source = "hashicorp/google" # of the version that the root pins
+      source = "hashicorp/google" # version pinned by the root module
     }
   }
 }

@@ -131,10 +131,10 @@ def _instance(description: Mapping[str, Any]) -> Instance:
     """Return what an instance of a service has."""
     [container, *_] = description["spec"]["template"]["spec"]["containers"]
     limits = container["resources"]["limits"]
-    return Instance(_number(limits["cpu"]), int(_number(limits["memory"])))
+    return Instance(quantity(limits["cpu"]), int(quantity(limits["memory"])))
 
 
-def _number(text: str) -> float:
+def quantity(text: str) -> float:
     """Return a quantity as Kubernetes writes it: 2, 500m, 512Mi, 2Gi, 1G."""
     units = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
     for unit, factor in units.items():

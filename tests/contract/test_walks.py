@@ -65,9 +65,9 @@ def test_where_each_failure_takes_long_no_smaller_parts_are_tried(monkeypatch, t
         bucket.write(f"{number:032x}", b"1", "text/plain", "no-cache")
     bucket.write("f" * 32, b"1", "text/plain", "no-cache")
     bucket.damaged.add(f"{1:032x}")
-    monkeypatch.setattr(walks, "_PATIENCE", 0.0)
+    monkeypatch.setattr(walks, "PATIENCE_SECONDS", 0.0)
     assert not list(walks.walk(bucket, told.append, LETTERS))
-    monkeypatch.setattr(walks, "_PATIENCE", 60.0)
+    monkeypatch.setattr(walks, "PATIENCE_SECONDS", 60.0)
     found = [blob.name for blob in walks.walk(bucket, told.append, LETTERS)]
     assert found == [f"{0:032x}", f"{2:032x}", f"{3:032x}", "f" * 32]
     assert [unread.name for unread in told] == ["…", f"{1:032x}…"]

@@ -7,15 +7,9 @@ import requests
 
 from emulator.ports import HOST, free_port
 from tests.e2e.started import started
+from tests.settings import ENV
 
 FUNCTIONS = ["upload", "resize", "bury", "sweep"]
-SETTINGS = {
-    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
-    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
-    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
-    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
-    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
-}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {
     "traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
@@ -32,11 +26,11 @@ PUSH = {
 def test_without_settings_the_answer_and_the_log_say_which_are_missing(function, tmp_path):
     with started(function, tmp_path, {"GOOGLE_CLOUD_PROJECT": "p"}) as running:
         answer = requests.post(running.url, json=PUSH, headers=HEADERS, timeout=60)
-        [line] = running.lines("cannot start")
+        [line] = running.lines("invalid configuration")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "misconfigured"
-    for name in SETTINGS:
+    for name in ENV:
         assert name in answer.json()["detail"]
         assert name in line["message"]
     assert line["severity"] == "ERROR"
@@ -48,7 +42,7 @@ def test_without_settings_the_answer_and_the_log_say_which_are_missing(function,
 def test_every_line_is_structured_however_hostile_the_request_is(function, tmp_path):
     nowhere = f"127.0.0.1:{free_port()}"
     settings = {
-        **SETTINGS,
+        **ENV,
         "STORAGE_EMULATOR_HOST": f"http://{nowhere}",
         "PUBSUB_EMULATOR_HOST": nowhere,
         "QUICKTHUMB_CALL_SECONDS": "1",
@@ -70,7 +64,7 @@ def test_every_line_is_structured_however_hostile_the_request_is(function, tmp_p
                 )
                 assert answer.text.removesuffix("\n").isprintable()
         lines = running.lines(
-            "refused" if function in ("upload", "sweep") else "no Pub/Sub message"
+            "refused" if function in ("upload", "sweep") else "not a Pub/Sub message"
         )
     for line in lines:
         assert {"severity", "message", "logger"} <= line.keys()
@@ -91,7 +85,7 @@ def part_of_a_body(port, path="/"):
 
 @pytest.mark.parametrize("function", ["resize", "sweep"])
 def test_bodies_that_do_not_come_do_not_keep_a_function_from_others(function, tmp_path):
-    with started(function, tmp_path, {**SETTINGS, "THREADS": "2"}) as running:
+    with started(function, tmp_path, {**ENV, "THREADS": "2"}) as running:
         slow = [part_of_a_body(running.port) for _ in range(2)]  # one for each thread
         answer = requests.get(f"{running.url}/robots.txt", timeout=60)
         assert answer.status_code in (404, 405)
@@ -102,7 +96,7 @@ def test_bodies_that_do_not_come_do_not_keep_a_function_from_others(function, tm
 
 def test_a_body_that_does_not_come_is_answered_and_its_connection_closed(tmp_path):
     settings = {
-        **SETTINGS,
+        **ENV,
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
         "QUICKTHUMB_RECEIVE_SECONDS": "1",

@@ -89,6 +89,14 @@ def test_the_curl_line_works_as_it_is_printed(shared_up):
     assert '"status":"queued"' in answer.stdout
 
 
+def test_with_the_variable_of_cloud_run_the_functions_log_json(tmp_path, monkeypatch):
+    monkeypatch.setenv("K_SERVICE", "local")
+    with up(tmp_path, "--port", free_port(), "--verbose") as cloud:
+        requests.post(cloud.url("upload"), data=ROCKET.read_bytes(), timeout=30)
+        cloud.wait_for('"event": "accepted"')
+        cloud.stop(signal.SIGINT)
+
+
 def test_functions_that_are_killed_are_back_and_the_job_is_done(tmp_path):
     with up(tmp_path, "--port", free_port()) as cloud:
         url = cloud.url("upload")

@@ -34,9 +34,9 @@ class FalseCloud:
         self.folder = folder
         self.bin = folder / "bin"
         self.bin.mkdir(parents=True)
-        self._set("addresses", {"url": url, "tag_url": tag_url, "pubsub": pubsub})
-        self._set("revisions", {"traffic": {OLD: 100}, "latest": OLD, "tag": None, "pinned": False})
-        self._set("terraform", {"made": [], "mood": ""})
+        self.put("addresses", {"url": url, "tag_url": tag_url, "pubsub": pubsub})
+        self.put("revisions", {"traffic": {OLD: 100}, "latest": OLD, "tag": None, "pinned": False})
+        self.put("terraform", {"made": [], "mood": ""})
         for name in ("terraform", "gcloud"):
             self.program(
                 name,
@@ -66,20 +66,20 @@ class FalseCloud:
 
     @property
     def terraform(self):
-        return self._get("terraform")
+        return self.get("terraform")
 
     def become(self, mood):
         """Have terraform fail or hang at one of its commands: `apply fails`."""
-        self._set("terraform", {**self.terraform, "mood": mood})
+        self.put("terraform", {**self.terraform, "mood": mood})
 
     @property
     def revisions(self):
-        return self._get("revisions")
+        return self.get("revisions")
 
-    def _get(self, name):
+    def get(self, name):
         return json.loads((self.folder / f"{name}.json").read_text())
 
-    def _set(self, name, value):
+    def put(self, name, value):
         path = self.folder / f"{name}.json"
         whole = path.with_suffix(f".{os.getpid()}")
         whole.write_text(json.dumps(value))
@@ -113,10 +113,10 @@ def terraform(words, folder):
     state = cloud.terraform
     verb = words[0]
     if state["mood"] == f"{verb} fails":
-        cloud._set("terraform", {**state, "made": state["made"] or MADE[:1]})
+        cloud.put("terraform", {**state, "made": state["made"] or MADE[:1]})
         refuse(f"{verb}: the quota is used up")
     if state["mood"] == f"{verb} hangs":
-        cloud._set("terraform", {**state, "made": MADE[:1]})
+        cloud.put("terraform", {**state, "made": MADE[:1]})
 
         def end_in_order(*_):
             time.sleep(0.5)  # what it makes just now is made
@@ -126,7 +126,7 @@ def terraform(words, folder):
         signal.signal(signal.SIGINT, end_in_order)
         cloud.tell("terraform", "hangs")
         time.sleep(60)
-    addresses = cloud._get("addresses")
+    addresses = cloud.get("addresses")
     match verb:
         case "init" | "plan":
             pass
@@ -137,7 +137,7 @@ def terraform(words, folder):
             changes.append({"type": "google_project", "change": {"actions": ["read"]}})
             print(json.dumps({"resource_changes": changes}))
         case "apply":
-            cloud._set("terraform", {**state, "made": MADE})
+            cloud.put("terraform", {**state, "made": MADE})
         case "output":
             made = {"urls": {"value": {"upload": addresses["url"]}}} if state["made"] else {}
             made |= {"audiences": {"value": {"upload": "https://upload.run.app"}}} if made else {}
@@ -145,7 +145,7 @@ def terraform(words, folder):
         case "state":
             print(json.dumps(pulled_state(state["made"])) if state["made"] else "")
         case "destroy":
-            cloud._set("terraform", {**state, "made": []})
+            cloud.put("terraform", {**state, "made": []})
         case _:
             refuse(f"terraform has no command {verb}")
 
@@ -174,7 +174,7 @@ def gcloud(words, folder):
             pass  # nothing is built yet
         case ["builds", "submit", archive]:
             assert Path(archive).exists()
-            if "build fails" in cloud._get("terraform")["mood"]:
+            if "build fails" in cloud.get("terraform")["mood"]:
                 refuse("denied: 403")
         case ["run", "services", *command]:
             run_services(cloud, command, words)
@@ -195,7 +195,7 @@ def run_services(cloud, command, words):
             state |= {"latest": latest, "pinned": True}
             if tag := option(words, "tag"):
                 state["tag"] = [tag, latest]
-            cloud._set("revisions", state)
+            cloud.put("revisions", state)
         case ["update-traffic", "upload"]:
             if to := option(words, "to-revisions"):
                 name, _, percent = to.partition("=")
@@ -207,7 +207,7 @@ def run_services(cloud, command, words):
                 state["tag"] = None
             else:
                 refuse("update-traffic: to which revision?")
-            cloud._set("revisions", state)
+            cloud.put("revisions", state)
         case _:
             refuse(f"gcloud run services has no command {command}")
 
@@ -221,20 +221,20 @@ def described(cloud):
     ]
     if state["tag"]:
         tag, name = state["tag"]
-        url = cloud._get("addresses")["tag_url"]
+        url = cloud.get("addresses")["tag_url"]
         traffic.append({"revisionName": name, "tag": tag, "url": url})
     spec = [{"percent": 100} | ({} if state["pinned"] else {"latestRevision": True})]
     container = {"resources": {"limits": {"cpu": "1", "memory": "2Gi"}}}
     return {
         "spec": {"traffic": spec, "template": {"spec": {"containers": [container]}}},
-        "status": {"traffic": traffic, "url": cloud._get("addresses")["url"]},
+        "status": {"traffic": traffic, "url": cloud.get("addresses")["url"]},
     }
 
 
 def pubsub(cloud, command, words):
     from google.cloud import pubsub_v1  # takes a second, and few commands need it
 
-    os.environ["PUBSUB_EMULATOR_HOST"] = cloud._get("addresses")["pubsub"]
+    os.environ["PUBSUB_EMULATOR_HOST"] = cloud.get("addresses")["pubsub"]
     subscriber = pubsub_v1.SubscriberClient()
     match command:
         case ["subscriptions", "describe", name]:

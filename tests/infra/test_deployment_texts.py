@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from emulator.bootstrap import ROOT
+from tests.documents import DOCUMENTS, commands
 from tests.infra.gcloud import refused
 from tests.infra.hcl import FOUNDATION, INFRA, of_kind
 
@@ -28,22 +29,19 @@ def scripts():
 
 def guide_lines(document=GUIDE):
     """Return the commands of the guide, or of another document."""
-    text = document.read_text()
-    consoles = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return [line[2:] for block in consoles for line in block.splitlines() if line.startswith("$ ")]
+    return [command.line for command in commands(document)]
 
 
 def gcloud_commands():
     """Return all gcloud commands; variables that the guide sets are filled in, others a word."""
-    documents = [GUIDE, ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    lines = [line for document in documents for line in guide_lines(document)]
+    lines = [line for document in DOCUMENTS for line in guide_lines(document)]
     text = "\n".join([*lines, *scripts().values()])
     for name, value in re.findall(r'^([A-Z]+)="([^"$]*\$.*)"$', text, re.MULTILINE):
         text = text.replace(f"${name}", value)
-    commands = re.findall(
+    found = re.findall(
         r"""(?:^|\$\(|\s)(gcloud (?:[^\n|;)'"]|'[^'\n]*'|"(?:\\.|[^"\n\\])*")+)""", text
     )
-    addressed = [re.sub(r"\$\{?\w*URL\b\}?", "https://example", command) for command in commands]
+    addressed = [re.sub(r"\$\{?\w*URL\b\}?", "https://example", command) for command in found]
     return sorted({re.sub(r"\$\{?\w+\}?", "example", command).strip() for command in addressed})
 
 
@@ -70,22 +68,15 @@ def test_a_step_is_valid_shell(step):
 
 
 def test_the_commands_are_found():
-    commands = gcloud_commands()
-    assert any(command.startswith("gcloud run services describe") for command in commands)
-    assert any(command.startswith("gcloud functions deploy upload") for command in commands)
-    assert len(commands) > 15
+    found = gcloud_commands()
+    assert any(command.startswith("gcloud run services describe") for command in found)
+    assert any(command.startswith("gcloud functions deploy upload") for command in found)
+    assert len(found) > 15
 
 
 def test_gcloud_understands_every_command(tmp_path):
     wrong = "gcloud auth login --no-such-flag"
     assert refused([*gcloud_commands(), wrong], tmp_path).keys() == {wrong}
-
-
-def test_the_readme_deploys_as_the_guide_does():
-    deploying = ("gcloud", "terraform", "python3 infra/")
-    of_readme = [c for c in guide_lines(ROOT / "README.md") if c.startswith(deploying)]
-    assert len(of_readme) == 5
-    assert set(of_readme) <= set(guide_lines())
 
 
 def test_every_substitution_is_documented_and_used():
@@ -111,8 +102,8 @@ def test_the_guide_names_every_file_of_terraform():
 
 
 def test_every_command_of_terraform_in_the_guide_is_for_a_folder_that_is_applied():
-    commands = [c for c in guide_lines() if c.startswith("terraform ")]
-    folders = {re.search(r"-chdir=(\S+)", command)[1] for command in commands}
+    lines = [line for line in guide_lines() if line.startswith("terraform ")]
+    folders = {re.search(r"-chdir=(\S+)", line)[1] for line in lines}
     assert folders == {"infra", "infra/foundation"}
 
 

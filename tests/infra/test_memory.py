@@ -3,7 +3,7 @@
 from emulator.cloud import TOPOLOGY
 from emulator.topology import Topology
 from quickthumb.kitchen.confinement import granted_bytes
-from quickthumb.settings import Settings
+from tests.settings import settings_with
 
 FUNCTION = 110_000_000
 """The framework and the function, in two processes, measured: bytes."""
@@ -14,7 +14,7 @@ DECODER = 56_000_000
 
 def test_an_instance_of_resize_has_memory_for_the_worst_that_pictures_can_do():
     resize = Topology.load(TOPOLOGY).functions["resize"]
-    settings = Settings("o", "p", "r", "u", "c")
+    settings = settings_with()
     in_hand = settings.max_original_bytes + settings.limits.max_result_bytes
     decoding = DECODER + granted_bytes(settings.limits)
     needed = FUNCTION + resize.concurrency * in_hand + settings.decoders * decoding

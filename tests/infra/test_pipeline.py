@@ -238,7 +238,7 @@ def test_a_later_build_does_not_bring_a_bad_revision_back(pipeline):
     pipeline.cloud.note(bad=[])  # however it would do this time
     failed, said = pipeline.run(_ALERT_EMAIL="team@example.com")
     assert failed == "promote"
-    assert "was tried before and taken back" in said
+    assert "was tried before and rejected" in said
     assert pipeline.serving() == before
     pipeline.change_code("# mended\n")
     failed, said = pipeline.run()

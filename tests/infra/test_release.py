@@ -131,7 +131,7 @@ def test_what_cannot_be_brought_back_is_told_and_the_rest_is_brought_back(capsys
     with pytest.raises(release.Wrong):
         promote(cloud, attempt=attempt)
     assert cloud.serving() == OLD | {"bury": NEW["bury"]}
-    assert "bury was not brought back. Do it by hand" in capsys.readouterr().out
+    assert "bury was not rolled back. Do it by hand" in capsys.readouterr().out
 
 
 def test_a_revision_that_was_found_wrong_is_not_promoted_again():
@@ -178,12 +178,12 @@ def test_holding_keeps_what_answers_and_says_so(capsys):
     moves = len(cloud.moves)
     release.hold(cloud, OUTPUTS)
     assert len(cloud.moves) == moves
-    assert "upload: upload-1 goes on answering." in capsys.readouterr().out
+    assert "upload: traffic stays with upload-1." in capsys.readouterr().out
 
 
 def test_before_the_first_deployment_there_is_nothing_to_hold(capsys):
     release.hold(CloudRun(), None)
-    assert "no function yet" in capsys.readouterr().out
+    assert "No function is deployed yet" in capsys.readouterr().out
 
 
 def test_going_back_gives_the_traffic_to_what_had_it_and_rejects_what_loses_it():
@@ -193,7 +193,7 @@ def test_going_back_gives_the_traffic_to_what_had_it_and_rejects_what_loses_it()
     assert cloud.serving() == OLD
     with pytest.raises(release.Failed, match="tried before"):
         promote(cloud)
-    with pytest.raises(release.Failed, match="or it is back"):
+    with pytest.raises(release.Failed, match="it was rolled back"):
         release.back(cloud, OUTPUTS)
 
 
@@ -221,4 +221,4 @@ def test_it_says_what_it_lacks(tmp_path, capsys):
     assert release.main(["promote", f"--outputs={tmp_path / 'none'}"]) == 1
     (tmp_path / "empty").write_text("{}")
     assert release.main(["back", f"--outputs={tmp_path / 'empty'}"]) == 1
-    assert "apply infra/ first" in capsys.readouterr().err
+    assert "Apply infra/ first" in capsys.readouterr().err

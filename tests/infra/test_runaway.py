@@ -7,13 +7,11 @@ from quickthumb.documents.names import INCOMING
 from quickthumb.kitchen.child import START_SECONDS
 from quickthumb.kitchen.pool import PATIENCE
 from quickthumb.limits import Limits
-from quickthumb.settings import Settings
 from tests.infra.hcl import of_kind
+from tests.settings import settings_with
 
 TOPOLOGY_OF_THE_PROJECT = Topology.load(TOPOLOGY)
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
-)
+SETTINGS = settings_with()
 
 
 def access():

@@ -165,7 +165,7 @@ def emulated(tmp_path, monkeypatch):
         kept = []
         ports = itertools.count(20000)
         monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
-        monkeypatch.setattr(emulator.cloud, "_is_healthy", lambda port: f"healthy {port}")
+        monkeypatch.setattr(emulator.cloud, "is_healthy", lambda port: f"healthy {port}")
         monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
         monkeypatch.setattr(
             emulator.cloud, "storage_parts", lambda *args, **_: kept.append(args) or []

@@ -440,8 +440,8 @@ def test_a_step_on_what_is_not_deployed_says_so(nowhere):
 
 def test_a_bad_revision_that_is_well_is_a_failure_and_is_taken_back(emulator, world):
     cloud, _ = emulator
-    addresses = world._get("addresses")
-    world._set("addresses", {**addresses, "tag_url": cloud.addresses.upload})
+    addresses = world.get("addresses")
+    world.put("addresses", {**addresses, "tag_url": cloud.addresses.upload})
     assert trial(world, "--yes", "--only", "apply").returncode == 0
     result = trial(world, "--only", "bad-revision")
     assert result.returncode == 1

@@ -159,12 +159,25 @@ def test_other_things_than_requests_are_passed_on():
     assert seen == ["lifespan"]
 
 
-def test_a_service_without_room_says_when_to_come_again(monkeypatch):
+def test_a_service_without_room_says_when_to_come_again():
     service = Service()
-    monkeypatch.setattr(service.app._app, "_room", 0)
-    answer = service.post()
+
+    async def main():
+        bodies = [Client(b"x" * service.settings.max_upload_bytes, b"") for _ in range(BODIES)]
+        held = asyncio.gather(*(service.app(SCOPE, each.receive, each.send) for each in bodies))
+        for each in bodies:
+            each.go_on()
+        for _ in range(1_000):  # turns of the loop, until all are held
+            await asyncio.sleep(0)
+        answer = await asyncio.to_thread(service.post)
+        for each in bodies:
+            each.go_on()
+        await held
+        return answer
+
+    answer = asyncio.run(main())
     problem = expect_problem(answer, 503, "busy")
-    assert problem["detail"] == "Too many uploads are on their way: try again later."
+    assert problem["detail"] == "Too many uploads are in progress: try again later."
     assert answer.headers["retry-after"] == "10"
     assert service.originals.blobs == {}
 

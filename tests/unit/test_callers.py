@@ -76,7 +76,7 @@ def test_a_call_without_a_token_is_told_what_is_missing(callers, issuer, header)
         ({"aud": "https://another.example"}, "audience"),
         ({"exp": -60, "iat": -3660}, "expired"),
         ({"iat": 600, "exp": 3600}, "early"),
-        ({"iss": "https://issuer.example"}, "by 'https://issuer.example', not by Google"),
+        ({"iss": "https://issuer.example"}, "issued by 'https://issuer.example', not by Google"),
     ],
     ids=["another audience", "expired", "from the future", "another issuer"],
 )
@@ -113,8 +113,8 @@ def test_a_token_that_names_the_key_of_another_is_refused(callers):
 @pytest.mark.parametrize(
     ("claims", "told"),
     [
-        ({"email": "me@else.example"}, "is of 'me@else.example': expected 'push@"),
-        ({"email_verified": False}, "is of 'no verified account': expected 'push@"),
+        ({"email": "me@else.example"}, "belongs to 'me@else.example': expected 'push@"),
+        ({"email_verified": False}, "belongs to 'no verified account': expected 'push@"),
     ],
 )
 def test_a_token_of_somebody_else_is_forbidden(callers, claims, told):
@@ -223,7 +223,7 @@ def test_a_garbage_token_takes_nothing_from_good_ones_while_the_issuer_is_away(
     callers.check(bearer(KEY))
     clock[0] = seconds
     issuer.status = 500
-    with pytest.raises(Unavailable, match="answered 500"):
+    with pytest.raises(Unavailable, match="status 500"):
         callers.check(bearer(OTHER_KEY))  # it may be of a key that is new
     callers.check(bearer(KEY))
 
@@ -262,7 +262,7 @@ def test_an_issuer_that_is_away_is_not_asked_with_every_call(callers, issuer, cl
 def test_without_certificates_a_message_is_to_come_again():
     address = f"http://127.0.0.1:{free_port()}/certs"
     callers = Callers(AUDIENCE, address, ACCOUNT, 10, Request())
-    with pytest.raises(Unavailable, match=f"Certificates of tokens, {address}"):
+    with pytest.raises(Unavailable, match=f"Token certificates, {address}"):
         callers.check(bearer(KEY))
 
 

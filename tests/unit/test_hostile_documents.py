@@ -25,16 +25,15 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import ANNOUNCED, id_of, new_id
 from quickthumb.documents.rendition import Rendition
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests import hostile
 from tests.doubles import MemoryBucket, MemoryCloud
 from tests.pictures import picture
+from tests.settings import settings_with
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c"),
+SETTINGS = settings_with(
     takeover_seconds=0,
     sweep_per_second=1_000_000,
 )
@@ -77,10 +76,10 @@ class House(MemoryCloud):
         self.store = Store(self.originals, self.processed)
         self.clients = {}
         for name, (module, client) in functions.items():
-            module._settings = lambda: SETTINGS
-            module._store = lambda: self.store
-            module._uploads = lambda: self.uploads
-            module._completed = lambda: self.completed
+            module.parts.settings = SETTINGS
+            module.parts.store = self.store
+            module.parts.uploads = self.uploads
+            module.parts.completed = self.completed
             self.clients[name] = client
         app = build(self.store, Records(self.requests), self.uploads, SETTINGS)
         self.http = TestClient(app, raise_server_exceptions=False)

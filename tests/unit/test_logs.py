@@ -363,7 +363,7 @@ def test_a_logger_without_any_handler_is_heard_from_warnings_on(configure):
 
 def test_without_a_configured_log_there_is_nothing_to_restore():
     with log_kept():
-        logs.setup._handler = None
+        logs.setup.handler = None
         before = logging.getLogger().handlers[:]
         logs.restore()
         assert logging.getLogger().handlers == before

@@ -7,14 +7,7 @@ from starlette.testclient import TestClient
 from emulator.cloud import SOURCE
 from tests.log_kept import log_kept
 from tests.pictures import picture
-
-SETTINGS = {
-    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
-    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
-    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
-    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
-    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
-}
+from tests.settings import ENV
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +21,7 @@ def _bare_machine(monkeypatch, tmp_path):
     """Take away what could lead to a cloud: emulators, settings, credentials."""
     for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
-    for name in SETTINGS:
+    for name in ENV:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))  # where gcloud keeps credentials
     monkeypatch.setenv("NO_GCE_CHECK", "true")
@@ -46,13 +39,13 @@ def test_upload_without_settings_says_which_variables_to_set():
     assert answer.headers["content-type"] == "application/problem+json"
     problem = answer.json()
     assert problem["type"] == "/problems/misconfigured"
-    for name in SETTINGS:
+    for name in ENV:
         assert name in problem["detail"]
     assert "python3 -m emulator env" in problem["detail"]
 
 
 def test_upload_without_emulator_and_credentials_says_which_variables_to_set(monkeypatch):
-    for name, value in SETTINGS.items():
+    for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     problem = upload_answer().json()
     assert problem["code"] == "misconfigured"
@@ -61,7 +54,7 @@ def test_upload_without_emulator_and_credentials_says_which_variables_to_set(mon
 
 
 def test_upload_with_storage_alone_says_what_pubsub_needs(monkeypatch):
-    for name, value in SETTINGS.items():
+    for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
     problem = upload_answer().json()

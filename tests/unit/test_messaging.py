@@ -87,6 +87,6 @@ def test_in_production_it_is_looked_for_as_often(monkeypatch):
 
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     monkeypatch.setattr(library.grpc_helpers, "create_channel", create_channel)
-    messaging._Transport(host="pubsub.googleapis.com", credentials=AnonymousCredentials())
+    messaging.Transport(host="pubsub.googleapis.com", credentials=AnonymousCredentials())
     assert OFTEN in given["options"]
     assert ("grpc.max_receive_message_length", -1) in given["options"]

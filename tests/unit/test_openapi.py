@@ -17,14 +17,12 @@ from quickthumb.api.uploads import Uploads
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
 from quickthumb.problems import PROBLEMS, Unprocessable, family
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryTopic
 from tests.openapi import Contract
+from tests.settings import settings_with
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
-)
+SETTINGS = settings_with()
 DOCUMENT = describe(SETTINGS)
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options")
 

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.cloud import TOPOLOGY
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.messages import Message as Kept
 from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
+from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
 from emulator.topology import Topology
 from quickthumb.bury import bury
@@ -28,17 +28,16 @@ from quickthumb.limits import Limits
 from quickthumb.messaging import Message
 from quickthumb.problems import NotPublished, QuickThumbError, Unavailable
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import sweep
 from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
+from tests.settings import settings_with
 from tests.unit.pubsub.sandbox import compose
 
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/uploads", "completed"),
+SETTINGS = settings_with(
     sweep_per_second=1_000_000,
 )
 THE_TOPOLOGY = Topology.load(TOPOLOGY)
@@ -80,14 +79,16 @@ class Town(MemoryCloud):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.broker = Broker(self, compose=compose)
+        self.registry = Registry(self, compose=compose)
         self.uploads, self.completed = BrokerTopic(self, "uploads"), BrokerTopic(self, "completed")
         self.store = Store(self.originals, self.processed)
         self.next_sweep = self.time + SWEPT_EVERY
         for name in THE_TOPOLOGY.topics:
-            self.broker.create_topic(name)
+            self.registry.create_topic(name)
         self.subscriptions = {
-            name: self.broker.create_subscription(f"projects/p/subscriptions/{name}", policy(given))
+            name: self.registry.create_subscription(
+                f"projects/p/subscriptions/{name}", policy(given)
+            )
             for name, given in THE_TOPOLOGY.subscriptions.items()
         }
 
@@ -104,8 +105,9 @@ class Town(MemoryCloud):
     def publish(self, topic: str, data: bytes, attributes: dict[str, str]) -> None:
         if topic == "completed":
             self.ends.append(attributes["state"])
-        (number,) = self.broker.new_ids(1)
-        self.broker.publish(topic, [Kept(number, self.now, attributes, "", data)])
+        (number,) = self.registry.router.new_ids(1)
+        message = Kept(number, self.now, attributes, "", data)
+        self.registry.router.publish(self.registry.topic(topic), [message])
 
     def upload(self) -> str:
         file = File("a.jpg", PICTURE)
@@ -127,7 +129,7 @@ class Town(MemoryCloud):
                 self.sweep()
 
     def deliver(self) -> None:
-        self.broker.advance(self.now)
+        self.registry.advance(self.now)
         for name, subscription in self.subscriptions.items():
             while deliveries := subscription.lease(self.now, 100):
                 for delivery in deliveries:

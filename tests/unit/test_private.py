@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 import sys
 
 import pytest
@@ -12,17 +13,12 @@ from hypothesis import strategies as st
 
 from emulator.cloud import SOURCE
 from emulator.pubsub.doors.signing import SigningKey
+from quickthumb.parts import Parts
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept
+from tests.settings import ENV
 
-SETTINGS = {
-    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
-    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
-    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
-    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
-    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
-}
 TYPES = {"resize": "cloudevent", "bury": "cloudevent", "sweep": "http"}
 PUSHED = ["resize", "bury"]
 ALL = [*PUSHED, "sweep"]
@@ -47,7 +43,7 @@ def _bare_machine(monkeypatch, tmp_path):
     """Settings, and nothing that could lead to a cloud: emulators, credentials."""
     for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in SETTINGS.items():
+    for name, value in ENV.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))  # where gcloud keeps credentials
     monkeypatch.setenv("NO_GCE_CHECK", "true")
@@ -113,7 +109,7 @@ def test_who_may_not_call_is_turned_away_and_logged(issuer, capsys, function, cl
     assert answer.status_code == status
     assert "token" in answer.text.lower()
     assert is_harmless(answer)
-    assert f"turned away: {answer.text}" in capsys.readouterr().err
+    assert f"rejected: {answer.text}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("function", ALL)
@@ -131,7 +127,7 @@ def test_who_may_call_gets_in(issuer, function):
 def test_without_settings_the_answer_and_the_log_say_which_are_missing(
     monkeypatch, capsys, function
 ):
-    for name in SETTINGS:
+    for name in ENV:
         monkeypatch.delenv(name)
     answer = http(function).post("/", json=PUSH)
     assert answer.status_code == 500
@@ -139,8 +135,8 @@ def test_without_settings_the_answer_and_the_log_say_which_are_missing(
     assert answer.json["type"] == "/problems/misconfigured"
     assert is_harmless(answer)
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("ERROR cannot start: ")
-    for name in SETTINGS:
+    assert line.startswith("ERROR invalid configuration: ")
+    for name in ENV:
         assert name in answer.json["detail"]
         assert name in line
 
@@ -149,8 +145,8 @@ def test_a_push_nested_too_deeply_is_refused_and_logged(capsys):
     push = '{"message":' + "[" * 100_000 + "]" * 100_000 + "}"
     answer = http("resize").post("/", data=push, content_type="application/json")
     assert answer.status_code == 400
-    assert answer.text == "no Pub/Sub message: its JSON is nested too deeply\n"
-    assert f"to be delivered again: {answer.text}" in capsys.readouterr().err
+    assert answer.text == "not a Pub/Sub message: its JSON is nested too deeply\n"
+    assert f"retry later: {answer.text}" in capsys.readouterr().err
 
 
 CLOUD_EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type": "y"}
@@ -186,7 +182,7 @@ def test_what_is_no_message_is_refused_in_plain_text(capsys, headers, body):
         "/", data=body, headers={"Content-Type": "application/json"} | headers
     )
     assert answer.status_code == 400
-    assert answer.text.startswith("no Pub/Sub message: ")
+    assert answer.text.startswith("not a Pub/Sub message: ")
     assert answer.content_type == "text/plain; charset=utf-8"
     assert is_harmless(answer)
     lines = capsys.readouterr().err.splitlines()
@@ -234,14 +230,14 @@ def test_a_dead_letter_that_is_no_message_is_let_go(capsys, headers, body):
     assert answer.status_code == 204
     assert answer.data == b""
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("ERROR let go, since nobody can read it: no Pub/Sub message: ")
+    assert line.startswith("ERROR acknowledged an unreadable message: not a Pub/Sub message: ")
 
 
 def test_a_dead_letter_that_is_too_large_is_let_go(capsys):
     body = b"[" + b" " * (2 * 2**20)
     answer = http("bury").post("/", data=body, content_type="application/json")
     assert answer.status_code == 204
-    assert "let go" in capsys.readouterr().err
+    assert "acknowledged an unreadable message" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("function", ["resize", "sweep"])
@@ -274,10 +270,12 @@ def broken(function, error):
     """Return the application of a function whose storage fails."""
     app = create_app(function, str(SOURCE), TYPES[function])
 
-    def fail(*_):
-        raise error
+    class Broken(Parts):
+        @property
+        def store(self):
+            raise error
 
-    sys.modules["main"]._store = fail
+    sys.modules["main"].parts = Broken(os.environ)
     return app.test_client()
 
 
@@ -285,7 +283,7 @@ def broken(function, error):
 def test_an_error_that_nobody_expects_is_told_to_the_log_alone(capsys, function):
     answer = broken(function, ValueError(HOSTILE)).post("/", json=PUSH)
     assert answer.status_code == 500
-    assert answer.text == "Something went wrong on our side; see the log.\n"
+    assert answer.text == "Internal error; see the log.\n"
     assert is_harmless(answer)
     first, *further = capsys.readouterr().err.splitlines()
     assert first == "ERROR ValueError"
@@ -299,7 +297,7 @@ def test_a_cloud_that_does_not_answer_has_the_message_delivered_again(capsys, fu
     assert answer.status_code == 503
     assert is_harmless(answer)
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("WARNING to be delivered again: ")
+    assert line.startswith("WARNING retry later: ")
     assert line.isprintable()
 
 
@@ -331,4 +329,4 @@ def test_the_log_is_ours_again_whoever_has_configured_it_since(capsys, function)
     logging.getLogger("quickthumb.private").disabled = True
     logging.getLogger().handlers.clear()
     client.post("/", json=PUSH)
-    assert "cannot start" in capsys.readouterr().err
+    assert "invalid configuration" in capsys.readouterr().err

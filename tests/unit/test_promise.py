@@ -21,18 +21,16 @@ from quickthumb.messaging import Message
 from quickthumb.policy import Policy
 from quickthumb.problems import Unavailable
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.sweep import sweep
 from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
+from tests.settings import settings_with
 
 RENDITIONS = (Rendition.square(24), Rendition.square(12))
-SETTINGS = Settings(
-    *("originals", "processed", "requests", "projects/p/topics/u", "projects/p/topics/c")
-)
+SETTINGS = settings_with()
 PICTURE = picture()
 
 

@@ -11,17 +11,12 @@ from quickthumb.ending import give_up
 from quickthumb.messaging import Message
 from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
 from quickthumb.store import Store
 from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic
 from tests.pictures import picture, sideways, size_of
+from tests.settings import settings_with
 
-SETTINGS = Settings(
-    "originals",
-    "processed",
-    "requests",
-    "projects/p/topics/u",
-    "projects/p/topics/c",
+SETTINGS = settings_with(
     sizes=(24,),
     max_original_bytes=50_000,
 )

@@ -6,14 +6,7 @@ from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.options import MAX_RENDITIONS, parse_sizes
 from quickthumb.problems import InvalidSetting
 from quickthumb.settings import Settings
-
-ENV = {
-    "QUICKTHUMB_ORIGINALS_BUCKET": "originals",
-    "QUICKTHUMB_PROCESSED_BUCKET": "processed",
-    "QUICKTHUMB_REQUESTS_BUCKET": "requests",
-    "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
-    "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
-}
+from tests.settings import ENV
 
 
 def test_what_is_not_set_has_a_default():

@@ -1,8 +1,8 @@
 """The parts of infra/trial.sh that need neither a cloud nor an emulator."""
 
-import http.client
 import json
 import re
+import socketserver
 import subprocess
 import sys
 import threading
@@ -128,7 +128,7 @@ def test_a_cell_of_a_table_stays_one():
     [("1", 1), ("500m", 0.5), ("512Mi", 512 * 2**20), ("2Gi", 2 * GIB), ("1G", 1e9), ("0.5", 0.5)],
 )
 def test_quantities_are_read_as_kubernetes_writes_them(text, number):
-    assert usage._number(text) == pytest.approx(number)
+    assert usage.quantity(text) == pytest.approx(number)
 
 
 def test_what_was_used_becomes_dollars():
@@ -289,12 +289,16 @@ def test_a_trial_needs_the_standard_library_only():
     assert re.findall(r"\w+", result.stdout) == ["__main__", "bench", "infra"]
 
 
-def test_http_client_errors_are_told(monkeypatch):
-    caller = Caller("http://127.0.0.1:1", lambda: "")
+def test_http_client_errors_are_told():
+    class Garbled(socketserver.StreamRequestHandler):
+        def handle(self):
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(b"?\r\n")
 
-    def broken(*_):
-        raise http.client.BadStatusLine("?")
-
-    monkeypatch.setattr(caller, "_request", broken)
-    with pytest.raises(Failed, match="BadStatusLine"):
-        caller.call("GET", "/")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Garbled) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        caller = Caller(f"http://127.0.0.1:{server.server_address[1]}", lambda: "")
+        with pytest.raises(Failed, match="BadStatusLine"):
+            caller.call("GET", "/")
+        server.shutdown()

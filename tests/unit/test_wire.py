@@ -64,7 +64,7 @@ def port():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(wire, "_SECONDS", 0.2)
+    monkeypatch.setattr(wire, "PATIENCE_SECONDS", 0.2)
     with serving() as port:
         yield port
 

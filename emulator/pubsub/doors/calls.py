@@ -1,7 +1,8 @@
 """How gRPC methods are served: requests in, responses or a status code out."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import grpc
@@ -9,27 +10,42 @@ from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from emulator.pubsub.journal.journal import JournalFailed
+from emulator.pubsub import protos
 from emulator.pubsub.rules.errors import InvalidArgument, PubsubError, StaleAckIds, Unimplemented
 
 # gRPC's classes have no types.
 Context = Any
 Method = Any
 
+Handler = Callable[[Any], Any | Awaitable[Any]]
+Enclosing = Callable[[], AbstractAsyncContextManager[None]]
 
-def unary(request_type: Any, handle: Callable[[Any], Any | Awaitable[Any]]) -> Method:
-    """Serve a method that takes one request and gives one response.
+_REQUESTS = {"CreateTopic": protos.Topic, "CreateSubscription": protos.Subscription}
+
+
+def unary(handlers: Mapping[str, Handler], within: Enclosing = nullcontext) -> dict[str, Method]:
+    """Serve methods that take one request and give one response.
 
     Args:
-        request_type: Protobuf class of the request.
-        handle: Returns (or awaits) a protobuf message, or one that is serialized already.
+        handlers: Each returns (or awaits) a protobuf message, one that is serialized already, or
+            None for one without fields.
+        within: Encloses what a handler does, and ends before the response is sent.
     """
+    return {
+        name: _unary(_REQUESTS.get(name) or getattr(protos, f"{name}Request"), handle, within)
+        for name, handle in handlers.items()
+    }
+
+
+def _unary(request_type: Any, handle: Handler, within: Enclosing) -> Method:
 
     async def call(request: bytes, context: Context) -> Any:
         try:
-            response = handle(parse(request_type, request))
-            return await response if inspect.isawaitable(response) else response
-        except (PubsubError, JournalFailed) as error:
+            parsed = parse(request_type, request)
+            async with within():
+                response = handle(parsed)
+                return await response if inspect.isawaitable(response) else response
+        except PubsubError as error:
             await refuse(context, error)
 
     return grpc.unary_unary_rpc_method_handler(call, response_serializer=serialize)
@@ -63,12 +79,10 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
         return grpc.unary_unary_rpc_method_handler(call)
 
 
-async def refuse(context: Context, error: Exception) -> None:
+async def refuse(context: Context, error: PubsubError) -> None:
     """End a call with the status that an error stands for."""
-    # Clients try again what is UNAVAILABLE, and succeed once the journal can be written.
-    code = error.code if isinstance(error, PubsubError) else "UNAVAILABLE"
     trailers = _details(error) if isinstance(error, StaleAckIds) else ()
-    await context.abort(grpc.StatusCode[code], str(error), trailers)
+    await context.abort(grpc.StatusCode[error.code], str(error), trailers)
 
 
 def _details(error: StaleAckIds) -> tuple[tuple[str, bytes], ...]:
@@ -85,7 +99,9 @@ def _details(error: StaleAckIds) -> tuple[tuple[str, bytes], ...]:
 
 
 def serialize(response: Any) -> bytes:
-    """Return a response as bytes, whether it is a protobuf message or bytes already."""
+    """Return a response as bytes: a protobuf message, bytes already, or None for no fields."""
+    if response is None:
+        return b""
     if isinstance(response, bytes):
         return response
     serialized: bytes = response.SerializeToString()

@@ -7,12 +7,12 @@ listen on more than this machine: then people call it by names that it cannot kn
 import asyncio
 import ipaddress
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from emulator.parts.front.http1 import Malformed, Request, read_request
-from emulator.parts.front.visitors import NotLetIn, Visitors
+import h11
 
 KEY_FILE_NAME = "signing-key.pem"
 """The file in a broker's data folder that has its key."""
@@ -21,6 +21,13 @@ JWKS_PATH = "/oauth2/v3/certs"
 PEM_PATH = "/oauth2/v1/certs"
 
 _REQUEST_SECONDS = 10.0
+_READ_BYTES = 65_536
+
+# What `Host` and `Origin` may say. No script can forge them; a page whose name was made to point to
+# this machine once it was loaded (DNS rebinding) gives itself away by the first.
+_THIS_MACHINE = re.compile(
+    r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
+)
 
 
 async def serve_keys(
@@ -38,15 +45,16 @@ async def serve_keys(
         OSError: If the port is taken.
     """
     documents = {JWKS_PATH: jwks, PEM_PATH: pem}
-    visitors = Visitors() if _is_this_machine(host) else None
+    private = _is_this_machine(host)
 
-    def reply(request: Request) -> tuple[int, str, str]:
-        if visitors is not None:
-            try:
-                visitors.check(request.host, request.get("origin"))
-            except NotLetIn as error:
-                return 403, "text/plain; charset=utf-8", f"{error}\n"
-        document = documents.get(request.target.partition("?")[0])
+    def reply(target: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str]:
+        if private:
+            for name in (b"host", b"origin"):
+                value = headers.get(name, b"localhost").decode("latin-1")
+                if not _THIS_MACHINE.fullmatch(value):
+                    problem = f"{value[:200]!r} is not this machine, which alone may read the keys."
+                    return 403, "text/plain; charset=utf-8", f"{problem}\n"
+        document = documents.get(target.partition("?")[0])
         if document is None:
             return 404, "application/json", "{}"
         return 200, "application/json", json.dumps(document())
@@ -54,8 +62,8 @@ async def serve_keys(
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-            status, kind, body = reply(read_request(head))
+                request = await _read(reader)
+            status, kind, body = reply(request.target.decode("latin-1"), dict(request.headers))
             kept = "Cache-Control: public, max-age=3600\r\n" if status == 200 else ""
             writer.write(
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
@@ -63,15 +71,26 @@ async def serve_keys(
                 f"Connection: close\r\n\r\n{body}".encode()
             )
             await writer.drain()
-        except (
-            *(OSError, TimeoutError, Malformed),
-            *(asyncio.IncompleteReadError, asyncio.LimitOverrunError),
-        ):
-            return  # It is the client that went away, or never spoke HTTP.
+        except (OSError, TimeoutError, h11.RemoteProtocolError):
+            return  # The client went away, or does not speak HTTP.
         finally:
             writer.close()
 
     return await asyncio.start_server(answer, host, port)
+
+
+async def _read(reader: asyncio.StreamReader) -> h11.Request:
+    """Return the head of a request.
+
+    Raises:
+        h11.RemoteProtocolError: If there is none, or none that can be read in one way only.
+    """
+    connection = h11.Connection(h11.SERVER)
+    while (event := connection.next_event()) is h11.NEED_DATA:
+        connection.receive_data(await reader.read(_READ_BYTES))
+    if not isinstance(event, h11.Request):
+        raise h11.RemoteProtocolError("expected a request")
+    return event
 
 
 def _is_this_machine(host: str) -> bool:

@@ -1,8 +1,9 @@
 """Lists in pages: the token of a page is the name after which it starts."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from emulator.pubsub import protos
 from emulator.pubsub.rules.errors import InvalidArgument
 
 _Entry = TypeVar("_Entry")
@@ -35,3 +36,21 @@ def page(
     size = min(size or DEFAULT_SIZE, MAXIMUM_SIZE)
     rest = [entry for entry in entries if name(entry) > token] if token else entries
     return rest[:size], name(rest[size - 1]) if len(rest) > size else ""
+
+
+def listed(method: str, entries: Sequence[Any], request: Any) -> Any:
+    """Return the page of a list that a request asks for.
+
+    Args:
+        method: Name of the method, whose response has the entries in its first field.
+        entries: Names, or messages that have one, sorted by it.
+        request: Has a `page_size` and a `page_token`.
+
+    Raises:
+        InvalidArgument: If the size is negative.
+    """
+    shown, token = page(
+        entries, lambda entry: getattr(entry, "name", entry), request.page_size, request.page_token
+    )
+    response = getattr(protos, f"{method}Response")
+    return response(**{response.DESCRIPTOR.fields[0].name: shown, "next_page_token": token})

@@ -9,9 +9,9 @@ import h11
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.http_post import PROCESSING, HttpPoster
 from emulator.pubsub.doors.push_request import push_request
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.policies import PushTarget
+from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
 from emulator.pubsub.rules.window import PushWindow
 
@@ -34,7 +34,7 @@ class Pusher:
 
     def __init__(
         self,
-        broker: Broker,
+        registry: Registry,
         doorbell: Doorbell,
         clock: Callable[[], float],
         make_token: MakeToken,
@@ -43,13 +43,13 @@ class Pusher:
         """Push nothing yet.
 
         Args:
-            broker: Has the subscriptions.
+            registry: Has the subscriptions.
             doorbell: Rings when there are messages.
             clock: Seconds since the epoch.
             make_token: Makes an OIDC token from the email of an account and an audience.
             limit: Most requests in flight for one subscription.
         """
-        self._broker = broker
+        self._registry = registry
         self._doorbell = doorbell
         self._clock = clock
         self._make_token = make_token
@@ -60,7 +60,7 @@ class Pusher:
         """Begin to push a subscription, if that is asked for and not done yet."""
         if subscription.policy.push is None or subscription.number in self._tasks:
             return
-        if self._broker.subscriptions.get(subscription.name) is not subscription:
+        if self._registry.subscriptions.get(subscription.name) is not subscription:
             return
         task = asyncio.get_running_loop().create_task(self._push(subscription))
         self._tasks[subscription.number] = task
@@ -85,7 +85,7 @@ class Pusher:
     async def _push(self, subscription: Subscription) -> None:
         courier = _Courier(subscription, self._clock, self._make_token, self._limit)
         async with asyncio.TaskGroup() as requests:
-            while self._broker.subscriptions.get(subscription.name) is subscription:
+            while self._registry.subscriptions.get(subscription.name) is subscription:
                 target = subscription.policy.push
                 if target is None:
                     break

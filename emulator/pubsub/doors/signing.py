@@ -85,7 +85,7 @@ class PushTokens:
 
     def __init__(self, key: SigningKey, clock: Callable[[], float]) -> None:
         """Sign with a key, by a clock that tells seconds since the epoch."""
-        self._key = key
+        self.key = key
         self._clock = clock
         self._tokens: dict[tuple[str, str], tuple[float, str]] = {}
 
@@ -95,7 +95,7 @@ class PushTokens:
         issued, token = self._tokens.get((service_account, audience), (float("-inf"), ""))
         if now - issued > LIFETIME_SECONDS / 2:
             subject = str(int(hashlib.sha256(service_account.encode()).hexdigest()[:17], 16))
-            token = self._key.sign(
+            token = self.key.sign(
                 {
                     "iss": ISSUER,
                     "aud": audience,

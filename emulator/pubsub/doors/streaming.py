@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import grpc
@@ -10,8 +9,7 @@ import grpc.aio
 
 from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
-from emulator.pubsub.doors.doorbell import Doorbell
-from emulator.pubsub.journal.journal import JournalFailed
+from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
 from emulator.pubsub.rules.subscription import Subscription
@@ -21,8 +19,6 @@ MAX_RESPONSE_MESSAGES = 1_000
 MAX_RESPONSE_BYTES = 1_000_000
 
 _DEADLINE_SECONDS = (10, 600)
-
-Acknowledging = Callable[[Subscription], AbstractAsyncContextManager[None]]
 
 
 class FlowControl:
@@ -62,79 +58,42 @@ class FlowControl:
             self._on_room()
 
 
-class StreamingPull:
-    """Serves every stream of every subscription."""
+def method(backend: Backend) -> calls.Method:
+    """Return the gRPC method, which serves every stream of every subscription."""
 
-    def __init__(
-        self,
-        pullable: Callable[[str], Subscription],
-        doorbell: Doorbell,
-        clock: Callable[[], float],
-        acknowledging: Acknowledging,
-    ) -> None:
-        """Serve subscriptions.
-
-        Args:
-            pullable: Finds a subscription by name, or refuses.
-            doorbell: Rings when there are messages.
-            clock: Seconds since the epoch.
-            acknowledging: Encloses an acknowledgement, and ends when it may be confirmed.
-        """
-        self._pullable = pullable
-        self._doorbell = doorbell
-        self._clock = clock
-        self._acknowledging = acknowledging
-
-    def method(self) -> calls.Method:
-        """Return the gRPC method."""
-        return grpc.stream_stream_rpc_method_handler(
-            self._serve, response_serializer=calls.serialize
-        )
-
-    async def _serve(self, _requests: Any, context: calls.Context) -> None:
-        refusal = None
+    async def serve(_requests: Any, context: calls.Context) -> None:
+        refusals: list[PubsubError] = []
         try:
             first = await _read(context)
             if first is None:
                 return
-            stream = _Stream(
-                first, self._pullable, self._doorbell, self._clock, self._acknowledging, context
-            )
+            stream = _Stream(first, backend, context)
             await stream.handle(first)
             async with asyncio.TaskGroup() as tasks:
                 sender = tasks.create_task(stream.send())
                 await stream.receive()
                 sender.cancel()
-        except* (PubsubError, JournalFailed) as errors:
-            refusal = errors.exceptions[0]
-        if refusal is not None:
-            await calls.refuse(context, refusal)
+        except* PubsubError as errors:
+            refusals += [error for error in errors.exceptions if isinstance(error, PubsubError)]
+        if refusals:
+            await calls.refuse(context, refusals[0])
+
+    return grpc.stream_stream_rpc_method_handler(serve, response_serializer=calls.serialize)
 
 
 class _Stream:
     """One stream: what its client asked for, and what it has."""
 
-    def __init__(
-        self,
-        first: Any,
-        pullable: Callable[[str], Subscription],
-        doorbell: Doorbell,
-        clock: Callable[[], float],
-        acknowledging: Acknowledging,
-        context: calls.Context,
-    ) -> None:
+    def __init__(self, first: Any, backend: Backend, context: calls.Context) -> None:
         self._name = first.subscription
-        self._find = pullable
-        self._doorbell = doorbell
-        self._clock = clock
-        self._acknowledging = acknowledging
+        self._backend = backend
         self._context = context
-        subscription = pullable(self._name)
+        subscription = backend.pullable(self._name)
         self._deadline = _checked_deadline(first.stream_ack_deadline_seconds)
         self._flow = FlowControl(
             first.max_outstanding_messages,
             first.max_outstanding_bytes,
-            lambda: doorbell.ready(subscription),
+            lambda: backend.doorbell.ready(subscription),
         )
         self._writing = asyncio.Lock()
 
@@ -142,17 +101,17 @@ class _Stream:
         """Send what there is, as flow control allows, until cancelled."""
         while True:
             # Looked up each time: it may be deleted while this waits.
-            subscription = self._find(self._name)
+            subscription = self._backend.pullable(self._name)
             messages, size = self._flow.room()
             deliveries = messages and subscription.lease(
-                self._clock(),
+                self._backend.clock(),
                 messages,
                 max_bytes=size,
                 seconds=self._deadline,
                 holder=self._flow,
             )
             if not deliveries:
-                await self._doorbell.wait(subscription)
+                await self._backend.doorbell.wait(subscription)
                 continue
             self._flow.take(len(deliveries), sum(len(d.message.wire) for d in deliveries))
             attempts = subscription.policy.dead_letter is not None
@@ -174,12 +133,12 @@ class _Stream:
         """Acknowledge and modify; send the confirmation that exactly-once delivery wants."""
         if not (request.ack_ids or request.modify_deadline_ack_ids):
             return
-        subscription = self._find(self._name)
-        now = self._clock()
+        subscription = self._backend.pullable(self._name)
+        now = self._backend.clock()
         response = protos.StreamingPullResponse()
         if request.ack_ids:
             leases = wire.leases(subscription.number, request.ack_ids)
-            async with self._acknowledging(subscription):
+            async with self._backend.acknowledging(subscription):
                 stale = set(subscription.acknowledge(leases, now))
             _confirm(response.acknowledge_confirmation, request.ack_ids, leases, stale)
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):

@@ -1,21 +1,25 @@
-"""What clients read back of topics, subscriptions and snapshots, beside the broker itself.
+"""Topics, subscriptions and snapshots as clients ask for them, and read them back.
 
-Every change goes through here: it is checked, told to the broker's rules, and written down.
+Every change goes through here: it is checked, made in the registry, and written down.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from emulator.pubsub.protos import Snapshot, Subscription, Topic
+from emulator.pubsub import protos
 from emulator.pubsub.rules import names, resources, snapshots
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.errors import InvalidArgument
+from emulator.pubsub.rules.ledger import Ledger
 from emulator.pubsub.rules.policies import DELETED_TOPIC
-from emulator.pubsub.rules.snapshots import Snapshot as Collector
-from emulator.pubsub.rules.subscription import Subscription as Deliverer
+from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.router import Topic
+from emulator.pubsub.rules.snapshots import Snapshot
+from emulator.pubsub.rules.subscription import Subscription
+
+_Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
 
 _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
 _FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})
@@ -32,79 +36,51 @@ _FIXED_SUBSCRIPTION_FIELDS = frozenset(
 )
 
 
-class Registry(Protocol):
-    """Who writes descriptions down. See `journal`."""
-
-    def topic_saved(self, name: str, description: bytes) -> None:
-        """A topic is new or has changed."""
-
-    def topic_deleted(self, name: str) -> None:
-        """A topic is gone."""
-
-    def subscription_saved(self, number: int, name: str, description: bytes) -> None:
-        """A subscription is new or has changed."""
-
-    def subscription_deleted(self, number: int) -> None:
-        """A subscription is gone."""
-
-    def snapshot_saved(self, number: int, name: str, description: bytes) -> None:
-        """A snapshot is new or has changed."""
-
-    def snapshot_deleted(self, number: int) -> None:
-        """A snapshot is gone."""
-
-
 class Catalogue:
-    """Creates, changes, lists and deletes topics, subscriptions and snapshots."""
+    """Creates, changes, lists and deletes what a registry holds, by protobuf messages.
 
-    def __init__(self, broker: Broker, registry: Registry | None = None) -> None:
-        """Describe what a broker holds.
+    Methods that take a name raise `NotFound` if there is nothing of that name.
+    """
+
+    def __init__(self, registry: Registry, ledger: Ledger | None = None) -> None:
+        """Describe what a registry holds.
 
         Args:
-            broker: Still empty.
-            registry: Is told every change, if they have to survive.
+            registry: Still empty.
+            ledger: Is told every change, if they have to survive.
         """
-        self._broker = broker
         self._registry = registry
-        self._topics: dict[str, Any] = {}
-        self._subscriptions: dict[str, Any] = {}
-        self._snapshots: dict[str, Any] = {}
+        self._ledger = ledger or Ledger()
 
     def create_topic(self, topic: Any) -> Any:
         """Add a `Topic` and return it with its defaults."""
         resources.check_labels(topic.labels)
         retention = resources.complete_topic(topic)
-        self._broker.create_topic(topic.name, retention)
-        return self._keep_topic(topic)
+        return self._keep_topic(self._registry.create_topic(topic.name, retention), topic)
 
     def topic(self, name: str) -> Any:
         """Return the `Topic` of this full name."""
-        self._broker.topic(names.check("topics", name))
-        return self._topics[name]
+        return self._registry.topic(names.check("topics", name)).description
 
     def update_topic(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Topic`."""
         topic = _merged(self.topic(changes.name), changes, mask, _FIXED_TOPIC_FIELDS)
         resources.check_labels(topic.labels)
-        self._broker.retain(topic.name, resources.complete_topic(topic))
-        return self._keep_topic(topic)
+        retention = resources.complete_topic(topic)
+        return self._keep_topic(self._registry.retain(topic.name, retention), topic)
 
     def topics(self, project: str) -> list[Any]:
         """Return the topics of a project, sorted by name."""
-        return _of_project(self._topics, project)
+        return [topic.description for topic in _of_project(self._registry.topics, project)]
 
     def delete_topic(self, name: str) -> None:
         """Remove a topic; its subscriptions and snapshots get the topic `_deleted-topic_`."""
-        topic = self._broker.delete_topic(names.check("topics", name))
-        for orphan in topic.subscriptions:
-            self._subscriptions[orphan].topic = DELETED_TOPIC
-            self._keep_subscription(self._subscriptions[orphan])
-        for orphan in topic.snapshots:
-            self._snapshots[orphan].topic = DELETED_TOPIC
-            self._keep_snapshot(self._snapshots[orphan])
-        del self._topics[name]
-        if self._registry:
-            self._registry.topic_deleted(name)
+        topic = self._registry.delete_topic(names.check("topics", name))
+        orphans: list[Subscription | Snapshot] = [*topic.subscriptions.values()]
+        for orphan in [*orphans, *topic.snapshots.values()]:
+            orphan.description.topic = DELETED_TOPIC
+            self._keep(orphan, orphan.description)
+        self._ledger.topic_deleted(name)
 
     def create_subscription(self, subscription: Any) -> Any:
         """Add a `Subscription` and return it with its defaults."""
@@ -114,14 +90,13 @@ class Catalogue:
         policy = resources.complete_subscription(subscription)
         resources.check_push(policy)
         if policy.dead_letter is not None:
-            self._broker.topic(policy.dead_letter.topic)
-        self._broker.create_subscription(subscription.name, policy)
-        return self._keep_subscription(subscription)
+            self._registry.topic(policy.dead_letter.topic)
+        made = self._registry.create_subscription(subscription.name, policy)
+        return self._keep(made, subscription)
 
     def subscription(self, name: str) -> Any:
         """Return the `Subscription` of this full name."""
-        self._broker.subscription(names.check("subscriptions", name))
-        return self._with_retention(self._subscriptions[name])
+        return _described(self._registry.subscription(names.check("subscriptions", name)))
 
     def update_subscription(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Subscription`."""
@@ -132,147 +107,99 @@ class Catalogue:
         resources.check_push(policy)
         # One that was deleted since does not stand in the way of other changes.
         if policy.dead_letter is not None and "dead_letter_policy" in _fields(mask):
-            self._broker.topic(policy.dead_letter.topic)
-        self._broker.change_policy(changed.name, policy)
-        return self._keep_subscription(changed)
+            self._registry.topic(policy.dead_letter.topic)
+        return self._keep(self._registry.change_policy(changed.name, policy), changed)
 
     def modify_push_config(self, name: str, config: Any) -> None:
         """Replace where a subscription is pushed to; an empty config means that it is pulled."""
-        subscription = self.subscription(name)
-        policy = self._broker.subscription(name).policy
+        description = self.subscription(name)
+        policy = self._registry.subscription(name).policy
         policy = replace(policy, push=resources.push_target(config))
         resources.check_push(policy)
-        subscription.push_config.CopyFrom(config)
-        self._broker.change_policy(name, policy)
-        self._keep_subscription(subscription)
+        description.push_config.CopyFrom(config)
+        self._keep(self._registry.change_policy(name, policy), description)
 
     def subscriptions(self, project: str) -> list[Any]:
         """Return the subscriptions of a project, sorted by name."""
-        return list(map(self._with_retention, _of_project(self._subscriptions, project)))
+        return list(map(_described, _of_project(self._registry.subscriptions, project)))
 
     def subscriptions_of_topic(self, name: str) -> list[str]:
         """Return the names of the subscriptions attached to a topic, sorted."""
-        return sorted(self._broker.topic(names.check("topics", name)).subscriptions)
+        return sorted(self._registry.topic(names.check("topics", name)).subscriptions)
 
     def detach_subscription(self, name: str) -> None:
         """Cut a subscription off its topic and drop what it had to deliver."""
-        subscription = self.subscription(name)
-        self._broker.detach(name)
-        subscription.detached = True
-        self._keep_subscription(subscription)
+        subscription = self._registry.detach(names.check("subscriptions", name))
+        subscription.description.detached = True
+        self._keep(subscription, subscription.description)
 
     def delete_subscription(self, name: str) -> None:
         """Remove a subscription and what it had to deliver."""
-        number = self._broker.delete_subscription(names.check("subscriptions", name)).number
-        del self._subscriptions[name]
-        if self._registry:
-            self._registry.subscription_deleted(number)
+        gone = self._registry.delete_subscription(names.check("subscriptions", name))
+        self._ledger.owner_deleted(gone.kind, gone.number)
 
     def create_snapshot(self, name: str, subscription: str, labels: Any, now: float) -> Any:
         """Take a snapshot of a subscription, and return the `Snapshot`."""
         names.check("snapshots", name)
         resources.check_labels(labels)
-        source = self._broker.subscription(names.check("subscriptions", subscription))
+        source = self._registry.subscription(names.check("subscriptions", subscription))
         lifetime = snapshots.lifetime(source.unacknowledged(), now)
-        taken = self._broker.create_snapshot(name, subscription)
-        snapshot = Snapshot(name=name, topic=taken.topic, labels=labels)
+        taken = self._registry.create_snapshot(name, subscription)
+        snapshot = protos.Snapshot(name=name, topic=taken.topic, labels=labels)
         snapshot.expire_time.FromMilliseconds(int((now + lifetime) * 1000))
-        return self._keep_snapshot(snapshot)
+        return self._keep(taken, snapshot)
 
     def snapshot(self, name: str) -> Any:
         """Return the `Snapshot` of this full name."""
-        self._broker.snapshot(names.check("snapshots", name))
-        return self._snapshots[name]
+        return self._registry.snapshot(names.check("snapshots", name)).description
 
     def update_snapshot(self, changes: Any, mask: Any) -> Any:
         """Change the fields that a mask names, and return the whole `Snapshot`."""
         snapshot = _merged(self.snapshot(changes.name), changes, mask, _FIXED_SNAPSHOT_FIELDS)
         resources.check_labels(snapshot.labels)
-        return self._keep_snapshot(snapshot)
+        return self._keep(self._registry.snapshot(changes.name), snapshot)
 
     def snapshots(self, project: str) -> list[Any]:
         """Return the snapshots of a project, sorted by name."""
-        return _of_project(self._snapshots, project)
+        return [taken.description for taken in _of_project(self._registry.snapshots, project)]
 
     def snapshots_of_topic(self, name: str) -> list[str]:
         """Return the names of the snapshots that collect from a topic, sorted."""
-        return sorted(self._broker.topic(names.check("topics", name)).snapshots)
+        return sorted(self._registry.topic(names.check("topics", name)).snapshots)
 
     def delete_snapshot(self, name: str) -> None:
         """Remove a snapshot."""
-        number = self._broker.delete_snapshot(names.check("snapshots", name)).number
-        del self._snapshots[name]
-        if self._registry:
-            self._registry.snapshot_deleted(number)
+        gone = self._registry.delete_snapshot(names.check("snapshots", name))
+        self._ledger.owner_deleted(gone.kind, gone.number)
 
     def expire(self, now: float) -> None:
         """Remove the snapshots whose life is over, and messages that were retained long enough."""
-        for name, snapshot in list(self._snapshots.items()):
-            if snapshot.expire_time.ToMilliseconds() <= now * 1000:
+        for name, snapshot in list(self._registry.snapshots.items()):
+            if snapshot.description.expire_time.ToMilliseconds() <= now * 1000:
                 self.delete_snapshot(name)
-        self._broker.expire(now)
+        self._registry.expire(now)
 
-    def restore(
-        self,
-        topics: Iterable[bytes],
-        subscriptions: Iterable[tuple[int, bytes]],
-        snapshots: Iterable[tuple[int, bytes]] = (),
-    ) -> list[Deliverer | Collector]:
-        """Take back the descriptions that an earlier run wrote down.
+    def _keep_topic(self, topic: Topic, description: Any) -> Any:
+        topic.description = description
+        self._ledger.topic_saved(topic.name, description.SerializeToString())
+        return description
 
-        Args:
-            topics: Serialized `Topic`s.
-            subscriptions: Numbers and serialized `Subscription`s.
-            snapshots: Numbers and serialized `Snapshot`s.
+    def _keep(self, owner: Subscription | Snapshot, description: Any) -> Any:
+        owner.description = description
+        if isinstance(owner, Subscription):
+            _described(owner)
+        serialized = description.SerializeToString()
+        self._ledger.owner_saved(owner.kind, owner.number, owner.name, serialized)
+        return description
 
-        Returns:
-            The subscriptions and snapshots, still without messages.
-        """
-        for description in topics:
-            topic = Topic.FromString(description)
-            self._broker.create_topic(topic.name, resources.complete_topic(topic))
-            self._topics[topic.name] = topic
-        restored: list[Deliverer | Collector] = []
-        for number, description in subscriptions:
-            subscription = Subscription.FromString(description)
-            policy = resources.complete_subscription(subscription)
-            restored.append(self._broker.create_subscription(subscription.name, policy, number))
-            self._subscriptions[subscription.name] = subscription
-        for number, description in snapshots:
-            snapshot = Snapshot.FromString(description)
-            restored.append(self._broker.restore_snapshot(snapshot.name, snapshot.topic, number))
-            self._snapshots[snapshot.name] = snapshot
-        return restored
 
-    def _keep_topic(self, topic: Any) -> Any:
-        self._topics[topic.name] = topic
-        if self._registry:
-            self._registry.topic_saved(topic.name, topic.SerializeToString())
-        return topic
-
-    def _keep_subscription(self, subscription: Any) -> Any:
-        self._subscriptions[subscription.name] = self._with_retention(subscription)
-        if self._registry:
-            number = self._broker.subscription(subscription.name).number
-            self._registry.subscription_saved(
-                number, subscription.name, subscription.SerializeToString()
-            )
-        return subscription
-
-    def _with_retention(self, subscription: Any) -> Any:
-        """Fill in for how long the topic retains messages, which may have changed since."""
-        seconds = self._broker.subscription(subscription.name).topic_retention
-        subscription.ClearField("topic_message_retention_duration")
-        if seconds:
-            subscription.topic_message_retention_duration.FromMilliseconds(int(seconds * 1000))
-        return subscription
-
-    def _keep_snapshot(self, snapshot: Any) -> Any:
-        self._snapshots[snapshot.name] = snapshot
-        if self._registry:
-            number = self._broker.snapshot(snapshot.name).number
-            self._registry.snapshot_saved(number, snapshot.name, snapshot.SerializeToString())
-        return snapshot
+def _described(subscription: Subscription) -> Any:
+    """Fill in for how long the topic retains messages, which may have changed since."""
+    description = subscription.description
+    description.ClearField("topic_message_retention_duration")
+    if seconds := subscription.topic_retention:
+        description.topic_message_retention_duration.FromMilliseconds(int(seconds * 1000))
+    return description
 
 
 def _fields(mask: Any) -> set[str]:
@@ -297,6 +224,6 @@ def _merged(current: Any, changes: Any, mask: Any, fixed: frozenset[str]) -> Any
     return merged
 
 
-def _of_project(described: dict[str, Any], project: str) -> list[Any]:
+def _of_project(resources: Mapping[str, _Resource], project: str) -> list[_Resource]:
     prefix = names.check_project(project) + "/"
-    return [described[name] for name in sorted(described) if name.startswith(prefix)]
+    return [resources[name] for name in sorted(resources) if name.startswith(prefix)]

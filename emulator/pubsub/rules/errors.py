@@ -61,3 +61,12 @@ class StaleAckIds(PubsubError):
             " acknowledgement ids have expired or the acknowledgement ids were malformed."
         )
         self.ack_ids = list(ack_ids)
+
+
+class JournalFailed(PubsubError):
+    """The data folder cannot be written: what happened since is in memory only.
+
+    Clients try again what is UNAVAILABLE, and succeed once the journal can be written.
+    """
+
+    code = "UNAVAILABLE"

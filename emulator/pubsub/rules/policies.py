@@ -1,7 +1,9 @@
 """The settings of topics and subscriptions that the rules of delivery read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from emulator.pubsub.rules.messages import Message
 
 DELETED_TOPIC = "_deleted-topic_"
 
@@ -88,3 +90,10 @@ class SubscriptionPolicy:
     retry: RetryPolicy | None = None
     dead_letter: DeadLetterPolicy | None = None
     push: PushTarget | None = None
+
+    def wanted(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Return the messages that pass the filter."""
+        matches = self.matches
+        if matches is None:
+            return messages
+        return [message for message in messages if matches(message.attributes)]

@@ -4,8 +4,10 @@ https://docs.cloud.google.com/pubsub/docs/replay-overview#snapshot_overview
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from emulator.pubsub.rules.errors import FailedPrecondition
+from emulator.pubsub.rules.ledger import Kind
 from emulator.pubsub.rules.messages import Message
 from emulator.pubsub.rules.policies import DAY_SECONDS
 
@@ -37,14 +39,18 @@ class Snapshot:
     Attributes:
         name: Full name.
         number: Tells it apart from every other snapshot and subscription.
+        description: The `Snapshot` that clients read.
         topic: Full name of the topic whose messages it collects, or `DELETED_TOPIC`.
         messages: In the order they were published.
     """
+
+    kind: Kind = "snapshots"
 
     def __init__(self, name: str, number: int, topic: str) -> None:
         self.name = name
         self.number = number
         self.topic = topic
+        self.description: Any = None
         self.messages: list[Message] = []
 
     def offer(self, message: Message, _attempts: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Who may write: API keys, of which only the hashes are known here."""
+"""Who may write: API keys, of which only hashes are known here."""
 
 import hashlib
 import hmac
@@ -13,30 +13,29 @@ class Keys:
     """The keys that are accepted.
 
     Args:
-        hashes: SHA-256 of each key, hexadecimal; none means that no key is needed.
+        hashes: SHA-256 of each key, hexadecimal; empty if no key is needed.
     """
 
     def __init__(self, hashes: Sequence[str]) -> None:
         self._hashes = hashes
 
     def holder(self, request: Request) -> str:
-        """Return the hash of the key that a request shows, "" where none is needed.
+        """Return the hash of the key that a request bears, "" where none is needed.
 
         `X-API-Key` comes first: behind the IAM of Cloud Run, `Authorization` has an identity token.
 
         Raises:
-            Unauthorized: it shows no key, or one that is not accepted.
+            Unauthorized: it bears no key, or one that is not accepted.
         """
         if not self._hashes:
             return ""
         key = request.headers.get("x-api-key") or _bearer(request)
         if not key:
             raise Unauthorized(
-                "This needs a key: send it in the header X-API-Key, or in the header Authorization "
-                "after the word Bearer."
+                "This request needs a key: send X-API-Key: KEY, or Authorization: Bearer KEY."
             )
         shown = hashlib.sha256(key.encode("latin-1")).hexdigest()  # the bytes of the header
-        # Every hash is compared, in a time that does not tell how much of one is right.
+        # Compare all of them in constant time, which reveals nothing of a near miss.
         if not sum(hmac.compare_digest(shown, known) for known in self._hashes):
             raise Unauthorized("The key is not accepted: it is mistyped, or it was withdrawn.")
         return shown

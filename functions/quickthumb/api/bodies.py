@@ -1,7 +1,7 @@
-"""How bodies of requests are received: in time, and only as many at once as there is room for.
+"""How the bodies of requests are received: in time, and only as many at once as fit in memory.
 
-They are held in memory. Cloud Run bounds how many requests an instance has at once and how long
-each may take; elsewhere nobody else does.
+Cloud Run limits how many requests an instance handles at once, and how long each may take;
+elsewhere nothing else does.
 """
 
 import asyncio
@@ -12,19 +12,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quickthumb.problems import Busy, TooLate
 
 BODIES = 16
-"""There is room for so many of the largest bodies: as many as an instance takes at once."""
+"""How many of the largest bodies there is room for: as many requests as an instance handles."""
 
 
 class Bodies:
-    """Middleware around whatever reads bodies.
-
-    What it raises, it raises where a body is read.
+    """Middleware whose errors are raised where the application reads a body.
 
     Args:
-        app: reads bodies.
+        app: the application.
         seconds: within which a body has to arrive.
-        largest: bytes of the largest body that is kept; of a larger one nothing is in the end.
-        bodies: how many of those there is room for, among requests that are not answered yet.
+        largest: the largest body that is kept, bytes; a larger one is dropped in the end.
+        bodies: how many of those there is room for, over all unanswered requests.
     """
 
     def __init__(self, app: ASGIApp, seconds: float, largest: int, bodies: int = BODIES) -> None:
@@ -50,7 +48,7 @@ class Bodies:
 
         async def in_time() -> Message:
             nonlocal held, is_whole
-            if is_whole:  # what comes now is that the client goes away, which may take its time
+            if is_whole:  # next is the news that the client has gone, which may take any time
                 return await receive()
             try:
                 async with asyncio.timeout(end - monotonic()):
@@ -65,7 +63,7 @@ class Bodies:
             self._held += more
             is_whole = not message.get("more_body", False)
             if self._held > self._room:
-                raise Busy("Too many uploads are on their way: try again later.")
+                raise Busy("Too many uploads are in progress: try again later.")
             return message
 
         try:

@@ -1,4 +1,4 @@
-"""Pages of other origins: what a browser lets their scripts send and read."""
+"""Cross-origin requests: what a browser lets scripts of other origins send and read."""
 
 from collections.abc import Sequence
 
@@ -25,10 +25,10 @@ _MAX_AGE_SECONDS = 7200  # Chrome keeps the answer to a preflight no longer
 
 
 class Cors(CORSMiddleware):
-    """Lets scripts of some origins in, and tells the others why not.
+    """Admits scripts of some origins, and tells the others why they are not admitted.
 
-    Every answer has `Vary: Origin`, also those to requests without one: a thumbnail is cached for
-    ever, and an `img` must not leave a copy there that a script of the same page cannot read.
+    Every answer has `Vary: Origin`, even to requests without an origin: a thumbnail is cached for
+    ever, and an `img` must not leave a copy that a script of the same page cannot read.
     """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class Cors(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer what a browser asks before it lets a script send something."""
+        """Answer the request that a browser sends before that of a script."""
         answer = super().preflight_response(request_headers)
         kept = {
             name: text for name, text in answer.headers.items() if not name.startswith("content-")

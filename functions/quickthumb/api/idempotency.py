@@ -1,10 +1,10 @@
-"""`Idempotency-Key`: what is asked for again under the same key is done once.
+"""`Idempotency-Key`: a request that is repeated under the same key is done once.
 
 The header is that of https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
 
-Whoever claims a key first does the work, and the others wait for the answer. If there is none in
-time, because the first one died, they do it too, under the ids of the claim: each step of it leaves
-the same when it is done again.
+The first attempt claims the key and does the work; the others wait for its answer. If none comes in
+time, because the first attempt died, they take over under the ids of its claim: every step of the
+work can be repeated and leaves the same.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ class Attempt:
     """An attempt at a request.
 
     Attributes:
-        ids: to do it under, one for each of its contents.
-        answer: that was given to an earlier attempt; None if there is work to do.
-        record: name of the record of its key, None if it bears none. If there is one, other
-            attempts may have the same ids.
+        ids: of its uploads, one for each of its contents.
+        answer: what an earlier attempt was answered with; None if the work is still to be done.
+        record: name of the record of its key, None without a key. With one, other attempts may
+            work under the same ids.
     """
 
     ids: tuple[str, ...]
@@ -44,10 +44,10 @@ class Attempt:
 
 
 class Attempts:
-    """All attempts at requests.
+    """Begins and finishes attempts.
 
     Args:
-        records: of those that bear keys.
+        records: of requests that bear keys.
         patience: how long to wait for the answer to an earlier attempt, seconds.
     """
 
@@ -64,13 +64,13 @@ class Attempts:
         """Claim a request, and wait for the answer where another attempt has claimed it.
 
         Args:
-            request: whose holder of an API key is known.
-            options: that were sent with it, names and values.
-            contents: that were sent with it, names and bytes.
+            request: one whose `state.key` says who holds its API key.
+            options: what it asks for, names and values.
+            contents: the files or documents in it, names and bytes.
 
         Raises:
             InvalidKey: the key is empty, too long or given twice.
-            KeyReused: something else was sent under the key before, or nobody can tell any more.
+            KeyReused: a different request came under the key before, or its record is damaged.
             Unavailable: the record could be neither written nor read; nothing was done.
         """
         ids = tuple(new_id() for _ in contents)

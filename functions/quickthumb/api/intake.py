@@ -1,4 +1,4 @@
-"""What did they send? A request body to files and options, within limits."""
+"""Reads the body of a request, within limits: files and options."""
 
 import io
 from collections.abc import AsyncGenerator
@@ -12,7 +12,7 @@ from quickthumb.settings import Settings
 from quickthumb.upload import File
 
 MAX_JSON_BYTES = 64 * 1024
-"""How much JSON a request may have, bytes."""
+"""The most JSON that a request may contain, bytes."""
 
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 4096
@@ -20,11 +20,11 @@ _MAX_FIELD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The content of a request.
+    """What a request contains.
 
     Attributes:
         files: at least one.
-        fields: form fields that are no files, then query parameters, names and values.
+        fields: form fields that are not files, then query parameters; names and values.
     """
 
     files: tuple[File, ...]
@@ -39,19 +39,20 @@ class _InMemory(MultiPartParser):
 
     @property
     def _charset(self) -> str:
-        """The encoding of names and fields, which is none of the request's own choice.
+        """The encoding of names and fields, which the request does not choose.
 
-        A form says it in a field, if at all (https://www.rfc-editor.org/rfc/rfc7578#section-4.6),
-        and Python knows encodings that raise, or that make text which cannot be encoded again.
+        A form declares it in a field, if at all
+        (https://www.rfc-editor.org/rfc/rfc7578#section-4.6), and Python has codecs that raise, or
+        that produce text which cannot be encoded again.
         """
         return "utf-8"
 
     @_charset.setter
     def _charset(self, _: str) -> None:
-        """Ignore what the parser takes from the header `Content-Type`."""
+        """Ignore the one in the header `Content-Type`, which the parser sets."""
 
     def on_end(self) -> None:
-        """Note that the closing boundary came."""
+        """Note that the closing boundary has arrived."""
         self.complete = True
 
 
@@ -60,7 +61,7 @@ async def receive(request: Request, settings: Settings) -> Sent:
 
     Raises:
         TooLarge: the body has more than `settings.max_upload_bytes`.
-        NoFile: there is no file in it.
+        NoFile: it contains no file.
         UnsupportedEncoding: the body is compressed.
         Refused: the form is malformed, incomplete or has too many parts.
     """
@@ -79,7 +80,7 @@ async def receive(request: Request, settings: Settings) -> Sent:
 
 
 async def receive_json(request: Request) -> bytes:
-    """Read the body of a request that carries no picture.
+    """Read the body of a request that contains no picture.
 
     Raises:
         TooLarge: it has more than `MAX_JSON_BYTES`.
@@ -140,13 +141,13 @@ async def _read_form(
 
 
 async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
-    """Pass the body on, up to `limit` bytes.
+    """Yield the body, up to `limit` bytes.
 
-    A client that is still sending when the connection closes sees that, and not the answer. So
-    what comes after the limit is read and dropped, up to as much again, unless the client waits
-    for leave to send (`Expect: 100-continue`).
+    A client that is still sending when the connection closes sees the closing, not the answer. So
+    what exceeds the limit is read and dropped, up to as much again, unless the client waits for
+    permission to send (`Expect: 100-continue`).
     """
-    refusal = TooLarge(f"The request has more than {limit:,} bytes, the most that is accepted.")
+    refusal = TooLarge(f"The request exceeds the limit of {limit:,} bytes.")
     length = request.headers.get("content-length", "")
     declared = int(length) if length.isdecimal() else 0
     if declared > 2 * limit or (declared > limit and "expect" in request.headers):

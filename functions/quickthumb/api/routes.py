@@ -50,7 +50,7 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 def table(
     uploads: Uploads, thumbnails: Thumbnails, pages: Pages
 ) -> Mapping[str, Mapping[str, Handler]]:
-    """Return what handles each method of each path; of paths that match, the first one counts."""
+    """Return the handler of each method of each path; the first path that matches counts."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create},
         "/uploads": {"POST": uploads.announce},
@@ -65,9 +65,9 @@ def table(
 
 
 def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
-    """Return one route for all methods of a path, which names the right ones to the others.
+    """Return one route for all methods of a path; others than its own get 405 and the list.
 
-    Whatever changes something needs a key.
+    Methods that change something need a key.
     """
     allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 

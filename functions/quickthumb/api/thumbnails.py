@@ -73,7 +73,7 @@ class Thumbnails:
 
 
 def _not_yet(id: str, name: str, expected: Sequence[str]) -> NotServed:
-    if expected and name not in expected:  # if there are none, it is not known what was asked for
+    if expected and name not in expected:  # none: what was asked for is not known
         return _no_thumbnail(name, expected)
     return NotReady(
         f"The thumbnail {name} is not made yet: ask again, or ask /{id}/{name}?wait=20 to wait."

@@ -1,6 +1,6 @@
 """Hold an answer back until something has happened: with `?wait=`, until a job has ended.
 
-The waiting is a coroutine that sleeps: it costs a busy function a poll now and then, not a thread.
+What waits is a sleeping coroutine: it costs a busy function a poll now and then, not a thread.
 """
 
 import re
@@ -23,10 +23,10 @@ _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")  
 
 
 def wait_seconds(request: Request, limit: int) -> float:
-    """Return the seconds that a request wants to wait, at most `limit`.
+    """Return how long a request wants to wait: seconds, at most `limit`.
 
     Raises:
-        InvalidOption: `wait` is no number of seconds.
+        InvalidOption: `wait` is not a number of seconds.
     """
     text = request.query_params.get("wait", "0")
     if not _NUMBER.fullmatch(text) or not float(text) >= 0:
@@ -37,7 +37,7 @@ def wait_seconds(request: Request, limit: int) -> float:
 
 
 async def until(look: Callable[[], T], is_over: Callable[[T], bool], seconds: float) -> T:
-    """Look at something until it is over or the time is, and return how it was at last."""
+    """Poll until `is_over` or the time is up, and return what was seen last."""
     end = monotonic() + seconds
     pause = _FIRST_PAUSE
     while True:

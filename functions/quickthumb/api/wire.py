@@ -21,7 +21,7 @@ _OVERHEAD_BYTES = 2 * _SLICE_BYTES
 """The most that a body may have around its content, beside as much again as its content. Chunks of
 one byte each have five times as much, and take 20 microseconds each."""
 
-_SECONDS = 20.0
+PATIENCE_SECONDS = 20.0
 """Within which the head of a request has to be complete; and for how long the rest of a body is
 read and dropped after its answer."""
 
@@ -68,7 +68,7 @@ class Wire(H11Protocol):
         ours, theirs = self.conn.our_state, self.conn.their_state
         waits = theirs is h11.IDLE or (ours is h11.DONE and theirs is h11.SEND_BODY)
         if waits and self._deadline is None:
-            self._deadline = self.loop.call_later(_SECONDS, self.transport.close)
+            self._deadline = self.loop.call_later(PATIENCE_SECONDS, self.transport.close)
         elif not waits and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

@@ -6,11 +6,11 @@ from typing import Any, Literal, Self
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.untrusted import shown
+from quickthumb.imaging.formats import AUTO, FORMAT_OPTIONS
 from quickthumb.problems import InvalidMessage
 
 Fit = Literal["contain", "cover"]
 Gravity = Literal["center", "smart"]
-Format = Literal["auto", "jpeg", "png", "webp", "avif"]
 
 MAX_SIZE = 4096
 """The longest side that a thumbnail may be asked for, pixels."""
@@ -29,7 +29,8 @@ class Rendition:
         height: greatest height, pixels.
         fit: `contain` fits the picture into the box; `cover` fills the box and crops.
         gravity: which part `cover` keeps.
-        format: the output format; `auto` is JPEG for opaque pictures, WebP for transparent ones.
+        format: one of `formats.FORMAT_OPTIONS`; `auto` is JPEG for opaque pictures, WebP for
+            transparent ones.
         quality: 1 to 100; None is the default of the format.
         background: "#rrggbb" to flatten transparency onto; None keeps it where the format can.
         max_bytes: the most a thumbnail may weigh, bytes; None is no limit.
@@ -40,7 +41,7 @@ class Rendition:
     height: int
     fit: Fit = "contain"
     gravity: Gravity = "center"
-    format: Format = "auto"
+    format: str = AUTO
     quality: int | None = None
     background: str | None = None
     max_bytes: int | None = None
@@ -103,6 +104,7 @@ def _check(rendition: Rendition) -> None:
         "name": _NAME.fullmatch(rendition.name),
         "width": 1 <= rendition.width <= MAX_SIZE,
         "height": 1 <= rendition.height <= MAX_SIZE,
+        "format": rendition.format in FORMAT_OPTIONS,
         "quality": rendition.quality is None or 1 <= rendition.quality <= 100,
         "background": rendition.background is None
         or re.fullmatch("#[0-9a-f]{6}", rendition.background),

@@ -31,13 +31,17 @@ class Kitchen:
         limits: of a picture.
         children: how many pictures are decoded at once, each in a child.
         cook: what the children run.
+
+    Attributes:
+        idle: the children that have nothing to do.
+        free: how many pictures more may be decoded now.
     """
 
     def __init__(self, limits: Limits, children: int = 1, cook: Cook = COOK) -> None:
         self._limits = limits
         self._cook = cook
-        self._places = children
-        self._idle: list[Child] = []
+        self.free = children
+        self.idle: list[Child] = []
         self._changed = threading.Condition()
         self._closed = False
 
@@ -48,8 +52,8 @@ class Kitchen:
             Unavailable: the system starts no process.
         """
         with self._changed:
-            if not self._idle and self._places and not self._closed:
-                self._idle.append(Child(self._limits, self._cook))
+            if not self.idle and self.free and not self._closed:
+                self.idle.append(Child(self._limits, self._cook))
 
     def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
         """Make every rendition of a picture, at least one, within the limits.
@@ -93,27 +97,27 @@ class Kitchen:
         """Let the children end that have nothing to do, now, and the others after their orders."""
         with self._changed:
             self._closed = True
-            idle, self._idle = self._idle, []
+            idle, self.idle = self.idle, []
         for child in idle:
             child.close()
 
     def _take(self) -> Child | None:
         """Wait for a place, and return a child that is there already."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._places, PATIENCE):
+            if not self._changed.wait_for(lambda: self.free, PATIENCE):
                 raise Unavailable(
                     f"All decoders have been busy for {PATIENCE:g} seconds. Have the function take "
                     "fewer jobs at once, or raise QUICKTHUMB_DECODERS and its memory."
                 )
-            self._places -= 1
-            return self._idle.pop() if self._idle else None
+            self.free -= 1
+            return self.idle.pop() if self.idle else None
 
     def _give_back(self, child: Child | None) -> None:
         with self._changed:
-            self._places += 1
+            self.free += 1
             kept = child is not None and not child.ended and not self._closed
             if child and kept:
-                self._idle.append(child)
+                self.idle.append(child)
             self._changed.notify()
         if child and not kept:
             child.close()

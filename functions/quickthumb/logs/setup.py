@@ -42,7 +42,8 @@ def _line(message: str, *args: object) -> logging.LogRecord:
     return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, args, None)
 
 
-_handler: logging.Handler | None = None
+handler: logging.Handler | None = None
+"""Writes the log; None until it is configured."""
 
 
 def configure(env: Mapping[str, str]) -> None:
@@ -54,9 +55,9 @@ def configure(env: Mapping[str, str]) -> None:
         env: the environment; Cloud Run sets `K_SERVICE`
             (https://docs.cloud.google.com/run/docs/container-contract#services-env-vars).
     """
-    global _handler
+    global handler
     form = Json(_project(env)) if "K_SERVICE" in env else Text()
-    _handler = _Lines(sys.stderr, form)
+    handler = _Lines(sys.stderr, form)
     # Of loggers that have no handler at all.
     logging.lastResort = _Lines(sys.stderr, form, logging.WARNING)
     logging.getLogger(_OURS).setLevel(logging.INFO)
@@ -79,11 +80,11 @@ def restore() -> None:
     every logger that is there (`LOG_EXECUTION_ID`, which the platform sets); and gunicorn gives its
     loggers handlers that write whatever a request brings. So each request calls this first.
     """
-    if _handler is None:
+    if handler is None:
         return
     root = logging.getLogger()
-    if root.handlers != [_handler]:
-        root.handlers[:] = [_handler]
+    if root.handlers != [handler]:
+        root.handlers[:] = [handler]
     if root.level != logging.WARNING:
         root.setLevel(logging.WARNING)
     named = [

@@ -30,7 +30,7 @@ _DEEPEST = 32
 """How many letters more than asked for the smallest part is told by: all of an id. Names that share
 more go with the one that cannot be read."""
 
-_PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 """How long listings may take that fail, seconds; then no smaller parts are tried. In the emulator
 one fails at once, in production after it was retried."""
 
@@ -115,7 +115,7 @@ class _Walk:
         if len(prefix) + _DEEPEST == self._deepest:
             log.warning("%s is listed in parts: %s", self._bucket.name, failure)
         told = self._told
-        if len(prefix) < self._deepest and self._lost < _PATIENCE:
+        if len(prefix) < self._deepest and self._lost < PATIENCE_SECONDS:
             for blob in self._in_parts(prefix, start if last is None else last, end):
                 if last is None or blob.name > last:
                     yield blob

@@ -121,22 +121,14 @@ class Sweeper:
 
     def _uncount(self, id: str, attempts: Attempts) -> None:
         """Take back a count: what Pub/Sub did not take is no attempt at the job."""
+        ledger = self.store.ledger
         try:
-            if attempts.count:
-                self.store.ledger.put_attempts(id, attempts)
-            else:
-                self.store.ledger.forget_attempts(id)
+            ledger.put_attempts(id, attempts) if attempts.count else ledger.forget_attempts(id)
         except Unavailable as error:
             log.error("%s was counted but not published: %s", id, error)
 
     def _end(self, job: Job, fault: str, gave_up: bool) -> Outcome:
-        """Give a job up for good.
-
-        Args:
-            job: the job.
-            fault: why.
-            gave_up: whether it ended as given up before.
-        """
+        """Give a job up for good; `gave_up` tells that it has been given up before."""
         if not gave_up:
             give_up(job, GaveUp(fault), self.store, self.completed)
         self.store.ledger.leave_given_up(job.id)

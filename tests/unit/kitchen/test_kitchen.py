@@ -78,7 +78,7 @@ def test_a_decoder_that_never_comes_back_ends_with_the_deadline(decoder, how):
     kitchen = Kitchen(limits, cook=("tests.unit.kitchen.cooks", "hang", decoder, how))
     data, renditions = OF_DECODER[decoder]()
     kitchen.warm()
-    [stuck] = kitchen._idle
+    [stuck] = kitchen.idle
     stuck.wait_ready()
     started = time.monotonic()
     with pytest.raises(TooSlow, match=r"longer than 0.5 seconds"):
@@ -181,7 +181,7 @@ def test_a_child_that_is_killed_while_it_is_idle_is_replaced(served, kitchen):
     if served:
         kitchen.ask("pid")
     kitchen.warm()
-    [idle] = kitchen._idle
+    [idle] = kitchen.idle
     idle.wait_ready()
     os.kill(idle.pid, signal.SIGKILL)
     assert until(lambda: not alive(idle.pid))
@@ -192,7 +192,7 @@ def test_a_child_that_is_killed_at_work_after_others_is_replaced(kitchen):
     first = kitchen.ask("pid")
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(kitchen.ask, "sleep_when_damaged")
-        assert until(lambda: not kitchen._places)
+        assert until(lambda: not kitchen.free)
         os.kill(first, signal.SIGKILL)
         assert asked.result(LONG) != first
 
@@ -203,7 +203,7 @@ def test_as_many_pictures_are_decoded_at_once_as_there_may_be_children():
         both = set(pool.map(kitchen.ask, ["sleep 0.5"] * 2))
         assert len(both) == 2
         hanging = pool.submit(kitchen.ask, "sleep_when_damaged")
-        assert until(lambda: kitchen._places == 1)
+        assert until(lambda: kitchen.free == 1)
         [free] = {kitchen.ask("pid") for _ in range(3)}  # while the other hangs
         assert not hanging.done()
         [stuck] = both - {free}
@@ -222,7 +222,7 @@ def test_who_waits_too_long_is_to_come_again(kitchen, monkeypatch):
     first = kitchen.ask("pid")
     with ThreadPoolExecutor(1) as threads:
         hanging = threads.submit(kitchen.ask, "sleep_when_damaged")
-        assert until(lambda: not kitchen._places)
+        assert until(lambda: not kitchen.free)
         with pytest.raises(Unavailable, match="QUICKTHUMB_DECODERS"):
             kitchen.ask("pid")
         os.kill(first, signal.SIGKILL)
@@ -232,11 +232,11 @@ def test_who_waits_too_long_is_to_come_again(kitchen, monkeypatch):
 def test_warming_starts_no_more_children_than_there_may_be(kitchen):
     for _ in range(3):
         kitchen.warm()
-    assert len(kitchen._idle) == 1
-    [first] = kitchen._idle
+    assert len(kitchen.idle) == 1
+    [first] = kitchen.idle
     assert kitchen.ask("pid") == first.pid
     kitchen.warm()
-    assert kitchen._idle == [first]
+    assert kitchen.idle == [first]
 
 
 def test_the_process_that_waits_does_other_things_meanwhile(quick):
@@ -289,7 +289,7 @@ def test_nothing_is_left_when_it_is_closed():
     kitchen = Obedient(children=2)
     with ThreadPoolExecutor(2) as pool:
         working = pool.submit(kitchen.ask, "sleep 1")
-        assert until(lambda: kitchen._places == 1)
+        assert until(lambda: kitchen.free == 1)
         idle = kitchen.ask("pid")
         kitchen.close()
         assert not Path(f"/proc/{idle}").exists()

@@ -39,7 +39,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
-from quickthumb.settings import Settings
+from tests.settings import settings_with
 from quickthumb.store import Store
 from pathlib import Path
 
@@ -59,14 +59,16 @@ class Topic:
     def publish(self, data, **attributes):
         print(attributes["state"])
 
-settings = Settings("originals", "processed", "requests", "u", "c")
+settings = settings_with()
 store = Store(Bucket(), Bucket())
 data = Path("tests/fixtures/samples/rocket.jpg").read_bytes()
 job = store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", (Rendition.square(32),))
 kitchen = Kitchen(settings.limits)
 resize(Message(job.to_json(), {}, "1", 1), store, Topic(), settings, kitchen)
 kitchen.close()
-decoders = ("PIL", "pillow_heif", "_pillow_heif", "pyvips", "quickthumb.imaging")
+decoders = ("PIL", "pillow_heif", "_pillow_heif", "pyvips")
+ours = ("render", "decoders", "engines", "encode")
+decoders += tuple(f"quickthumb.imaging.{name}" for name in ours)
 print([name for name in sys.modules if name in decoders])
 """
     assert run(f"import os; os.chdir({str(ROOT)!r})\n{code}").splitlines() == ["done", "[]"]
@@ -133,7 +135,7 @@ def held(*pictures):
     renditions = [Rendition.square(2000), Rendition("it", 1500, 1500, "cover", format="webp")]
     for data in pictures:
         kitchen.render(data, renditions)
-    [child] = kitchen._idle
+    [child] = kitchen.idle
     status = Path(f"/proc/{child.pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0])
 

@@ -1,11 +1,12 @@
-"""A broker without clock, socket or file, for tests of its rules."""
+"""The rules without clock, socket or file, for tests of its rules."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.messages import Message
 from emulator.pubsub.rules.policies import SubscriptionPolicy
+from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.replay import seek, seek_snapshot
 from emulator.pubsub.rules.subscription import Subscription
 
 TOPIC = "projects/p/topics/things"
@@ -24,8 +25,9 @@ class Sandbox:
         self.now = START
         self.rung: list[str] = []
         self.alarms: list[float] = []
-        self.broker = Broker(self, ledger, compose=compose)
-        self.broker.create_topic(TOPIC, retention)
+        self.registry = Registry(self, ledger, compose=compose)
+        self.router = self.registry.router
+        self.registry.create_topic(TOPIC, retention)
 
     def ready(self, subscription: Subscription) -> None:
         self.rung.append(subscription.name)
@@ -35,12 +37,12 @@ class Sandbox:
 
     def subscribe(self, name: str = "all", **policy: Any) -> Subscription:
         settings = SubscriptionPolicy(**{"topic": TOPIC, **policy})
-        return self.broker.create_subscription(f"projects/p/subscriptions/{name}", settings)
+        return self.registry.create_subscription(f"projects/p/subscriptions/{name}", settings)
 
     def publish(self, content: str, key: str = "", topic: str = TOPIC, **attributes: str) -> int:
-        (number,) = self.broker.new_ids(1)
+        (number,) = self.router.new_ids(1)
         message = Message(number, self.now, attributes, key, content.encode())
-        self.broker.publish(topic, [message])
+        self.router.publish(self.registry.topic(topic), [message])
         return number
 
     def lease(self, subscription: Subscription, limit: int = 100, **options: Any) -> list[Any]:
@@ -57,6 +59,12 @@ class Sandbox:
 
     def refuse(self, subscription: Subscription, *deliveries: Any) -> list[int]:
         return subscription.modify([d.lease for d in deliveries], 0, self.now)
+
+    def seek(self, subscription: Subscription, time: float) -> None:
+        seek(self.registry, subscription.name, time, self.now)
+
+    def seek_snapshot(self, subscription: Subscription, snapshot: str) -> None:
+        seek_snapshot(self.registry, subscription.name, snapshot, self.now)
 
     def wait(self, seconds: float) -> None:
         self.now += seconds

@@ -1,426 +1,186 @@
-from dataclasses import replace
+"""The broker in the process of whoever uses it."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
-from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
-from emulator.pubsub.rules.policies import DELETED_TOPIC, DeadLetterPolicy, RetryPolicy
-from tests.unit.pubsub.sandbox import TOPIC, Sandbox, contents
+from emulator.pubsub import Broker, __version__
+from emulator.pubsub.command import main
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
 
-GRAVE = "projects/p/topics/grave"
-SNAPSHOT = "projects/p/snapshots/before"
+pytest_plugins = ["emulator.pubsub.pytest_plugin"]
 
+BEFORE = os.environ.get("PUBSUB_EMULATOR_HOST")
+TOPIC = "projects/p/topics/things"
+SUBSCRIPTION = "projects/p/subscriptions/all"
 
-class Ledger:
-    """Keeps what the journal would."""
 
-    def __init__(self) -> None:
-        self.messages: set[int] = set()
-        self.deliveries: dict[tuple[int, int], str] = {}
+def clients(broker):
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in broker.environment.items():
+            patch.setenv(name, value)
+        publisher, subscriber = PublisherClient(), SubscriberClient()
+    return publisher, subscriber
 
-    def published(self, topic, messages):
-        self.messages |= {message.id for message in messages}
 
-    def owed(self, subscription, messages):
-        self.deliveries |= {(subscription, message.id): "owed" for message in messages}
+def make(broker):
+    publisher, subscriber = clients(broker)
+    publisher.create_topic(name=TOPIC)
+    subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC)
 
-    def attempted(self, subscription, message, attempts):
-        self.deliveries[subscription, message] = f"failed {attempts}"
 
-    def acknowledged(self, subscription, message):
-        self.deliveries[subscription, message] = "acknowledged"
+def publish(broker, data):
+    publisher, _ = clients(broker)
+    publisher.publish(TOPIC, data).result(20)
 
-    def settled(self, subscription, message):
-        del self.deliveries[subscription, message]
 
-    def forgotten(self, message):
-        self.messages.remove(message)
+def take(broker):
+    _, subscriber = clients(broker)
+    answer = subscriber.pull(subscription=SUBSCRIPTION, max_messages=10, timeout=20)
+    ids = [received.ack_id for received in answer.received_messages]
+    subscriber.acknowledge(subscription=SUBSCRIPTION, ack_ids=ids)
+    return [received.message.data for received in answer.received_messages]
 
 
-@pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def story(broker):
+    make(broker)
+    publish(broker, b"hello")
+    return take(broker)
+
+
+def test_it_runs_on_the_loop_of_a_program():
+    async def run():
+        async with Broker() as broker:
+            return await asyncio.to_thread(story, broker)
+
+    assert asyncio.run(run()) == [b"hello"]
+
+
+def test_it_runs_beside_a_program_that_has_no_loop():
+    with Broker() as broker:
+        assert story(broker) == [b"hello"]
+
+
+def test_its_environment_says_where_it_is():
+    with Broker() as broker:
+        host, _, port = broker.address.partition(":")
+        assert broker.environment == {"PUBSUB_EMULATOR_HOST": broker.address}
+        assert host == "127.0.0.1"
+        socket.create_connection((host, int(port)), timeout=10).close()
+        with urllib.request.urlopen(broker.jwks_url, timeout=10) as answer:
+            assert b'"kty": "RSA"' in answer.read()
 
+
+def test_nothing_is_left_when_it_ends():
+    threads = set(threading.enumerate())
+    with Broker() as broker:
+        host, _, port = broker.address.partition(":")
+    assert set(threading.enumerate()) == threads
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)), timeout=10)
 
-@pytest.fixture
-def sandbox(ledger) -> Sandbox:
-    return Sandbox(ledger)
 
+def test_it_ends_while_a_client_waits_for_messages():
+    def wait():
+        request = {"subscription": SUBSCRIPTION, "max_messages": 1}
+        subscriber.pull(request, retry=None, timeout=60)
 
-def test_every_subscription_gets_a_message(sandbox):
-    first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
-    sandbox.publish("one")
-    assert sandbox.take(first) == sandbox.take(second) == ["one"]
+    with ThreadPoolExecutor() as threads:
+        with Broker() as broker:
+            make(broker)
+            _, subscriber = clients(broker)
+            waiting = threads.submit(wait)
+            time.sleep(0.2)
+            assert not waiting.done()
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
+        with pytest.raises(GoogleAPICallError):
+            waiting.result(20)
 
 
-def test_a_subscription_gets_nothing_from_before_it_was_made(sandbox):
-    sandbox.publish("early")
-    assert sandbox.lease(sandbox.subscribe()) == []
-
-
-def test_a_filter_decides_who_gets_a_message(sandbox):
-    red = sandbox.subscribe("red", matches=lambda attributes: attributes.get("c") == "red")
-    sandbox.publish("apple", c="red")
-    sandbox.publish("pear", c="green")
-    assert sandbox.take(red) == ["apple"]
-
-
-def test_names_are_unique(sandbox):
-    sandbox.subscribe()
-    with pytest.raises(AlreadyExists, match=r"resource=all"):
-        sandbox.subscribe()
-    with pytest.raises(AlreadyExists, match=r"resource=things"):
-        sandbox.broker.create_topic(TOPIC)
-
-
-def test_what_is_not_there_cannot_be_used(sandbox):
-    missing = "projects/p/topics/missing"
-    with pytest.raises(NotFound, match=r"Resource not found \(resource=missing\)\."):
-        sandbox.publish("one", topic=missing)
-    with pytest.raises(NotFound):
-        sandbox.subscribe(topic=missing)
-    with pytest.raises(NotFound):
-        sandbox.broker.delete_topic(missing)
-    with pytest.raises(NotFound):
-        sandbox.broker.delete_subscription("projects/p/subscriptions/missing")
-
-
-def test_a_subscription_outlives_its_topic_with_what_it_has(sandbox):
-    subscription = sandbox.subscribe()
-    sandbox.publish("one")
-    assert list(sandbox.broker.delete_topic(TOPIC).subscriptions) == [subscription.name]
-    assert subscription.policy.topic == DELETED_TOPIC
-    sandbox.broker.create_topic(TOPIC)
-    sandbox.publish("for others")
-    assert sandbox.take(subscription) == ["one"]
-
-
-def test_a_deleted_subscription_lets_go_of_everything(sandbox, ledger):
-    subscription = sandbox.subscribe(ordered=True, retain_acked=True)
-    for key in ("", "k", "k"):
-        sandbox.publish("x", key)
-    sandbox.acknowledge(subscription, *sandbox.lease(subscription, limit=1))
-    sandbox.lease(subscription, limit=1)
-    sandbox.broker.delete_subscription(subscription.name)
-    assert not ledger.messages
-    assert not ledger.deliveries
-
-
-def test_a_detached_subscription_has_and_gets_nothing(sandbox, ledger):
-    subscription = sandbox.subscribe()
-    sandbox.publish("one")
-    sandbox.broker.detach(subscription.name)
-    sandbox.publish("two")
-    assert sandbox.lease(subscription) == []
-    assert not ledger.messages
-    with pytest.raises(FailedPrecondition):
-        sandbox.broker.detach(subscription.name)
-
-
-def test_a_message_is_written_down_until_the_last_subscription_is_done(sandbox, ledger):
-    first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
-    number = sandbox.publish("one")
-    sandbox.take(first)
-    assert ledger.messages == {number}
-    assert ledger.deliveries == {(second.number, number): "owed"}
-    sandbox.take(second)
-    assert not ledger.messages
-
-
-def test_what_nobody_gets_is_not_written_down(sandbox, ledger):
-    sandbox.subscribe("none", matches=lambda attributes: False)
-    sandbox.publish("one")
-    assert not ledger.messages
-
-
-def test_failures_are_written_down(sandbox, ledger):
-    subscription = sandbox.subscribe()
-    number = sandbox.publish("one")
-    sandbox.refuse(subscription, *sandbox.lease(subscription))
-    assert ledger.deliveries == {(subscription.number, number): "failed 1"}
-
-
-def test_a_message_goes_to_the_dead_letter_topic_after_its_last_attempt(sandbox, ledger):
-    sandbox.broker.create_topic(GRAVE)
-    grave = sandbox.subscribe("grave", topic=GRAVE)
-    subscription = sandbox.subscribe(dead_letter=DeadLetterPolicy(GRAVE, 5))
-    number = sandbox.publish("poison", kind="thing")
-    for attempt in range(1, 6):
-        assert sandbox.lease(grave) == []
-        (delivery,) = sandbox.lease(subscription)
-        assert delivery.attempts == attempt
-        sandbox.refuse(subscription, delivery)
-    assert sandbox.lease(subscription) == []
-    (buried,) = sandbox.lease(grave)
-    assert buried.message.id > number
-    assert buried.message.wire == b"poison"
-    assert buried.message.attributes == {
-        "kind": "thing",
-        "CloudPubSubDeadLetterSourceDeliveryCount": "5",
-        "CloudPubSubDeadLetterSourceSubscription": "all",
-        "CloudPubSubDeadLetterSourceSubscriptionProject": "p",
-        "CloudPubSubDeadLetterSourceTopicPublishTime": "1970-01-12T13:46:40.000+00:00",
-    }
-    assert ledger.messages == {buried.message.id}
-
-
-def test_without_its_dead_letter_topic_a_message_is_tried_on(sandbox):
-    subscription = sandbox.subscribe(dead_letter=DeadLetterPolicy(GRAVE, 5))
-    sandbox.publish("poison")
-    for _ in range(7):
-        sandbox.refuse(subscription, *sandbox.lease(subscription))
-    assert contents(sandbox.lease(subscription)) == ["poison"]
-
-
-def test_a_buried_message_lets_those_behind_it_through(sandbox):
-    sandbox.broker.create_topic(GRAVE)
-    subscription = sandbox.subscribe(ordered=True, dead_letter=DeadLetterPolicy(GRAVE, 5))
-    sandbox.publish("poison", "k")
-    sandbox.publish("fine", "k")
-    for _ in range(5):
-        sandbox.refuse(subscription, *sandbox.lease(subscription, limit=1))
-    assert sandbox.take(subscription) == ["fine"]
-
-
-def test_seek_into_the_past_replays_what_was_acknowledged_since(sandbox):
-    subscription = sandbox.subscribe(retain_acked=True)
-    sandbox.publish("before")
-    sandbox.wait(1)
-    time = sandbox.now
-    sandbox.publish("after")
-    assert sandbox.take(subscription) == ["before", "after"]
-    sandbox.broker.seek(subscription.name, time, sandbox.now)
-    assert sandbox.take(subscription) == ["after"]
-
-
-def test_seek_to_now_acknowledges_everything(sandbox, ledger):
-    subscription = sandbox.subscribe(ordered=True)
-    for key in ("", "k", "k"):
-        sandbox.publish("x", key)
-    sandbox.lease(subscription, limit=2)
-    sandbox.wait(1)
-    sandbox.broker.seek(subscription.name, sandbox.now, sandbox.now)
-    sandbox.wait(60)
-    assert sandbox.lease(subscription) == []
-    assert not ledger.messages
-
-
-def test_seek_replays_in_order_with_what_is_still_to_come(sandbox):
-    subscription = sandbox.subscribe(ordered=True, retain_acked=True)
-    for content in ("a", "b", "c"):
-        sandbox.publish(content, "k")
-    sandbox.take(subscription, limit=2)
-    sandbox.broker.seek(subscription.name, sandbox.now, sandbox.now)
-    assert sandbox.take(subscription) == ["a", "b", "c"]
-
-
-@pytest.mark.parametrize("to", ["a time", "a snapshot"])
-def test_seek_replays_what_was_acknowledged_out_of_turn(sandbox, ledger, to):
-    subscription = sandbox.subscribe(ordered=True, retain_acked=True)
-    for content in ("a", "b", "c"):
-        sandbox.publish(content, "k")
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
-    a, b, c = sandbox.lease(subscription)
-    sandbox.acknowledge(subscription, b, c)
-    if to == "a time":
-        sandbox.broker.seek(subscription.name, 1.0, sandbox.now)
-    else:
-        sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
-    assert sandbox.lease(subscription) == []
-    sandbox.acknowledge(subscription, a)
-    assert sandbox.take(subscription) == ["b", "c"]
-    sandbox.broker.delete_snapshot(SNAPSHOT)
-    sandbox.broker.delete_subscription(subscription.name)
-    assert not ledger.messages
-    assert not ledger.deliveries
-
-
-def test_acknowledged_messages_are_not_kept_for_ever(sandbox, ledger):
-    subscription = sandbox.subscribe(retain_acked=True, retention=600.0)
-    sandbox.publish("old")
-    sandbox.take(subscription)
-    sandbox.wait(601)
-    number = sandbox.publish("new")
-    sandbox.take(subscription)
-    assert ledger.messages == {number}
-
-
-def test_a_topic_that_retains_messages_lets_a_later_subscription_seek_to_them(ledger):
-    sandbox = Sandbox(ledger, retention=600.0)
-    sandbox.publish("apple", c="red")
-    sandbox.publish("pear", c="green")
-    red = sandbox.subscribe(matches=lambda attributes: attributes.get("c") == "red")
-    assert sandbox.lease(red) == []
-    sandbox.broker.seek(red.name, sandbox.now, sandbox.now)
-    assert sandbox.take(red) == ["apple"]
-    sandbox.broker.seek(red.name, sandbox.now, sandbox.now)
-    assert sandbox.take(red) == ["apple"]
-
-
-def test_a_topic_retains_a_message_only_so_long(ledger):
-    sandbox = Sandbox(ledger, retention=600.0)
-    sandbox.publish("old")
-    sandbox.wait(601)
-    number = sandbox.publish("new")
-    assert ledger.messages == {number}
-    sandbox.broker.delete_topic(TOPIC)
-    assert not ledger.messages
-
-
-def test_ids_only_ever_grow(sandbox):
-    assert list(sandbox.broker.new_ids(2)) < list(sandbox.broker.new_ids(1))
-
-
-def test_a_topic_that_retains_for_longer_makes_older_messages_available(ledger):
-    sandbox = Sandbox(ledger, retention=7_200.0)
-    subscription = sandbox.subscribe(retention=600.0)
-    sandbox.publish("one")
-    sandbox.take(subscription)
-    sandbox.wait(3_600)
-    sandbox.broker.seek(subscription.name, sandbox.now - 3_600, sandbox.now)
-    assert sandbox.take(subscription) == ["one"]
-
-
-@pytest.mark.parametrize("state", ["waiting", "delayed", "of a key", "of a delayed key"])
-def test_what_nobody_takes_is_not_kept_for_ever(sandbox, ledger, state):
-    policy = {"retry": RetryPolicy(minimum=600.0, maximum=600.0), "retention": 600.0}
-    subscription = sandbox.subscribe(ordered=True, **policy)
-    key = "k" if "key" in state else ""
-    sandbox.publish("old", key)
-    sandbox.publish("older than the retention", key)
-    if "delayed" in state:
-        sandbox.refuse(subscription, *sandbox.lease(subscription))
-    sandbox.wait(590)
-    number = sandbox.publish("new", key)
-    sandbox.wait(20)
-    sandbox.broker.expire(sandbox.now)
-    assert ledger.messages == {number}
-    sandbox.wait(570)
-    assert sandbox.take(subscription) == ["new"]
-    assert not ledger.messages
-
-
-def test_what_is_leased_outlives_the_retention(sandbox, ledger):
-    subscription = sandbox.subscribe(retention=600.0, ack_deadline=600.0)
-    sandbox.publish("slow")
-    sandbox.wait(599)
-    (delivery,) = sandbox.lease(subscription)
-    sandbox.wait(10)
-    sandbox.broker.expire(sandbox.now)
-    assert sandbox.acknowledge(subscription, delivery) == []
-    assert not ledger.messages
-
-
-def test_acknowledged_messages_are_let_go_when_they_are_too_old(sandbox, ledger):
-    subscription = sandbox.subscribe(retain_acked=True, retention=600.0)
-    sandbox.publish("old")
-    sandbox.take(subscription)
-    sandbox.wait(601)
-    sandbox.broker.expire(sandbox.now)
-    assert not ledger.messages
-
-
-def test_acknowledged_messages_are_let_go_when_they_are_no_longer_to_be_kept(sandbox, ledger):
-    subscription = sandbox.subscribe(retain_acked=True)
-    sandbox.publish("one")
-    sandbox.take(subscription)
-    sandbox.broker.change_policy(
-        subscription.name, replace(subscription.policy, retain_acked=False)
-    )
-    assert not ledger.messages
-    sandbox.broker.seek(subscription.name, 0.0, sandbox.now)
-    assert sandbox.lease(subscription) == []
-
-
-def test_a_topic_that_stops_to_retain_lets_go(ledger):
-    sandbox = Sandbox(ledger, retention=600.0)
-    sandbox.publish("one")
-    sandbox.broker.retain(TOPIC, None)
-    assert not ledger.messages
-
-
-def test_seek_to_a_snapshot_brings_back_what_was_unacknowledged_and_what_came_since(sandbox):
-    subscription = sandbox.subscribe()
-    for content in ("acknowledged", "leased", "waiting"):
-        sandbox.publish(content)
-    sandbox.take(subscription, limit=1)
-    (held,) = sandbox.lease(subscription, limit=1)
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
-    sandbox.acknowledge(subscription, held)
-    sandbox.publish("since")
-    assert sandbox.take(subscription) == ["waiting", "since"]
-    sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
-    assert sandbox.take(subscription) == ["leased", "waiting", "since"]
-
-
-def test_seek_to_a_snapshot_acknowledges_what_is_not_in_it(sandbox):
-    first, second = sandbox.subscribe("first"), sandbox.subscribe("second")
-    sandbox.publish("one")
-    sandbox.take(first)
-    sandbox.broker.create_snapshot(SNAPSHOT, first.name)
-    sandbox.publish("two")
-    sandbox.broker.seek_snapshot(second.name, SNAPSHOT, sandbox.now)
-    assert sandbox.take(second) == ["two"]
-
-
-def test_a_filter_holds_for_what_a_snapshot_brings_back(sandbox):
-    everything = sandbox.subscribe()
-    red = sandbox.subscribe("red", matches=lambda attributes: attributes.get("c") == "red")
-    sandbox.broker.create_snapshot(SNAPSHOT, everything.name)
-    sandbox.publish("apple", c="red")
-    sandbox.publish("pear", c="green")
-    sandbox.take(red)
-    sandbox.broker.seek_snapshot(red.name, SNAPSHOT, sandbox.now)
-    assert sandbox.take(red) == ["apple"]
-
-
-def test_ordered_messages_of_a_snapshot_come_back_in_order(sandbox):
-    subscription = sandbox.subscribe(ordered=True)
-    sandbox.publish("a", "k")
-    sandbox.publish("b", "k")
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
-    assert sandbox.take(subscription) == ["a", "b"]
-    sandbox.publish("c", "k")
-    sandbox.broker.seek_snapshot(subscription.name, SNAPSHOT, sandbox.now)
-    assert sandbox.take(subscription) == ["a", "b", "c"]
-
-
-def test_a_snapshot_is_not_of_a_later_topic_of_the_same_name(sandbox):
-    sandbox.broker.create_snapshot(SNAPSHOT, sandbox.subscribe("early").name)
-    sandbox.broker.delete_topic(TOPIC)
-    sandbox.broker.create_topic(TOPIC)
-    late = sandbox.subscribe("late")
-    with pytest.raises(FailedPrecondition, match="is of topic _deleted-topic_"):
-        sandbox.broker.seek_snapshot(late.name, SNAPSHOT, sandbox.now)
-
-
-def test_a_deleted_snapshot_lets_go_of_its_messages(sandbox, ledger):
-    subscription = sandbox.subscribe()
-    sandbox.publish("before")
-    sandbox.broker.create_snapshot(SNAPSHOT, subscription.name)
-    sandbox.publish("after")
-    sandbox.take(subscription)
-    assert len(ledger.messages) == 2
-    sandbox.broker.delete_snapshot(SNAPSHOT)
-    assert not ledger.messages
-    assert not ledger.deliveries
-    sandbox.publish("later")
-    sandbox.take(subscription)
-    assert not ledger.messages
-
-
-def test_a_snapshot_is_of_one_topic(sandbox):
-    other = "projects/p/topics/other"
-    sandbox.broker.create_topic(other)
-    here, there = sandbox.subscribe("here"), sandbox.subscribe("there", topic=other)
-    sandbox.broker.create_snapshot(SNAPSHOT, here.name)
-    with pytest.raises(AlreadyExists):
-        sandbox.broker.create_snapshot(SNAPSHOT, here.name)
-    with pytest.raises(FailedPrecondition, match=r"topics/things.*topics/other"):
-        sandbox.broker.seek_snapshot(there.name, SNAPSHOT, sandbox.now)
-    with pytest.raises(NotFound):
-        sandbox.broker.seek_snapshot(here.name, "projects/p/snapshots/missing", sandbox.now)
-    sandbox.broker.delete_topic(TOPIC)
-    with pytest.raises(FailedPrecondition, match="not attached to a topic"):
-        sandbox.broker.seek_snapshot(here.name, SNAPSHOT, sandbox.now)
-    with pytest.raises(FailedPrecondition, match="not attached to a topic"):
-        sandbox.broker.create_snapshot(f"{SNAPSHOT}-2", here.name)
+def test_several_run_at_once_and_share_nothing():
+    with Broker() as first, Broker() as second:
+        make(first)
+        make(second)
+        publish(first, b"one")
+        publish(second, b"two")
+        assert (take(first), take(second)) == ([b"one"], [b"two"])
+
+
+def test_a_data_folder_keeps_messages_from_one_to_the_next(tmp_path):
+    with Broker(data=tmp_path / "kept") as broker:
+        make(broker)
+        publish(broker, b"hello")
+    with Broker(data=str(tmp_path / "kept")) as broker:
+        assert take(broker) == [b"hello"]
+
+
+def test_it_can_be_run_again(tmp_path):
+    broker = Broker(data=tmp_path)
+    with broker:
+        make(broker)
+        publish(broker, b"hello")
+    with broker:
+        assert take(broker) == [b"hello"]
+
+
+@pytest.mark.parametrize("option", ["port", "jwks_port"])
+def test_a_taken_port_is_told_and_leaves_nothing_running(option, tmp_path):
+    threads = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(PortTaken, match=f"cannot listen on 127.0.0.1:{port}"),
+            Broker(data=tmp_path, **{option: port}),
+        ):
+            pytest.fail("it runs")
+    assert set(threading.enumerate()) == threads
+    with Broker(data=tmp_path):
+        pass
+
+
+def test_a_data_folder_in_use_or_unusable_is_told(tmp_path):
+    with (
+        Broker(data=tmp_path),
+        pytest.raises(DataInUse, match=str(tmp_path)),
+        Broker(data=tmp_path),
+    ):
+        pytest.fail("it runs")
+    (tmp_path / "file").touch()
+    with pytest.raises(DataUnusable, match="file"), Broker(data=tmp_path / "file"):
+        pytest.fail("it runs")
+
+
+def test_what_goes_wrong_in_its_context_is_not_swallowed():
+    async def run():
+        async with Broker():
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(run())
+    with pytest.raises(KeyError, match="mine"), Broker():
+        raise KeyError("mine")
+
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_the_fixture_gives_each_test_an_empty_broker(pubsub, time):
+    assert os.environ["PUBSUB_EMULATOR_HOST"] == pubsub.address
+    PublisherClient().create_topic(name=TOPIC)
+
+
+def test_without_the_fixture_the_environment_is_as_it_was():
+    assert os.environ.get("PUBSUB_EMULATOR_HOST") == BEFORE
+
+
+def test_it_has_a_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"pubsub {__version__}\n"

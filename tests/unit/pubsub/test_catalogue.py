@@ -6,14 +6,17 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from emulator.pubsub import protos
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import InvalidArgument, NotFound
-from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox
+from emulator.pubsub.rules.registry import Registry
+from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox, compose
 
 NAME = "projects/p/subscriptions/all"
 
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    return Catalogue(Sandbox().broker)
+    catalogue = Catalogue(Registry(Sandbox(), compose=compose))
+    catalogue.create_topic(protos.Topic(name=TOPIC))
+    return catalogue
 
 
 def described(**fields):
@@ -69,7 +72,7 @@ def test_labels_are_checked_wherever_they_are_given(catalogue):
     ):
         with pytest.raises(InvalidArgument, match="key=Colour"):
             give()
-    assert [topic.name for topic in catalogue.topics("projects/p")] == [TOPIC + "-2"]
+    assert [topic.name for topic in catalogue.topics("projects/p")] == [TOPIC, TOPIC + "-2"]
     assert len(catalogue.subscriptions("projects/p")) == len(catalogue.snapshots("projects/p")) == 1
     assert not catalogue.subscription(NAME).labels
 

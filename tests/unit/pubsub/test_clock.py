@@ -1,4 +1,4 @@
-from emulator.pubsub.server import steady_clock
+from emulator.pubsub.clock import steady_clock
 
 
 class Machine:

@@ -11,9 +11,10 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from emulator.pubsub.command import _options, main
-from emulator.pubsub.journal.journal import FILE_NAME, Journal
-from emulator.pubsub.server import KEY_FILE_NAME
+from emulator.pubsub.command import main, parse
+from emulator.pubsub.doors.key_server import KEY_FILE_NAME
+from emulator.pubsub.journal.database import FILE_NAME
+from emulator.pubsub.journal.journal import Journal
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +62,7 @@ def test_it_ends_without_a_word_when_it_is_interrupted_while_it_loads():
 import os, runpy, signal, sys
 class Interruption:
     def find_spec(self, name, path=None, target=None):
-        if name == "emulator.pubsub.server":
+        if name == "emulator.pubsub.broker":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Interruption())
 runpy.run_module("emulator.pubsub", run_name="__main__")
@@ -139,7 +140,7 @@ def test_every_option_has_an_environment_variable():
 def test_an_empty_variable_counts_as_not_set():
     names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT")
     empty = {f"QUICKTHUMB_PUBSUB_{name}": "" for name in names}
-    assert _options([], empty) == _options([], {})
+    assert parse([], empty) == parse([], {})
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ class Deliveries(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.sandbox = Sandbox()
-        self.sandbox.broker.create_topic(GRAVE)
+        self.sandbox.registry.create_topic(GRAVE)
         self.grave = self.sandbox.subscribe("grave", topic=GRAVE)
         self.buried: list[str] = []
         self.subscriptions = {
@@ -118,7 +118,7 @@ class Deliveries(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.5, 3.0, 10.0, 25.0]))
     def wait(self, seconds) -> None:
         self.sandbox.wait(seconds)
-        self.sandbox.broker.advance(self.sandbox.now)
+        self.sandbox.registry.advance(self.sandbox.now)
         for name in POLICIES:
             self._expire(name)
 

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import time
 from pathlib import Path
@@ -5,13 +6,18 @@ from pathlib import Path
 import pytest
 
 from emulator.pubsub import protos
+from emulator.pubsub.errors import DataInUse
 from emulator.pubsub.journal import journal
-from emulator.pubsub.journal.journal import FILE_NAME, DataInUse, Journal, JournalFailed
+from emulator.pubsub.journal.database import FILE_NAME
+from emulator.pubsub.journal.journal import Journal
+from emulator.pubsub.journal.restore import restore
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.catalogue import Catalogue
-from emulator.pubsub.rules.errors import FailedPrecondition, NotFound
-from emulator.pubsub.server import restore
+from emulator.pubsub.rules.errors import FailedPrecondition, JournalFailed, NotFound
+from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.replay import seek, seek_snapshot
+
+FIRST_VERSION = Path(__file__).parents[2] / "fixtures/pubsub/journal.sqlite3"
 
 NOW = 1_700_000_000.0
 TOPIC = "projects/p/topics/things"
@@ -24,12 +30,12 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
-        first = self.journal.last_number() + 1
-        self.broker = Broker(
+        first = self.journal.earlier.last_number() + 1
+        self.registry = Registry(
             self, self.journal, compose=wire.compose_dead_letter, first_number=first
         )
-        self.catalogue = Catalogue(self.broker, self.journal)
-        restore(self.journal, self.broker, self.catalogue)
+        self.catalogue = Catalogue(self.registry, self.journal)
+        restore(self.journal, self.registry)
         self.journal.start()
 
     def ready(self, subscription) -> None:
@@ -49,16 +55,17 @@ class Run:
 
     def publish(self, *contents, key="") -> None:
         drafts = [protos.PubsubMessage(data=c.encode(), ordering_key=key) for c in contents]
-        messages = wire.stamp(drafts, self.broker.new_ids(len(drafts)), NOW)
-        self.broker.publish(TOPIC, messages)
+        topic = self.registry.topic(TOPIC)
+        messages = wire.stamp(drafts, self.registry.router.new_ids(len(drafts)), NOW)
+        self.registry.router.publish(topic, messages)
 
     def lease(self, limit=100):
-        return self.broker.subscription(SUBSCRIPTION).lease(NOW, limit)
+        return self.registry.subscription(SUBSCRIPTION).lease(NOW, limit)
 
     def take(self, limit=100):
         deliveries = self.lease(limit)
         leases = [delivery.lease for delivery in deliveries]
-        self.broker.subscription(SUBSCRIPTION).acknowledge(leases, NOW)
+        self.registry.subscription(SUBSCRIPTION).acknowledge(leases, NOW)
         return data_of(deliveries)
 
     def end(self) -> None:
@@ -117,7 +124,7 @@ def test_failed_attempts_are_remembered(start):
     run.create()
     run.publish("a")
     (delivery,) = run.lease()
-    run.broker.subscription(SUBSCRIPTION).modify([delivery.lease], 0, NOW)
+    run.registry.subscription(SUBSCRIPTION).modify([delivery.lease], 0, NOW)
     (again,) = start().lease()
     assert again.attempts == 2
 
@@ -128,7 +135,7 @@ def test_ids_grow_from_one_run_to_the_next(start):
     run.publish("a")
     (first,) = run.lease()
     last = first.message.id
-    run.broker.subscription(SUBSCRIPTION).acknowledge([first.lease], NOW)
+    run.registry.subscription(SUBSCRIPTION).acknowledge([first.lease], NOW)
     run = start()
     run.publish("b")
     (second,) = run.lease()
@@ -152,7 +159,7 @@ def test_retained_messages_can_be_replayed_after_a_restart(start):
     run.take()
     run = start()
     assert run.take() == []
-    run.broker.seek(SUBSCRIPTION, NOW, NOW)
+    seek(run.registry, SUBSCRIPTION, NOW, NOW)
     run = start()
     assert run.take() == ["a"]
 
@@ -163,7 +170,7 @@ def test_messages_that_a_topic_retains_survive(start):
     run.publish("a")
     run.take()
     run = start()
-    run.broker.seek(SUBSCRIPTION, NOW, NOW)
+    seek(run.registry, SUBSCRIPTION, NOW, NOW)
     assert run.take() == ["a"]
 
 
@@ -181,14 +188,14 @@ def test_a_snapshot_survives_with_its_messages_until_it_is_deleted(start):
     run.publish("later")
     run.take()
     run = start()
-    run.broker.seek_snapshot(SUBSCRIPTION, SNAPSHOT, NOW)
+    seek_snapshot(run.registry, SUBSCRIPTION, SNAPSHOT, NOW)
     run = start()
     assert run.take() == ["before", "after", "later"]
     run.catalogue.delete_snapshot(SNAPSHOT)
     run = start()
     assert run.catalogue.snapshots("projects/p") == []
-    assert list(run.journal.deliveries()) == []
-    assert list(run.journal.messages()) == []
+    assert list(run.journal.earlier.deliveries()) == []
+    assert list(run.journal.earlier.messages()) == []
 
 
 def test_a_snapshot_ends_when_its_oldest_message_is_a_week_old(start):
@@ -240,8 +247,8 @@ def test_a_topic_that_is_made_again_inherits_nothing(start):
     run.catalogue.create_subscription(protos.Subscription(name=late, topic=TOPIC))
     run = start()
     assert run.catalogue.snapshots_of_topic(TOPIC) == []
-    run.broker.seek(late, 1.0, NOW)
-    assert data_of(run.broker.subscription(late).lease(NOW, 100)) == []
+    seek(run.registry, late, 1.0, NOW)
+    assert data_of(run.registry.subscription(late).lease(NOW, 100)) == []
     assert run.take() == ["early"]
 
 
@@ -258,23 +265,38 @@ def test_a_folder_serves_one_broker_at_a_time(start, tmp_path):
         Journal(tmp_path)
 
 
-@pytest.fixture
-def full_disk(monkeypatch):
-    """Let the database not grow until told otherwise."""
-    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.01)
+class Disk:
+    """Where the databases are that are opened from now on; it can be full."""
 
-    def set_pages(run, count):
+    def __init__(self) -> None:
+        self.databases: list[sqlite3.Connection] = []
+        self.connect = sqlite3.connect
+
+    def open(self, *arguments, **options) -> sqlite3.Connection:
+        self.databases.append(self.connect(*arguments, **options))
+        return self.databases[-1]
+
+    def grow_to(self, pages) -> None:
+        self.databases[-1].execute(f"PRAGMA max_page_count = {pages}")
+
+    def fill(self, run) -> None:
+        """Let a broker write more than there is room for."""
+        run.create()
         run.journal.committed().result(timeout=10)
-        run.journal._database.execute(f"PRAGMA max_page_count = {count}")
+        self.grow_to(20)
+        run.publish("x" * 1_000_000)
 
-    return set_pages
+    def clear(self, run) -> None:
+        self.grow_to(1_000_000)
+        until(lambda: not refused(run))
 
 
-def fill(run):
-    run.create()
-    run.journal.committed().result(timeout=10)
-    run.publish("x" * 1_000_000)
-    until(lambda: refused(run))
+@pytest.fixture
+def disk(monkeypatch):
+    disk = Disk()
+    monkeypatch.setattr(sqlite3, "connect", disk.open)
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.01)
+    return disk
 
 
 def refused(run):
@@ -292,47 +314,40 @@ def until(condition):
         time.sleep(0.005)
 
 
-def test_a_full_disk_is_told(start, full_disk, caplog):
+def test_a_full_disk_is_told(disk, start, caplog):
     run = start()
-    full_disk(run, 20)
-    fill(run)
+    disk.fill(run)
+    until(lambda: refused(run))
     assert "the journal cannot be written: database or disk is full" in caplog.text
-    full_disk_is_over(run)
+    disk.clear(run)
 
 
-def full_disk_is_over(run):
-    run.journal._database.execute("PRAGMA max_page_count = 1000000")
-    until(lambda: not refused(run))
-
-
-def test_who_waits_when_the_disk_becomes_full_is_answered_once_there_is_room(start, full_disk):
+def test_who_waits_when_the_disk_becomes_full_is_answered_once_there_is_room(disk, start):
     run = start()
-    full_disk(run, 20)
-    run.create()
-    run.publish("x" * 1_000_000)
+    disk.fill(run)
     waiting, given_up = run.journal.committed(), run.journal.committed()
     until(lambda: refused(run))
     assert given_up.cancel()
     late = run.journal.committed()
     assert not waiting.done()
-    full_disk_is_over(run)
+    disk.clear(run)
     assert waiting.result(timeout=10) is late.result(timeout=10) is None
 
 
-def test_what_did_not_fit_is_written_once_there_is_room(start, full_disk):
+def test_what_did_not_fit_is_written_once_there_is_room(disk, start):
     run = start()
-    full_disk(run, 20)
-    fill(run)
+    disk.fill(run)
+    until(lambda: refused(run))
     run.publish("later")
-    full_disk_is_over(run)
+    disk.clear(run)
     run.journal.committed().result(timeout=10)
     assert start().take() == ["x" * 1_000_000, "later"]
 
 
-def test_what_never_fits_is_told_at_the_end(tmp_path, full_disk):
+def test_what_never_fits_is_told_at_the_end(disk, tmp_path):
     run = Run(tmp_path)
-    full_disk(run, 20)
-    fill(run)
+    disk.fill(run)
+    until(lambda: refused(run))
     waiting = run.journal.committed()
     with pytest.raises(JournalFailed, match="full"):
         run.end()
@@ -344,3 +359,46 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
     (tmp_path / FILE_NAME).write_text("something else entirely " * 100)
     with pytest.raises(sqlite3.DatabaseError):
         Journal(tmp_path)
+
+
+def test_what_the_first_version_wrote_is_read(tmp_path):
+    """The file was written by the broker as it was before it had a version."""
+    shutil.copy(FIRST_VERSION, tmp_path / FILE_NAME)
+    run = Run(tmp_path)
+    project = "projects/p"
+    [dead, things] = run.catalogue.topics(project)
+    assert (dead.name, things.name) == (f"{project}/topics/dead", TOPIC)
+    assert dict(things.labels) == {"colour": "red"}
+    assert things.message_retention_duration.seconds == 600
+    ordered, orphan, pushed, replayable = (
+        run.registry.subscription(f"{project}/subscriptions/{name}")
+        for name in ("ordered", "orphan", "pushed", "replayable")
+    )
+    assert ordered.description.ack_deadline_seconds == 33
+    assert orphan.description.topic == "_deleted-topic_"
+    assert pushed.policy.push.service_account == "a@b.c"
+    assert pushed.policy.retry.minimum == 2
+    assert pushed.policy.dead_letter.max_delivery_attempts == 7
+    assert replayable.policy.wanted(list(replayable.unacknowledged()))
+    taken = {
+        subscription: [(d.message.id, d.attempts) for d in subscription.lease(NOW, 100)]
+        for subscription in (ordered, orphan, pushed, replayable)
+    }
+    assert taken == {
+        ordered: [(1004, 1)],
+        orphan: [(1000, 1)],
+        pushed: [(1001, 2), (1002, 1), (1003, 1), (1004, 1)],
+        replayable: [(1003, 1)],
+    }
+    seek(run.registry, replayable.name, NOW, NOW)
+    assert [d.message.id for d in replayable.lease(NOW, 100)] == [1001]
+    for name in ("ordered", "pushed"):
+        seek_snapshot(
+            run.registry, f"{project}/subscriptions/{name}", f"{project}/snapshots/before", NOW
+        )
+    assert [m.id for m in ordered.unacknowledged()] == [1001, 1002, 1003, 1004]
+    assert run.catalogue.snapshot(f"{project}/snapshots/before").labels["kind"] == "test"
+    run.publish("fifth")
+    (*_, fifth) = ordered.unacknowledged()
+    assert fifth.id > 1004
+    run.end()

@@ -11,8 +11,8 @@ from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.pusher import Pusher
 from emulator.pubsub.protos import PubsubMessage
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.broker import Broker
 from emulator.pubsub.rules.policies import PushTarget, SubscriptionPolicy
+from emulator.pubsub.rules.registry import Registry
 
 TOPIC = "projects/p/topics/things"
 NAME = "projects/p/subscriptions/pushed"
@@ -25,10 +25,10 @@ class World:
         self.arrived: list[tuple[str, list]] = []
         self.answer = self.accept
         self.doorbell = Doorbell(time.time)
-        self.broker = Broker(self.doorbell, compose=wire.compose_dead_letter)
-        self.pusher = Pusher(self.broker, self.doorbell, time.time, make_token, limit=10)
-        self.doorbell.connect(on_ready=self.pusher.notice, on_due=self.broker.advance)
-        self.broker.create_topic(TOPIC)
+        self.registry = Registry(self.doorbell, compose=wire.compose_dead_letter)
+        self.pusher = Pusher(self.registry, self.doorbell, time.time, make_token, limit=10)
+        self.doorbell.connect(on_ready=self.pusher.notice, on_due=self.registry.advance)
+        self.registry.create_topic(TOPIC)
 
     async def accept(self, url):
         return 204
@@ -41,15 +41,16 @@ class World:
         self.change(PushTarget(url, **target))
 
     def change(self, target):
-        if NAME in self.broker.subscriptions:
-            policy = self.broker.subscription(NAME).policy
-            self.broker.change_policy(NAME, replace(policy, push=target))
+        if NAME in self.registry.subscriptions:
+            policy = self.registry.subscription(NAME).policy
+            self.registry.change_policy(NAME, replace(policy, push=target))
         else:
-            self.broker.create_subscription(NAME, SubscriptionPolicy(TOPIC, push=target))
+            self.registry.create_subscription(NAME, SubscriptionPolicy(TOPIC, push=target))
 
     def publish(self):
-        ids = self.broker.new_ids(1)
-        self.broker.publish(TOPIC, wire.stamp([PubsubMessage(data=b"x")], ids, time.time()))
+        ids = self.registry.router.new_ids(1)
+        messages = wire.stamp([PubsubMessage(data=b"x")], ids, time.time())
+        self.registry.router.publish(self.registry.topic(TOPIC), messages)
 
     async def until(self, condition):
         async with asyncio.timeout(20):
@@ -144,8 +145,8 @@ def test_a_token_goes_with_the_push(play):
 def test_nothing_is_pushed_after_the_subscription_is_deleted(play):
     async def story(world):
         world.push_to("http://there")
-        subscription = world.broker.subscription(NAME)
-        world.broker.delete_subscription(NAME)
+        subscription = world.registry.subscription(NAME)
+        world.registry.delete_subscription(NAME)
         world.pusher.notice(subscription)
         world.publish()
         await asyncio.sleep(0.01)

@@ -165,7 +165,7 @@ def test_an_alarm_is_set_for_the_end_of_a_lease(sandbox):
     assert sandbox.alarms == [sandbox.now + 10.0]
     sandbox.rung.clear()
     sandbox.wait(10)
-    sandbox.broker.advance(sandbox.now)
+    sandbox.registry.advance(sandbox.now)
     assert sandbox.rung == [subscription.name]
 
 
@@ -175,5 +175,5 @@ def test_after_an_alarm_the_next_one_is_set(sandbox):
     sandbox.lease(subscription)
     sandbox.wait(10)
     sandbox.alarms.clear()
-    sandbox.broker.advance(sandbox.now)
+    sandbox.registry.advance(sandbox.now)
     assert sandbox.alarms[-1] == sandbox.now + 7.0

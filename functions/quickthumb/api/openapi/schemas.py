@@ -1,21 +1,19 @@
 """The documents that go over the wire, as JSON Schema."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from quickthumb.api import documents
 from quickthumb.api.announced import CONTENT_TYPE
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
-from quickthumb.documents.rendition import MAX_SIZE, Format, Rendition
-from quickthumb.imaging.formats import CONTENT_TYPES
+from quickthumb.documents.rendition import MAX_SIZE, Rendition
+from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.options import MAX_RENDITIONS, OPTIONS
 from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
-
-THUMBNAIL_TYPES = [f"image/{format}" for format in get_args(Format) if format != "auto"]
 
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
@@ -134,7 +132,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                 "width": _count("Pixels."),
                 "height": _count("Pixels."),
                 "bytes": _count("Its size."),
-                "content_type": {"type": "string", "enum": THUMBNAIL_TYPES},
+                "content_type": {"type": "string", "enum": list(THUMBNAIL_TYPES)},
             },
         ),
         "Placeholder": _object(

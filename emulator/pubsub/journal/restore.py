@@ -1,0 +1,48 @@
+"""Gives a broker back what an earlier run wrote down."""
+
+from emulator.pubsub import protos
+from emulator.pubsub.journal.journal import Journal
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.resources import complete_subscription, complete_topic
+from emulator.pubsub.rules.snapshots import Snapshot
+from emulator.pubsub.rules.subscription import Subscription
+
+
+def restore(journal: Journal, registry: Registry) -> None:
+    """Fill a registry, which is still empty, from a journal, which is not started yet."""
+    for serialized in journal.earlier.topics():
+        topic = protos.Topic.FromString(serialized)
+        registry.create_topic(topic.name, complete_topic(topic)).description = topic
+    owners: dict[int, Subscription | Snapshot] = {}
+    for number, serialized in journal.earlier.owners("subscriptions"):
+        description = protos.Subscription.FromString(serialized)
+        policy = complete_subscription(description)
+        owners[number] = registry.create_subscription(description.name, policy, number)
+        owners[number].description = description
+    for number, serialized in journal.earlier.owners("snapshots"):
+        description = protos.Snapshot.FromString(serialized)
+        owners[number] = registry.restore_snapshot(description.name, description.topic, number)
+        owners[number].description = description
+    _restore_messages(journal, registry, owners)
+
+
+def _restore_messages(
+    journal: Journal, registry: Registry, owners: dict[int, Subscription | Snapshot]
+) -> None:
+    holders: dict[int, list[tuple[Subscription | Snapshot, int, bool]]] = {}
+    for message_id, number, attempts, acknowledged in journal.earlier.deliveries():
+        if number in owners:
+            holders.setdefault(message_id, []).append((owners[number], attempts, acknowledged))
+    for message_id, topic_name, content in journal.earlier.messages():
+        message = wire.restore(message_id, content)
+        topic = registry.topics.get(topic_name)
+        if topic is not None and topic.retention is not None:
+            registry.router.retain(topic, message)
+        for owner, attempts, acknowledged in holders.get(message_id, ()):
+            if acknowledged and isinstance(owner, Subscription):
+                owner.retain(message)
+            else:
+                owner.offer(message, attempts)
+        if not message.holders:
+            journal.forgotten(message_id)

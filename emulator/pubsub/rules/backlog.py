@@ -1,0 +1,192 @@
+"""What one subscription still has to deliver, and in which order.
+
+Messages of an ordering key wait in a queue of their own, and the queue waits in line as one.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+
+from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.ordering import KeyQueue
+
+
+class Backlog:
+    """Deliveries that wait: ready, or until their retry is due, or for others of their key."""
+
+    def __init__(
+        self, *, ordered: bool, ready: Callable[[], None], due: Callable[[float], None]
+    ) -> None:
+        """Start empty.
+
+        Args:
+            ordered: Whether ordering keys mean anything.
+            ready: Is told that something can be taken that could not before.
+            due: Is told when the next retry is due, in seconds since the epoch.
+        """
+        self._ordered = ordered
+        self._tell_ready = ready
+        self._tell_due = due
+        self._ready: deque[Delivery | KeyQueue] = deque()
+        self._delayed: list[tuple[float, int, Delivery | KeyQueue]] = []
+        self._tie_break = count()
+        self._keys: dict[str, KeyQueue] = {}
+
+    def __iter__(self) -> Iterator[Delivery]:
+        """Yield all that waits, in no order."""
+        yield from self._loose()
+        for queue in self._keys.values():
+            yield from queue.waiting
+
+    def put(self, delivery: Delivery) -> None:
+        """Add a delivery behind all others, without telling anyone."""
+        key = delivery.message.ordering_key
+        if not (key and self._ordered):
+            self._ready.append(delivery)
+            return
+        queue = self._keys.get(key)
+        if queue is None:
+            queue = self._keys[key] = KeyQueue(key)
+        queue.waiting.append(delivery)
+        if len(queue.waiting) == 1 and not queue.outstanding:
+            self._ready.append(queue)
+
+    def take(
+        self, limit: int, max_bytes: float, oldest: float, *, one_per_key: bool
+    ) -> tuple[list[Delivery], list[Delivery]]:
+        """Take out what is next; what has an ordering key is outstanding from then on.
+
+        Args:
+            limit: Most messages to take.
+            max_bytes: Most bytes to take; one message is taken however large it is.
+            oldest: When a message was published that is only just delivered.
+            one_per_key: Take only one message of an ordering key.
+
+        Returns:
+            What is to be delivered, in order, and what was found to be too old for that.
+        """
+        ready = self._ready
+        taken: list[Delivery] = []
+        dropped: list[Delivery] = []
+        size = 0
+        while ready and len(taken) < limit:
+            entry = ready[0]
+            queue = entry if isinstance(entry, KeyQueue) else None
+            delivery = queue.waiting[0] if queue else entry
+            assert isinstance(delivery, Delivery)  # noqa: S101 - tells the type checker
+            expired = delivery.message.published_at < oldest
+            if not expired:
+                size += len(delivery.message.wire)
+                if taken and size > max_bytes:
+                    break
+            (dropped if expired else taken).append(delivery)
+            if queue is None:
+                ready.popleft()
+                continue
+            queue.waiting.popleft()
+            if not expired:
+                queue.outstanding.append(delivery)
+            if not queue.waiting or (one_per_key and queue.outstanding):
+                ready.popleft()
+                self._forget_if_empty(queue)
+        # Keys with more than this receiver took are locked until what it took is settled.
+        if ready and isinstance(ready[0], KeyQueue) and ready[0].outstanding:
+            ready.popleft()
+        return taken, dropped
+
+    def settle(self, delivery: Delivery, now: float) -> Sequence[Delivery]:
+        """Note that a delivery is done with, and return those that are over now, in order."""
+        queue = self._keys.get(delivery.message.ordering_key) if self._ordered else None
+        if queue is None:
+            return (delivery,)
+        over = queue.settle(delivery)
+        self._unlock(queue, now)
+        return over
+
+    def retry(self, failed: Delivery, now: float, not_before: float) -> list[Delivery]:
+        """Put a failed delivery back, and return those of its key that are put back with it."""
+        queue = self._keys.get(failed.message.ordering_key) if self._ordered else None
+        if queue is None:
+            self._postpone(failed, now, not_before)
+            return []
+        behind = queue.rewind(failed, not_before)
+        self._unlock(queue, now)
+        return behind
+
+    def advance(self, now: float) -> None:
+        """Make ready what has waited long enough for its retry."""
+        if not self._delayed or self._delayed[0][0] > now:
+            return
+        while self._delayed and self._delayed[0][0] <= now:
+            self._ready.append(heapq.heappop(self._delayed)[2])
+        self._tell_ready()
+
+    def next_due(self) -> float:
+        """Return when `advance` has something to do; infinity for never."""
+        return self._delayed[0][0] if self._delayed else float("inf")
+
+    def withdraw(self) -> list[Delivery]:
+        """Take out all that waits. What is outstanding of an ordering key stays so."""
+        pending = list(self)
+        for queue in list(self._keys.values()):
+            queue.waiting.clear()
+            self._forget_if_empty(queue)
+        self._ready.clear()
+        self._delayed.clear()
+        return pending
+
+    def expire(self, oldest: float) -> list[Delivery]:
+        """Take out what was published before a time."""
+        expired = [entry for entry in self._loose() if entry.message.published_at < oldest]
+        gone = {id(delivery) for delivery in expired}
+        for queue in list(self._keys.values()):
+            while queue.waiting and queue.waiting[0].message.published_at < oldest:
+                expired.append(queue.waiting.popleft())
+            if not queue.waiting:
+                gone.add(id(queue))
+                self._forget_if_empty(queue)
+        if expired:
+            self._ready = deque(entry for entry in self._ready if id(entry) not in gone)
+            self._delayed = [entry for entry in self._delayed if id(entry[2]) not in gone]
+            heapq.heapify(self._delayed)
+        return expired
+
+    def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
+        """Take out the messages that were acknowledged out of turn and are wanted again."""
+        return [message for queue in self._keys.values() for message in queue.recall(wanted)]
+
+    def clear(self) -> list[Delivery]:
+        """Forget the ordering keys, and return what was outstanding of them."""
+        outstanding = [d for queue in self._keys.values() for d in queue.outstanding]
+        self._keys.clear()
+        return outstanding
+
+    def _loose(self) -> Iterator[Delivery]:
+        """Yield what waits without belonging to an ordering key."""
+        for entry in (*self._ready, *(entry for _, _, entry in self._delayed)):
+            if isinstance(entry, Delivery):
+                yield entry
+
+    def _postpone(self, entry: Delivery | KeyQueue, now: float, until: float) -> None:
+        if until <= now:
+            self._ready.append(entry)
+            self._tell_ready()
+            return
+        heapq.heappush(self._delayed, (until, next(self._tie_break), entry))
+        if self._delayed[0][0] == until:
+            self._tell_due(until)
+
+    def _unlock(self, queue: KeyQueue, now: float) -> None:
+        """Make a key ready again once nothing of it is outstanding."""
+        if queue.outstanding:
+            return
+        if queue.waiting:
+            self._postpone(queue, now, queue.not_before)
+        else:
+            self._forget_if_empty(queue)
+
+    def _forget_if_empty(self, queue: KeyQueue) -> None:
+        if not queue.waiting and not queue.outstanding:
+            self._keys.pop(queue.key, None)

@@ -1,0 +1,237 @@
+"""All topics, subscriptions and snapshots, by name."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
+from emulator.pubsub.rules.ledger import Ledger
+from emulator.pubsub.rules.policies import DELETED_TOPIC, SubscriptionPolicy
+from emulator.pubsub.rules.router import ComposeMessage, Doors, Router, Topic
+from emulator.pubsub.rules.snapshots import Snapshot
+from emulator.pubsub.rules.subscription import Subscription
+
+_Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
+
+
+class Registry:
+    """What there is. It is told the time, and never waits.
+
+    Names are full names. Methods that take one raise `NotFound` if there is nothing of that name,
+    those that add something `AlreadyExists` if there is.
+
+    Attributes:
+        topics: By name, as are the others.
+        subscriptions: Those of deleted topics included.
+        snapshots: Those of deleted topics included.
+        router: Carries messages between them.
+    """
+
+    def __init__(
+        self,
+        doors: Doors,
+        ledger: Ledger | None = None,
+        *,
+        compose: ComposeMessage,
+        first_number: int = 1,
+    ) -> None:
+        """Start empty.
+
+        Args:
+            doors: Are told when something can be delivered.
+            ledger: Is told what has to survive, if anything has to.
+            compose: Makes a dead letter; see `Router`.
+            first_number: Message ids and leases are numbered from here. Must exceed every number
+                of an earlier run.
+        """
+        self.topics: dict[str, Topic] = {}
+        self.subscriptions: dict[str, Subscription] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+        self.router = Router(self.topics, doors, ledger or Ledger(), compose, first_number)
+        self._doors = doors
+        self._first_lease = first_number
+        self._next_number = 1
+
+    def topic(self, name: str) -> Topic:
+        """Return a topic."""
+        return _found(self.topics, name)
+
+    def subscription(self, name: str) -> Subscription:
+        """Return a subscription."""
+        return _found(self.subscriptions, name)
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Return a snapshot."""
+        return _found(self.snapshots, name)
+
+    def create_topic(self, name: str, retention: float | None = None) -> Topic:
+        """Add a topic that retains messages for so many seconds, or not at all."""
+        _check_new(self.topics, name)
+        topic = self.topics[name] = Topic(name, retention)
+        return topic
+
+    def retain(self, name: str, retention: float | None) -> Topic:
+        """Change for how many seconds a topic retains messages; None for not at all."""
+        topic = self.topic(name)
+        topic.retention = retention
+        for subscription in topic.subscriptions.values():
+            subscription.topic_retention = retention or 0.0
+        if retention is None:
+            self.router.release(topic)
+        return topic
+
+    def delete_topic(self, name: str) -> Topic:
+        """Remove a topic; its subscriptions and snapshots keep what they have, and get nothing new.
+
+        Returns:
+            The topic, with the subscriptions and snapshots that lost it.
+        """
+        topic = self.topic(name)
+        del self.topics[name]
+        for subscription in topic.subscriptions.values():
+            _orphan(subscription)
+        for snapshot in topic.snapshots.values():
+            snapshot.topic = DELETED_TOPIC
+        self.router.release(topic)
+        return topic
+
+    def create_subscription(
+        self, name: str, policy: SubscriptionPolicy, number: int | None = None
+    ) -> Subscription:
+        """Add a subscription, which gets what is published from now on.
+
+        Args:
+            name: Full name.
+            policy: Its settings; the topic has to exist, or be `DELETED_TOPIC`.
+            number: The number it had in an earlier run, when it is restored.
+        """
+        _check_new(self.subscriptions, name)
+        topic = None if policy.topic == DELETED_TOPIC else self.topic(policy.topic)
+        number = self._number(number)
+        subscription = Subscription(name, number, policy, self.router, self._first_lease)
+        self.subscriptions[name] = subscription
+        if topic is not None:
+            topic.subscriptions[name] = subscription
+            subscription.topic_retention = topic.retention or 0.0
+        return subscription
+
+    def change_policy(self, name: str, policy: SubscriptionPolicy) -> Subscription:
+        """Replace the settings of a subscription; its doors look at them anew."""
+        subscription = self.subscription(name)
+        subscription.change(policy)
+        self._doors.ready(subscription)
+        return subscription
+
+    def delete_subscription(self, name: str) -> Subscription:
+        """Remove a subscription and all that it had to deliver."""
+        subscription = self.subscription(name)
+        del self.subscriptions[name]
+        if subscription.policy.topic in self.topics:
+            self.topics[subscription.policy.topic].subscriptions.pop(name, None)
+        subscription.close()
+        self._doors.ready(subscription)
+        return subscription
+
+    def detach(self, name: str) -> Subscription:
+        """Cut a subscription off its topic; what it had to deliver is gone.
+
+        Raises:
+            FailedPrecondition: If it has no topic any more.
+        """
+        subscription = self.subscription(name)
+        del self.topic_of(subscription).subscriptions[name]
+        subscription.close()
+        _orphan(subscription)
+        self._doors.ready(subscription)
+        return subscription
+
+    def topic_of(self, subscription: Subscription) -> Topic:
+        """Return the topic that a subscription is attached to.
+
+        Raises:
+            FailedPrecondition: If it has none any more.
+        """
+        topic = self.topics.get(subscription.policy.topic)
+        if topic is None:
+            raise FailedPrecondition(
+                f"Subscription {subscription.name} is not attached to a topic."
+            )
+        return topic
+
+    def create_snapshot(self, name: str, subscription: str) -> Snapshot:
+        """Note what a subscription has not acknowledged now, and what will be published.
+
+        Args:
+            name: Full name of the snapshot.
+            subscription: Full name of the subscription.
+
+        Raises:
+            FailedPrecondition: If the subscription has no topic any more.
+        """
+        source = self.subscription(subscription)
+        snapshot = self.restore_snapshot(name, self.topic_of(source).name)
+        self.router.collect(snapshot, source.unacknowledged())
+        return snapshot
+
+    def restore_snapshot(self, name: str, topic: str, number: int | None = None) -> Snapshot:
+        """Add a snapshot without messages, which gets what is published from now on.
+
+        Args:
+            name: Full name.
+            topic: Full name of the topic; if it does not exist, nothing will be published.
+            number: The number it had in an earlier run.
+        """
+        _check_new(self.snapshots, name)
+        snapshot = self.snapshots[name] = Snapshot(name, self._number(number), topic)
+        if topic in self.topics:
+            self.topics[topic].snapshots[name] = snapshot
+        return snapshot
+
+    def delete_snapshot(self, name: str) -> Snapshot:
+        """Remove a snapshot, and let go of its messages."""
+        snapshot = self.snapshot(name)
+        del self.snapshots[name]
+        if snapshot.topic in self.topics:
+            self.topics[snapshot.topic].snapshots.pop(name, None)
+        for message in snapshot.messages:
+            self.router.finished(snapshot, message)
+        return snapshot
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due."""
+        next_due = float("inf")
+        for subscription in list(self.subscriptions.values()):
+            subscription.advance(now)
+            next_due = min(next_due, subscription.next_due())
+        if next_due < float("inf"):
+            self._doors.due(next_due)
+
+    def expire(self, now: float) -> None:
+        """Let go of the messages that have been retained for long enough."""
+        for topic in self.topics.values():
+            self.router.expire(topic, now)
+        for subscription in self.subscriptions.values():
+            subscription.expire(now)
+
+    def _number(self, earlier: int | None) -> int:
+        """Return the number of an earlier run, or one that was never given."""
+        number = self._next_number if earlier is None else earlier
+        self._next_number = max(self._next_number, number) + 1
+        return number
+
+
+def _found(resources: Mapping[str, _Resource], name: str) -> _Resource:
+    try:
+        return resources[name]
+    except KeyError:
+        raise NotFound(name) from None
+
+
+def _check_new(resources: Mapping[str, object], name: str) -> None:
+    if name in resources:
+        raise AlreadyExists(name)
+
+
+def _orphan(subscription: Subscription) -> None:
+    subscription.policy = replace(subscription.policy, topic=DELETED_TOPIC)
+    subscription.topic_retention = 0.0

@@ -1,0 +1,82 @@
+"""What the functions are made of, each part built when it is first needed."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from google.auth.transport.requests import Request as Fetch
+from starlette.types import ASGIApp
+
+from quickthumb import api, messaging, storage, tracing
+from quickthumb.api.records import Records
+from quickthumb.callers import Callers
+from quickthumb.kitchen import Kitchen
+from quickthumb.messaging import CloudTopic
+from quickthumb.settings import Settings
+from quickthumb.storage import CloudBucket
+from quickthumb.store import Store
+
+
+class Parts:
+    """The parts of one process. Each raises `InvalidSetting` where the environment is wrong."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the environment says."""
+        return Settings.from_env(self._environment)
+
+    @cached_property
+    def callers(self) -> Callers | None:
+        """Checks who pushes a message; None where no token is needed."""
+        if self.settings.push_audience is None:
+            return None
+        return Callers(
+            self.settings.push_audience,
+            self.settings.push_certs_url,
+            self.settings.push_account,
+            self.settings.call_seconds,
+            Fetch(),
+        )
+
+    @cached_property
+    def store(self) -> Store:
+        """Originals and results."""
+        originals = self._bucket(self.settings.originals_bucket, self.settings.sessions_url)
+        return Store(originals, self._bucket(self.settings.processed_bucket))
+
+    @cached_property
+    def uploads(self) -> CloudTopic:
+        """The topic that carries jobs."""
+        return self._topic(self.settings.uploads_topic)
+
+    @cached_property
+    def completed(self) -> CloudTopic:
+        """The topic that tells of finished jobs."""
+        return self._topic(self.settings.completed_topic)
+
+    @cached_property
+    def kitchen(self) -> Kitchen:
+        """The processes that decode."""
+        return Kitchen(self.settings.limits, self.settings.decoders)
+
+    @cached_property
+    def api(self) -> ASGIApp:
+        """The application behind the function `upload`."""
+        records = Records(self._bucket(self.settings.requests_bucket))
+        return api.build(self.store, records, self.uploads, self.settings)
+
+    @cached_property
+    def _storage(self) -> storage.Client:
+        return storage.connect()
+
+    @cached_property
+    def _publisher(self) -> messaging.Publisher:
+        return messaging.connect(traced=tracing.is_configured(self._environment))
+
+    def _bucket(self, name: str, sessions_url: str | None = None) -> CloudBucket:
+        return CloudBucket(self._storage, name, self.settings.call_seconds, sessions_url)
+
+    def _topic(self, path: str) -> CloudTopic:
+        return CloudTopic(self._publisher, path, self.settings.call_seconds)
