@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from emulator.parts.front.blob_names import expect_safe, expect_safe_path, named
 from emulator.parts.front.http1 import Refused, Request
 
+pytestmark = pytest.mark.slow
+
 UPLOAD = "/upload/storage/v1/b/bucket/o"
 
 

@@ -25,6 +25,8 @@ from emulator.running import Addresses, announced
 from tests.disks import small
 from tests.storage import BUCKET, serving
 
+pytestmark = pytest.mark.slow
+
 MB = 2**20
 
 

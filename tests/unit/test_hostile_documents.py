@@ -31,6 +31,8 @@ from tests.doubles import MemoryBucket, MemoryCloud
 from tests.pictures import picture
 from tests.settings import settings_with
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = settings_with(
     takeover_seconds=0,
     sweep_per_second=1_000_000,

@@ -11,6 +11,8 @@ from emulator.errors import PartFailed
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
 
+pytestmark = pytest.mark.slow
+
 SERVER = """
 import socket, sys, time
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))

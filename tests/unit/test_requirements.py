@@ -24,6 +24,8 @@ from emulator.commands.lock import BUILT, LAYERS, LOCKS, WHEELS, asked, header, 
 from emulator.errors import InstallError, InvalidOption, Unlockable
 from tests.environments import environment
 
+pytestmark = pytest.mark.slow
+
 CRONSIM = pins((ROOT / "requirements.txt").read_text())["cronsim"]  # a small package, to try with
 
 
