@@ -123,7 +123,7 @@ def _function(shared: Mapping[str, Any], place: str, value: Any) -> Function:
     own = _mapping(f"{place}.environment", given.get("environment"))
     environment = {
         name: _variable(f"{place}.environment.{name}", text)
-        for name, text in (shared | own).items()
+        for name, text in {**shared, **own}.items()
     }
     memory = _bytes(f"{place}.memory", given.get("memory"))
     function = _build(Function, place, {**given, "memory": memory, "environment": environment})
@@ -171,7 +171,7 @@ def _bytes(place: str, value: Any) -> int:
 def _build_with(kind: type[T], place: str, value: Any, **parts: type) -> T:
     """Make a dataclass of a mapping in which some fields, if present, are dataclasses too."""
     given = _mapping(place, value)
-    built = {
+    built: dict[str, Any] = {
         name: _build(part, f"{place}.{name}", given[name])
         for name, part in parts.items()
         if name in given
