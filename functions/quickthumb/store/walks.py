@@ -30,8 +30,8 @@ _DEEPEST = 32
 are skipped together with the one that cannot be read."""
 
 PATIENCE_SECONDS = 60.0
-"""How long failing listings may take, seconds; after that no smaller parts are tried. In the emulator
-they fail at once, in production after retries."""
+"""How long failing listings may take, seconds; after that no smaller parts are tried. In the
+emulator they fail at once, in production after retries."""
 
 _NOWHERE = "\x7f"
 """No name begins with it: an empty listing shows whether the bucket answers at all."""
