@@ -23,6 +23,8 @@ from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 
+pytestmark = pytest.mark.slow
+
 needs_vips = pytest.mark.skipif(not vips.is_there(), reason="libvips (pyvips-binary) is not there")
 
 ENGINES = [
