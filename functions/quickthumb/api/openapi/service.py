@@ -31,7 +31,7 @@ def paths(settings: Settings) -> dict[str, Any]:
     assets = {media_type.partition(";")[0]: _TEXT for media_type in sorted({*ASSETS.values()})}
     service = json(ref("Service"), this=documents.service(settings)) | {"text/html": _TEXT}
     health = parts.answer("It does.", json(ref("Health"), ok={"status": "ok"}), NO_STORE)
-    explained = json(ref("Problem"), **{"too-large": TooLarge.explained()})
+    explained = json(ref("Problem"), **{TooLarge.code: TooLarge.explained()})
     root = _cached(
         "describe",
         "What this service is",
