@@ -11,13 +11,8 @@ import pytest
 from PIL import Image
 
 from quickthumb.imaging.decoders import named
-from quickthumb.imaging.formats import (
-    FORMAT_OPTIONS,
-    FORMATS,
-    OUTPUTS,
-    THUMBNAIL_TYPES,
-    Output,
-)
+from quickthumb.imaging.formats import FORMAT_OPTIONS, FORMATS, OUTPUTS, THUMBNAIL_TYPES
+from quickthumb.imaging.formats.descriptor import Output
 from tests.unit.imaging.pictures import colour, encoded, near, opened, photo, thumbnail
 
 ROOT = Path(__file__).parents[3]
