@@ -2,10 +2,10 @@
 
 import sys
 
-from emulator.bootstrap import ROOT
+from emulator.project import FILES
 
 # As functions-framework does it: behind what is installed.
-sys.path.append(str(ROOT / "functions"))
+sys.path.append(str(FILES / "functions"))
 
 from quickthumb.imaging.formats import (
     AUTO,

@@ -15,14 +15,14 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emulator.client import Client, Failed, Thumbnail
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.errors import InvalidOption
 from emulator.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, listed
 from emulator.inputs import Input, find_inputs
 from emulator.options import add_cloud_options, instances_of, make_folder
 from emulator.running import find
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 _AT_ONCE = 8
 _JOB_SECONDS = 300.0
@@ -102,13 +102,13 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
     if addresses:
         yield addresses.upload
         return
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Cloud(
             topology,
             Path(folder),
-            Console([*topology.functions, "pubsub", "storage", "front"]),
+            Console(),
             broker=args.pubsub,
             instances=instances_of(args, topology),
         ) as cloud,

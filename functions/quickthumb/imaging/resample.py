@@ -19,7 +19,8 @@ _TENT_RATIO = 2
 _TENT_DROOP = 0.108
 """What a tent takes from the finest detail, as a share for `_sharpened`."""
 
-_BAND_PIXELS = 4_000_000
+BAND_PIXELS = 4_000_000
+"""Of a picture that are reduced at once, so that no more of them need memory a second time."""
 
 _SUPPORT = 3
 """How far Lanczos looks around a pixel of the result, in such pixels; no filter looks farther."""
@@ -87,7 +88,7 @@ def _resampled(
 
     width, height = image.size
     ratio = height / size[1]
-    rows = max(1, int(_BAND_PIXELS / (width * ratio)))
+    rows = max(1, int(BAND_PIXELS / (width * ratio)))
     if rows >= size[1]:
         return resampled(image, size[1], (0, 0, width, height))
     around = ceil(_SUPPORT * max(1, ratio)) + 1
@@ -116,7 +117,7 @@ def _in_bands(
         reduce: what is done to every band.
     """
     convert = averageable(image)
-    rows = max(1, _BAND_PIXELS // (image.width * factor)) * factor
+    rows = max(1, BAND_PIXELS // (image.width * factor)) * factor
     if rows >= image.height:
         return reduce(convert(image))
     joined: Image.Image | None = None

@@ -23,6 +23,8 @@ from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 
+pytestmark = pytest.mark.slow
+
 needs_vips = pytest.mark.skipif(not vips.is_there(), reason="libvips (pyvips-binary) is not there")
 
 ENGINES = [
@@ -252,7 +254,7 @@ def test_no_more_than_one_picture_is_held_from_one_size_to_the_next() -> None:
 def test_bands_leave_no_seams(mode: str, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
     image = photo(1600, 1400).convert("L" if mode == "I;16" else mode).convert(mode)
     whole = PillowEngine().shrink(image, size)
-    monkeypatch.setattr("quickthumb.imaging.resample._BAND_PIXELS", 90_000)
+    monkeypatch.setattr("quickthumb.imaging.resample.BAND_PIXELS", 90_000)
     banded = PillowEngine().shrink(image, size)
     assert (banded.size, banded.mode) == (whole.size, whole.mode)
     # Pillow takes columns or rows first, as it sees fit, and rounds in between.

@@ -10,6 +10,8 @@ from quickthumb.limits import Limits
 from quickthumb.problems import TooManyPixels, TooSlow
 from tests.unit.imaging.pictures import KINDS, encoded, photo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:

@@ -13,6 +13,8 @@ from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
 from tests.unit.imaging.pictures import encoded
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 
