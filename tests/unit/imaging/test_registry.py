@@ -103,7 +103,7 @@ def test_documents_list_the_formats_of_thumbnails() -> None:
     [row] = [line for line in api.splitlines() if line.startswith("| `format` |")]
     assert re.findall(r"`(\w+)`", row.split("|")[2]) == list(FORMAT_OPTIONS)
     events = json.loads((ROOT / "docs/completed.schema.json").read_text())
-    shown = events["properties"]["thumbnails"]["items"]["properties"]["content_type"]
+    shown = events["$defs"]["Thumbnail"]["properties"]["content_type"]
     assert shown["enum"] == list(THUMBNAIL_TYPES)
 
 
