@@ -1,4 +1,4 @@
-"""Text to renditions: the options of an upload, and the renditions that a setting names."""
+"""Parses upload options and the setting of named renditions."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,11 +10,11 @@ from quickthumb.imaging.formats import FORMAT_OPTIONS, listed
 from quickthumb.problems import InvalidOption
 
 MAX_RENDITIONS = 8
-"""How many thumbnails one upload may ask for, and how many a setting may name."""
+"""Maximum number of sizes of an upload, and of named renditions."""
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
-    """Read a list of longest sides, "256,1024", pixels; each once, in the order given.
+    """Parse a list of longest sides in pixels, "256,1024", removing duplicates.
 
     Raises:
         ValueError: says what was expected.
@@ -32,12 +32,12 @@ def parse_sizes(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What an upload may ask for.
+    """An option of an upload.
 
     Attributes:
-        meaning: a sentence for who calls the API.
-        parse: from text; raises `ValueError` that says what was expected.
-        schema: JSON Schema of its value; of its text, where that is a list.
+        meaning: description for users of the API.
+        parse: parses text; raises `ValueError` that says what was expected.
+        schema: JSON Schema of the value, or of the text if that is a list.
     """
 
     meaning: str
@@ -87,21 +87,21 @@ OPTIONS: Mapping[str, Option] = {
         *get_args(Fit),
     ),
     "gravity": _one_of(
-        "Which part `cover` keeps: the middle, or the part that draws the eye.",
+        "Which part `cover` keeps: the centre, or the part that draws the eye.",
         *get_args(Gravity),
     ),
     "format": _one_of(
         "Of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
         *FORMAT_OPTIONS,
     ),
-    "quality": _whole("How good lossy formats look; unset, the default of the format.", 1, 100),
+    "quality": _whole("Quality of lossy formats; the default depends on the format.", 1, 100),
     "background": Option(
-        "The colour that transparency is flattened onto, as six hexadecimal digits.",
+        "Colour to put under transparency, as six hexadecimal digits.",
         _colour,
         {"type": "string", "pattern": "^#?[0-9a-fA-F]{6}$", "examples": ["ffffff"]},
     ),
     "max_bytes": _whole(
-        "The most a thumbnail may weigh, bytes: quality is lowered until it fits.",
+        "Maximum size of a thumbnail in bytes: quality is lowered until it fits.",
         1_000,
         100_000_000,
     ),
@@ -110,26 +110,26 @@ OPTIONS: Mapping[str, Option] = {
 
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9_-]{0,30}[a-y0-9_-])?")
-"""No size, since it begins with a letter, and no path that Cloud Run keeps: those end in "z"."""
+"""Starts with a letter, unlike sizes, and does not end in "z" like paths reserved by Cloud Run."""
 
 _WORDS = ("fit", "gravity", "format")
 _NUMBERS = ("quality", "background", "max_bytes")
 
 
 def parse_renditions(text: str) -> tuple[Rendition, ...]:
-    """Read named renditions, "small:256,cover:400x300:cover:webp:quality=70".
+    """Parse named renditions, "small:256,cover:400x300:cover:webp:quality=70".
 
-    Each is NAME:SIZE or NAME:WIDTHxHEIGHT, pixels, and then, behind colons, any of the words that
-    the options `fit`, `gravity` and `format` take, and `quality=`, `background=`, `max_bytes=`.
+    Each is NAME:SIZE or NAME:WIDTHxHEIGHT in pixels, followed by options, separated by colons:
+    values of `fit`, `gravity` and `format`, and `quality=`, `background=`, `max_bytes=`.
 
     Raises:
-        ValueError: names the part at fault, and says what was expected.
+        ValueError: names the invalid part, and says what was expected.
     """
     renditions = tuple(_rendition(part.strip()) for part in text.split(","))
     names = [rendition.name for rendition in renditions]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"expected each name once, and {name!r} is there twice")
+            raise ValueError(f"the name {name!r} is used twice")
     if len(renditions) > MAX_RENDITIONS:
         raise ValueError(f"expected at most {MAX_RENDITIONS} renditions")
     return renditions
@@ -139,8 +139,8 @@ def _rendition(text: str) -> Rendition:
     name, *rest = text.split(":")
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"in {text!r}: {name!r}: expected a name of up to 32 small letters, digits, - and _, "
-            "that begins with a letter and does not end in z"
+            f"in {text!r}: {name!r}: expected a name of up to 32 characters (a-z, 0-9, - and _) "
+            "that starts with a letter and does not end in z"
         )
     if not rest:
         raise ValueError(f"in {text!r}: expected {name}:SIZE or {name}:WIDTHxHEIGHT, pixels")
@@ -165,7 +165,7 @@ def _box(text: str, part: str) -> tuple[int, int]:
 
 
 def _named(text: str, part: str) -> tuple[str, Any]:
-    """Return the option that a part of a rendition is about, and its value."""
+    """Parse an option of a rendition; return its name and value."""
     name, equals, value = part.partition("=")
     if equals and name in _NUMBERS:
         try:
@@ -181,12 +181,12 @@ def _named(text: str, part: str) -> tuple[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """Which thumbnails there are to have.
+    """The thumbnails that a service offers.
 
     Attributes:
-        named: those that every upload gets.
-        sizes: longest sides of those beside them of an upload that asks for no sizes, pixels.
-        only: there are no others, and an upload may ask for nothing.
+        named: made of every upload.
+        sizes: default sizes, used when an upload requests none; longest sides in pixels.
+        only: whether uploads may not request anything else.
     """
 
     named: tuple[Rendition, ...]
@@ -195,28 +195,27 @@ class Menu:
 
     @property
     def standard(self) -> tuple[Rendition, ...]:
-        """What is made of a picture that asks for nothing."""
+        """The default thumbnails."""
         return (*self.named, *map(Rendition.square, self.sizes))
 
 
 def renditions_of(given: Iterable[tuple[str, str]], menu: Menu) -> tuple[Rendition, ...]:
-    """Read the renditions that an upload asks for from its form fields and query parameters.
+    """Parse the renditions that an upload requests in form fields and query parameters.
 
     Raises:
-        InvalidOption: a name is unknown or given twice, a value is not allowed, or the menu leaves
-            nothing to ask for.
+        InvalidOption: an option is unknown, given twice, invalid, or not allowed by the menu.
     """
     options: dict[str, Any] = {}
     for name, text in given:
         if menu.only:
             made = ", ".join(rendition.name for rendition in menu.standard)
             raise InvalidOption(
-                f"Every upload gets the thumbnails {made} and no others: leave out {name[:100]!r}.",
+                f"This service only makes the thumbnails {made}: remove {name[:100]!r}.",
                 field=name[:100],
             )
         if name not in OPTIONS:
             raise InvalidOption(
-                f"There is no option {name[:100]!r}: expected {', '.join(OPTIONS)}.",
+                f"Unknown option {name[:100]!r}: expected {', '.join(OPTIONS)}.",
                 field=name[:100],
             )
         if name in options:
@@ -228,8 +227,8 @@ def renditions_of(given: Iterable[tuple[str, str]], menu: Menu) -> tuple[Renditi
     sizes = options.pop("sizes", menu.sizes)
     if options and not sizes:
         raise InvalidOption(
-            f"{next(iter(options))} is for thumbnails that sizes asks for, and there are no sizes: "
-            "add them, 256,1024.",
+            f"{next(iter(options))} applies to thumbnails requested with sizes: add sizes, such as "
+            "256,1024.",
             field=next(iter(options)),
         )
     return (*menu.named, *(Rendition(str(size), size, size, **options) for size in sizes))

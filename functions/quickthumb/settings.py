@@ -1,4 +1,4 @@
-"""The environment of a function, read and checked once."""
+"""The settings of a function, read from environment variables and validated once."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from quickthumb.problems import LOCALLY, InvalidSetting
 
 def _bucket(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", text):
-        raise ValueError("expected the name of a bucket")
+        raise ValueError("expected a bucket name")
     return text
 
 
@@ -71,8 +71,8 @@ def _origins(text: str) -> tuple[str, ...]:
     for origin in origins:
         if origin != "*" and not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
             raise ValueError(
-                "expected origins separated by commas, https://app.example.com, as a browser sends "
-                "them: in small letters, with neither a path nor a slash at the end; or *"
+                "expected a comma-separated list of origins in the form that browsers send, "
+                "https://app.example.com: lowercase, without a path or trailing slash; or *"
             )
     return origins
 
@@ -82,8 +82,8 @@ def _hashes(text: str) -> tuple[str, ...]:
     for position, text in enumerate(hashes, 1):
         if not re.fullmatch(r"[0-9a-f]{64}", text):
             raise ValueError(
-                "expected SHA-256 hashes of keys, 64 hexadecimal digits each, separated by commas; "
-                f"number {position} of {len(hashes)} is none"
+                "expected a comma-separated list of SHA-256 hashes of keys, 64 hexadecimal digits "
+                f"each; entry {position} of {len(hashes)} is not a hash"
             )
     return hashes
 
@@ -94,49 +94,48 @@ def _setting(parse: Callable[[str], Any], *, secret: bool = False, **default: An
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says: `sizes` is the variable `QUICKTHUMB_SIZES`, and so on.
+    """The settings; `sizes` is the variable `QUICKTHUMB_SIZES`, and so on.
 
     Attributes:
-        originals_bucket: where uploads are kept.
-        processed_bucket: where thumbnails and manifests are kept.
-        requests_bucket: where requests that bear an `Idempotency-Key` are remembered.
-        uploads_topic: full name of the topic that carries jobs, `projects/…/topics/…`.
-        completed_topic: full name of the topic that tells of finished jobs.
-        renditions: thumbnails with names of their own that every upload gets, whatever it asks for:
+        originals_bucket: bucket of uploads.
+        processed_bucket: bucket of thumbnails and manifests.
+        requests_bucket: bucket of the records of requests with an `Idempotency-Key`.
+        uploads_topic: full name of the topic of jobs, `projects/…/topics/…`.
+        completed_topic: full name of the topic of events about finished jobs.
+        renditions: named thumbnails that every upload gets:
             `small:256,cover:400x300:cover:webp`; see `options.parse_renditions`.
-        sizes: longest sides of the thumbnails of an upload that asks for none, pixels; none where
+        sizes: default sizes, used when an upload requests none: longest sides in pixels; none if
             there are `renditions`.
-        only_renditions: `true` refuses the options of uploads: every upload gets `renditions` and
+        only_renditions: `true` rejects options of uploads: every upload gets `renditions` and
             `sizes`, and nothing else.
-        max_upload_bytes: the largest request body accepted, bytes. Cloud Run itself refuses more
-            than 32 MiB (https://docs.cloud.google.com/run/quotas).
-        receive_seconds: within which the body of a request has to arrive, seconds; below the
-            time-out of the function, which would end it without a word.
-        max_original_bytes: the largest picture that is fetched to be resized, bytes. It bounds the
-            uploads that go to Cloud Storage directly, and is held in memory beside what is decoded.
-        sessions_url: scheme and host to which clients send large uploads, where they cannot reach
-            Cloud Storage under the name that the functions use.
-        max_files: the most pictures one request may carry.
-        max_pixels: the most pixels a picture may have, width times height.
-        decoders: how many pictures are decoded at once, each in a process of its own; each needs
-            memory of its own.
-        max_wait_seconds: the longest `?wait=` granted, seconds.
+        max_upload_bytes: maximum size of a request body, bytes. Cloud Run itself rejects more than
+            32 MiB (https://docs.cloud.google.com/run/quotas).
+        receive_seconds: deadline for receiving a request body, seconds; below the timeout of the
+            function, which would end the request without a response.
+        max_original_bytes: maximum size of a picture to resize, bytes. It limits uploads that go
+            directly to Cloud Storage; the file is held in memory while it is decoded.
+        sessions_url: scheme and host for large uploads, if clients cannot reach Cloud Storage under
+            the name that the functions use.
+        max_files: maximum number of pictures in a request.
+        max_pixels: maximum number of pixels of a picture, width times height.
+        decoders: how many pictures are decoded at once, each in a process with its own memory.
+        max_wait_seconds: maximum of `?wait=`, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
-            seconds; if that has no answer by then, it most likely died, and is done again.
-        cors_origins: origins whose pages may use the API from a browser, "*" for every one.
-        api_keys: SHA-256 of each key that may POST and DELETE; without any, no key is needed.
-        push_audience: whom the token has to be for that Pub/Sub sends with a push; without it none
-            is asked for. See docs/pushes.md for when to set this.
-        push_account: email of the service account that this token has to be of.
-        push_certs_url: where the certificates are that prove who made it.
+            seconds; after that, the earlier one has probably died, and this one takes over.
+        cors_origins: origins whose pages may use the API from a browser, "*" for all.
+        api_keys: SHA-256 of each key that may POST and DELETE; if empty, no key is needed.
+        push_audience: required audience of the push token; if not set, tokens are not checked.
+            docs/access.md explains when to set it.
+        push_account: email of the required service account of the push token.
+        push_certs_url: URL of the certificates that verify the push token.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
-        sweep_seconds: how long one sweep works, seconds; below the time-out of its function.
-        sweep_after_seconds: age at which an original without a manifest is published again, and a
-            job that was given up.
-        sweep_attempts: how often that is done before the job stays given up.
-        sweep_per_second: the most jobs that a sweep publishes in a second.
-        sweep_drop_seconds: how long after its thumbnails were made an original is deleted by a
-            sweep; not set, it lies until the bucket deletes it.
+        sweep_seconds: duration of a sweep, seconds; below the timeout of its function.
+        sweep_after_seconds: age at which the job of an original without a manifest, or a job that
+            was given up, is published again, seconds.
+        sweep_attempts: how often a job is published again before it is given up for good.
+        sweep_per_second: maximum rate at which a sweep publishes jobs.
+        sweep_drop_seconds: how long after its thumbnails were made a sweep deletes an original,
+            seconds; if not set, the bucket's lifecycle does.
     """
 
     originals_bucket: str = _setting(_bucket)
@@ -170,12 +169,12 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """What one picture may cost."""
+        """The limits of one picture."""
         return Limits(max_pixels=self.max_pixels)
 
     @property
     def policy(self) -> Policy:
-        """When a job counts as lost."""
+        """The rules of a sweep."""
         return Policy(
             after_seconds=self.sweep_after_seconds,
             attempts=self.sweep_attempts,
@@ -185,16 +184,16 @@ class Settings:
 
     @property
     def menu(self) -> Menu:
-        """Which thumbnails there are to have."""
+        """The available thumbnails."""
         return Menu(self.renditions, self.sizes, self.only_renditions)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read the settings from environment variables; those of other names are ignored.
+        """Read the settings from environment variables; others are ignored.
 
         Raises:
-            InvalidSetting: a variable is missing or wrong; the message names it, its value unless
-                that is a secret, and what was expected.
+            InvalidSetting: a variable is missing or invalid; the message has its name, its value
+                unless secret, and what was expected.
         """
         values: dict[str, Any] = {}
         for setting in fields(cls):
@@ -204,7 +203,7 @@ class Settings:
                 try:
                     values[setting.name] = setting.metadata["parse"](text)
                 except ValueError as error:
-                    # In the place of a hash there may be the key itself: it is not repeated.
+                    # The value may be a key instead of its hash, so it is not repeated.
                     shown = name if setting.metadata["secret"] else f"{name}: {text!r}"
                     raise InvalidSetting(f"{shown}: {error}") from None
         if "renditions" in values:

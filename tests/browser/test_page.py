@@ -129,8 +129,8 @@ def test_a_picture_that_is_too_large_is_not_even_sent(browser, url, tmp_path):
         file.truncate(33 * 2**20)
     opened(browser, url)
     choose(browser, large)
-    wait(browser, lambda browser: sentences(browser) != ["Waiting its turn."])
-    assert sentences(browser) == ["The file has 33 MiB: at most 32 MiB are accepted."]
+    wait(browser, lambda browser: sentences(browser) != ["Waiting…"])
+    assert sentences(browser) == ["The file has 33 MiB; the limit is 32 MiB."]
     assert complaints(browser) == []
 
 
@@ -138,7 +138,7 @@ def test_after_a_broken_connection_the_picture_is_sent_again(browser, url):
     opened(browser, url)
     browser.set_network_conditions(offline=True, latency=0, throughput=-1)
     choose(browser, ROCKET)
-    wait(browser, lambda browser: sentences(browser)[0].startswith("The connection broke"))
+    wait(browser, lambda browser: sentences(browser)[0].startswith("The connection was lost"))
     browser.set_network_conditions(offline=False, latency=0, throughput=-1)
     one(browser, ".again").click()
     wait(browser, done)

@@ -359,7 +359,7 @@ def test_a_service_that_makes_only_the_named_refuses_options_wherever_they_stand
     ]
     for answer in answers:
         problem = expect_problem(answer, 400, "invalid-option")
-        assert "the thumbnails small, cover and no others" in problem["detail"]
+        assert "only makes the thumbnails small, cover: remove" in problem["detail"]
     assert not service.originals.blobs
     description = service.http.get("/").json()
     assert description["options"] is False

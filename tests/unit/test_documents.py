@@ -15,7 +15,7 @@ TESTED = {
     "URL=http://127.0.0.1:9000/": "tests/e2e/test_notify.py",
     "python3 -m emulator thumb": "tests/e2e/test_readme.py",
     "python3 -m emulator sweep": "tests/e2e/test_sweep.py",
-    "python3 -m emulator pubsub": "tests/conformance/test_command.py",
+    "python3 -m emulator.pubsub": "tests/conformance/test_readme.py",
     "python3 -m emulator test": "tests/e2e/test_readme.py",
     'eval "$(python3 -m emulator env)"': "tests/e2e/test_up.py",
     "functions-framework": "tests/e2e/test_up.py",

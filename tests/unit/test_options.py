@@ -91,7 +91,7 @@ def test_named_renditions_are_joined_by_the_default_sizes_where_both_are_set():
 
 
 def test_an_option_without_a_size_to_apply_to_is_refused():
-    with pytest.raises(InvalidOption, match="fit is for thumbnails that sizes asks for") as raised:
+    with pytest.raises(InvalidOption, match="fit applies to thumbnails requested with") as raised:
         renditions_of([("fit", "cover")], Menu(NAMED, ()))
     assert raised.value.field == "fit"
 
@@ -100,7 +100,9 @@ def test_an_option_without_a_size_to_apply_to_is_refused():
 def test_where_only_the_named_are_made_every_option_is_refused_with_their_names(name):
     menu = Menu(NAMED, (), only=True)
     assert renditions_of([], menu) == NAMED
-    with pytest.raises(InvalidOption, match="the thumbnails small, cover and no others") as raised:
+    with pytest.raises(
+        InvalidOption, match="only makes the thumbnails small, cover: remove"
+    ) as raised:
         renditions_of([(name, "256")], menu)
     assert raised.value.field == name
 
@@ -118,10 +120,10 @@ def test_renditions_are_read_as_they_are_documented():
     [
         ("", "''", "a name of up to 32"),
         ("small:256,", "''", "a name of up to 32"),
-        ("256:256", "'256'", "begins with a letter"),
-        ("Small:256", "'Small'", "small letters"),
+        ("256:256", "'256'", "starts with a letter"),
+        ("Small:256", "'Small'", "that starts with a letter"),
         ("jazz:256", "'jazz'", "does not end in z"),
-        ("a/b:256", "'a/b'", "small letters"),
+        ("a/b:256", "'a/b'", "that starts with a letter"),
         ("small", "'small'", "small:SIZE or small:WIDTHxHEIGHT"),
         ("small:", "''", "from 1 to 4096"),
         ("small:0", "'0'", "from 1 to 4096"),
@@ -134,7 +136,7 @@ def test_renditions_are_read_as_they_are_documented():
         ("small:256:quality", "'quality'", "quality=…"),
         ("small:256:fit=cover", "'fit=cover'", "one of contain"),
         ("small:256:cover:contain", "'contain'", "the fit is given twice"),
-        ("small:256,small:64", "'small'", "each name once"),
+        ("small:256,small:64", "the name 'small'", "used twice"),
         (",".join(f"a{n}:{n + 1}" for n in range(9)), "", "at most 8"),
     ],
 )

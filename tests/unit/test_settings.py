@@ -81,8 +81,8 @@ def test_origins_and_hashes_of_keys_are_lists():
 def test_a_key_in_the_place_of_its_hash_is_not_repeated():
     with pytest.raises(InvalidSetting) as raised:
         Settings.from_env(ENV | {"QUICKTHUMB_API_KEYS": f"{'0a' * 32},the key itself"})
-    assert "QUICKTHUMB_API_KEYS: expected SHA-256" in str(raised.value)
-    assert "number 2 of 2" in str(raised.value)
+    assert "QUICKTHUMB_API_KEYS: expected a comma-separated list of SHA-256" in str(raised.value)
+    assert "entry 2 of 2" in str(raised.value)
     assert "the key itself" not in str(raised.value)
 
 

@@ -5,8 +5,9 @@ A child has run decoders over the bytes of strangers, so its answer is read as t
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
@@ -70,9 +71,9 @@ def send_rendered(wire: Wire, rendered: Rendered) -> None:
         for picture in rendered.thumbnails
     ]
     head = {
-        "source": asdict(rendered.source),
+        "source": msgspec.to_builtins(rendered.source),
         "thumbnails": thumbnails,
-        "placeholder": asdict(rendered.placeholder),
+        "placeholder": msgspec.to_builtins(rendered.placeholder),
     }
     wire.send(head, *(picture.data for picture in rendered.thumbnails))
 

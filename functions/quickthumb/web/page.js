@@ -1,4 +1,4 @@
-// Sends each chosen picture, follows its job, and shows the thumbnails or what went wrong.
+// Uploads each chosen picture, waits for its job, and shows the thumbnails or the error.
 
 const form = document.querySelector("form");
 const drop = document.querySelector(".drop");
@@ -31,18 +31,18 @@ async function sendAll(files) {
   for (const card of cards) await card.send();
 }
 
-// Without sizes the service makes its own, or named thumbnails that have a shape and a format already.
+// Without sizes the service makes its defaults, or named thumbnails, which have their own options.
 function chosenOptions() {
   if (!form.elements.sizes.value && !makesSizes) return [];
   return OPTIONS.map((name) => [name, form.elements[name].value]).filter(([, value]) => value);
 }
 
-// One picture and what becomes of it.
+// A picture and its outcome.
 class Card {
   constructor(file) {
     this.file = file;
     this.options = chosenOptions();
-    // The same when the file is sent again: it is one upload then.
+    // The same for each attempt, so that retries create one upload.
     this.idempotencyKey = [...crypto.getRandomValues(new Uint8Array(16))].join("-");
     this.element = document.querySelector("#result").content.cloneNode(true).firstElementChild;
     this.find("h3").textContent = file.name;
@@ -50,17 +50,17 @@ class Card {
     this.find(".delete").addEventListener("click", () => this.delete());
     results.prepend(this.element);
     results.closest("section").hidden = false;
-    this.say("Waiting its turn.");
+    this.say("Waiting…");
   }
 
   async send() {
     if (this.file.size > mostBytes) {
       const most = megabytes(mostBytes);
-      return this.fail(`The file has ${megabytes(this.file.size)}: at most ${most} are accepted.`);
+      return this.fail(`The file has ${megabytes(this.file.size)}; the limit is ${most}.`);
     }
     this.find(".again").hidden = true;
     this.find("progress").hidden = false;
-    this.say("Sending.");
+    this.say("Uploading…");
     try {
       const answer = await post(this);
       if (answer.status === 401) askForKey();
@@ -69,7 +69,7 @@ class Card {
       this.find(".link").href = answer.body.links.self;
       this.find(".link").hidden = false;
       this.find(".delete").hidden = false;
-      this.say("Sent. The thumbnails are being made.");
+      this.say("Uploaded. Making thumbnails…");
       this.find("progress").removeAttribute("value");
       this.follow();
     } catch (error) {
@@ -136,7 +136,7 @@ class Card {
   }
 }
 
-// XMLHttpRequest, since fetch does not tell how much has been sent.
+// XMLHttpRequest, since fetch does not report upload progress.
 function post(card) {
   const body = new FormData();
   for (const [name, value] of card.options) body.append(name, value);
@@ -151,11 +151,11 @@ function post(card) {
   });
   return new Promise((resolve, reject) => {
     request.addEventListener("load", () => {
-      const body = request.response ?? { detail: `The service answered with ${request.status}.` };
+      const body = request.response ?? { detail: `The service returned status ${request.status}.` };
       resolve({ status: request.status, body });
     });
     request.addEventListener("error", () => {
-      reject(new Error("The connection broke before the picture was there."));
+      reject(new Error("The connection was lost during the upload."));
     });
     request.send(body);
   });
@@ -164,12 +164,12 @@ function post(card) {
 async function read(answer) {
   const document = await answer.json().catch(() => ({}));
   if (!answer.ok) {
-    throw new Error(document.detail ?? `The service answered with ${answer.status}.`);
+    throw new Error(document.detail ?? `The service returned status ${answer.status}.`);
   }
   return document;
 }
 
-// Whether the same request may be answered otherwise: with a key, or later.
+// Whether the same request may succeed later, or with a key.
 function mayHelp(status) {
   return status === 401 || status === 409 || status === 429 || status >= 500;
 }
@@ -192,4 +192,4 @@ mostBytes = service.max_upload_bytes;
 makesSizes = service.options && service.sizes.length > 0;
 form.elements.sizes.value = service.options ? service.sizes.join(",") : "";
 for (const name of OPTIONS) form.elements[name].closest("label").hidden = !service.options;
-document.querySelector("#limits").append(` A picture has ${megabytes(mostBytes)} at most.`);
+document.querySelector("#limits").append(` Up to ${megabytes(mostBytes)}.`);

@@ -43,7 +43,9 @@ class Header:
         return self.coded or (self.width, self.height)
 
 
-@dataclass(frozen=True, slots=True)
+# The descriptors are neither compared nor printed, and making the methods for it would cost a cold
+# start of `upload` a millisecond.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Vips:
     """How libvips reads a format in which it was measured to be the faster engine.
 
@@ -65,7 +67,7 @@ class Vips:
     held: Callable[["Encoded", Size], float] = lambda *_: 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Writer:
     """How thumbnails are written in a format, and what it can hold.
 
@@ -97,7 +99,7 @@ class Writer:
         return size[0] * size[1] * (per_pixel or self.held_per_pixel)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Format:
     """A format that is accepted.
 
@@ -147,7 +149,7 @@ class Format:
     in_browsers: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class Output(Format):
     """A format that thumbnails are written in, too.
 
