@@ -33,9 +33,9 @@ import requests
 from bench.hostile_files import attack
 from bench.hostile_requests import KINDS, PICTURE, Kind
 from bench.processes import Processes
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 _RATE = 20  # uploads a second, of the person
 _ALONE = 2  # requests, to measure what one costs
@@ -212,7 +212,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Path(os.devnull).open("w") as quiet,
         ProcessPoolExecutor(2, get_context("spawn")) as people,
-        Cloud(Topology.load(TOPOLOGY), Path(folder), Console([], out=quiet)) as cloud,
+        Cloud(read_topology(), Path(folder), Console(out=quiet)) as cloud,
     ):
         people.submit(person, cloud.addresses.upload, 3).result()  # warm
         lines = []

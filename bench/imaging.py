@@ -36,7 +36,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.finish import Finish
-from quickthumb.imaging.geometry import plan
+from quickthumb.imaging.formats import JPEG
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render
@@ -112,14 +112,10 @@ def ours(files: Mapping[str, bytes]) -> Contender:
     def make(name: str, sizes: tuple[int, ...]) -> float:
         before = time.process_time()
         encoded = open_picture(files[name], LIMITS)
-        header = encoded.header
-        finishes = [
-            Finish(header, encoded.turns, plan(header.size, (size, size), "contain"), "center")
-            for size in sorted(sizes, reverse=True)
-        ]
+        finishes = [Finish(encoded, Rendition.square(size)) for size in sorted(sizes, reverse=True)]
         reducer = Reducer(encoded, [finish.reduced for finish in finishes])
         for finish in finishes:
-            encode(finish(reducer.to(finish.reduced)), "jpeg", QUALITY)
+            encode(finish(reducer.to(finish.reduced)), JPEG, QUALITY)
         return time.process_time() - before
 
     return make
@@ -203,7 +199,7 @@ def measure(
 def likeness(data: bytes, size: int) -> tuple[float, float]:
     """Return PSNR (decibels) and SSIM of our picture, not yet encoded, to the reference."""
     encoded = open_picture(data, LIMITS)
-    target = plan(encoded.header.size, (size, size), "contain").reduced
+    target = Finish(encoded, Rendition.square(size)).reduced
     made = Reducer(encoded, [target]).to(target)
     with Image.open(io.BytesIO(data)) as original:
         wanted = original.convert("RGB").resize(target, Image.Resampling.LANCZOS)

@@ -19,9 +19,10 @@ from PIL import Image
 
 from emulator.bootstrap import ROOT
 from emulator.client import Client
-from emulator.cloud import TOPOLOGY, Broker, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.parts.pubsub import Broker
+from emulator.topology_file import read_topology
 
 SAMPLES = ROOT / "tests" / "fixtures" / "samples"
 UPLOADS = 100
@@ -40,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             picture = Path(folder) / "picture.jpg"
             picture.write_bytes(mosaic())
             cloud = Cloud(
-                Topology.load(TOPOLOGY),
+                read_topology(),
                 Path(folder),
-                Console([]),
+                Console(),
                 broker=broker,
                 instances={"resize": PROCESSORS},
             )

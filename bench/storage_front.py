@@ -56,7 +56,7 @@ def _start(data: Path, hidden: str | None) -> tuple[Supervisor, str, str]:
     parts = storage_parts(data, port, (BUCKET,), hidden=hidden)
     command = list(parts[0].command)
     host, behind = (command[command.index(option) + 1] for option in ("-host", "-port"))
-    supervisor = Supervisor([parts], Console([], out=StringIO()))
+    supervisor = Supervisor([parts], Console(out=StringIO()))
     supervisor.start()
     return supervisor, f"http://{HOST}:{port}", f"http://{host}:{behind}"
 

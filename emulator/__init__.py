@@ -1,1 +1,3 @@
-"""The cloud on one machine: everything QuickThumb needs, with nothing but Python."""
+"""The local cloud: runs QuickThumb on one machine, without accounts, Docker or Java."""
+
+__version__ = "1.0.0"

@@ -30,7 +30,8 @@ def main(argv: Sequence[str]) -> int:
     Returns:
         The exit status of the process.
     """
-    if argv[:1] == ["lock"]:  # must work where what is locked cannot be installed
+    # `lock` must work where the locks cannot be installed; a wheel has brought what it needs.
+    if argv[:1] == ["lock"] or not (ROOT / RUN).exists():
         return _run(Path(sys.executable), argv)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)

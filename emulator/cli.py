@@ -7,20 +7,29 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
 
+from emulator import __version__
+from emulator.bootstrap import ROOT
 from emulator.errors import EmulatorError
+from emulator.project import FILES, PROGRAM
 
 _ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Java."
 
 _COMMANDS = {
     "up": "run the whole cloud until Ctrl-C",
     "thumb": "make thumbnails of files and folders through the whole pipeline",
-    "sweep": "see to what was lost, and to pictures that lay in the bucket before",
-    "env": "print what a function needs to be run by hand, for `eval`",
-    "test": "run tests, lint and types",
-    "lock": "write down which packages are installed, with their hashes",
+    "sweep": "retry lost jobs, and start those of pictures that were in the bucket before",
+    "env": "print the environment of the functions, for `eval`, to run one by hand",
     "pubsub": "run the embedded Pub/Sub alone, for any project",
+    "test": "run tests, lint and type checks",
+    "lock": "write the locks: the versions and hashes of all packages",
 }
-"""What each command does; its module in `emulator.commands` is imported only when it is run."""
+"""What each command does. Its module in `emulator.commands` is imported only when it runs."""
+
+_IN_A_CHECKOUT = ("test", "lock")
+"""Commands that work on the project's own files, which an installed package does not have."""
+
+_PASSING_ON = ("test", "pubsub")
+"""Commands that pass options they do not know on: to pytest, and to the broker."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,23 +51,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments[:1] == ["pubsub"]:  # a program of its own, with its own options
-        from emulator.pubsub.command import main as run_broker
-
-        return run_broker(arguments[1:])
-    parser = argparse.ArgumentParser(prog="python3 -m emulator", description=_ABOUT)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=_ABOUT)
+    parser.add_argument("--version", action="version", version=f"quickthumb {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, summary in _COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=f"{summary}.")
+        if name in _IN_A_CHECKOUT and FILES != ROOT:
+            continue
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            add_help=name != "pubsub",
+        )
         if name in arguments[:1]:
             implementation = import_module(f"emulator.commands.{name}")
             implementation.add_arguments(command)
             command.set_defaults(run=implementation.run)
     args, unknown = parser.parse_known_args(arguments)
-    if arguments[:1] == ["test"]:  # whose own options are pytest's
-        args.pytest = unknown
-    elif unknown:
+    if unknown and args.command not in _PASSING_ON:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    args.pytest = args.broker = unknown
     return int(args.run(args))
 
 

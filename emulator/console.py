@@ -1,9 +1,10 @@
-"""What the parts say, in one stream: a coloured name in front of each line."""
+"""What the parts log, in one stream, with the coloured name of the part before each line."""
 
 import os
 import sys
 import threading
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TextIO
 
 _COLOURS = (36, 33, 35, 32, 34, 31)  # of ANSI terminals: cyan, yellow, magenta, green, blue, red
@@ -13,22 +14,22 @@ class Console:
     """Writes whole lines, from any thread.
 
     Attributes:
-        verbose: show every line of every part, not only what matters.
+        verbose: show every line of every part, not only those that matter.
     """
 
-    def __init__(
-        self, names: Sequence[str], *, verbose: bool = False, out: TextIO | None = None
-    ) -> None:
+    def __init__(self, *, verbose: bool = False, out: TextIO | None = None) -> None:
         self.verbose = verbose
         self._out = out or sys.stderr
         self._lock = threading.Lock()
         self._lost = 0
+        self._width = 0
+        self._colours: dict[str, int] = {}
+
+    def introduce(self, names: Sequence[str]) -> None:
+        """Learn which parts there are, so that their names line up and differ in colour."""
         self._width = max(map(len, names), default=0)
-        coloured = self._out.isatty() and "NO_COLOR" not in os.environ
-        self._colours = {
-            name: _COLOURS[index % len(_COLOURS)] if coloured else None
-            for index, name in enumerate(names)
-        }
+        if self._out.isatty() and "NO_COLOR" not in os.environ:
+            self._colours = dict(zip(names, cycle(_COLOURS), strict=False))
 
     def line(self, name: str, text: str) -> None:
         """Write a line of a part."""
@@ -41,8 +42,8 @@ class Console:
     def say(self, text: str) -> None:
         """Write a line of the emulator itself.
 
-        A log that cannot be written, as on a full disk, stops nobody: its lines are counted, and
-        that they are missing is told once it can be.
+        Where the log cannot be written, as on a full disk, the emulator goes on: it counts the
+        lost lines and reports their number as soon as it can write again.
         """
         with self._lock:
             missing = f"({self._lost:,} lines could not be written here)\n" if self._lost else ""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from emulator.errors import InvalidOption
+from emulator.formats import FORMATS
 
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"hevc")
+_HEAD = 2048
+"""Bytes that tell the format of a file; the longest head is that of AVIF and HEIC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Input:
 def find_inputs(arguments: Iterable[Path], out: Path) -> list[Input]:
     """Return the files named, and the pictures in the folders named, with a stem of its own each.
 
-    A file is taken whatever it is, so that its refusal is told, and so is what cannot be read; in a
-    folder, what does not begin as a picture does, is hidden, or lies in the output folder is passed
-    over.
+    A file is taken whatever it is, so that its refusal is reported; so is one that cannot be read.
+    In a folder, files that are hidden, lie in the output folder or are of no accepted format are
+    skipped.
 
     Raises:
         InvalidOption: a name is neither a file nor a folder.
@@ -58,14 +59,10 @@ def _pictures(folder: Path, out: Path) -> Iterator[Path]:
 def _looks_like_a_picture(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(16)
+            head = file.read(_HEAD)
     except OSError:
         return True  # it may be one, and whoever sends it tells why it cannot be read
-    return (
-        head.startswith(_MAGIC)
-        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-        or (head[4:8] == b"ftyp" and head[8:12] in _BRANDS)
-    )
+    return any(each.begins(head) for each in FORMATS)
 
 
 def _with_stems(found: dict[Path, PurePath], out: Path) -> list[Input]:

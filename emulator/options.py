@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from emulator.bootstrap import ROOT
 from emulator.errors import InvalidOption
+from emulator.project import FILES
 from emulator.topology import Topology
 
-DEFAULT_DATA = ROOT / ".data"
+DEFAULT_DATA = ROOT / ".data" if FILES == ROOT else Path.home() / ".quickthumb"
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:
@@ -19,25 +20,26 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=DEFAULT_DATA,
         metavar="DIR",
-        help="folder for blobs and messages (default: .data in the project)",
+        help=f"folder for blobs and messages (default: {DEFAULT_DATA})",
     )
 
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a command needs that starts the cloud."""
+    """Add the options of commands that start the cloud."""
     add_data_option(parser)
     parser.add_argument(
         "--pubsub",
         choices=("embedded", "official"),
         default="embedded",
-        help="the broker: our own (default), or Google's emulator, which needs Java",
+        help="which broker: our own (default), or Google's emulator, which needs Java",
     )
     parser.add_argument(
         "--instances",
         action="append",
         default=[],
         metavar="NAME=COUNT",
-        help="how many of a function (default: resize has one for each processor)",
+        help="processes of a function (default: one for each processor if a function takes one "
+        "request at a time, else one)",
     )
 
 
@@ -45,7 +47,7 @@ def port(text: str) -> int:
     """Read a port from the command line.
 
     Raises:
-        argparse.ArgumentTypeError: it is none.
+        argparse.ArgumentTypeError: it is not one.
     """
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a port from 1 to 65535")
@@ -53,10 +55,10 @@ def port(text: str) -> int:
 
 
 def web_address(text: str) -> str:
-    """Read a URL from the command line.
+    """Read a URL from the command line to which pushes can be sent.
 
     Raises:
-        argparse.ArgumentTypeError: it is none that a push can be sent to.
+        argparse.ArgumentTypeError: it is not one.
     """
     try:
         parts = urlsplit(text)
@@ -71,7 +73,7 @@ def web_address(text: str) -> str:
 
 
 def make_folder(folder: Path, option: str) -> None:
-    """Make a folder that an option names, where it does not exist.
+    """Make the folder that an option names, if it does not exist.
 
     Raises:
         InvalidOption: it cannot be made, is a file, or cannot be written to.
@@ -88,7 +90,7 @@ def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]
     """Return how many instances of each function to run.
 
     Raises:
-        InvalidOption: a function is unknown or its count out of its range.
+        InvalidOption: a function is unknown, or its count is out of range.
     """
     processors = os.cpu_count() or 1
     # One request at a time is for work that keeps a processor busy.

@@ -150,6 +150,7 @@ class Supervisor:
     def __init__(self, groups: Sequence[Sequence[Part]], console: Console) -> None:
         self._groups = [[Process(part, console) for part in group] for group in groups]
         self._console = console
+        console.introduce([process.part.name for process in self._processes()])
         self._stopping = threading.Event()
 
     def start(self, timeout: float = 60.0) -> None:

@@ -315,9 +315,7 @@ def back(gcloud: Gcloud, outputs: Outputs) -> None:
     known = [service for service in found if PREVIOUS in service.tags]
     going = [service for service in known if set(service.serving) != {service.tags[PREVIOUS]}]
     if not going:
-        raise Failed(
-            "There is nothing to roll back: nothing was promoted, or it was rolled back."
-        )
+        raise Failed("There is nothing to roll back: nothing was promoted, or it was rolled back.")
     for service in going:
         left = max(service.serving, key=lambda name: service.serving[name])
         before = service.tags[PREVIOUS]

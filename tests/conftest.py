@@ -5,9 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.layers import Layers
 
 # How long an example takes says nothing of the code where other tests run beside it.
@@ -46,6 +46,6 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def shared_cloud(tmp_path_factory):
     """A cloud with the embedded broker, for tests that leave it as it was."""
-    topology = Topology.load(TOPOLOGY)
-    with Cloud(topology, tmp_path_factory.mktemp("cloud"), Console([])) as cloud:
+    topology = read_topology()
+    with Cloud(topology, tmp_path_factory.mktemp("cloud"), Console()) as cloud:
         yield cloud

@@ -25,8 +25,8 @@ class Layers:
         self._tests[layer] += report.when == "setup"
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print the table."""
-        if not self._tests:
+        """Print the table, if there is more than one layer."""
+        if len(self._tests) < 2:
             return
         terminalreporter.section("time by layer")
         for line in self.table():

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from emulator.cloud import TOPOLOGY, Addresses, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.running import Addresses
+from emulator.topology_file import read_topology
 
 
 @contextmanager
 def running(data: Path) -> Iterator[Addresses]:
     """Run every part with the embedded broker."""
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "scheduler", "storage"])
+    topology = read_topology()
+    console = Console()
     with Cloud(topology, data, console) as cloud:
         yield cloud.addresses

@@ -36,7 +36,7 @@ class Storage:
         command = list(parts[0].command)
         host, behind = (command[command.index(name) + 1] for name in ("-host", "-port"))
         self.server = f"{command[command.index('-scheme') + 1]}://{host}:{behind}"
-        self.supervisor = Supervisor([parts], Console(["storage", "front"], out=self.log))
+        self.supervisor = Supervisor([parts], Console(out=self.log))
 
     def blob(self, name: str) -> str:
         """Return the URL of a blob."""

@@ -26,9 +26,9 @@ from bench.cost import images, sweeps, tables, uploads
 from bench.cost.month import Assumed
 from bench.cost.prices import PRICES, InvalidPrices, Prices
 from bench.cost.record import RECORD, InvalidRecord, Record
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 KEPT = (1_000, 100_000, 10_000_000)
 SETTINGS: tuple[dict[str, str], ...] = (
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         basis = tables.Basis(
             record,
             prices,
-            Topology.load(TOPOLOGY),
+            read_topology(),
             Assumed(args.latency, args.page_latency, args.slower),
             args.at_once,
             args.jobs_at_once,
@@ -164,14 +164,14 @@ def _usual_pictures(folder: Path) -> list[Path]:
 
 
 def _measured(files: Sequence[Path], data: Path, rounds: int) -> Record:
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     log = io.StringIO()
     # With this variable the functions log as they do on Cloud Run.
     functions = {
         name: replace(function, environment={**function.environment, "K_SERVICE": name})
         for name, function in topology.functions.items()
     }
-    console = Console(["storage"], verbose=True, out=log)
+    console = Console(verbose=True, out=log)
     with Cloud(replace(topology, functions=functions), data, console) as cloud:
         meter = uploads.Meter(cloud, log)
         pictures = tuple(meter.picture(file, SETTINGS, rounds) for file in files)

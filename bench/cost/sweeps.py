@@ -24,10 +24,12 @@ from google.cloud import storage
 from bench.cost import logs
 from bench.cost.record import Walk
 from bench.cost.uploads import Operations, cpu_seconds, logged, processes_of, request
-from emulator.cloud import PROJECT, TOPOLOGY, Cloud, bucket_name
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.ports import HOST, answers
+from emulator.project import PROJECT, bucket_name
 from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import INCOMING, id_of, new_id
@@ -71,7 +73,7 @@ def walks(folder: Path, cases: tuple[Case, ...] = CASES) -> tuple[Walk, ...]:
 def _walk(data: Path, case: Case) -> Walk:
     log = io.StringIO()
     with _relay(case) as relay:
-        cloud = Cloud(_topology(relay.url), data, Console(["storage"], verbose=True, out=log))
+        cloud = Cloud(_topology(relay.url), data, Console(verbose=True, out=log))
         relay.target = cloud.addresses.storage
         with cloud:
             _wait_for(cloud.addresses.functions["sweep"])
@@ -101,7 +103,7 @@ def _walk(data: Path, case: Case) -> Walk:
 
 def _topology(storage_url: str) -> Topology:
     """Return a topology of `sweep` alone, which speaks to the relay and logs as on Cloud Run."""
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     sweep = topology.functions["sweep"]
     own = {
         "STORAGE_EMULATOR_HOST": storage_url,

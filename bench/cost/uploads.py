@@ -19,7 +19,8 @@ from bench.cost.calls import Call
 from bench.cost.record import Picture, Taken
 from bench.imaging_inputs import encoded, mosaic
 from emulator.client import Client
-from emulator.cloud import PROJECT, Cloud, bucket_name
+from emulator.cloud import Cloud
+from emulator.project import PROJECT, bucket_name
 
 _PATIENCE = 120.0  # seconds for a round of jobs
 _QUIET = 0.3  # seconds without a new line after which a log is taken to be complete

@@ -1,16 +1,15 @@
-"""`env`: what a function needs to be run by hand, as lines for a shell."""
+"""`env`: the environment that a function needs to be run by hand, as lines for a shell."""
 
 import argparse
-import os
 import shlex
+import sys
+from pathlib import Path
 
-from emulator.bootstrap import VENV
-from emulator.cloud import SOURCE, TOPOLOGY, environment
-from emulator.errors import InvalidOption
 from emulator.options import add_data_option
+from emulator.parts.functions import SOURCE, environment
 from emulator.ports import HOST, is_free
-from emulator.running import find
-from emulator.topology import Topology
+from emulator.running import expect
+from emulator.topology_file import read_topology
 
 _FIRST_PORT = 8081
 
@@ -21,22 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the lines; they make sense only while `up` runs."""
-    addresses = find(args.data)
-    if addresses is None:
-        raise InvalidOption(
-            f"Nothing runs on {args.data}: start `python3 -m emulator up` in another terminal."
-        )
+    """Print the lines, which are of use only while `up` runs."""
+    addresses = expect(args.data)
     variables: dict[str, str] = {}
-    for name, function in Topology.load(TOPOLOGY).functions.items():
+    for name, function in read_topology().functions.items():
         variables |= environment(function, addresses, addresses.tokens.get(name))
     variables |= {
         "FUNCTION_SOURCE": str(SOURCE),
         "HOST": HOST,
         "PORT": str(next(port for port in range(_FIRST_PORT, 65536) if is_free(port))),
     }
-    folder = VENV / ("Scripts" if os.name == "nt" else "bin")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
-    print(f'export PATH={shlex.quote(str(folder))}:"$PATH"')
+    programs = shlex.quote(str(Path(sys.executable).parent))
+    print(f'export PATH={programs}:"$PATH"')
     return 0

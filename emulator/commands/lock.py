@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from emulator import venv
@@ -20,7 +20,8 @@ from emulator.bootstrap import ROOT
 from emulator.errors import InvalidOption, Unlockable, Unwritable
 
 LAYERS = ("functions/requirements", "requirements", "tests/requirements")
-"""Locks, without their suffix. Each has all of the one before, in the same versions."""
+"""Locks, without their suffix. Each asks for all that those before it ask for, and has it in the
+same versions."""
 
 LOCKS = (*LAYERS, "tests/infra/checkov-requirements", "emulator/lock-tools")
 
@@ -161,6 +162,7 @@ class Draft:
             name,
             *("--universal", "--python-version", PYTHONS[0], "--fork-strategy", "fewest"),
             *("--only-binary=:all:", f"--find-links={WHEELS}", *upgrade),
+            *(f"--constraint={layer}.txt" for layer in _asking(name)[:-1][-1:]),
         )
         lock = self._folder / f"{name}.txt"
         lock.write_text(header(name) + lock.read_text())
@@ -206,7 +208,7 @@ class Draft:
     def _compile(self, name: str, *options: str) -> None:
         """Let uv write a lock; where nothing else is asked for, versions stay as they were."""
         self._uv(
-            *("compile", f"{name}.in", f"--output-file={name}.txt"),
+            *("compile", *(f"{layer}.in" for layer in _asking(name)), f"--output-file={name}.txt"),
             *("--generate-hashes", "--no-header", *options),
         )
 
@@ -253,16 +255,17 @@ def asked(name: str) -> str:
     Args:
         name: of the lock, without its suffix.
     """
-    return hashlib.sha256("\n".join(_lines(ROOT / f"{name}.in")).encode()).hexdigest()
+    lines = (
+        raw.partition("#")[0].strip()
+        for layer in _asking(name)
+        for raw in (ROOT / f"{layer}.in").read_text().splitlines()
+    )
+    return hashlib.sha256("\n".join(filter(None, lines)).encode()).hexdigest()
 
 
-def _lines(source: Path) -> Iterator[str]:
-    for raw in source.read_text().splitlines():
-        line = raw.partition("#")[0].strip()
-        if line.startswith("-r "):
-            yield from _lines(source.parent / line.removeprefix("-r ").strip())
-        elif line:
-            yield line
+def _asking(name: str) -> Sequence[str]:
+    """Return whose `.in` files a lock is made of, by the names of the locks."""
+    return LAYERS[: LAYERS.index(name) + 1] if name in LAYERS else (name,)
 
 
 def pins(lock: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import mimetypes
 import os
 import sys
 import tempfile
@@ -16,18 +15,18 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from emulator.client import Client, Failed, Thumbnail
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.errors import InvalidOption
+from emulator.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, listed
 from emulator.inputs import Input, find_inputs
 from emulator.options import add_cloud_options, instances_of, make_folder
 from emulator.running import find
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 _AT_ONCE = 8
 _JOB_SECONDS = 300.0
 _PASSED_ON = ("sizes", "fit", "gravity", "format", "quality", "background", "max_bytes")
-_EXTENSIONS = {"image/jpeg": ".jpg", "image/webp": ".webp", "image/avif": ".avif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
     parser.add_argument("--fit", help="contain (default) or cover")
     parser.add_argument("--gravity", help="what cover keeps: center (default) or smart")
-    parser.add_argument("--format", help="auto (default), jpeg, png, webp or avif")
+    parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
     parser.add_argument("--quality", help="1 to 100")
     parser.add_argument("--background", help="colour under transparency, ffffff for white")
     parser.add_argument("--max-bytes", help="the most a thumbnail may weigh")
@@ -103,13 +102,13 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
     if addresses:
         yield addresses.upload
         return
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Cloud(
             topology,
             Path(folder),
-            Console([*topology.functions, "pubsub", "storage", "front"]),
+            Console(),
             broker=args.pubsub,
             instances=instances_of(args, topology),
         ) as cloud,
@@ -129,7 +128,8 @@ def _one(client: Client, item: Input, out: Path, options: Mapping[str, str]) -> 
 
 
 def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
-    path = stem.with_name(f"{stem.name}_{thumb.name}{_extension(thumb.content_type)}")
+    extension = THUMBNAIL_TYPES[thumb.content_type].extensions[0]
+    path = stem.with_name(f"{stem.name}_{thumb.name}.{extension}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(thumb.data)
     return {
@@ -139,10 +139,6 @@ def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
         "bytes": len(thumb.data),
         "content_type": thumb.content_type,
     }
-
-
-def _extension(content_type: str) -> str:
-    return _EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type) or ""
 
 
 def _all(

@@ -1,4 +1,4 @@
-"""`up`: the cloud, until Ctrl-C."""
+"""`up`: the whole cloud, until Ctrl-C."""
 
 import argparse
 import time
@@ -7,35 +7,38 @@ from pathlib import Path
 
 from emulator import data_folder
 from emulator.bootstrap import ROOT
-from emulator.cloud import NOTIFIER, TOPOLOGY, Addresses, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.options import add_cloud_options, instances_of, port, web_address
-from emulator.running import announced, only_one
+from emulator.project import NOTIFIER
+from emulator.running import Addresses, announced, only_one
 from emulator.topology import Topology
+from emulator.topology_file import read_topology
 
 SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
+"""A picture to try; only a checkout has it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     add_cloud_options(parser)
     parser.add_argument(
-        "--port", type=port, default=8080, help="of the function upload (default: 8080)"
+        "--port", type=port, default=8080, help="port that takes pictures (default: 8080)"
     )
     parser.add_argument(
         "--notify",
         type=web_address,
         metavar="URL",
-        help="push every finished job there, as a subscription on the topic completed does",
+        help="push every finished job there, as a subscription to the topic of finished jobs does",
     )
-    parser.add_argument("--verbose", action="store_true", help="show every line of every part")
+    parser.add_argument("--verbose", action="store_true", help="show every line that the parts log")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the cloud until it is interrupted."""
     started = time.monotonic()
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "scheduler", "storage"], verbose=args.verbose)
+    topology = read_topology()
+    console = Console(verbose=args.verbose)
     instances = instances_of(args, topology)
     data_folder.make(args.data)
     with only_one(args.data):
@@ -51,14 +54,11 @@ def run(args: argparse.Namespace) -> int:
         try:
             with cloud, announced(args.data, cloud.addresses):
                 seconds = time.monotonic() - started
-                print(
-                    _welcome(topology, cloud.addresses, args, instances, seconds),
-                    flush=True,
-                )
+                print(_welcome(topology, cloud.addresses, args, instances, seconds), flush=True)
                 while True:
                     time.sleep(3600)
         except KeyboardInterrupt:
-            console.say("Stopped. What was queued goes on with the next `up`.")
+            console.say("Stopped. Queued jobs continue with the next `up`.")
     return 0
 
 
@@ -81,15 +81,16 @@ def _welcome(
         for schedule in topology.schedules.values()
     )
     table = "\n".join(f"  {name:9} {where:24} {what}" for name, where, what in rows)
-    told = _told(args.notify, addresses.keys) if args.notify else ""
+    notified = _notified(args.notify, addresses.keys) if args.notify else ""
+    sample = _short(SAMPLE) if SAMPLE.exists() else "PICTURE"
     return (
         f"QuickThumb is up after {seconds:.1f} seconds:\n\n{table}\n\n"
-        f"Send it a picture:\n\n  curl -F file=@{_short(SAMPLE)} {addresses.upload}/\n\n"
-        f"{told}Ctrl-C stops everything."
+        f"Send it a picture:\n\n  curl -F file=@{sample} {addresses.upload}/\n\n"
+        f"{notified}Ctrl-C stops everything."
     )
 
 
-def _told(url: str, keys: str) -> str:
+def _notified(url: str, keys: str) -> str:
     if not keys:
         return f"Finished jobs go to {url}, without a token: Google's emulator has none.\n\n"
     return f"Finished jobs go to {url}, signed as {NOTIFIER}.\nIts keys: {keys}\n\n"

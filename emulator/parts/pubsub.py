@@ -1,16 +1,54 @@
-"""Google's own Pub/Sub emulator, found where its users have it."""
+"""Pub/Sub: our own broker, or Google's emulator where its users have it."""
 
 import os
 import shutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
+from emulator.bootstrap import ROOT
 from emulator.errors import OfficialEmulatorMissing
-from emulator.ports import HOST
+from emulator.ports import HOST, answers
+from emulator.processes import Part
+
+Broker = Literal["embedded", "official"]
+
+
+def pubsub_part(
+    broker: Broker, port: int, keys_port: int, data: Path, on_ready: Callable[[], None]
+) -> Part:
+    """Return the part that runs a broker.
+
+    Args:
+        broker: which.
+        port: to listen on.
+        keys_port: to serve the keys that verify its tokens on.
+        data: folder of its messages; Google's keeps them in memory.
+        on_ready: called after every start, to make its topics and subscriptions.
+
+    Raises:
+        OfficialEmulatorMissing: Google's emulator is not installed.
+    """
+    if broker == "official":
+        command = official_command(port)
+    else:
+        command = [
+            *(sys.executable, "-m", "emulator.pubsub"),
+            *("--host", HOST, "--port", str(port), "--jwks-port", str(keys_port)),
+            *("--data", str(data)),
+        ]
+    return Part(
+        "pubsub",
+        command,
+        is_ready=lambda: answers(port),
+        on_ready=on_ready,
+        env={"PYTHONPATH": str(ROOT)},
+    )
 
 
 def official_command(port: int, env: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the command that runs it at `port`.
+    """Return the command that runs Google's emulator at `port`.
 
     The jar itself is run: gcloud's own starter leaves Java running when it is stopped.
 
@@ -22,11 +60,11 @@ def official_command(port: int, env: Mapping[str, str] = os.environ) -> list[str
         raise OfficialEmulatorMissing(
             "Google's Pub/Sub emulator needs Java 17 or newer: there is no java on the PATH."
         )
-    return [java, "-jar", str(find_jar(env)), f"--host={HOST}", f"--port={port}"]
+    return [java, "-jar", str(_find_jar(env)), f"--host={HOST}", f"--port={port}"]
 
 
-def find_jar(env: Mapping[str, str]) -> Path:
-    """Return the jar that `QUICKTHUMB_PUBSUB_JAR` names, else the one of the gcloud component.
+def _find_jar(env: Mapping[str, str]) -> Path:
+    """Return the jar that `QUICKTHUMB_PUBSUB_JAR` names, else that of the gcloud component.
 
     Raises:
         OfficialEmulatorMissing: there is none.

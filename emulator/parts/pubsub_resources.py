@@ -1,74 +1,58 @@
-"""Makes the topics and subscriptions of the topology, in whichever broker runs.
+"""Makes the topics and subscriptions of a topology in the broker that runs.
 
 Over gRPC with plain messages: importing the client library takes longer than starting the broker.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from emulator.parts.tokens import NO_TOKENS, PushToken
+from emulator.errors import InvalidTopology
+from emulator.parts.tokens import PushToken
+from emulator.project import NOTIFIER, subscription_path, topic_path
 from emulator.pubsub import protos
+from emulator.running import Addresses
 from emulator.topology import Subscription, Topology
 
 _TIMEOUT = 10.0  # seconds for each call
 
 _NOTIFY = "notify"
-"""The subscription that pushes finished jobs to whoever `up --notify` names."""
+"""The subscription that pushes finished jobs to the URL of `up --notify`."""
 
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Whom to tell of finished jobs.
-
-    Attributes:
-        url: where to push.
-        account: as whom the pushes are signed, an e-mail address.
-    """
-
-    url: str
-    account: str
+_COMPLETED_TOPIC = "QUICKTHUMB_COMPLETED_TOPIC"
+"""The setting in which functions are told where to publish finished jobs."""
 
 
 def make_resources(
-    topology: Topology,
-    project: str,
-    broker: str,
-    endpoints: Mapping[str, str],
-    tokens: Mapping[str, PushToken] = NO_TOKENS,
-    listener: Listener | None = None,
+    topology: Topology, addresses: Addresses, endpoints: Mapping[str, str], notify: str | None
 ) -> None:
-    """Make what is missing, and bring subscriptions that are there to what the topology says.
+    """Make what is missing, and bring existing subscriptions up to date with the topology.
 
     Args:
         topology: says what there should be.
-        project: that owns it.
-        broker: its address, host:port.
-        endpoints: URL of each function.
-        tokens: what functions want with a push, where they want any.
-        listener: who is told of finished jobs; None takes one away that was there before.
+        addresses: of the broker, and the tokens that functions expect with a push.
+        endpoints: URL of each function that takes pushes.
+        notify: URL to which finished jobs are pushed; None removes what an earlier run made.
 
     Raises:
         grpc.RpcError: the broker refused or did not answer.
+        InvalidTopology: finished jobs are to be pushed, and no function publishes any.
     """
-    with grpc.insecure_channel(broker) as channel:
+    with grpc.insecure_channel(addresses.pubsub) as channel:
         for name in topology.topics:
-            topic = protos.Topic(name=topic_path(project, name))
-            _created(channel, "Publisher/CreateTopic", topic)
+            _created(channel, "Publisher/CreateTopic", protos.Topic(name=topic_path(name)))
         for name, wanted in topology.subscriptions.items():
-            subscription = _subscription(project, name, wanted, endpoints)
-            if token := tokens.get(wanted.push_to):
-                oidc = subscription.push_config.oidc_token
-                oidc.service_account_email, oidc.audience = token.account, token.audience
+            subscription = _subscription(name, wanted, endpoints[wanted.push_to])
+            if token := addresses.tokens.get(wanted.push_to):
+                _sign(subscription, token)
             _make_subscription(channel, subscription)
-        if listener:
-            _make_subscription(channel, _notification(project, listener))
+        if notify:
+            _make_subscription(channel, _notification(topology, notify))
         else:
-            _delete_subscription(channel, subscription_path(project, _NOTIFY))
+            _delete_subscription(channel, subscription_path(_NOTIFY))
 
 
 def _make_subscription(channel: grpc.Channel, subscription: Any) -> None:
@@ -93,40 +77,28 @@ def _delete_subscription(channel: grpc.Channel, name: str) -> None:
             raise
 
 
-def topic_path(project: str, topic: str) -> str:
-    """Return the full name of a topic."""
-    return f"projects/{project}/topics/{topic}"
-
-
-def subscription_path(project: str, subscription: str) -> str:
-    """Return the full name of a subscription."""
-    return f"projects/{project}/subscriptions/{subscription}"
-
-
-def _notification(project: str, listener: Listener) -> Any:
-    return protos.Subscription(
-        name=subscription_path(project, _NOTIFY),
-        topic=topic_path(project, "completed"),
-        push_config={
-            "push_endpoint": listener.url,
-            "oidc_token": {"service_account_email": listener.account, "audience": listener.url},
-        },
+def _notification(topology: Topology, url: str) -> Any:
+    topic = topology.topic_in(_COMPLETED_TOPIC)
+    if topic is None:
+        raise InvalidTopology(f"--notify {url}: no function is given {_COMPLETED_TOPIC}")
+    # Retried soon, since whoever is developing a webhook restarts it often.
+    wanted = Subscription(
+        topic,
+        push_to="",
         ack_deadline_seconds=30,
-        # Short, since whoever is at work on a webhook restarts it all the time.
-        retry_policy={
-            "minimum_backoff": Duration(seconds=1),
-            "maximum_backoff": Duration(seconds=60),
-        },
+        minimum_backoff_seconds=1,
+        maximum_backoff_seconds=60,
     )
+    subscription = _subscription(_NOTIFY, wanted, url)
+    _sign(subscription, PushToken(NOTIFIER, url))
+    return subscription
 
 
-def _subscription(
-    project: str, name: str, wanted: Subscription, endpoints: Mapping[str, str]
-) -> Any:
+def _subscription(name: str, wanted: Subscription, endpoint: str) -> Any:
     subscription = protos.Subscription(
-        name=subscription_path(project, name),
-        topic=topic_path(project, wanted.topic),
-        push_config={"push_endpoint": endpoints[wanted.push_to]},
+        name=subscription_path(name),
+        topic=topic_path(wanted.topic),
+        push_config={"push_endpoint": endpoint},
         ack_deadline_seconds=wanted.ack_deadline_seconds,
         retry_policy={
             "minimum_backoff": Duration(seconds=wanted.minimum_backoff_seconds),
@@ -135,13 +107,19 @@ def _subscription(
     )
     if wanted.dead_letter:
         policy = subscription.dead_letter_policy
-        policy.dead_letter_topic = topic_path(project, wanted.dead_letter.topic)
+        policy.dead_letter_topic = topic_path(wanted.dead_letter.topic)
         policy.max_delivery_attempts = wanted.dead_letter.max_delivery_attempts
     return subscription
 
 
+def _sign(subscription: Any, token: PushToken) -> None:
+    """Have the broker send a token with every push."""
+    oidc = subscription.push_config.oidc_token
+    oidc.service_account_email, oidc.audience = token.account, token.audience
+
+
 def _created(channel: grpc.Channel, method: str, resource: Any) -> bool:
-    """Make a resource; tell whether it was not there yet."""
+    """Make a resource; return whether it did not exist yet."""
     try:
         _call(channel, method, resource)
     except grpc.RpcError as error:
@@ -152,7 +130,7 @@ def _created(channel: grpc.Channel, method: str, resource: Any) -> bool:
 
 
 def _call(channel: grpc.Channel, method: str, request: Any) -> None:
-    """Make a call whose answer tells nothing new: it is the resource that was sent."""
+    """Make a call, and ignore its answer: it is the resource that was sent."""
     call = channel.unary_unary(
         f"/google.pubsub.v1.{method}",
         request_serializer=type(request).SerializeToString,

@@ -5,19 +5,56 @@ tried again before it is due: https://docs.cloud.google.com/scheduler/docs/overv
 """
 
 import argparse
+import json
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from cronsim import CronSim
 
+from emulator.bootstrap import ROOT
 from emulator.parts.tokens import PushToken
+from emulator.processes import Part
+from emulator.running import Addresses
+from emulator.topology import Topology
+
+
+def scheduler_part(topology: Topology, addresses: Addresses, broker: Path) -> Part | None:
+    """Return the part that makes the calls of a topology; None if there are none to make.
+
+    Args:
+        topology: says when to call what.
+        addresses: of the functions, and the tokens that they expect.
+        broker: folder of the broker whose key signs the tokens.
+    """
+    jobs = [
+        Job(
+            name,
+            schedule.cron,
+            addresses.functions[schedule.function],
+            topology.functions[schedule.function].timeout_seconds,
+            addresses.tokens.get(schedule.function),
+        )
+        for name, schedule in topology.schedules.items()
+    ]
+    if not jobs:
+        return None
+    arguments = [word for job in jobs for word in ("--job", job.document())]
+    return Part(
+        "scheduler",
+        [sys.executable, "-m", "emulator.parts.scheduler", *arguments, "--broker", str(broker)],
+        is_ready=lambda: True,  # it listens nowhere
+        env={"PYTHONPATH": str(ROOT)},
+        matters=lambda line: True,  # noqa: ARG005 - it reports nothing but failures
+        awaited=False,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,34 +75,29 @@ class Job:
     timeout: float
     token: PushToken | None = None
 
-    def arguments(self) -> list[str]:
-        """Return the command line that asks for this job."""
-        token = (self.token.account, self.token.audience) if self.token else ("", "")
-        return ["--job", self.name, self.cron, self.url, f"{self.timeout:g}", *token]
+    def document(self) -> str:
+        """Return the job as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Return the job that a text in JSON describes."""
+        document = json.loads(text)
+        token = document.pop("token")
+        return cls(**document, token=PushToken(**token) if token else None)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the calls that the command line asks for, until stopped."""
-    parser = argparse.ArgumentParser(
-        prog="python3 -m emulator.parts.scheduler", description=__doc__
-    )
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--job",
-        nargs=6,
-        action="append",
-        required=True,
-        metavar=("NAME", "CRON", "URL", "SECONDS", "ACCOUNT", "AUDIENCE"),
-        help="POST to a URL at the times of a cron expression; give up after so many seconds; "
-        "with a token of an account for an audience, unless they are empty",
+        "--job", type=Job.read, action="append", required=True, help="whom to call when, in JSON"
     )
     parser.add_argument("--broker", type=Path, help="folder of the broker whose key signs tokens")
     args = parser.parse_args(argv)
-    jobs = [
-        Job(name, cron, url, float(seconds), PushToken(account, audience) if audience else None)
-        for name, cron, url, seconds, account, audience in args.job
-    ]
     threads = [
-        threading.Thread(target=_keep_calling, args=(job, args.broker), daemon=True) for job in jobs
+        threading.Thread(target=_keep_calling, args=(job, args.broker), daemon=True)
+        for job in args.job
     ]
     for thread in threads:
         thread.start()

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, set_aside
@@ -16,6 +17,8 @@ from emulator.parts.front.streams import Gone
 from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST, answers, free_port, hidden_host
 from emulator.processes import Part
+from emulator.project import PROJECT, bucket_name
+from emulator.topology import Topology
 
 METADATA_BYTES = 3_250
 """The most bytes of custom metadata that a blob can have here: names and values in JSON.
@@ -32,21 +35,38 @@ control and the like come to at most 190 more. ext4 with blocks of 4 KiB takes 4
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Which new blobs are told of, and where.
+    """Which new blobs are announced, and where.
 
     Attributes:
         bucket: its full name.
         prefix: of the names of the blobs.
-        project: that owns the topic.
         topic: its short name.
         broker: address of Pub/Sub, host:port.
     """
 
     bucket: str
     prefix: str
-    project: str
     topic: str
     broker: str
+
+    @classmethod
+    def of(cls, topology: Topology, broker: str) -> Self | None:
+        """Return the events that a topology asks for; None if it asks for none.
+
+        Raises:
+            StorageUnusable: it asks for those of more than one bucket.
+        """
+        notifying = {
+            name: bucket.notify for name, bucket in topology.buckets.items() if bucket.notify
+        }
+        if len(notifying) > 1:
+            raise StorageUnusable(
+                f"Buckets {', '.join(notifying)} each notify a topic; fake-gcs-server supports "
+                "one such bucket. Keep `notify` in only one of them in infra/topology.yaml."
+            )
+        for name, notify in notifying.items():
+            return cls(bucket_name(name), notify.prefix, notify.topic, broker)
+        return None
 
 
 def storage_parts(
@@ -101,7 +121,7 @@ def storage_parts(
         Part(
             "front",
             [
-                *(sys.executable, "-m", "emulator.parts.front.conversation", "--port", str(port)),
+                *(sys.executable, "-m", "emulator.parts.front", "--port", str(port)),
                 *("--server", f"{server.host}:{server.port}", *(["--tls"] if server.tls else [])),
                 *("--folder", str(folder.resolve()), "--unfinished", str(data / "sessions")),
                 *(word for name in (visitors or Visitors()).origins for word in ("--origin", name)),
@@ -117,7 +137,7 @@ def _event_options(events: Events | None) -> list[str]:
         return []
     return [
         *("-event.bucket", events.bucket, "-event.object-prefix", events.prefix),
-        *("-event.pubsub-project-id", events.project, "-event.pubsub-topic", events.topic),
+        *("-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", events.topic),
         *("-event.list", "finalize"),
     ]
 

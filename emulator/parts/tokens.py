@@ -1,13 +1,16 @@
-"""The tokens by which a function knows that Pub/Sub or the scheduler calls, and not a web page."""
+"""Tokens that tell a function that Pub/Sub or the scheduler is calling, and not a web page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.pubsub.doors.key_server import KEY_FILE_NAME
+from emulator.errors import NoTokens
+from emulator.project import PUSHER
 
 AUDIENCE = "https://quickthumb.emulator"
-"""Whom tokens are for, unless a function names an audience of its own."""
+"""The audience of tokens, unless a function demands another."""
+
+_AUDIENCE, _ACCOUNT = "QUICKTHUMB_PUSH_AUDIENCE", "QUICKTHUMB_PUSH_ACCOUNT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,49 +18,62 @@ class PushToken:
     """What a token says.
 
     Attributes:
-        account: email of the service account it is of.
-        audience: whom it is for.
+        account: e-mail address of the service account that sends it.
+        audience: for whom it is meant.
     """
 
     account: str
     audience: str
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which a function expects such a token."""
-        return {
-            "QUICKTHUMB_PUSH_AUDIENCE": self.audience,
-            "QUICKTHUMB_PUSH_ACCOUNT": self.account,
-        }
+        """Return the variables that make a function demand such a token."""
+        return {_AUDIENCE: self.audience, _ACCOUNT: self.account}
 
     def headers(self, broker: Path) -> dict[str, str]:
-        """Return the header that has a token, signed as the broker does.
+        """Return the header with a token, signed with the broker's key.
 
         Args:
-            broker: folder of its data, where its key is; one is made if it has not needed any yet.
+            broker: the broker's data folder, which has the key; one is made if there is none yet.
 
         Raises:
             OSError, ValueError: the key cannot be read.
         """
         import time
 
-        from emulator.pubsub.doors.signing import PushTokens, SigningKey  # libraries that take long
+        # Their libraries take long to import.
+        from emulator.pubsub.doors.key_server import KEY_FILE_NAME
+        from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
         tokens = PushTokens(SigningKey(broker / KEY_FILE_NAME), time.time)
         return {"Authorization": f"Bearer {tokens.token(self.account, self.audience)}"}
 
 
-NO_TOKENS: Mapping[str, PushToken] = {}
+def push_token(variables: Mapping[str, object]) -> PushToken:
+    """Return the token that a function with these variables expects, by default one of our own."""
+    audience = str(variables.get(_AUDIENCE, ""))
+    account = str(variables.get(_ACCOUNT, ""))
+    return PushToken(account or PUSHER, audience or AUDIENCE)
 
 
-def asks_for_tokens(variables: Mapping[str, object]) -> bool:
-    """Tell whether a function with these variables names an audience."""
-    return bool(variables.get("QUICKTHUMB_PUSH_AUDIENCE"))
+def tokens_for(
+    callees: Mapping[str, Mapping[str, object]], *, signed: bool
+) -> dict[str, PushToken]:
+    """Return the tokens to send to functions that only this cloud may call.
 
+    Without them any web page could call those functions, since they listen on this machine.
 
-def push_token(variables: Mapping[str, object], project: str) -> PushToken:
-    """Return what a function with these variables wants, by default a token of our own."""
-    audience = str(variables.get("QUICKTHUMB_PUSH_AUDIENCE", ""))
-    account = str(variables.get("QUICKTHUMB_PUSH_ACCOUNT", ""))
-    # By default the account that Terraform makes for pushes.
-    default = f"quickthumb-push@{project}.iam.gserviceaccount.com"
-    return PushToken(account or default, audience or AUDIENCE)
+    Args:
+        callees: the functions, with their variables.
+        signed: whether the broker signs tokens.
+
+    Raises:
+        NoTokens: a function demands tokens, and the broker signs none.
+    """
+    if signed:
+        return {name: push_token(variables) for name, variables in callees.items()}
+    if any(variables.get(_AUDIENCE) for variables in callees.values()):
+        raise NoTokens(
+            f"{_AUDIENCE} makes functions demand a token with every push, and Google's emulator "
+            "sends none. Unset it, or run with --pubsub embedded."
+        )
+    return {}

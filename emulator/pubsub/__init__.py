@@ -1,8 +1,8 @@
 """A Pub/Sub broker that speaks the real gRPC API and behaves like production.
 
-The rules of delivery (`rules`) know no clock, no socket and no file. gRPC, HTTP push and the keys
-of push tokens (`doors`) and the data folder (`journal`) are around them; `broker` puts them
-together. See README.md for how to use it.
+The rules of delivery (`rules`) know no clock, no socket and no file. Around them are gRPC, HTTP
+push and the keys of push tokens (`doors`), and the data folder (`journal`); `broker` puts them
+together. README.md says how to use it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ __version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when it is used: who needs a part alone, or to be interrupted quietly, does not wait.
+    # Loaded on first use: importing a part of the package, or interrupting its start, stays quick.
     if name == "Broker":
         from emulator.pubsub.broker import Broker
 

@@ -1,4 +1,4 @@
-"""`python3 -m emulator.pubsub`: the broker alone, for any project."""
+"""`python3 -m emulator.pubsub`: the broker as a command."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""A broker with its doors open, in this process."""
+"""The broker as a whole: rules, journal and servers, in this process."""
 
 import asyncio
 import sqlite3
@@ -37,7 +37,7 @@ _EXPIRE_SECONDS = 60.0
 
 
 class Broker:
-    """A Pub/Sub broker that runs as long as its context: `async with Broker() as broker`.
+    """A Pub/Sub broker that runs within its context: `async with Broker() as broker`.
 
     In an `async with` it runs on the caller's event loop; in a plain `with`, in a thread.
 
@@ -64,7 +64,7 @@ class Broker:
         data: Path | str | None = None,
         push_limit: int = DEFAULT_PUSH_LIMIT,
     ) -> None:
-        """Open nothing yet.
+        """Prepare a broker; nothing is opened yet.
 
         Args:
             host: Address to listen on.
@@ -85,7 +85,7 @@ class Broker:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which client libraries find it."""
+        """The environment variables by which client libraries find it."""
         return {"PUBSUB_EMULATOR_HOST": self.address}
 
     async def __aenter__(self) -> Self:
@@ -112,7 +112,7 @@ class Broker:
         self._ended.result()
 
     async def _live(self, ready: "Future[None]") -> None:
-        """Run until told to stop, by another thread."""
+        """Run until another thread calls `_stop`."""
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         self._stop = lambda: loop.call_soon_threadsafe(stopped.set)
         async with self:
@@ -180,7 +180,7 @@ class Broker:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Say of which folder it is that something cannot be read."""
+        """Turn what goes wrong while reading the data folder into `DataUnusable`."""
         try:
             yield
         except (OSError, TypeError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:

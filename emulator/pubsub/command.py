@@ -1,4 +1,4 @@
-"""The command line of the broker alone."""
+"""The broker's command line."""
 
 import argparse
 import asyncio
@@ -61,7 +61,7 @@ async def _run(broker: Broker) -> None:
 
 
 def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argparse.Namespace:
-    """Return the arguments of `Broker` that a command line and an environment say."""
+    """Return the arguments of `Broker` from a command line and the environment."""
     parser = argparse.ArgumentParser(
         prog="python3 -m emulator pubsub",
         description="A local Pub/Sub for every client that knows PUBSUB_EMULATOR_HOST.",

@@ -1,13 +1,13 @@
-"""Why a broker cannot start. The messages are for people."""
+"""Reasons why a broker cannot start."""
 
 
 class PortTaken(Exception):
-    """Somebody else listens on an address that the broker was told to use."""
+    """The address to listen on is in use."""
 
 
 class DataInUse(Exception):
-    """Another broker works with this data folder."""
+    """Another broker uses the data folder."""
 
 
 class DataUnusable(Exception):
-    """The data folder cannot be used, or holds what is not a broker's data (any more)."""
+    """The data folder cannot be used, or does not hold valid data of a broker."""

@@ -9,7 +9,7 @@ from emulator.pubsub import Broker
 
 @pytest.fixture
 def pubsub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
-    """Run an empty broker during a test; clients that the test makes connect to it."""
+    """Run an empty broker during a test; clients made in the test connect to it."""
     with Broker() as broker:
         for name, value in broker.environment.items():
             monkeypatch.setenv(name, value)

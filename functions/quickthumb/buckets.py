@@ -1,4 +1,4 @@
-"""What the functions need of a bucket, whoever keeps it."""
+"""What the functions need of a bucket, whatever implements it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,10 +29,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What a walk comes past and cannot read.
+    """What a walk found and could not read.
 
     Attributes:
-        name: of a blob; or how the names begin that could not be listed, and then `…`.
+        name: of the blob; or the prefix of the names that could not be listed, followed by `…`.
         reason: why.
     """
 
@@ -67,7 +67,7 @@ class Bucket(Protocol):
             size: bytes that will be sent, no more and no fewer.
             content_type: media type.
             metadata: custom metadata.
-            origin: of the web page that will send them, None if no browser does.
+            origin: of the web page that will send them; None unless a browser does.
         """
 
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
@@ -80,16 +80,16 @@ class Bucket(Protocol):
         """Return what is known of a blob, None if it does not exist.
 
         Raises:
-            InvalidMessage: what is kept of it cannot be read.
+            InvalidMessage: its description cannot be read.
         """
 
     def delete(self, name: str, generation: int | None = None) -> bool:
-        """Delete a blob, or only that generation of it; tell whether it was there."""
+        """Delete a blob, or only that generation of it; return whether it was there."""
 
     def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
         """Walk over the blobs whose names begin with `prefix`, by name, page by page.
 
-        A blob of which nothing can be read comes as `Unread`.
+        A blob whose description cannot be read comes as `Unread`.
 
         Args:
             prefix: of their whole names.

@@ -74,9 +74,7 @@ class Callers:
             )
         claims = self._claims(token.strip())
         if claims.get("iss") not in _ISSUERS:
-            raise Unauthenticated(
-                f"The token was issued by {claims.get('iss')!r}, not by Google."
-            )
+            raise Unauthenticated(f"The token was issued by {claims.get('iss')!r}, not by Google.")
         email = claims.get("email") if claims.get("email_verified") is True else None
         if self._account not in (None, email):
             raise WrongCaller(

@@ -1,12 +1,12 @@
 """The door to Pub/Sub: publish a message, and read the forms in which one is delivered."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 import grpc
+import msgspec
 from google.api_core.exceptions import GoogleAPIError
 from google.api_core.retry import Retry
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
@@ -117,6 +117,24 @@ class Message:
     published: datetime | None = None
 
 
+class _Delivered(msgspec.Struct, frozen=True):
+    """The message within a push request; of two names of a member the first is preferred."""
+
+    data: bytes = b""
+    attributes: dict[str, str] | None = None
+    id: str | None = msgspec.field(default=None, name="messageId")
+    other_id: str | None = msgspec.field(default=None, name="message_id")
+    published: str | None = msgspec.field(default=None, name="publishTime")
+    other_published: str | None = msgspec.field(default=None, name="publish_time")
+
+
+class _Push(msgspec.Struct, frozen=True):
+    message: _Delivered
+    attempt: Annotated[int, msgspec.Meta(ge=0)] | None = msgspec.field(
+        default=None, name="deliveryAttempt"
+    )
+
+
 def delivered(envelope: Any) -> Message:
     """Read the body of a push request, which is also the data of Eventarc's CloudEvent.
 
@@ -126,29 +144,17 @@ def delivered(envelope: Any) -> Message:
         InvalidMessage: the body is of another form.
     """
     try:
-        message = untrusted.an_object(untrusted.an_object(envelope).get("message"))
-        attributes = untrusted.an_object(message.get("attributes") or {})
+        push = untrusted.convert(_Push, envelope)
+        message = push.message
         return Message(
-            data=base64.b64decode(untrusted.text(message, "data", ""), validate=True),
-            attributes={name: untrusted.text(attributes, name) for name in attributes},
-            id=_first(message, "messageId", "message_id"),
-            attempt=_attempt(envelope),
-            published=_time(_first(message, "publishTime", "publish_time")),
+            data=message.data,
+            attributes=message.attributes or {},
+            id=message.id or message.other_id or "",
+            attempt=push.attempt,
+            published=_time(message.published or message.other_published or ""),
         )
     except (InvalidMessage, ValueError) as error:
         raise InvalidMessage(f"not a Pub/Sub message: {error}") from error
-
-
-def _first(message: Mapping[str, Any], *names: str) -> str:
-    """Return the first member that is there, of those that have the same meaning."""
-    given = next((name for name in names if message.get(name)), names[0])
-    return untrusted.text(message, given, "")
-
-
-def _attempt(envelope: Mapping[str, Any]) -> int | None:
-    if envelope.get("deliveryAttempt") is None:
-        return None
-    return untrusted.whole(envelope, "deliveryAttempt", 0)
 
 
 def _time(text: str) -> datetime | None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from quickthumb.documents.rendition import MAX_SIZE, Fit, Format, Gravity, Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Fit, Gravity, Rendition
+from quickthumb.imaging.formats import FORMAT_OPTIONS, listed
 from quickthumb.problems import InvalidOption
 
 MAX_RENDITIONS = 8
@@ -47,7 +48,7 @@ class Option:
 def _one_of(meaning: str, *allowed: str) -> Option:
     def parse(text: str) -> str:
         if text not in allowed:
-            raise ValueError(f"expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+            raise ValueError(f"expected {listed(allowed)}")
         return text
 
     return Option(meaning, parse, {"type": "string", "enum": list(allowed), "default": allowed[0]})
@@ -91,7 +92,7 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "format": _one_of(
         "Of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
-        *get_args(Format),
+        *FORMAT_OPTIONS,
     ),
     "quality": _whole("Quality of lossy formats; the default depends on the format.", 1, 100),
     "background": Option(

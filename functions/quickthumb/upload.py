@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quickthumb import logs
+from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
 from quickthumb.problems import EmptyFile, Unavailable
@@ -29,24 +30,9 @@ class File:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """An upload whose bytes will go to Cloud Storage directly.
-
-    Attributes:
-        filename: the name that came with it, or empty.
-        content_type: as the sender claims; `resize` finds out what it really is.
-        size: bytes.
-    """
-
-    filename: str
-    content_type: str
-    size: int
-
-
 def expect(
     id: str,
-    announced: Announced,
+    announced: Announcement,
     renditions: Sequence[Rendition],
     store: Store,
     origin: str | None,

@@ -45,7 +45,7 @@ def test_a_client_of_ten_lines_says_what_was_wrong(language, url, tmp_path):
     result = subprocess.run(command, capture_output=True, timeout=120, check=False)
     assert result.returncode != 0
     assert result.stdout == b""
-    assert b"The file is no picture that is known: expected JPEG" in result.stderr
+    assert b"Unrecognised file format: expected JPEG" in result.stderr
 
 
 def rows(first):

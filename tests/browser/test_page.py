@@ -110,7 +110,7 @@ def test_what_is_no_picture_is_told_in_a_sentence_and_the_others_go_on(browser, 
     opened(browser, url)
     choose(browser, text, ROCKET)
     wait(browser, lambda browser: sorted(sentences(browser))[:1] == ["Done."])
-    assert sentences(browser)[1].startswith("The file is no picture that is known: expected JPEG")
+    assert sentences(browser)[1].startswith("Unrecognised file format: expected JPEG")
     assert [element.text for element in all_of(browser, ".results h3")] == [
         "rocket.jpg",
         "<b>text.jpg",

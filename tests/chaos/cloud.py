@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emulator.cloud import PROJECT, TOPOLOGY, Broker, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
+from emulator.parts.pubsub import Broker
 from emulator.processes import Part
 from emulator.topology import Function, Topology
+from emulator.topology_file import read_topology
 from tests.chaos.proxy import Proxy
 from tests.chaos.relay import Relay
 
@@ -26,7 +28,7 @@ def impatient(max_delivery_attempts: int) -> Topology:
         max_delivery_attempts: before a message is moved to the dead letters. Where everything dies
             every few seconds for minutes, the project's own number would give up good pictures.
     """
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     subscriptions = {
         name: replace(
             subscription,
@@ -72,8 +74,8 @@ class ShakenCloud(Cloud):
         self.proxy.start(int(self.addresses.storage.rpartition(":")[2]))
         self.relay = Relay(self.addresses.functions["resize"], seed, trouble)
 
-    def _function_part(self, name: str, function: Function, port: int, instances: int) -> Part:
-        part = super()._function_part(name, function, port, instances)
+    def function_part(self, name: str, function: Function, instances: int) -> Part:
+        part = super().function_part(name, function, instances)
         env: dict[str, str] = {
             **part.env,
             "STORAGE_EMULATOR_HOST": self.proxy.url,
@@ -86,13 +88,8 @@ class ShakenCloud(Cloud):
         }
         return replace(part, env=env)
 
-    def _make_pubsub_resources(self) -> None:
-        from emulator.parts.pubsub_resources import make_resources
-
-        endpoints = {**self.addresses.functions, "resize": self.relay.url}
-        make_resources(
-            self._topology, PROJECT, self.addresses.pubsub, endpoints, self.addresses.tokens
-        )
+    def push_endpoints(self) -> dict[str, str]:
+        return {**self.addresses.functions, "resize": self.relay.url}
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import requests
 
-from emulator.cloud import Broker
 from emulator.console import Console
-from tests.chaos.cloud import PARTS, Disk, ShakenCloud, impatient
+from emulator.parts.pubsub import Broker
+from tests.chaos.cloud import Disk, ShakenCloud, impatient
 from tests.chaos.load import Load, gallery, hostile
 from tests.chaos.schedule import Hand, plan
 from tests.chaos.verdict import SIZES, Verdict, judge, settle, thumbnails
@@ -80,7 +80,7 @@ def storm(
     with tempfile.TemporaryDirectory(prefix="quickthumb-chaos-") as folder, log.open("w") as out:
         disk = Disk(Path(folder) / "data", _DISK)
         try:
-            console = Console([*PARTS, "bury", "sweep"], verbose=False, out=out)
+            console = Console(verbose=False, out=out)
             topology = impatient(max_delivery_attempts=50)
             with ShakenCloud(
                 topology, disk.folder, console, broker, seed=seed, sweep_after=sweep_after

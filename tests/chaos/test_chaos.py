@@ -33,7 +33,7 @@ def test_in_a_storm_no_accepted_upload_is_lost_stuck_or_wrong(broker, tmp_path):
 def test_the_verdict_sees_what_goes_wrong(tmp_path):
     data = picture()
     with ShakenCloud(
-        impatient(5), tmp_path, Console([], out=io.StringIO()), "embedded", trouble=0
+        impatient(5), tmp_path, Console(out=io.StringIO()), "embedded", trouble=0
     ) as cloud:
         ids = [upload(cloud, data, f"?sizes={','.join(SIZES)}") for _ in range(5)]
         assert all(ended(cloud, id)["status"] == "done" for id in ids)
@@ -68,7 +68,7 @@ def remove(cloud, *names):
 @contextmanager
 def impatient_cloud(folder, broker="embedded"):
     topology = impatient(max_delivery_attempts=5)
-    with ShakenCloud(topology, folder, Console([], out=io.StringIO()), broker) as cloud:
+    with ShakenCloud(topology, folder, Console(out=io.StringIO()), broker) as cloud:
         yield cloud
 
 

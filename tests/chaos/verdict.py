@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from emulator.cloud import bucket_name
+from emulator.project import bucket_name
 from tests.chaos.cloud import ShakenCloud
 from tests.chaos.load import Hostile, Record
 

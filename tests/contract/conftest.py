@@ -25,7 +25,7 @@ def server(folder):
     """Give the URL of a storage server."""
     port = free_port()
     parts = storage_parts(folder, port, ("contract", "processed"))
-    supervisor = Supervisor([parts], Console(["storage"], out=io.StringIO()))
+    supervisor = Supervisor([parts], Console(out=io.StringIO()))
     supervisor.start()
     yield f"http://127.0.0.1:{port}"
     supervisor.stop()

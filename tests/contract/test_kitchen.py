@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import OUTPUTS
 from quickthumb.imaging.render import render
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
@@ -27,6 +28,7 @@ ALL = (
     Rendition.square(64),
     Rendition("cover", 40, 20, "cover", "smart", "webp"),
     Rendition("avif", 24, 24, format="avif", quality=40),
+    *(Rendition(name, 16, 16, format=name) for name in OUTPUTS),
     Rendition("light", 48, 48, format="png", max_bytes=4000, background="#ff8800"),
 )
 

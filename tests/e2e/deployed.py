@@ -20,7 +20,8 @@ from typing import Any
 from uuid import uuid4
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import Cloud, environment
+from emulator.cloud import Cloud
+from emulator.parts.functions import environment
 from emulator.ports import HOST, answers, free_port
 from emulator.processes import Part
 from emulator.topology import Function
@@ -110,8 +111,8 @@ class DeployedCloud(Cloud):
         super().__exit__(kind, error, traceback)
         self._open.close()
 
-    def _function_part(self, name: str, function: Function, port: int, instances: int) -> Part:
-        inside = free_port()
+    def function_part(self, name: str, function: Function, instances: int) -> Part:
+        port, inside = int(self.addresses.functions[name].rpartition(":")[2]), free_port()
         group = self._open.enter_context(memory_group(function.memory))
         # In the cloud files are kept in memory, and count.
         files = self._open.enter_context(tempfile.TemporaryDirectory(dir=_in_memory()))

@@ -56,7 +56,7 @@ class FrontEnd:
                     self.close_connection = True
                     return
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                self._answer(*front_end._pass_on(self.command, self.path, self.headers, body))
+                self._answer(*front_end.pass_on(self.command, self.path, self.headers, body))
 
             def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
                 self.send_response_only(status)
@@ -76,7 +76,7 @@ class FrontEnd:
 
         return Handler
 
-    def _pass_on(
+    def pass_on(
         self, method: str, path: str, headers: http.client.HTTPMessage, body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         with self._turn:

@@ -15,9 +15,9 @@ import pytest
 import requests
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.e2e.commands import run
 from tests.pictures import ROCKET
 
@@ -28,8 +28,8 @@ FILES = {"file": ("rocket.jpg", ROCKET.read_bytes())}
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory):
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage", "front"])
+    topology = read_topology()
+    console = Console()
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("QUICKTHUMB_API_KEYS", hashlib.sha256(KEY.encode()).hexdigest())
         environment.setenv("QUICKTHUMB_CORS_ORIGINS", PAGE)

@@ -8,9 +8,10 @@ import pytest
 import requests
 
 from emulator.client import Client, Failed
-from emulator.cloud import SOURCE, TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.parts.functions import SOURCE
+from emulator.topology_file import read_topology
 from tests.e2e.deployed import bundle
 from tests.pictures import picture
 
@@ -37,10 +38,10 @@ class Planted(Cloud):
         self._copy = bundle(folder)
         with (self._copy / "quickthumb" / "kitchen" / "cook.py").open("a") as file:
             file.write(PLANTED)
-        super().__init__(Topology.load(TOPOLOGY), folder / "data", console)
+        super().__init__(read_topology(), folder / "data", console)
 
-    def _function_part(self, *arguments):
-        part = super()._function_part(*arguments)
+    def function_part(self, *arguments):
+        part = super().function_part(*arguments)
         main = str(self._copy / "main.py")
         return replace(
             part, command=[main if each == str(SOURCE) else each for each in part.command]
@@ -54,7 +55,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory, log):
-    with Planted(tmp_path_factory.mktemp("planted"), Console([], verbose=True, out=log)) as cloud:
+    with Planted(tmp_path_factory.mktemp("planted"), Console(verbose=True, out=log)) as cloud:
         yield cloud.addresses.upload
 
 
@@ -67,7 +68,7 @@ def test_a_picture_that_crashes_its_decoder_fails_at_its_first_delivery(url, log
     if served:
         assert client.wait(client.upload(sound, {}), 60)["status"] == "done"
     id = client.upload(deadly, {})
-    with pytest.raises(Failed, match="crashed on this one"):
+    with pytest.raises(Failed, match="decoder crashed on this picture"):
         client.wait(id, 60)
     status = requests.get(f"{url}/{id}", timeout=30).json()
     assert (status["status"], status["error"]["code"]) == ("failed", "decoder-crashed")

@@ -13,9 +13,8 @@ import requests
 from PIL import Image
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.limits import Limits
 from tests.conformance.endpoint import eventually
 from tests.e2e.deployed import DeployedCloud, bundle, limited, memory_group
@@ -44,9 +43,9 @@ def log():
 def cloud(programs, log, tmp_path_factory):
     folder = tmp_path_factory.mktemp("deployed")
     cloud = DeployedCloud(
-        Topology.load(TOPOLOGY),
+        read_topology(),
         folder / "data",
-        Console([], verbose=True, out=log),
+        Console(verbose=True, out=log),
         source=bundle(folder),
         programs=programs,
     )
@@ -122,7 +121,7 @@ def test_an_instance_has_memory_for_as_many_of_the_largest_uploads_as_it_takes_a
     client, cloud, log, tmp_path
 ):
     path = largest(tmp_path)
-    concurrency = {name: f.concurrency for name, f in Topology.load(TOPOLOGY).functions.items()}
+    concurrency = {name: f.concurrency for name, f in read_topology().functions.items()}
     with ThreadPoolExecutor(concurrency["upload"]) as pool:
         ids = list(pool.map(client.upload, repeat(path, concurrency["upload"]), repeat({})))
     for id in ids:

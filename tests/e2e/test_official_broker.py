@@ -5,9 +5,9 @@ It sends no tokens, so the functions expect none here.
 
 import pytest
 
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.e2e.conftest import need
 from tests.e2e.test_contract import (  # noqa: F401 - tests, and what they need
     originals,
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.xdist_group("official e2e")
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     need("official")
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     folder = tmp_path_factory.mktemp("official")
-    with Cloud(topology, folder, Console([]), broker="official") as cloud:
+    with Cloud(topology, folder, Console(), broker="official") as cloud:
         yield cloud

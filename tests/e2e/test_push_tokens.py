@@ -3,11 +3,11 @@
 import pytest
 import requests
 
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.errors import NoTokens
 from emulator.ports import answers
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.conformance.endpoint import eventually
 from tests.pictures import picture
 
@@ -18,7 +18,7 @@ MESSAGE = {"data": "e30=", "messageId": "1", "publishTime": "2026-01-01T00:00:00
 def cloud(tmp_path, monkeypatch):
     monkeypatch.setenv("QUICKTHUMB_PUSH_AUDIENCE", "https://resize.example")
     monkeypatch.setenv("QUICKTHUMB_PUSH_ACCOUNT", "push@quickthumb.iam.gserviceaccount.com")
-    with Cloud(Topology.load(TOPOLOGY), tmp_path, Console([])) as cloud:
+    with Cloud(read_topology(), tmp_path, Console()) as cloud:
         yield cloud
 
 
@@ -44,4 +44,4 @@ def test_pictures_are_made_and_calls_of_others_are_turned_away(cloud):
 def test_that_googles_emulator_sends_no_tokens_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("QUICKTHUMB_PUSH_AUDIENCE", "https://resize.example")
     with pytest.raises(NoTokens, match="--pubsub embedded"):
-        Cloud(Topology.load(TOPOLOGY), tmp_path, Console([]), broker="official")
+        Cloud(read_topology(), tmp_path, Console(), broker="official")

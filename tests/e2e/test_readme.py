@@ -6,8 +6,7 @@ import subprocess
 import pytest
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.documents.rendition import MAX_SIZE
 from tests.documents import DOCUMENTS, commands
 from tests.e2e.commands import run
@@ -91,7 +90,7 @@ def test_what_follows_test_goes_to_pytest():
 
 def test_the_limits_are_those_of_the_settings_and_the_topology():
     settings = settings_with()
-    dead_letter = Topology.load(TOPOLOGY).subscriptions["resize"].dead_letter
+    dead_letter = read_topology().subscriptions["resize"].dead_letter
     text = README.read_text()
     for limit in (
         f"at most {settings.max_upload_bytes // 2**20} MiB",

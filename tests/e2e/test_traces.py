@@ -9,10 +9,10 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.ports import HOST
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.pictures import ROCKET
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -63,8 +63,8 @@ def url(tmp_path, monkeypatch, collector):
     """Give the address of a cloud whose functions send their spans to the collector."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")  # milliseconds
-    topology = Topology.load(TOPOLOGY)
-    with Cloud(topology, tmp_path, Console([])) as cloud:
+    topology = read_topology()
+    with Cloud(topology, tmp_path, Console()) as cloud:
         yield cloud.addresses.upload
 
 

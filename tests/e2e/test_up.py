@@ -13,14 +13,13 @@ import pytest
 import requests
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY
 from emulator.ports import HOST, free_port
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from tests.e2e.commands import environment, run, up
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import ROCKET
 
-MOST = Topology.load(TOPOLOGY).functions["resize"].max_instances
+MOST = read_topology().functions["resize"].max_instances
 
 
 def children(pid: int) -> set[int]:

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY
+from emulator.topology_file import TOPOLOGY
 from infra import image
 from tests.infra.stub import runs
 from tests.infra.stub.cloud import PROJECT

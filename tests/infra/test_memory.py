@@ -1,7 +1,6 @@
 """An instance of `resize` holds all that it may be made to hold at once."""
 
-from emulator.cloud import TOPOLOGY
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.kitchen.confinement import granted_bytes
 from tests.settings import settings_with
 
@@ -13,7 +12,7 @@ DECODER = 56_000_000
 
 
 def test_an_instance_of_resize_has_memory_for_the_worst_that_pictures_can_do():
-    resize = Topology.load(TOPOLOGY).functions["resize"]
+    resize = read_topology().functions["resize"]
     settings = settings_with()
     in_hand = settings.max_original_bytes + settings.limits.max_result_bytes
     decoding = DECODER + granted_bytes(settings.limits)

@@ -1,8 +1,7 @@
 """No write of ours can call us again, and what calls us is bounded."""
 
-from emulator.cloud import TOPOLOGY
 from emulator.pubsub.rules.policies import RetryPolicy
-from emulator.topology import Topology
+from emulator.topology_file import TOPOLOGY, read_topology
 from quickthumb.documents.names import INCOMING
 from quickthumb.kitchen.child import START_SECONDS
 from quickthumb.kitchen.pool import PATIENCE
@@ -10,7 +9,7 @@ from quickthumb.limits import Limits
 from tests.infra.hcl import of_kind
 from tests.settings import settings_with
 
-TOPOLOGY_OF_THE_PROJECT = Topology.load(TOPOLOGY)
+TOPOLOGY_OF_THE_PROJECT = read_topology()
 SETTINGS = settings_with()
 
 

@@ -8,17 +8,17 @@ import pytest
 import yaml
 
 import emulator.cloud
-import emulator.parts.pubsub_resources
-from emulator.cloud import TOPOLOGY, Cloud
+from emulator.cloud import Cloud
 from emulator.console import Console
+from emulator.parts import functions, pubsub, pubsub_resources
 from emulator.topology import (
     Bucket,
     Function,
     Notification,
     Schedule,
     Subscription,
-    Topology,
 )
+from emulator.topology_file import TOPOLOGY, read_topology
 from tests.infra.hcl import INFRA, of_kind, text_of
 from tests.infra.stub import runs
 from tests.infra.terraform import evaluated
@@ -30,17 +30,17 @@ def complete():
     Of each kind of function there is one that nothing calls, so that its trigger can change.
     """
     document = yaml.safe_load(TOPOLOGY.read_text())
-    functions, buckets, schedules = (
+    declared, buckets, schedules = (
         document[section] for section in ("functions", "buckets", "schedules")
     )
     for trigger in ("http", "pubsub", "schedule"):
-        functions[f"spare-{trigger}"] = {**functions["resize"], "trigger": trigger}
+        declared[f"spare-{trigger}"] = {**declared["resize"], "trigger": trigger}
     for bucket in buckets.values():
         bucket.setdefault("delete_after_days", 90)
     if not any("notify" in bucket for bucket in buckets.values()):
         buckets["originals"]["notify"] = {"topic": "uploads", "prefix": "incoming/"}
     if not schedules:
-        functions["nightly"] = {**functions["resize"], "trigger": "schedule"}
+        declared["nightly"] = {**declared["resize"], "trigger": "schedule"}
         schedules["nightly"] = {"function": "nightly", "cron": "5 3 * * *"}
     return document
 
@@ -68,12 +68,12 @@ OTHER_TRIGGER = {"http": "pubsub", "pubsub": "http", "schedule": "http"}
 
 def another(name, old):
     """Return another value that a field can have."""
-    functions = DOCUMENT["functions"]
+    declared = DOCUMENT["functions"]
     choice = {
         "topic": DOCUMENT["topics"],
         "bucket": DOCUMENT["buckets"],
-        "push_to": [n for n, f in functions.items() if f["trigger"] == "pubsub"],
-        "function": [n for n, f in functions.items() if f["trigger"] == "schedule"],
+        "push_to": [n for n, f in declared.items() if f["trigger"] == "pubsub"],
+        "function": [n for n, f in declared.items() if f["trigger"] == "schedule"],
     }
     if isinstance(old, int):
         return old + 3
@@ -165,18 +165,17 @@ def emulated(tmp_path, monkeypatch):
         kept = []
         ports = itertools.count(20000)
         monkeypatch.setattr(emulator.cloud, "free_port", lambda: next(ports))
-        monkeypatch.setattr(emulator.cloud, "is_healthy", lambda port: f"healthy {port}")
-        monkeypatch.setattr(emulator.cloud, "answers", lambda port: f"answers {port}")
+        monkeypatch.setattr(functions, "is_healthy", lambda port: f"healthy {port}")
+        monkeypatch.setattr(functions, "answers", lambda port: f"answers {port}")
+        monkeypatch.setattr(pubsub, "answers", lambda port: f"answers {port}")
         monkeypatch.setattr(
             emulator.cloud, "storage_parts", lambda *args, **_: kept.append(args) or []
         )
         monkeypatch.setattr(
             emulator.cloud, "Supervisor", lambda groups, _: kept.extend(itertools.chain(*groups))
         )
-        monkeypatch.setattr(
-            emulator.parts.pubsub_resources.grpc, "insecure_channel", lambda _: Channel(kept)
-        )
-        Cloud(Topology.load(file), tmp_path / "data", Console([]))
+        monkeypatch.setattr(pubsub_resources.grpc, "insecure_channel", lambda _: Channel(kept))
+        Cloud(read_topology(file), tmp_path / "data", Console())
         parts = [item for item in kept if hasattr(item, "command")]
         for part in parts:
             part.on_ready()
@@ -211,9 +210,9 @@ def test_the_same_topology_is_emulated_alike(emulated):
 
 
 def test_both_tell_the_functions_the_same(unchanged, emulated):
-    functions = unchanged["functions"]
+    deployed = unchanged["functions"]
     parts = {part[0]: part[2] for part in emulated(DOCUMENT) if isinstance(part, tuple)}
-    for name, function in functions.items():
+    for name, function in deployed.items():
         told = function["environment"]
         assert told.items() <= parts[name].items(), name
 

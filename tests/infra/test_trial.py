@@ -20,10 +20,12 @@ import requests
 from google.cloud import pubsub_v1
 
 from emulator.bootstrap import ROOT
-from emulator.cloud import PROJECT, SOURCE, TOPOLOGY, Cloud, bucket_name, environment
+from emulator.cloud import Cloud
 from emulator.console import Console
+from emulator.parts.functions import SOURCE, environment
 from emulator.ports import HOST, answers, free_port
-from emulator.topology import Topology
+from emulator.project import PROJECT, bucket_name
+from emulator.topology_file import read_topology
 from infra.trial import usage
 from infra.trial.commands import Failed, Gcloud
 from infra.trial.deployment import Deployment
@@ -100,8 +102,8 @@ class Metrics(ThreadingHTTPServer):
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory):
     """A cloud of the emulator, and beside it a function that was given a setting it refuses."""
-    topology = Topology.load(TOPOLOGY)
-    console = Console([*topology.functions, "pubsub", "storage", "sessions"])
+    topology = read_topology()
+    console = Console()
     with Cloud(topology, tmp_path_factory.mktemp("data"), console) as cloud:
         port = free_port()
         bad = subprocess.Popen(

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.api.announced import read_announced
+from quickthumb.documents.announcement import read_announced
 from quickthumb.problems import InvalidOption, Refused, TooLarge
-from quickthumb.upload import Announced
 
 LIMIT = 1_000_000
 
@@ -16,38 +15,45 @@ def read(**document):
 
 
 def test_all_that_can_be_announced_is_read():
-    announced, options = read(
+    announced = read(
         filename="Kätzchen.tif",
         content_type="image/tiff",
         size=LIMIT,
         options={"sizes": [256, 1024], "fit": "cover", "quality": 70},
     )
-    assert announced == Announced("Kätzchen.tif", "image/tiff", LIMIT)
-    assert options == (("sizes", "256,1024"), ("fit", "cover"), ("quality", "70"))
+    assert (announced.filename, announced.content_type) == ("Kätzchen.tif", "image/tiff")
+    assert announced.size == LIMIT
+    assert announced.given == (("sizes", "256,1024"), ("fit", "cover"), ("quality", "70"))
 
 
 def test_a_size_is_enough():
-    assert read(size=1) == (Announced("", "application/octet-stream", 1), ())
+    announced = read(size=1)
+    assert (announced.filename, announced.content_type) == ("", "application/octet-stream")
+    assert (announced.size, announced.given) == (1, ())
 
 
 def test_a_whole_number_may_be_written_with_a_point():
-    assert read_announced(b'{"size": 5.0}', LIMIT)[0].size == 5
+    assert read_announced(b'{"size": 5.0}', LIMIT).size == 5
 
 
 @pytest.mark.parametrize(
     ("document", "field", "message"),
     [
-        ({}, "size", "size: null: expected the number of bytes"),
-        ({"size": 0}, "size", "at least 1"),
+        ({}, "size", "size is missing: expected filename, content_type, size, options"),
+        ({"size": 0}, "size", "size: 0: expected a whole number >= 1"),
         ({"size": "5"}, "size", 'size: "5": expected'),
         ({"size": True}, "size", "size: true: expected"),
-        ({"size": 5, "filename": 7}, "filename", "expected text"),
+        ({"size": 5, "filename": 7}, "filename", "filename: 7: expected text"),
         ({"size": 5, "content_type": "text/csv"}, "content_type", "one like image/tiff"),
         ({"size": 5, "content_type": "image/tiff\r\nX: y"}, "content_type", "one like image/tiff"),
-        ({"size": 5, "options": ["fit"]}, "options", "expected an object like"),
-        ({"size": 5, "options": {"fit": 1}}, "fit", "fit: 1: expected text"),
-        ({"size": 5, "options": {"sizes": "256"}}, "sizes", "a list of whole numbers"),
-        ({"size": 5, "options": {"sizes": [1.5]}}, "sizes", "a list of whole numbers"),
+        ({"size": 5, "options": ["fit"]}, "options", "expected a JSON object"),
+        ({"size": 5, "options": {"fit": 1}}, "fit", "fit: 1: expected contain, cover"),
+        ({"size": 5, "options": {"sizes": "256"}}, "sizes", "expected a list"),
+        (
+            {"size": 5, "options": {"sizes": [1.5]}},
+            "sizes",
+            "1.5: expected a whole number",
+        ),
         ({"size": 5, "options": {"quality": "70"}}, "quality", "a whole number"),
         ({"size": 5, "sizes": [256]}, "sizes", "expected filename, content_type, size, options"),
     ],
@@ -70,7 +76,7 @@ def test_an_upload_above_the_limit_is_refused_before_it_is_sent():
     ids=range(7),
 )
 def test_what_is_no_json_object_is_refused(body):
-    with pytest.raises(Refused, match="no JSON object"):
+    with pytest.raises(Refused, match="not a JSON object"):
         read_announced(body, LIMIT)
 
 
@@ -85,7 +91,7 @@ names = st.sampled_from(["filename", "content_type", "size", "options"]) | st.te
 @given(st.dictionaries(names, values, max_size=5))
 def test_any_json_is_an_upload_or_a_sentence(document):
     try:
-        announced, _ = read(**document)
+        announced = read(**document)
     except Refused as error:
         assert str(error).endswith(".")
         (error.field or "").encode()  # it can be answered

@@ -7,8 +7,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from emulator.cloud import TOPOLOGY
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.api.bodies import BODIES, Bodies
 from quickthumb.problems import Busy, TooLate
 from quickthumb.settings import Settings
@@ -193,6 +192,6 @@ def test_a_service_that_is_sent_a_body_too_slowly_closes_the_connection():
 
 
 def test_the_deployment_leaves_time_and_memory_for_it():
-    upload = Topology.load(TOPOLOGY).functions["upload"]
+    upload = read_topology().functions["upload"]
     assert Settings.__dataclass_fields__["receive_seconds"].default < upload.timeout_seconds
     assert upload.concurrency == BODIES

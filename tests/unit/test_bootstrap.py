@@ -12,6 +12,8 @@ from emulator import bootstrap, venv
 from emulator.errors import InstallError, Unwritable
 from tests.wheels import OPTIONS, make_wheel
 
+pytestmark = pytest.mark.slow
+
 LOCK = "requirements.txt"
 
 

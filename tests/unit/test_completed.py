@@ -7,29 +7,35 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from emulator.bootstrap import ROOT
 from quickthumb.bury import bury
+from quickthumb.documents import completed
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
 from tests.doubles import MemoryKitchen, MemoryTopic
 from tests.pictures import picture
 from tests.service import Service
 
-SCHEMA = json.loads((ROOT / "docs" / "completed.schema.json").read_text())
+FILE = ROOT / "docs" / "completed.schema.json"
+SCHEMA = json.loads(FILE.read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 BROKEN = picture(400, 300, format="PNG")[:300]
 
 
 def events_of(*files, work=None):
     """Upload files, have them worked on, and return what is said of them."""
-    service, completed = Service(), MemoryTopic()
+    service, topic = Service(), MemoryTopic()
     for file in files:
         assert service.http.post("/", files={"file": ("cat.jpg", file)}).status_code == 202
     for body, attributes in service.uploads.messages:
         message = Message(body, attributes, "1", 1)
         if work is bury:
-            bury(message, service.store, completed)
+            bury(message, service.store, topic)
         else:
-            resize(message, service.store, completed, service.settings, MemoryKitchen())
-    return [(json.loads(data), attributes) for data, attributes in completed.messages]
+            resize(message, service.store, topic, service.settings, MemoryKitchen())
+    return [(json.loads(data), attributes) for data, attributes in topic.messages]
+
+
+def test_the_file_is_what_the_types_say():
+    assert FILE.read_text() == completed.text(), completed.__doc__
 
 
 def test_the_schema_is_one_and_describes_every_member():

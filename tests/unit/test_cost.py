@@ -18,8 +18,7 @@ from bench.cost.prices import PRICES, InvalidPrices, Prices
 from bench.cost.record import InvalidRecord, Record
 from bench.cost.uploads import Operations, requests_in
 from emulator.bootstrap import ROOT
-from emulator.cloud import TOPOLOGY
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb import sweep
 from quickthumb.policy import Policy
 
@@ -237,7 +236,7 @@ def test_what_is_free_each_month_is_deducted_once():
 
 
 def test_soft_delete_costs_as_many_days_more():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     kept = Kept(10, GIB, 1, 2)
     assert month.keeping_originals(kept) == {"stored_gib_month": 10}
     assert month.soft_deleted(kept, topology) == {"stored_gib_month": pytest.approx(10 * 7 / 30)}
@@ -247,7 +246,7 @@ def test_soft_delete_costs_as_many_days_more():
 
 
 def test_instances_that_are_kept_waiting_are_paid_for_all_the_time():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     assert not any(month.warm(topology).values())
     upload = replace(topology.functions["upload"], min_instances=2, cpu=1, memory=2 * GIB)
     used = month.warm(replace(topology, functions={"upload": upload}))

@@ -16,13 +16,16 @@ from google.pubsub_v1 import PullResponse
 from emulator.bootstrap import ROOT
 from emulator.console import Console
 from emulator.errors import Unwritable
-from emulator.parts.front.disk import RESERVE, Disk, Full
+from emulator.parts.front.disk import RESERVE, Disk
+from emulator.parts.front.http1 import Refused
 from emulator.parts.front.sessions import UNIT
 from emulator.ports import HOST, answers, free_port
 from emulator.pubsub import protos
 from emulator.running import Addresses, announced
 from tests.disks import small
 from tests.storage import BUCKET, serving
+
+pytestmark = pytest.mark.slow
 
 MB = 2**20
 
@@ -80,7 +83,7 @@ def test_uploads_at_once_do_not_take_the_same_room(tmp_path):
         room = Disk(disk.folder)
         disk.fill(but=RESERVE + 3 * MB)
         with room.room(2 * MB):
-            with pytest.raises(Full, match=r"has room for 1,0..,... bytes"), room.room(2 * MB):
+            with pytest.raises(Refused, match=r"has room for 1,0..,... bytes"), room.room(2 * MB):
                 pass
             with room.room(MB // 2):
                 pass
@@ -243,7 +246,7 @@ def test_a_broker_on_a_full_disk_says_so_and_ends(tmp_path):
 
 def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_path):
     with small(tmp_path / "disk", 1) as disk, (disk.folder / "log").open("w") as log:
-        console = Console(["part"], out=log)
+        console = Console(out=log)
         console.line("part", "before")
         disk.fill()
         for number in range(500):
@@ -260,7 +263,7 @@ def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_p
 def test_a_reader_that_goes_away_stops_nobody():
     read, write = os.pipe()
     os.close(read)
-    console = Console([], out=io.TextIOWrapper(os.fdopen(write, "wb", buffering=0)))
+    console = Console(out=io.TextIOWrapper(os.fdopen(write, "wb", buffering=0)))
     console.say("nobody reads this")
     console.say("nor this")
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from emulator.cloud import SOURCE
+from emulator.parts.functions import SOURCE
 from quickthumb.api import build
 from quickthumb.api.records import Records
 from quickthumb.documents.job import Job
@@ -30,6 +30,8 @@ from tests import hostile
 from tests.doubles import MemoryBucket, MemoryCloud
 from tests.pictures import picture
 from tests.settings import settings_with
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = settings_with(
     takeover_seconds=0,

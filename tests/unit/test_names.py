@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from emulator.errors import InvalidOption
 from emulator.inputs import find_inputs
+from quickthumb.imaging.formats import FORMATS, sniff
 from tests.pictures import picture
+from tests.unit.imaging.pictures import KINDS, encoded, photo
 
 
 def touch(path: Path, data: bytes | None = None) -> Path:
@@ -91,3 +93,20 @@ def test_one_odd_entry_of_a_folder_keeps_none_of_the_others_from_being_found(
 
     monkeypatch.setattr(Path, "open", refuse)
     assert stems(find_inputs([tmp_path / "in"], out)) == ["a", "locked"]
+
+
+def test_a_folder_gives_every_picture_that_the_service_takes(tmp_path, out):
+    # The brand of its container may be a general one, followed by what it is.
+    avif = b"\0\0\0\x18ftypmiaf\0\0\0\0miafavif"
+    heads = {
+        "bigtiff": b"II+\0\x08\0\0\0",
+        "heim": b"\0\0\0\x14ftypheim\0\0\0\0heim",
+        "miaf": avif,
+        **{kind: encoded(photo(8, 8), kind) for kind in KINDS},
+    }
+    for name, head in heads.items():
+        touch(tmp_path / "in" / name, head)
+        probed = sniff(head)
+        assert probed in FORMATS
+    touch(tmp_path / "in" / "video", avif.replace(b"miaf", b"isom").replace(b"avif", b"mp42"))
+    assert stems(find_inputs([tmp_path / "in"], out)) == sorted(heads)

@@ -14,13 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.cloud import TOPOLOGY
 from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.messages import Message as Kept
 from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
-from emulator.topology import Topology
+from emulator.topology_file import read_topology
 from quickthumb.bury import bury
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import Rendition
@@ -40,7 +39,7 @@ from tests.unit.pubsub.sandbox import compose
 SETTINGS = settings_with(
     sweep_per_second=1_000_000,
 )
-THE_TOPOLOGY = Topology.load(TOPOLOGY)
+THE_TOPOLOGY = read_topology()
 ATTEMPTS = THE_TOPOLOGY.subscriptions["resize"].dead_letter.max_delivery_attempts
 PICTURE = picture()
 HOUR = timedelta(hours=1)

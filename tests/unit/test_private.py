@@ -11,7 +11,7 @@ from functions_framework import create_app
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from emulator.cloud import SOURCE
+from emulator.parts.functions import SOURCE
 from emulator.pubsub.doors.signing import SigningKey
 from quickthumb.parts import Parts
 from quickthumb.problems import Unavailable

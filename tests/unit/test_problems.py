@@ -107,9 +107,8 @@ def test_the_openapi_builder_is_imported_when_its_document_is_first_asked_for():
         sys.path.append("..")
         import main
         from quickthumb.api import build
-        from quickthumb.settings import Settings
-        topic = "projects/p/topics/t"
-        client = TestClient(build(None, None, None, Settings("o", "p", "r", topic, topic)))
+        from tests.settings import settings_with
+        client = TestClient(build(None, None, None, settings_with()))
         for path in ("/", "/health", "/problems/busy", "/nothing", "/openapi.json"):
             print(client.get(path).status_code, "quickthumb.api.openapi" in sys.modules)
     """

@@ -11,6 +11,8 @@ from emulator.errors import PartFailed
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
 
+pytestmark = pytest.mark.slow
+
 SERVER = """
 import socket, sys, time
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -44,9 +46,7 @@ def supervise(log):
     running = []
 
     def start(*groups, verbose=False):
-        console = Console(
-            [part.name for group in groups for part in group], verbose=verbose, out=log
-        )
+        console = Console(verbose=verbose, out=log)
         supervisor = Supervisor(groups, console)
         running.append(supervisor)
         supervisor.start(timeout=20)
@@ -162,7 +162,7 @@ from tests.unit.test_processes import server
 from emulator.console import Console
 from emulator.processes import Supervisor
 import time
-Supervisor([[server({port})]], Console(["server"])).start()
+Supervisor([[server({port})]], Console()).start()
 print("up", flush=True)
 time.sleep(60)
 """

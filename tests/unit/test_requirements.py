@@ -24,6 +24,8 @@ from emulator.commands.lock import BUILT, LAYERS, LOCKS, WHEELS, asked, header, 
 from emulator.errors import InstallError, InvalidOption, Unlockable
 from tests.environments import environment
 
+pytestmark = pytest.mark.slow
+
 CRONSIM = pins((ROOT / "requirements.txt").read_text())["cronsim"]  # a small package, to try with
 
 
@@ -109,12 +111,13 @@ def test_these_tests_run_with_what_is_locked():
     assert result.returncode == 0, result.stdout
 
 
-def test_a_comment_is_no_change_and_an_included_file_is(tmp_path, monkeypatch):
+def test_a_comment_is_no_change_and_the_layer_below_is(tmp_path, monkeypatch):
     monkeypatch.setattr(requirements, "ROOT", tmp_path)
-    (tmp_path / "one.in").write_text("-r two.in\nyes\n")
+    monkeypatch.setattr(requirements, "LAYERS", ("two", "one"))
+    (tmp_path / "one.in").write_text("yes\n")
     (tmp_path / "two.in").write_text("no\n")
     before = asked("one")
-    (tmp_path / "one.in").write_text("# why\n\n-r two.in\nyes  # because\n")
+    (tmp_path / "one.in").write_text("# why\n\nyes  # because\n")
     assert asked("one") == before
     (tmp_path / "two.in").write_text("no>2\n")
     assert asked("one") != before

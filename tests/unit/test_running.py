@@ -3,10 +3,9 @@ import sys
 
 import pytest
 
-from emulator.cloud import Addresses
 from emulator.errors import AlreadyRunning, Unwritable
 from emulator.parts.tokens import PushToken
-from emulator.running import announced, find, only_one
+from emulator.running import Addresses, announced, find, only_one
 
 ADDRESSES = Addresses(
     {"upload": "http://127.0.0.1:1"},

@@ -72,7 +72,7 @@ def test_an_answer_that_is_an_error_is_told_of(function):
 def test_the_scheduler_calls_again_and_again_also_after_a_failure(function, tmp_path):
     # A sixth field is one of seconds, which spares this test two minutes.
     job = Job("a", "* * * * * *", f"{function.url}/503", 5, PushToken("a@b.example", "me"))
-    command = [sys.executable, "-m", "emulator.parts.scheduler", *job.arguments()]
+    command = [sys.executable, "-m", "emulator.parts.scheduler", "--job", job.document()]
     command += ["--broker", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -10,8 +10,9 @@ import pytest
 import requests
 
 from emulator.parts.front import sessions
-from emulator.parts.front.http1 import Request
-from emulator.parts.front.sessions import UNIT, Announced, Refused, Sessions
+from emulator.parts.front.announced import Announced
+from emulator.parts.front.http1 import Refused, Request
+from emulator.parts.front.sessions import UNIT, Sessions
 from tests.storage import BUCKET, serving
 
 SIZE = 3 * UNIT + 1000

@@ -17,6 +17,8 @@ from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST
 from tests.storage import BUCKET, connect, exchange, received, request, serving, statuses
 
+pytestmark = pytest.mark.slow
+
 PAGE = "https://app.example.com"
 EVIL = "https://evil.test"
 DATA = os.urandom(800_000)

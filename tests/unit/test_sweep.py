@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from quickthumb.buckets import Blob
 from quickthumb.documents.job import Job
@@ -357,7 +358,7 @@ def test_the_original_of_a_job_that_is_done_goes_when_that_is_wanted(cellar):
 
 def test_the_picture_of_another_program_goes_too_but_not_what_replaced_it(cellar):
     name = "incoming/a.png"
-    job = replace(cellar.upload(cellar.put(name)), name=name, generation=1)
+    job = structs.replace(cellar.upload(cellar.put(name)), name=name, generation=1)
     cellar.originals.blobs.pop(job.id)
     cellar.end(job)
     cellar.later(hours=2)

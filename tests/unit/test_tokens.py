@@ -1,9 +1,11 @@
 import json
 import threading
 
+import pytest
 from google.oauth2 import id_token
 
-from emulator.parts.tokens import AUDIENCE, PushToken, asks_for_tokens, push_token
+from emulator.errors import NoTokens
+from emulator.parts.tokens import AUDIENCE, PushToken, push_token, tokens_for
 from emulator.pubsub.doors.key_server import KEY_FILE_NAME
 from emulator.pubsub.doors.signing import SigningKey
 
@@ -27,17 +29,18 @@ def claims(headers, folder):
 
 def test_a_function_that_names_no_audience_wants_a_token_of_the_emulator():
     for variables in ({}, {"QUICKTHUMB_PUSH_AUDIENCE": ""}):
-        assert not asks_for_tokens(variables)
-        assert push_token(variables, "p").audience == AUDIENCE
+        assert tokens_for({"f": variables}, signed=False) == {}
+        assert push_token(variables).audience == AUDIENCE
 
 
 def test_a_token_is_for_the_audience_and_of_the_account_that_a_function_names():
     variables = {"QUICKTHUMB_PUSH_AUDIENCE": "me", "QUICKTHUMB_PUSH_ACCOUNT": "a@b.example"}
-    assert asks_for_tokens(variables)
-    assert push_token(variables, "p") == PushToken("a@b.example", "me")
+    with pytest.raises(NoTokens):
+        tokens_for({"f": variables}, signed=False)
+    assert push_token(variables) == PushToken("a@b.example", "me")
     del variables["QUICKTHUMB_PUSH_ACCOUNT"]
-    account = "quickthumb-push@p.iam.gserviceaccount.com"
-    assert push_token(variables, "p") == PushToken(account, "me")
+    account = "quickthumb-push@quickthumb.iam.gserviceaccount.com"
+    assert push_token(variables) == PushToken(account, "me")
 
 
 def test_a_token_is_signed_with_the_key_of_the_broker_also_before_that_has_one(tmp_path):

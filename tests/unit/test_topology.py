@@ -3,10 +3,15 @@ import copy
 import pytest
 import yaml
 
-from emulator.cloud import TOPOLOGY, Addresses, environment
+from emulator.cloud import Cloud
+from emulator.console import Console
 from emulator.errors import InvalidTopology
+from emulator.parts.functions import environment
 from emulator.parts.tokens import PushToken
-from emulator.topology import Reference, Topology
+from emulator.ports import HOST, free_port
+from emulator.running import Addresses
+from emulator.topology import Reference
+from emulator.topology_file import TOPOLOGY, read_topology
 
 DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
 
@@ -14,7 +19,7 @@ DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
 def load(document, tmp_path):
     file = tmp_path / "topology.yaml"
     file.write_text(yaml.safe_dump(document, sort_keys=False))
-    return Topology.load(file)
+    return read_topology(file)
 
 
 def changed(path, value):
@@ -32,13 +37,13 @@ def changed(path, value):
 
 
 def test_the_topology_of_the_project_is_valid():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     assert topology.functions["resize"].memory == 2**30
     assert topology.subscriptions["resize"].push_to == "resize"
 
 
 def test_no_job_is_delivered_again_while_its_function_may_still_run():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     for subscription in topology.subscriptions.values():
         timeout = topology.functions[subscription.push_to].timeout_seconds
         assert subscription.ack_deadline_seconds > timeout
@@ -83,11 +88,11 @@ def test_what_is_no_topology_is_told(tmp_path, text):
     file = tmp_path / "topology.yaml"
     file.write_text(text)
     with pytest.raises(InvalidTopology, match=r"topology\.yaml"):
-        Topology.load(file)
+        read_topology(file)
 
 
 def test_a_function_is_told_the_full_names_of_what_it_uses():
-    function = Topology.load(TOPOLOGY).functions["upload"]
+    function = read_topology().functions["upload"]
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
     variables = environment(
         function,
@@ -103,6 +108,56 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
 
 
 def test_pictures_wait_for_what_takes_them_and_makes_thumbnails():
-    topology = Topology.load(TOPOLOGY)
+    topology = read_topology()
     awaited = {name for name in topology.functions if topology.serves_pictures(name)}
     assert awaited == {"upload", "resize"}
+
+
+def renamed(names):
+    """Return the topology in which functions and topics have these names, where they are given."""
+    document = copy.deepcopy(DOCUMENT)
+    for section in ("functions", "topics"):
+        document[section] = {names.get(k, k): value for k, value in document[section].items()}
+    for value in document["environment"].values():
+        if "topic" in value:
+            value["topic"] = names.get(value["topic"], value["topic"])
+    notify = document["buckets"]["originals"]["notify"]
+    notify["topic"] = names.get(notify["topic"], notify["topic"])
+    for subscription in document["subscriptions"].values():
+        for place, key in (
+            (subscription, "topic"),
+            (subscription, "push_to"),
+            (subscription.get("dead_letter"), "topic"),
+        ):
+            if place:
+                place[key] = names.get(place[key], place[key])
+    for schedule in document["schedules"].values():
+        schedule["function"] = names.get(schedule["function"], schedule["function"])
+    return document
+
+
+def test_functions_and_topics_are_found_by_what_they_do(tmp_path):
+    names = {"upload": "cashier", "sweep": "porter", "completed": "bell", "uploads": "rail"}
+    topology = load(renamed(names), tmp_path)
+    assert topology.called_by("http") == "cashier"
+    assert topology.called_by("schedule") == "porter"
+    assert topology.topic_in("QUICKTHUMB_COMPLETED_TOPIC") == "bell"
+    assert topology.topic_in("QUICKTHUMB_OTHER_TOPIC") is None
+    assert {name for name in topology.functions if topology.serves_pictures(name)} == {
+        "cashier",
+        "resize",
+    }
+
+
+def test_a_cloud_takes_pictures_with_the_function_that_the_public_calls(tmp_path):
+    topology = load(renamed({"upload": "cashier"}), tmp_path)
+    port = free_port()
+    cloud = Cloud(topology, tmp_path / "data", Console(), port=port)
+    assert cloud.addresses.upload == f"http://{HOST}:{port}"
+    assert cloud.addresses.functions["cashier"] == cloud.addresses.upload
+    assert cloud.addresses.tokens.keys() == {"resize", "bury", "sweep"}
+
+
+def test_where_no_function_is_public_there_is_nowhere_to_send_pictures(tmp_path):
+    document = changed("functions.upload.trigger", "pubsub")
+    assert load(document, tmp_path).called_by("http") is None

@@ -1,7 +1,7 @@
 import json
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -51,26 +51,29 @@ def test_what_fits_is_read_and_what_is_above_is_not(fits, does_not):
 
 @pytest.mark.parametrize("body", [b"NaN", b"Infinity", b"-Infinity", b'{"a":NaN}'])
 def test_what_is_no_number_is_refused(body):
-    with pytest.raises(InvalidMessage, match="is no number"):
+    with pytest.raises(InvalidMessage, match="not JSON"):
         untrusted.load(body)
 
 
 def test_a_member_that_comes_twice_counts_as_it_comes_last():
-    assert untrusted.load_object(b'{"a":1,"a":2}') == {"a": 2}
+    assert untrusted.load(b'{"a":1,"a":2}') == {"a": 2}
 
 
-@dataclass(frozen=True)
-class Dish:
+class Dish(msgspec.Struct, frozen=True):
     name: str
     grams: int
     heat: Literal["mild", "hot"] = "mild"
     price: int | None = None
 
 
+class Plain(Dish, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
 def test_a_record_is_made_of_an_object():
-    assert untrusted.record(Dish, {"name": "soup", "grams": 300}) == Dish("soup", 300)
+    assert untrusted.convert(Dish, {"name": "soup", "grams": 300}) == Dish("soup", 300)
     full = {"name": "soup", "grams": 300, "heat": "hot", "price": None}
-    assert untrusted.record(Dish, full) == Dish("soup", 300, "hot")
+    assert untrusted.convert(Dish, full) == Dish("soup", 300, "hot")
 
 
 @pytest.mark.parametrize(
@@ -79,23 +82,23 @@ def test_a_record_is_made_of_an_object():
         ([], "expected a JSON object"),
         ({"grams": 300}, "name is missing"),
         ({"name": 5, "grams": 300}, "name: 5: expected text"),
-        ({"name": "soup", "grams": True}, "grams: True: expected a whole number"),
+        ({"name": "soup", "grams": True}, "grams: true: expected a whole number"),
         ({"name": "soup", "grams": 1.0}, "grams: 1.0: expected a whole number"),
-        ({"name": "soup", "grams": 1, "heat": "burning"}, "heat: 'burning': expected mild, hot"),
-        ({"name": "soup", "grams": 1, "heat": []}, "heat: .*: expected mild, hot"),
+        ({"name": "soup", "grams": 1, "heat": "burning"}, 'heat: "burning": expected hot, mild'),
+        ({"name": "soup", "grams": 1, "heat": []}, "heat: .*: expected hot, mild"),
         ({"name": "soup", "grams": 1, "price": "2"}, "expected a whole number or null"),
     ],
 )
 def test_what_is_wrong_with_a_record_is_told(document, complaint):
     with pytest.raises(InvalidMessage, match=complaint):
-        untrusted.record(Dish, document)
+        untrusted.convert(Dish, document)
 
 
 def test_members_that_nobody_knows_are_passed_over_or_refused():
     document = {"name": "soup", "grams": 300, "salt": 1}
-    assert untrusted.record(Dish, document) == Dish("soup", 300)
-    with pytest.raises(InvalidMessage, match="unknown member 'salt'"):
-        untrusted.record(Dish, document, strict=True)
+    assert untrusted.convert(Dish, document) == Dish("soup", 300)
+    with pytest.raises(InvalidMessage, match="salt is unknown"):
+        untrusted.convert(Plain, document)
 
 
 @given(st.text() | st.integers() | st.lists(st.text()))

@@ -10,6 +10,8 @@ from emulator.errors import InstallError
 from emulator.ports import HOST, free_port
 from tests.wheels import OPTIONS, make_wheel
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.parts.front.visitors import NotLetIn, Visitors
+from emulator.parts.front.http1 import Refused
+from emulator.parts.front.visitors import Visitors
 
 NAMES = ["127.0.0.1", "localhost", "[::1]"]
 PAGE = "https://app.example.com"
@@ -25,7 +26,7 @@ def test_this_machine_is_called_by_its_own_names_at_any_port(name, port):
     ],
 )
 def test_another_name_is_not_answered_for(host):
-    with pytest.raises(NotLetIn, match=r"Call this server as 127\.0\.0\.1"):
+    with pytest.raises(Refused, match=r"Call this server as 127\.0\.0\.1"):
         Visitors([PAGE]).check(host, None)
 
 
@@ -46,7 +47,7 @@ def test_another_name_is_not_answered_for(host):
     ],
 )
 def test_pages_of_the_internet_are_not_let_in_and_told_what_to_set(origin):
-    with pytest.raises(NotLetIn, match="QUICKTHUMB_CORS_ORIGINS"):
+    with pytest.raises(Refused, match="QUICKTHUMB_CORS_ORIGINS"):
         Visitors([PAGE]).check("localhost", origin)
 
 
@@ -55,7 +56,7 @@ def test_origins_that_the_setting_names_are_let_in():
     visitors.check("localhost:1", PAGE)
     visitors.check("localhost:1", "http://b.example:3000")
     assert visitors.origins == ["http://b.example:3000", PAGE]
-    with pytest.raises(NotLetIn):
+    with pytest.raises(Refused):
         visitors.check("localhost:1", "http://b.example:3001")
 
 
@@ -63,7 +64,7 @@ def test_origins_that_the_setting_names_are_let_in():
 def test_a_setting_for_all_pages_is_one_of_the_api_alone(text):
     visitors = Visitors.of({"QUICKTHUMB_CORS_ORIGINS": text})
     assert visitors.origins == []
-    with pytest.raises(NotLetIn):
+    with pytest.raises(Refused):
         visitors.check("localhost", "https://evil.test")
 
 
@@ -71,12 +72,12 @@ def test_a_setting_for_all_pages_is_one_of_the_api_alone(text):
 def test_no_other_text_is_a_name_of_this_machine(text):
     if text.lower().partition(":")[0] in ("localhost", "127.0.0.1") or text.startswith("[::1]"):
         return
-    with pytest.raises(NotLetIn):
+    with pytest.raises(Refused):
         Visitors().check_host(text)
     assert not Visitors().welcome(f"http://{text}")
 
 
 def test_what_is_refused_is_repeated_only_in_part():
-    with pytest.raises(NotLetIn) as error:
+    with pytest.raises(Refused) as error:
         Visitors().check("localhost", "x" * 100_000)
     assert len(str(error.value)) < 600

@@ -17,6 +17,8 @@ from uvicorn_worker import UvicornWorker
 from quickthumb.api import wire
 from quickthumb.api.wire import Wire
 
+pytestmark = pytest.mark.slow
+
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 EARLY = CHUNKED.replace(b"/echo", b"/early")

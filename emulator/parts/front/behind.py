@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from emulator.parts.front import http1
-from emulator.parts.front.http1 import Answer, Headers, Malformed
+from emulator.parts.front.http1 import JSON, Answer, Headers, Malformed
 from emulator.parts.front.streams import Gone, Stream
 from emulator.ports import HOST
-
-JSON: Headers = [("Content-Type", "application/json; charset=UTF-8")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,26 +10,23 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from emulator.parts.front.http1 import Request
+from emulator.parts.front.http1 import Refused, Request
 
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MAX_BEGINNING = 256 * 1024  # bytes in which an upload must have told its name
-
-
-class BadName(Exception):
-    """A blob cannot have this name here, or has none; the message says why."""
 
 
 def expect_safe(name: str) -> None:
     """Return if a name, or a path with one in it, stays where it belongs.
 
     Raises:
-        BadName: it does not.
+        Refused: it does not.
     """
     if _CLIMBS.search(name) or "\0" in name:
-        raise BadName(
+        raise Refused(
+            400,
             f"{name[:200]!r} leads out of the folder of its bucket. The emulator keeps blobs in "
-            "files, and takes no names with `..` in them."
+            "files, and takes no names with `..` in them.",
         )
 
 
@@ -37,7 +34,7 @@ def expect_safe_path(path: str) -> None:
     """Return if what the path of a URL names stays where it belongs.
 
     Raises:
-        BadName: it does not.
+        Refused: it does not.
     """
     expect_safe(unquote(path))
 
@@ -46,7 +43,7 @@ def named(request: Request, body: Iterator[memoryview]) -> tuple[str, Iterator[m
     """Return target and body of an upload in one request, its name in the target.
 
     Raises:
-        BadName: it has none, or one that leads elsewhere.
+        Refused: it has none, or one that leads elsewhere.
     """
     path, _, query = request.target.partition("?")
     parameters = parse_qsl(query, keep_blank_values=True)
@@ -59,7 +56,7 @@ def named(request: Request, body: Iterator[memoryview]) -> tuple[str, Iterator[m
             if name is not None or len(beginning) > _MAX_BEGINNING:
                 break
         if not name:
-            raise BadName("The upload does not begin with JSON that has the name of its blob.")
+            raise Refused(400, "The upload does not begin with JSON that has the name of its blob.")
         parameters = [item for item in parameters if item[0] != "name"] + [("name", name)]
     for key, text in parameters:
         if key == "name":

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from emulator.parts.front.http1 import Refused
+
 RESERVE = 1024 * 1024
 """Bytes that uploads leave free: a blob without room for its metadata breaks every listing."""
-
-
-class Full(Exception):
-    """The disk has no room for an upload; the message says how much there is."""
 
 
 class Disk:
@@ -31,14 +29,15 @@ class Disk:
         """Have room for so many bytes while they are written.
 
         Raises:
-            Full: there is none.
+            Refused: there is none.
         """
         with self._lock:
             free = shutil.disk_usage(self._folder).free - self._promised - RESERVE
             if free < count:
-                raise Full(
+                raise Refused(
+                    503,
                     f"The disk of {self._folder} has room for {max(0, free):,} bytes, and this "
-                    f"takes {count:,}. Make room; then it can be sent again."
+                    f"takes {count:,}. Make room; then it can be sent again.",
                 )
             self._promised += count
         try:

@@ -24,11 +24,28 @@ _OF_A_CONNECTION = frozenset(
 )
 
 Headers = list[tuple[str, str]]
-"""Names, in small letters where they were received, and values."""
+"""Names, in lower case where they were received, and values."""
+
+JSON: Headers = [("Content-Type", "application/json; charset=UTF-8")]
 
 
-class Malformed(Exception):
-    """A message is not HTTP as this server reads it; the message says what is wrong."""
+class Refused(Exception):
+    """A request is refused; the message says why.
+
+    Attributes:
+        status: of the answer.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class Malformed(Refused):
+    """A message is not HTTP as this server reads it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(400, why)
 
 
 class TooLong(Malformed):

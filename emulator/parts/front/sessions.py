@@ -9,7 +9,6 @@ The protocol is https://docs.cloud.google.com/storage/docs/performing-resumable-
 """
 
 import json
-import re
 import secrets
 import threading
 import time
@@ -17,10 +16,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qsl, quote, urlencode
+from typing import Self
 
-from emulator.parts.front.http1 import Headers, Malformed, Request
+from emulator.parts.front.announced import Announced
+from emulator.parts.front.content_range import Brought
+from emulator.parts.front.http1 import JSON, Headers, Refused, Request
 
 UNIT = 256 * 1024
 """What Cloud Storage keeps of a request that did not end an upload is a multiple of these bytes."""
@@ -35,19 +35,6 @@ LIFETIME_SECONDS = 7 * 86_400
 """For how long Cloud Storage keeps a session."""
 
 Body = Iterable[memoryview]
-_JSON = [("Content-Type", "application/json; charset=UTF-8")]
-
-
-class Refused(Exception):
-    """A request is not done; the message says why.
-
-    Attributes:
-        status: of the answer.
-    """
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,133 +46,9 @@ class Answer:
     headers: Headers = field(default_factory=list)
 
 
-def _resource(request: Request, name: str) -> dict[str, Any]:
-    """Return what the headers of Cloud Storage's XML API say of a blob."""
-    prefix = "x-goog-meta-"
-    metadata = {
-        key.removeprefix(prefix): text for key, text in request.headers if key.startswith(prefix)
-    }
-    content_type = request.get("content-type") or "application/octet-stream"
-    return {"name": name, "contentType": content_type, "metadata": metadata}
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """What an upload is going to be.
-
-    Attributes:
-        bucket: as it stands in a URL.
-        resource: the blob without its bytes, as the JSON of Cloud Storage tells it.
-        query: conditions, `ifGenerationMatch=0`.
-        size: bytes; None if that was not said.
-        origin: of the page that is going to send it; None if that was not said.
-    """
-
-    bucket: str
-    resource: dict[str, Any]
-    query: str
-    size: int | None
-    origin: str | None
-
-    @classmethod
-    def read(cls, request: Request, bucket: str, name: str, query: str, body: bytes) -> Self:
-        """Read the request that begins an upload.
-
-        Args:
-            request: its head.
-            bucket: as it stands in the URL.
-            name: of the blob, where the URL's path has it.
-            query: of the URL.
-            body: the resource in JSON, or nothing.
-
-        Raises:
-            Refused: it does not say what to upload.
-        """
-        try:
-            resource = json.loads(body or b"{}") if not name else _resource(request, name)
-        except (ValueError, RecursionError):
-            resource = None
-        if not isinstance(resource, dict):
-            raise Refused(400, "Expected a blob in JSON, or nothing, to begin an upload.")
-        parameters = parse_qsl(query)
-        for key, text in parameters:
-            if key == "name":
-                resource["name"] = text
-        if not isinstance(resource.get("name"), str) or not resource["name"]:
-            raise Refused(400, "The upload has no name.")
-        content_type = resource.get("contentType") or request.get("x-upload-content-type")
-        resource["contentType"] = content_type = content_type or "application/octet-stream"
-        if not (isinstance(content_type, str) and re.fullmatch(r"[ -~]+", content_type)):
-            raise Refused(400, f"{content_type!r:.100}: expected a content type.")
-        size = request.get("x-upload-content-length")
-        if size is not None and not re.fullmatch(r"[0-9]{1,15}", size):
-            raise Refused(400, f"X-Upload-Content-Length: {size[:50]!r}: expected a number.")
-        kept = [item for item in parameters if item[0] not in ("uploadType", "name")]
-        return cls(
-            bucket,
-            resource,
-            urlencode(kept),
-            None if size is None else int(size),
-            request.get("origin"),
-        )
-
-    def path(self, id: str) -> str:
-        """Return the path and query of the session of this upload."""
-        name = quote(self.resource["name"], safe="")
-        return (
-            f"/upload/storage/v1/b/{self.bucket}/o?uploadType=resumable&name={name}&upload_id={id}"
-        )
-
-
 Store = Callable[[Announced, Path, int], tuple[int, bytes]]
 """Sends so many bytes of a file to the server, which are what was announced; returns its status and
 the body of its answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """What a request to a session brings.
-
-    Attributes:
-        start: position of its first byte; None if it brings none and asks how far the upload is.
-        size: of the whole upload, bytes; None if the request does not say.
-        length: bytes that it brings; None if it does not say.
-        whole: the upload ends with it.
-    """
-
-    start: int | None
-    size: int | None = None
-    length: int | None = None
-    whole: bool = False
-
-    @classmethod
-    def read(cls, content_range: str | None, length: int | None) -> Self:
-        """Read the header `Content-Range` of a request whose body has `length` bytes, if known.
-
-        Raises:
-            Malformed: the header is of another form, or does not fit the body.
-        """
-        if content_range is None:
-            return cls(0, length, length, whole=True)
-        match = re.fullmatch(
-            r"bytes (?:\*|([0-9]{1,15})-([0-9]{1,15}|\*))/([0-9]{1,15}|\*)", content_range
-        )
-        if not match:
-            raise Malformed(f"Content-Range: {content_range}: expected bytes FIRST-LAST/SIZE")
-        first, last, whole = match.groups()
-        size = None if whole == "*" else int(whole)
-        if first is None:
-            return cls(None, size)
-        if last == "*":  # it ends where its body does
-            return cls(int(first), size, length, whole=True)
-        told = int(last) - int(first) + 1
-        if told < 1:
-            raise Malformed(f"Content-Range: {content_range}: it ends before it begins")
-        if length is not None and length != told:
-            raise Malformed(f"Content-Range: {content_range}: but the body has {length} bytes")
-        if size is not None and int(last) >= size:
-            raise Malformed(f"Content-Range: {content_range}: it ends after the end")
-        return cls(int(first), size, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +233,7 @@ class Session:
                 self._bytes.touch()
                 status, body = store(self.announced, self._bytes, self.received)
                 if status >= 500:  # it may be tried again
-                    return Answer(status, body, _JSON)
+                    return Answer(status, body, JSON)
                 self._record = replace(self._record, reply=(status, body.decode()))
                 self._bytes.unlink()
                 self.received = 0
@@ -380,7 +243,7 @@ class Session:
 
     def _done(self) -> Answer:
         status, body = self._record.reply or (499, "")
-        return Answer(status, body.encode(), _JSON)
+        return Answer(status, body.encode(), JSON)
 
 
 class Sessions:

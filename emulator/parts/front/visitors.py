@@ -10,13 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+from emulator.parts.front.http1 import Refused
+
 _THIS_MACHINE = r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(_THIS_MACHINE, re.IGNORECASE)
 _ORIGIN = re.compile(rf"https?://{_THIS_MACHINE}")
-
-
-class NotLetIn(Exception):
-    """A request is not answered; the message says why, and what to do."""
 
 
 class Visitors:
@@ -52,23 +50,25 @@ class Visitors:
         """Return if a request with these headers is to be answered.
 
         Raises:
-            NotLetIn: it is not.
+            Refused: it is not.
         """
         self.check_host(host)
         if origin is not None and not self.welcome(origin):
-            raise NotLetIn(
+            raise Refused(
+                403,
                 f"Pages of {origin[:200]} may not use this server, only those of this machine. To "
-                "let them in, name their origin in QUICKTHUMB_CORS_ORIGINS and start it again."
+                "let them in, name their origin in QUICKTHUMB_CORS_ORIGINS and start it again.",
             )
 
     def check_host(self, host: str) -> None:
         """Return if a request was sent to this machine by its own name.
 
         Raises:
-            NotLetIn: it was sent by another name.
+            Refused: it was sent by another name.
         """
         if not _HOST.fullmatch(host):
-            raise NotLetIn(
+            raise Refused(
+                403,
                 f"The host {host[:200]!r} is not answered for. Call this server as 127.0.0.1, "
-                "localhost or [::1]."
+                "localhost or [::1].",
             )

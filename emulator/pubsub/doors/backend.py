@@ -21,8 +21,8 @@ class Backend:
         catalogue: Describes them.
         doorbell: Rings when there are messages.
         clock: Tells seconds since the epoch.
-        journaled: Encloses a change: it begins only if the change can be written down, and ends
-            when that is done.
+        journaled: Encloses a change. It raises `JournalFailed` if changes cannot be recorded, and
+            ends when the change is.
     """
 
     registry: Registry
@@ -46,11 +46,11 @@ class Backend:
         return subscription
 
     def acknowledging(self, subscription: Subscription) -> AbstractAsyncContextManager[None]:
-        """Enclose an acknowledgement, which an answer may tell when this ends.
+        """Enclose an acknowledgement; the client may be answered when this ends.
 
         With exactly-once delivery what was acknowledged must not come again, not even after a
-        kill, so it is written down first. Without, a message may come more than once anyway, and
-        to wait for each acknowledgement would cost throughput.
+        kill, so it is recorded first. Otherwise a message may come more than once anyway, and
+        waiting for each acknowledgement would cost throughput.
         https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
         """
         return self.journaled() if subscription.policy.exactly_once else nullcontext()

@@ -65,7 +65,7 @@ def parse(request_type: Any, request: bytes) -> Any:
 
 
 class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Says plainly that this broker does not have a method, whatever it is."""
+    """Answers every unknown method with `UNIMPLEMENTED`."""
 
     def service(self, handler_call_details: Any) -> Method:
         """Return a method that refuses every call."""

@@ -1,4 +1,4 @@
-"""Wakes whoever waits for messages, and the broker when something is due."""
+"""Wakes whoever waits for messages, and advances the rules when something is due."""
 
 import asyncio
 from collections.abc import Callable

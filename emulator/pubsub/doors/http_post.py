@@ -1,4 +1,4 @@
-"""POST requests on asyncio, many at once, over connections that are kept."""
+"""Concurrent POST requests on asyncio, over persistent connections."""
 
 import asyncio
 import ssl
@@ -124,7 +124,7 @@ class HttpPoster:
 
 
 def _rest(idle: list[_Connection], connection: _Connection) -> None:
-    """Keep a connection for the next request, unless that takes too long to come."""
+    """Keep a connection for the next request, for a limited time."""
     idle.append(connection)
     connection.rest = asyncio.get_running_loop().call_later(
         MAX_IDLE_SECONDS, _end, idle, connection

@@ -1,7 +1,8 @@
 """Serves the public key of push tokens over HTTP, in both forms that Google serves its keys.
 
-The keys are no secret. Still it answers no web page, like all servers here, unless it was told to
-listen on more than this machine: then people call it by names that it cannot know.
+The keys are public, but web pages have no business here, so requests by another host name or from
+another origin are refused. A server that listens on more than the loopback interface cannot know
+the names that it is called by, and answers all.
 """
 
 import asyncio
@@ -23,10 +24,10 @@ PEM_PATH = "/oauth2/v1/certs"
 _REQUEST_SECONDS = 10.0
 _READ_BYTES = 65_536
 
-# What `Host` and `Origin` may say. No script can forge them; a page whose name was made to point to
-# this machine once it was loaded (DNS rebinding) gives itself away by the first.
+# What `Host` and `Origin` may be; scripts cannot forge them. `Host` exposes a page whose own name
+# was pointed at this machine after it was loaded (DNS rebinding).
 _THIS_MACHINE = re.compile(
-    r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
+    rb"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
 )
 
 
@@ -49,11 +50,11 @@ async def serve_keys(
 
     def reply(target: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str]:
         if private:
-            for name in (b"host", b"origin"):
-                value = headers.get(name, b"localhost").decode("latin-1")
-                if not _THIS_MACHINE.fullmatch(value):
-                    problem = f"{value[:200]!r} is not this machine, which alone may read the keys."
-                    return 403, "text/plain; charset=utf-8", f"{problem}\n"
+            for name in (headers.get(b"host", b""), headers.get(b"origin", b"localhost")):
+                if not _THIS_MACHINE.fullmatch(name):
+                    shown = name[:200].decode("latin-1")
+                    problem = f"{shown!r} is refused: only this machine may read the keys.\n"
+                    return 403, "text/plain; charset=utf-8", problem
         document = documents.get(target.partition("?")[0])
         if document is None:
             return 404, "application/json", "{}"

@@ -1,4 +1,4 @@
-"""A message as the HTTP request that production would make of it.
+"""A message as the HTTP request that production would send.
 
 https://docs.cloud.google.com/pubsub/docs/push#receive_push
 https://docs.cloud.google.com/pubsub/docs/payload-unwrapping

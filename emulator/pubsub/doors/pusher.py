@@ -30,7 +30,7 @@ MakeToken = Callable[[str, str], str]
 
 
 class Pusher:
-    """Runs one task for each push subscription, for as long as it is one."""
+    """Runs one task for each push subscription."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Pusher:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def notice(self, subscription: Subscription) -> None:
-        """Begin to push a subscription, if that is asked for and not done yet."""
+        """Start to push a subscription, unless it is pulled or already pushed."""
         if subscription.policy.push is None or subscription.number in self._tasks:
             return
         if self._registry.subscriptions.get(subscription.name) is not subscription:

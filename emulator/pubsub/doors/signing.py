@@ -112,7 +112,7 @@ class PushTokens:
 
 
 def _kept(key: rsa.RSAPrivateKey, file: Path) -> rsa.RSAPrivateKey:
-    """Write a key down and return it, or the one that another process has written meanwhile."""
+    """Save a key and return it, or return the one that another process has saved meanwhile."""
     unfinished = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     try:
         unfinished.touch(mode=0o600)

@@ -22,7 +22,7 @@ _DEADLINE_SECONDS = (10, 600)
 
 
 class FlowControl:
-    """How much one stream may have outstanding, as its client asked."""
+    """Limits how much one stream may have outstanding, as its client asked."""
 
     def __init__(self, messages: int, size: int, on_room: Callable[[], None]) -> None:
         """Start with nothing outstanding.
@@ -82,7 +82,7 @@ def method(backend: Backend) -> calls.Method:
 
 
 class _Stream:
-    """One stream: what its client asked for, and what it has."""
+    """One stream: its client's settings, and its state."""
 
     def __init__(self, first: Any, backend: Backend, context: calls.Context) -> None:
         self._name = first.subscription
@@ -98,7 +98,7 @@ class _Stream:
         self._writing = asyncio.Lock()
 
     async def send(self) -> None:
-        """Send what there is, as flow control allows, until cancelled."""
+        """Send messages as flow control allows, until cancelled."""
         while True:
             # Looked up each time: it may be deleted while this waits.
             subscription = self._backend.pullable(self._name)
@@ -119,7 +119,7 @@ class _Stream:
             await self._write(received + _properties(subscription))
 
     async def receive(self) -> None:
-        """Handle what the client sends, until it sends no more."""
+        """Handle the client's requests until it ends the stream."""
         while (request := await _read(self._context)) is not None:
             if request.subscription:
                 raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""The SQLite database of a data folder: its tables, and what an earlier run left in them.
+"""The SQLite database of a data folder: its tables, and what an earlier run recorded in them.
 
 With a write-ahead log and `synchronous=NORMAL` a commit survives the end of the process,
 however sudden; what a power cut may take is the last moments before it.
@@ -65,13 +65,13 @@ def opened(folder: Path) -> sqlite3.Connection:
 
 
 class EarlierRun:
-    """What is in a database; to be read before anything is written to it."""
+    """Reads the database. To be used before anything is written."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def last_number(self) -> int:
-        """Return the largest message id that was ever written down, or 0."""
+        """Return the largest message id that was ever recorded, or 0."""
         row = self._database.execute("SELECT value FROM numbers").fetchone()
         return int(row[0]) if row else 0
 

@@ -1,11 +1,11 @@
-"""Writes down what has to survive the broker, from one thread.
+"""Records what has to survive the broker, and commits it from one thread.
 
 A publish is answered when its messages are committed. Whatever is recorded while one commit
 runs goes into the next one together, so the rate of commits adapts to the load by itself.
 
 When a commit fails, as on a full disk, nothing is forgotten: what was recorded stays in memory and
-is tried again until it is committed. Who waits for it goes on waiting, because it has taken effect:
-to be refused and tried again would do it twice. Meanwhile `check` refuses whatever would add to it.
+the commit is retried. Callers that wait for it keep waiting: their change has taken effect, and a
+refusal that they retry would apply it twice. Meanwhile `check` refuses further changes.
 """
 
 import logging
@@ -52,7 +52,7 @@ class Journal(Ledger):
     """Records changes in memory at once, and commits them in the background, in order.
 
     Attributes:
-        earlier: What an earlier run left.
+        earlier: What an earlier run recorded.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class Journal(Ledger):
         self._writer.start()
 
     def close(self) -> None:
-        """Commit what is recorded, and let go of the database.
+        """Commit what is recorded, and close the database.
 
         Raises:
             JournalFailed: If it cannot be committed.
@@ -89,7 +89,7 @@ class Journal(Ledger):
             raise self._failure
 
     def check(self) -> None:
-        """See that what is recorded can be committed, as far as is known.
+        """Check that commits succeed, as far as is known.
 
         Raises:
             JournalFailed: If the last commit failed.
@@ -100,8 +100,8 @@ class Journal(Ledger):
     def committed(self) -> "Future[None]":
         """Return a future that is done when all that was recorded so far is committed.
 
-        It outlasts attempts that fail, and fails with `JournalFailed` only when the last one does,
-        at the end.
+        It stays pending over failed commits. It fails with `JournalFailed` only if the last commit,
+        at the end, does.
         """
         future: Future[None] = Future()
         with self._changed:
@@ -117,7 +117,7 @@ class Journal(Ledger):
         self._record(_LAST_ID, [(messages[-1].id,)])
 
     def owed(self, owner: int, messages: Sequence[Message]) -> None:
-        """Record what an owner keeps."""
+        """Record what an owner holds."""
         self._record(_OWED, [(owner, message.id) for message in messages])
 
     def attempted(self, owner: int, message: int, attempts: int) -> None:
@@ -129,11 +129,11 @@ class Journal(Ledger):
         self._record(_ACKNOWLEDGED, [(owner, message)])
 
     def settled(self, owner: int, message: int) -> None:
-        """Record what an owner is done with."""
+        """Record what an owner no longer holds."""
         self._record(_SETTLED, [(owner, message)])
 
     def forgotten(self, message: int) -> None:
-        """Record what nobody needs."""
+        """Record what nobody holds."""
         with self._changed:
             self._forgotten.append((message,))
 
@@ -194,7 +194,7 @@ class Journal(Ledger):
         waiting: list[Future[None]],
         error: sqlite3.Error,
     ) -> None:
-        """Put back what could not be committed, before what was recorded meanwhile."""
+        """Put back what could not be committed, in front of what was recorded meanwhile."""
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
         if self._failure is None:

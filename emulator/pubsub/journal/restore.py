@@ -1,4 +1,4 @@
-"""Gives a broker back what an earlier run wrote down."""
+"""Restores what an earlier run recorded."""
 
 from emulator.pubsub import protos
 from emulator.pubsub.journal.journal import Journal
@@ -10,7 +10,7 @@ from emulator.pubsub.rules.subscription import Subscription
 
 
 def restore(journal: Journal, registry: Registry) -> None:
-    """Fill a registry, which is still empty, from a journal, which is not started yet."""
+    """Fill an empty registry from a journal that is not started yet."""
     for serialized in journal.earlier.topics():
         topic = protos.Topic.FromString(serialized)
         registry.create_topic(topic.name, complete_topic(topic)).description = topic

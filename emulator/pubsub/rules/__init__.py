@@ -1,1 +1,1 @@
-"""The rules of delivery: pure code that is told the time, and knows no socket and no file."""
+"""The rules of delivery: pure code. Callers pass in the time; there are no sockets and no files."""

@@ -1,4 +1,4 @@
-"""What one subscription still has to deliver, and in which order.
+"""The messages that one subscription still has to deliver, in order.
 
 Messages of an ordering key wait in a queue of their own, and the queue waits in line as one.
 """
@@ -14,7 +14,7 @@ from emulator.pubsub.rules.ordering import KeyQueue
 
 
 class Backlog:
-    """Deliveries that wait: ready, or until their retry is due, or for others of their key."""
+    """Deliveries that are ready, or wait for a retry, or for others of their ordering key."""
 
     def __init__(
         self, *, ordered: bool, ready: Callable[[], None], due: Callable[[float], None]
@@ -22,9 +22,9 @@ class Backlog:
         """Start empty.
 
         Args:
-            ordered: Whether ordering keys mean anything.
-            ready: Is told that something can be taken that could not before.
-            due: Is told when the next retry is due, in seconds since the epoch.
+            ordered: Whether ordering keys are observed.
+            ready: Called when deliveries become ready.
+            due: Called with the time of the next retry, in seconds since the epoch.
         """
         self._ordered = ordered
         self._tell_ready = ready
@@ -35,13 +35,13 @@ class Backlog:
         self._keys: dict[str, KeyQueue] = {}
 
     def __iter__(self) -> Iterator[Delivery]:
-        """Yield all that waits, in no order."""
+        """Yield all waiting deliveries, in no particular order."""
         yield from self._loose()
         for queue in self._keys.values():
             yield from queue.waiting
 
     def put(self, delivery: Delivery) -> None:
-        """Add a delivery behind all others, without telling anyone."""
+        """Add a delivery behind all others, without calling `ready`."""
         key = delivery.message.ordering_key
         if not (key and self._ordered):
             self._ready.append(delivery)
@@ -56,16 +56,16 @@ class Backlog:
     def take(
         self, limit: int, max_bytes: float, oldest: float, *, one_per_key: bool
     ) -> tuple[list[Delivery], list[Delivery]]:
-        """Take out what is next; what has an ordering key is outstanding from then on.
+        """Remove the next deliveries; those with an ordering key become outstanding.
 
         Args:
             limit: Most messages to take.
             max_bytes: Most bytes to take; one message is taken however large it is.
-            oldest: When a message was published that is only just delivered.
+            oldest: Messages published before this time are dropped.
             one_per_key: Take only one message of an ordering key.
 
         Returns:
-            What is to be delivered, in order, and what was found to be too old for that.
+            The deliveries in order, and those that were dropped.
         """
         ready = self._ready
         taken: list[Delivery] = []
@@ -97,7 +97,7 @@ class Backlog:
         return taken, dropped
 
     def settle(self, delivery: Delivery, now: float) -> Sequence[Delivery]:
-        """Note that a delivery is done with, and return those that are over now, in order."""
+        """Mark a delivery as settled, and return those that are finished now, in order."""
         queue = self._keys.get(delivery.message.ordering_key) if self._ordered else None
         if queue is None:
             return (delivery,)
@@ -106,7 +106,7 @@ class Backlog:
         return over
 
     def retry(self, failed: Delivery, now: float, not_before: float) -> list[Delivery]:
-        """Put a failed delivery back, and return those of its key that are put back with it."""
+        """Put back a failed delivery and those behind it of the same key; return the latter."""
         queue = self._keys.get(failed.message.ordering_key) if self._ordered else None
         if queue is None:
             self._postpone(failed, now, not_before)
@@ -116,7 +116,7 @@ class Backlog:
         return behind
 
     def advance(self, now: float) -> None:
-        """Make ready what has waited long enough for its retry."""
+        """Make the deliveries ready whose retry is due."""
         if not self._delayed or self._delayed[0][0] > now:
             return
         while self._delayed and self._delayed[0][0] <= now:
@@ -128,7 +128,7 @@ class Backlog:
         return self._delayed[0][0] if self._delayed else float("inf")
 
     def withdraw(self) -> list[Delivery]:
-        """Take out all that waits. What is outstanding of an ordering key stays so."""
+        """Remove and return all waiting deliveries. Outstanding ones stay outstanding."""
         pending = list(self)
         for queue in list(self._keys.values()):
             queue.waiting.clear()
@@ -138,7 +138,7 @@ class Backlog:
         return pending
 
     def expire(self, oldest: float) -> list[Delivery]:
-        """Take out what was published before a time."""
+        """Remove and return the deliveries published before a time."""
         expired = [entry for entry in self._loose() if entry.message.published_at < oldest]
         gone = {id(delivery) for delivery in expired}
         for queue in list(self._keys.values()):
@@ -154,17 +154,17 @@ class Backlog:
         return expired
 
     def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
-        """Take out the messages that were acknowledged out of turn and are wanted again."""
+        """Remove and return messages that were acknowledged out of turn and are wanted again."""
         return [message for queue in self._keys.values() for message in queue.recall(wanted)]
 
     def clear(self) -> list[Delivery]:
-        """Forget the ordering keys, and return what was outstanding of them."""
+        """Forget the ordering keys, and return their outstanding deliveries."""
         outstanding = [d for queue in self._keys.values() for d in queue.outstanding]
         self._keys.clear()
         return outstanding
 
     def _loose(self) -> Iterator[Delivery]:
-        """Yield what waits without belonging to an ordering key."""
+        """Yield the waiting deliveries without an ordering key."""
         for entry in (*self._ready, *(entry for _, _, entry in self._delayed)):
             if isinstance(entry, Delivery):
                 yield entry

@@ -1,6 +1,6 @@
-"""Topics, subscriptions and snapshots as clients ask for them, and read them back.
+"""Administration of topics, subscriptions and snapshots, by the API's protobuf messages.
 
-Every change goes through here: it is checked, made in the registry, and written down.
+Every change goes through here: it is checked, applied to the registry, and recorded.
 """
 
 from collections.abc import Mapping
@@ -37,17 +37,17 @@ _FIXED_SUBSCRIPTION_FIELDS = frozenset(
 
 
 class Catalogue:
-    """Creates, changes, lists and deletes what a registry holds, by protobuf messages.
+    """Creates, reads, updates, lists and deletes what a registry holds.
 
-    Methods that take a name raise `NotFound` if there is nothing of that name.
+    A method raises `NotFound` if a name does not exist.
     """
 
     def __init__(self, registry: Registry, ledger: Ledger | None = None) -> None:
-        """Describe what a registry holds.
+        """Administer a registry.
 
         Args:
             registry: Still empty.
-            ledger: Is told every change, if they have to survive.
+            ledger: Records every change; None if nothing has to survive a restart.
         """
         self._registry = registry
         self._ledger = ledger or Ledger()
@@ -128,13 +128,13 @@ class Catalogue:
         return sorted(self._registry.topic(names.check("topics", name)).subscriptions)
 
     def detach_subscription(self, name: str) -> None:
-        """Cut a subscription off its topic and drop what it had to deliver."""
+        """Detach a subscription from its topic, and drop its backlog."""
         subscription = self._registry.detach(names.check("subscriptions", name))
         subscription.description.detached = True
         self._keep(subscription, subscription.description)
 
     def delete_subscription(self, name: str) -> None:
-        """Remove a subscription and what it had to deliver."""
+        """Remove a subscription and its backlog."""
         gone = self._registry.delete_subscription(names.check("subscriptions", name))
         self._ledger.owner_deleted(gone.kind, gone.number)
 
@@ -164,7 +164,7 @@ class Catalogue:
         return [taken.description for taken in _of_project(self._registry.snapshots, project)]
 
     def snapshots_of_topic(self, name: str) -> list[str]:
-        """Return the names of the snapshots that collect from a topic, sorted."""
+        """Return the names of the snapshots of a topic, sorted."""
         return sorted(self._registry.topic(names.check("topics", name)).snapshots)
 
     def delete_snapshot(self, name: str) -> None:
@@ -173,7 +173,7 @@ class Catalogue:
         self._ledger.owner_deleted(gone.kind, gone.number)
 
     def expire(self, now: float) -> None:
-        """Remove the snapshots whose life is over, and messages that were retained long enough."""
+        """Remove expired snapshots, and messages that have been retained for long enough."""
         for name, snapshot in list(self._registry.snapshots.items()):
             if snapshot.description.expire_time.ToMilliseconds() <= now * 1000:
                 self.delete_snapshot(name)
@@ -194,7 +194,7 @@ class Catalogue:
 
 
 def _described(subscription: Subscription) -> Any:
-    """Fill in for how long the topic retains messages, which may have changed since."""
+    """Return the `Subscription` that clients read, with the current retention of its topic."""
     description = subscription.description
     description.ClearField("topic_message_retention_duration")
     if seconds := subscription.topic_retention:
@@ -203,7 +203,7 @@ def _described(subscription: Subscription) -> Any:
 
 
 def _fields(mask: Any) -> set[str]:
-    """Return the fields that a mask names, also those of which it names a part only."""
+    """Return the top-level fields that a mask names, in whole or in part."""
     return {path.partition(".")[0] for path in mask.paths}
 
 

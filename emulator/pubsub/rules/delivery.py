@@ -9,7 +9,7 @@ class Holder(Protocol):
     """A receiver that limits how much it holds at once, such as a streaming pull."""
 
     def release(self, size: int) -> None:
-        """Take note that a message of so many bytes is no longer held."""
+        """Note that a message of this many bytes is no longer held."""
 
 
 class Delivery:

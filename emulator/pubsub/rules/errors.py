@@ -1,4 +1,4 @@
-"""What a request can be refused for. The gRPC door answers each with its status code."""
+"""Reasons to refuse a request. The API answers each with its gRPC status code."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ class PubsubError(Exception):
 
 
 class NotFound(PubsubError):
-    """The topic or subscription does not exist."""
+    """The topic, subscription or snapshot does not exist."""
 
     code = "NOT_FOUND"
 
@@ -19,7 +19,7 @@ class NotFound(PubsubError):
 
 
 class AlreadyExists(PubsubError):
-    """A topic or subscription of this name is there already."""
+    """A topic, subscription or snapshot of this name already exists."""
 
     code = "ALREADY_EXISTS"
 
@@ -36,7 +36,7 @@ class InvalidArgument(PubsubError):
 
 
 class FailedPrecondition(PubsubError):
-    """The request is fine, but not in the state that the resource is in."""
+    """The request is valid, but not in the current state of the resource."""
 
     code = "FAILED_PRECONDITION"
 
@@ -48,7 +48,7 @@ class Unimplemented(PubsubError):
 
 
 class StaleAckIds(PubsubError):
-    """With exactly-once delivery: ack ids whose lease is over were used.
+    """With exactly-once delivery: ack ids whose lease has ended.
 
     https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
     """
@@ -64,7 +64,7 @@ class StaleAckIds(PubsubError):
 
 
 class JournalFailed(PubsubError):
-    """The data folder cannot be written: what happened since is in memory only.
+    """The data folder cannot be written; recent changes are in memory only.
 
     Clients try again what is UNAVAILABLE, and succeed once the journal can be written.
     """

@@ -1,4 +1,4 @@
-"""Leases: who has which message, and until when.
+"""Leases: which receiver holds which message, and until when.
 
 https://docs.cloud.google.com/pubsub/docs/lease-management
 """
@@ -14,11 +14,11 @@ class Leases:
     """The leases of one subscription, by number."""
 
     def __init__(self, first: int, due: Callable[[float], None]) -> None:
-        """Start without any.
+        """Start with none.
 
         Args:
             first: Leases are numbered from here.
-            due: Is told when the next lease ends, in seconds since the epoch.
+            due: Called with the time at which the next lease ends, in seconds since the epoch.
         """
         self._next = first
         self._due = due
@@ -31,11 +31,11 @@ class Leases:
         return iter(list(self._held.values()))
 
     def get(self, lease: int) -> Delivery | None:
-        """Return the delivery that a lease is of, or None if it is over."""
+        """Return the delivery with this lease, or None if the lease is over."""
         return self._held.get(lease)
 
     def grant(self, taken: Sequence[Delivery], deadline: float, holder: Holder | None) -> None:
-        """Lease deliveries until a deadline, to a holder if that limits itself."""
+        """Lease deliveries until a deadline, to a holder if there is one."""
         if not taken:
             return
         first = self._next
@@ -49,21 +49,21 @@ class Leases:
         self._watch(deadline, range(first, self._next))
 
     def extend(self, deliveries: Sequence[Delivery], deadline: float) -> None:
-        """Let leases end at another time."""
+        """Move the deadline of leases."""
         for delivery in deliveries:
             delivery.deadline = deadline
         if deliveries:
             self._watch(deadline, [delivery.lease for delivery in deliveries])
 
     def end(self, lease: int) -> Delivery | None:
-        """End a lease, tell its holder, and return what it was of; None if it was over."""
+        """End a lease, notify its holder, and return its delivery; None if it was already over."""
         delivery = self._held.pop(lease, None)
         if delivery is not None and delivery.holder is not None:
             delivery.holder.release(len(delivery.message.wire))
         return delivery
 
     def expired(self, now: float) -> Iterator[Delivery]:
-        """Yield, one by one, what is leased until now at most."""
+        """Yield, one by one, the deliveries whose deadline has passed."""
         while self._deadlines and self._deadlines[0][0] <= now:
             for lease in heapq.heappop(self._deadlines)[2]:
                 delivery = self._held.get(lease)
@@ -71,11 +71,11 @@ class Leases:
                     yield delivery
 
     def next_due(self) -> float:
-        """Return when `expired` has something to yield, or earlier; infinity for never."""
+        """Return a time before which `expired` yields nothing; infinity for never."""
         return self._deadlines[0][0] if self._deadlines else float("inf")
 
     def clear(self) -> None:
-        """Forget all leases; their holders are not told."""
+        """Forget all leases without notifying their holders."""
         self._held.clear()
 
     def _watch(self, deadline: float, leases: Sequence[int]) -> None:

@@ -15,16 +15,16 @@ _Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
 
 
 class Registry:
-    """What there is. It is told the time, and never waits.
+    """All resources, and the operations on them. Callers pass in the time; nothing waits.
 
-    Names are full names. Methods that take one raise `NotFound` if there is nothing of that name,
-    those that add something `AlreadyExists` if there is.
+    Names are full names. A method raises `NotFound` if a name does not exist, and `AlreadyExists`
+    if it would add one that does.
 
     Attributes:
-        topics: By name, as are the others.
-        subscriptions: Those of deleted topics included.
-        snapshots: Those of deleted topics included.
-        router: Carries messages between them.
+        topics: By name.
+        subscriptions: By name, including those whose topic is deleted.
+        snapshots: By name, including those whose topic is deleted.
+        router: Routes messages between them.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Registry:
         """Start empty.
 
         Args:
-            doors: Are told when something can be delivered.
-            ledger: Is told what has to survive, if anything has to.
+            doors: Notified when messages can be delivered.
+            ledger: Records what has to survive a restart; None if nothing has to.
             compose: Makes a dead letter; see `Router`.
             first_number: Message ids and leases are numbered from here. Must exceed every number
                 of an earlier run.
@@ -116,14 +116,14 @@ class Registry:
         return subscription
 
     def change_policy(self, name: str, policy: SubscriptionPolicy) -> Subscription:
-        """Replace the settings of a subscription; its doors look at them anew."""
+        """Replace the settings of a subscription, and wake whoever delivers its messages."""
         subscription = self.subscription(name)
         subscription.change(policy)
         self._doors.ready(subscription)
         return subscription
 
     def delete_subscription(self, name: str) -> Subscription:
-        """Remove a subscription and all that it had to deliver."""
+        """Remove a subscription and its backlog."""
         subscription = self.subscription(name)
         del self.subscriptions[name]
         if subscription.policy.topic in self.topics:
@@ -133,7 +133,7 @@ class Registry:
         return subscription
 
     def detach(self, name: str) -> Subscription:
-        """Cut a subscription off its topic; what it had to deliver is gone.
+        """Detach a subscription from its topic, and drop its backlog.
 
         Raises:
             FailedPrecondition: If it has no topic any more.
@@ -159,7 +159,7 @@ class Registry:
         return topic
 
     def create_snapshot(self, name: str, subscription: str) -> Snapshot:
-        """Note what a subscription has not acknowledged now, and what will be published.
+        """Capture the unacknowledged messages of a subscription, and all that are published later.
 
         Args:
             name: Full name of the snapshot.
@@ -188,7 +188,7 @@ class Registry:
         return snapshot
 
     def delete_snapshot(self, name: str) -> Snapshot:
-        """Remove a snapshot, and let go of its messages."""
+        """Remove a snapshot and release its messages."""
         snapshot = self.snapshot(name)
         del self.snapshots[name]
         if snapshot.topic in self.topics:
@@ -198,7 +198,7 @@ class Registry:
         return snapshot
 
     def advance(self, now: float) -> None:
-        """Let everything happen that is due."""
+        """End leases and retry waits that are due."""
         next_due = float("inf")
         for subscription in list(self.subscriptions.values()):
             subscription.advance(now)
@@ -207,14 +207,14 @@ class Registry:
             self._doors.due(next_due)
 
     def expire(self, now: float) -> None:
-        """Let go of the messages that have been retained for long enough."""
+        """Release the messages that have been retained for long enough."""
         for topic in self.topics.values():
             self.router.expire(topic, now)
         for subscription in self.subscriptions.values():
             subscription.expire(now)
 
     def _number(self, earlier: int | None) -> int:
-        """Return the number of an earlier run, or one that was never given."""
+        """Return the number of an earlier run, or a new one."""
         number = self._next_number if earlier is None else earlier
         self._next_number = max(self._next_number, number) + 1
         return number

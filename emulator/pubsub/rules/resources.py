@@ -116,7 +116,7 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
 
 
 def check_push(policy: SubscriptionPolicy) -> None:
-    """Check that a subscription that is pushed asks for nothing that only those who pull get.
+    """Check that a push subscription does not ask for what only pull subscriptions have.
 
     https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
 
@@ -159,7 +159,7 @@ def push_target(config: Any) -> PushTarget | None:
 
 
 def _is_http_url(text: str) -> bool:
-    """Tell whether a request can be sent there, as far as the text says."""
+    """Return whether the text is a URL that a request can be sent to."""
     try:
         url = urlsplit(text)
         host = (url.hostname or "").encode("idna")

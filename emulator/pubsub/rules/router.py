@@ -1,4 +1,4 @@
-"""Who gets what is published, and who still needs it."""
+"""Routes published messages to subscriptions, and keeps track of who still holds them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,17 +15,17 @@ ComposeMessage = Callable[[Message, Mapping[str, str], int, float], Message]
 
 
 class Doors(Protocol):
-    """Who carries messages out, and has to be told when there are some."""
+    """Delivers messages to clients; notified when there is something to do."""
 
     def ready(self, subscription: Subscription) -> None:
-        """Something of this subscription can be leased."""
+        """Messages of this subscription can be leased."""
 
     def due(self, at: float) -> None:
-        """`Registry.advance` has to be called at this time, in seconds since the epoch."""
+        """Call `Registry.advance` at this time, in seconds since the epoch."""
 
 
 class Topic:
-    """A topic: its subscriptions, and the messages it retains for seek.
+    """A topic, its subscriptions, and the messages it retains for seek.
 
     Attributes:
         name: Full name.
@@ -46,11 +46,11 @@ class Topic:
 
 
 class Router:
-    """Hands messages on, and has written down what subscriptions tell it.
+    """Delivers published messages to subscriptions, and records what subscriptions report.
 
     Attributes:
-        ready: To be called when something of a subscription can be leased that could not before.
-        due: To be called when a subscription wants `advance` called at a time, in seconds.
+        ready: Called when messages of a subscription become available for lease.
+        due: Called with the time at which a subscription needs `advance`, in seconds.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Router:
 
         Args:
             topics: All there are, by full name.
-            doors: Are told when something can be delivered.
-            ledger: Is told what has to survive.
+            doors: Notified when messages can be delivered.
+            ledger: Records what has to survive a restart.
             compose: Makes the message that goes to a dead letter topic, from the failed message,
                 the attributes to add, a new id and the time.
             first_id: Message ids are counted from here.
@@ -78,13 +78,13 @@ class Router:
         self._next_id = first_id
 
     def new_ids(self, count: int) -> range:
-        """Return ids for so many messages, larger than every id given before."""
+        """Return this many new message ids, each larger than every earlier one."""
         first = self._next_id
         self._next_id += count
         return range(first, self._next_id)
 
     def publish(self, topic: Topic, messages: Sequence[Message]) -> None:
-        """Hand messages to every subscription of a topic whose filter they pass.
+        """Add messages to the snapshots and subscriptions of a topic, as filters allow.
 
         Args:
             topic: Where they are published.
@@ -110,34 +110,34 @@ class Router:
                 self.ready(taker)
 
     def retain(self, topic: Topic, message: Message) -> None:
-        """Keep a message for those who seek to it."""
+        """Retain a message for seek."""
         message.holders += 1
         topic.retained.append(message)
 
     def expire(self, topic: Topic, now: float) -> None:
-        """Let go of what a topic has retained for long enough."""
+        """Release the messages that a topic has retained for long enough."""
         for message in topic.retained.drain(now - (topic.retention or 0.0)):
             self._release(message)
 
     def release(self, topic: Topic) -> None:
-        """Let go of all that a topic retains."""
+        """Release all messages that a topic retains."""
         for message in topic.retained.drain():
             self._release(message)
 
     def collect(self, snapshot: Snapshot, messages: Sequence[Message]) -> None:
-        """Have a snapshot keep messages."""
+        """Add messages to a snapshot."""
         for message in messages:
             snapshot.offer(message)
         self._ledger.owed(snapshot.number, messages)
 
     def failed(self, subscription: Subscription, delivery: Delivery) -> None:
-        """Write down how often a delivery has failed that will be tried again."""
+        """Record the failed attempts of a delivery that will be retried."""
         self._ledger.attempted(subscription.number, delivery.message.id, delivery.attempts)
 
     def exhausted(self, subscription: Subscription, delivery: Delivery, now: float) -> bool:
-        """Forward a message that failed as often as it may, and tell whether that was possible.
+        """Forward a message to the dead letter topic, and return whether that topic exists.
 
-        It is not without the dead letter topic; then the message is to be tried again.
+        If it does not, the message is to be retried.
         https://docs.cloud.google.com/pubsub/docs/handling-failures#dead_letter_topic
         """
         policy = subscription.policy.dead_letter
@@ -150,16 +150,16 @@ class Router:
         return True
 
     def finished(self, owner: Subscription | Snapshot, message: Message) -> None:
-        """Write down that an owner does not need a message, and forget it if nobody does."""
+        """Record that an owner no longer holds a message; forget the message if nobody does."""
         self._ledger.settled(owner.number, message.id)
         self._release(message)
 
     def acknowledged(self, subscription: Subscription, message: Message) -> None:
-        """Write down that a message is kept for seek only."""
+        """Record that a message is retained for seek only."""
         self._ledger.acknowledged(subscription.number, message.id)
 
     def replayed(self, subscription: Subscription, message: Message) -> None:
-        """Write down that a message has to be delivered again."""
+        """Record that a message is to be delivered again."""
         self._ledger.owed(subscription.number, [message])
 
     def _release(self, message: Message) -> None:
@@ -169,7 +169,7 @@ class Router:
 
 
 def dead_letter_attributes(subscription: str, delivery: Delivery) -> dict[str, str]:
-    """Return what a dead-lettered message tells about where it comes from.
+    """Return the attributes that say where a dead-lettered message comes from.
 
     https://docs.cloud.google.com/pubsub/docs/dead-letter-topics#how_dead_letter_topics_work
     """

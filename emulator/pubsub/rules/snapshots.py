@@ -1,4 +1,4 @@
-"""Snapshots: what a subscription had not acknowledged at a moment, and all that came after it.
+"""Snapshots: the unacknowledged messages of a subscription at a moment, and all published later.
 
 https://docs.cloud.google.com/pubsub/docs/replay-overview#snapshot_overview
 """
@@ -18,7 +18,7 @@ SHORTEST_LIFE_SECONDS = 60 * 60.0
 
 
 def lifetime(unacknowledged: Sequence[Message], now: float) -> float:
-    """Return for how many seconds a snapshot of these messages lives.
+    """Return the lifetime in seconds of a snapshot of these messages.
 
     Raises:
         FailedPrecondition: If that is too short for a snapshot to be of use.

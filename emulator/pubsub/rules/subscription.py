@@ -1,7 +1,7 @@
 """The rules of one subscription: what may be delivered, to whom, and when again.
 
-No clock, no socket, no file: every call is told the time, and what follows from it is told to
-the `Router`.
+There is no clock, socket or file here: callers pass in the time, and the `Router` learns the
+outcome.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -47,7 +47,7 @@ class Subscription:
             name: Full name.
             number: Tells it apart from an earlier subscription of the same name.
             policy: Its settings; may change later, except for `ordered` and `matches`.
-            router: Is told what happens.
+            router: Learns what happens.
             first_lease: Leases are numbered from here. Must exceed the numbers of an earlier run
                 of the broker, so that an acknowledgement from then names nothing of now.
         """
@@ -64,13 +64,13 @@ class Subscription:
         self._acked = Retained()
 
     def change(self, policy: SubscriptionPolicy) -> None:
-        """Replace the settings, and let go of what they do not keep any more."""
+        """Replace the settings, and release messages that they no longer retain."""
         self.policy = policy
         if not policy.retain_acked:
             self._let_go(self._acked.drain())
 
     def offer(self, message: Message, attempts: int = 0) -> None:
-        """Add a message that matches the filter to the backlog, without telling the router.
+        """Add a message that matches the filter to the backlog, without notifying the router.
 
         Args:
             message: Newer than every message offered before.
@@ -94,14 +94,14 @@ class Subscription:
         holder: Holder | None = None,
         one_per_key: bool = False,
     ) -> list[Delivery]:
-        """Take deliveries that are then nobody else's until their deadline.
+        """Lease deliveries exclusively until their deadline.
 
         Args:
             now: Seconds since the epoch, as everywhere here.
             limit: Most messages to take.
             max_bytes: Most bytes to take; one message is taken however large it is.
             seconds: How long the lease holds, if not the subscription's ack deadline.
-            holder: Is told when each of them is no longer held.
+            holder: Notified when each of them is no longer held.
             one_per_key: Take only one message of an ordering key.
 
         Returns:
@@ -117,7 +117,7 @@ class Subscription:
         return taken
 
     def acknowledge(self, leases: Iterable[int], now: float) -> list[int]:
-        """Settle deliveries for good.
+        """Acknowledge deliveries.
 
         Returns:
             The leases that are not held (any more): their messages may be delivered again.
@@ -134,7 +134,7 @@ class Subscription:
         return unknown
 
     def modify(self, leases: Sequence[int], seconds: float, now: float) -> list[int]:
-        """Let leases end so many seconds from now; with 0 they fail at once.
+        """Set the deadline of leases to this many seconds from now; with 0 they fail at once.
 
         Returns:
             The leases that are not held (any more).
@@ -154,7 +154,7 @@ class Subscription:
         return unknown
 
     def advance(self, now: float) -> None:
-        """Let the leases end that are due, and make ready what has waited long enough."""
+        """End the leases and retry waits that are due."""
         for delivery in self._leases.expired(now):
             self._fail(delivery, now)
         self._backlog.advance(now)
@@ -203,13 +203,13 @@ class Subscription:
         self._router.ready(self)
 
     def expire(self, now: float) -> None:
-        """Let go of what is older than the retention, also when nobody asks for it."""
+        """Release messages older than the retention."""
         expired = self._backlog.expire(self._oldest(now))
         self._let_go(delivery.message for delivery in expired)
         self._expire_acknowledged(now)
 
     def close(self) -> None:
-        """Let go of every message, because the subscription is deleted."""
+        """Release every message, because the subscription is deleted or detached."""
         pending = (*self._backlog.withdraw(), *self._backlog.clear(), *self._leases)
         self._leases.clear()
         self._let_go({delivery.message.id: delivery.message for delivery in pending}.values())
@@ -231,7 +231,7 @@ class Subscription:
             self._leases.end(innocent.lease)
 
     def _done(self, message: Message) -> None:
-        """Let go of an acknowledged message, unless it is kept for seek."""
+        """Release an acknowledged message, unless it is retained for seek."""
         if not self.policy.retain_acked:
             self._router.finished(self, message)
             return
@@ -247,5 +247,5 @@ class Subscription:
             self._router.finished(self, message)
 
     def _oldest(self, now: float) -> float:
-        """Return when a message was published that is only just retained."""
+        """Return the publish time of the oldest message that is still retained."""
         return now - max(self.policy.retention, self.topic_retention)

@@ -1,4 +1,4 @@
-"""Messages as bytes: written once when they are published, joined when they are delivered.
+"""Messages as bytes: serialized once when published, concatenated when delivered.
 
 Serializing thousands of messages again for each delivery is what a broker in Python cannot
 afford, and need not: a protobuf message is the concatenation of its fields, so the fields that
@@ -56,7 +56,7 @@ def parse(wire: bytes) -> Any:
 
 
 def restore(message_id: int, wire: bytes) -> Message:
-    """Return a message as it was when its bytes were written down."""
+    """Return the message that was recorded as these bytes."""
     proto = parse(wire)
     time = proto.publish_time
     return Message(

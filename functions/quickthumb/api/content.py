@@ -15,6 +15,7 @@ from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from quickthumb.api.conditional import has_already
+from quickthumb.imaging.formats import ACCEPTED, FORMATS, OUTPUTS
 
 _WEB = Path(__file__).parent.parent / "web"
 
@@ -97,7 +98,7 @@ def file(name: str) -> Content:
     if path.suffix == ".gz":
         return Content.of(gzip.decompress(data), media_type, zipped=data)
     if path.suffix == ".html":
-        data = _with_tags(data.decode()).encode()
+        data = _with_tags(_with_formats(data.decode())).encode()
     return Content.of(data, media_type)
 
 
@@ -106,6 +107,21 @@ def _with_tags(page: str) -> str:
     for name in ASSETS:
         if f'"/web/{name}"' in page:
             page = page.replace(f'"/web/{name}"', f'"/web/{name}?v={file(name).tag}"')
+    return page
+
+
+def _with_formats(page: str) -> str:
+    """List the formats in a page: those accepted, and those of thumbnails that browsers show."""
+    shown = [each for each in OUTPUTS.values() if each.in_browsers]
+    lists = {
+        "accept": ",".join(
+            ["image/*", *(f".{end}" for each in FORMATS for end in each.extensions)]
+        ),
+        "accepted": ACCEPTED,
+        "formats": "".join(f'<option value="{each.name}">{each.title}</option>' for each in shown),
+    }
+    for name, text in lists.items():
+        page = page.replace(f"{{{{{name}}}}}", text)
     return page
 
 

@@ -8,8 +8,9 @@ same request is a new one.
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from msgspec import Meta, Struct, to_builtins
 
 from quickthumb.buckets import Bucket
 from quickthumb.documents import untrusted
@@ -19,8 +20,7 @@ from quickthumb.problems import InvalidMessage, Unavailable
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A request that bears a key.
 
     Attributes:
@@ -38,15 +38,13 @@ class Claim:
         Raises:
             InvalidMessage: it is none.
         """
-        document = untrusted.load_object(body)
-        ids = tuple(untrusted.a_list(document.get("ids")))
-        if not all(isinstance(id, str) and is_id(id) for id in ids):
+        claim = untrusted.read(cls, body)
+        if not all(map(is_id, claim.ids)):
             raise InvalidMessage("ids: expected the ids of uploads")
-        return cls(untrusted.text(document, "fingerprint"), ids)
+        return claim
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a request is answered with.
 
     Attributes:
@@ -55,7 +53,7 @@ class Answer:
         final: whether it stays the same when the request is made again.
     """
 
-    status: int
+    status: Annotated[int, Meta(ge=200, le=599)]
     document: Mapping[str, Any]
     final: bool = True
 
@@ -66,15 +64,14 @@ class Answer:
         Raises:
             InvalidMessage: it is none.
         """
-        kept = untrusted.load_object(body)
-        status = untrusted.whole(kept, "status", 200, 599)
-        document = untrusted.an_object(kept.get("document"))
-        if "code" in document:
-            untrusted.text(document, "code")
-            untrusted.whole(document, "status", status, status)
-        if "id" in document and not is_id(untrusted.text(document, "id")):
+        kept = untrusted.convert(cls, untrusted.load(body))
+        document = kept.document
+        problem = str(document.get("code", "")), document.get("status")
+        if "code" in document and problem != (document["code"], kept.status):
+            raise InvalidMessage("document: expected a problem with the status of the answer")
+        if "id" in document and not (isinstance(document["id"], str) and is_id(document["id"])):
             raise InvalidMessage("id: expected the id of an upload")
-        return cls(status, document)
+        return cls(kept.status, document)
 
 
 class Records:
@@ -90,7 +87,7 @@ class Records:
             InvalidMessage: there is a claim that cannot be read. Nobody can tell what was asked for
                 under the key and what became of it, so it must not be done again.
         """
-        if self._create(f"{name}/claim", asdict(claim)):
+        if self._create(f"{name}/claim", to_builtins(claim)):
             return claim
         first = self._requests.read(f"{name}/claim")
         if first is None:

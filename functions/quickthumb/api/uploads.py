@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from quickthumb.api import documents
-from quickthumb.api.announced import read_announced
 from quickthumb.api.idempotency import Attempt, Attempts
 from quickthumb.api.intake import receive, receive_json
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
 from quickthumb.api.waiting import until, wait_seconds
+from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import is_id
 from quickthumb.documents.rendition import Rendition
@@ -61,8 +61,8 @@ class Uploads:
         """POST /uploads: say where to send an upload that is too large for POST /."""
         body = await receive_json(request)
         query = request.query_params.multi_items()
-        announced, options = read_announced(body, self._settings.max_original_bytes)
-        renditions = renditions_of([*options, *query], self._settings.menu)
+        announced = read_announced(body, self._settings.max_original_bytes)
+        renditions = renditions_of([*announced.given, *query], self._settings.menu)
         attempt = await self._attempts.begin(request, query, [("", body)])
         if attempt.answer:
             return _response(attempt.answer, replayed=True)

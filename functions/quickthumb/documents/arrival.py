@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import Meta
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import Job
@@ -11,9 +13,10 @@ from quickthumb.documents.names import blob_name, id_of
 from quickthumb.documents.untrusted import MAX_WHOLE, shown
 from quickthumb.problems import InvalidMessage
 
+_ATTRIBUTES = {"bucket": "bucketId", "name": "objectId", "generation": "objectGeneration"}
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+
+class Arrival(msgspec.Struct, frozen=True, rename=_ATTRIBUTES):
     """What Cloud Storage tells of a blob that was written.
 
     Its form is https://docs.cloud.google.com/storage/docs/pubsub-notifications#attributes; all that
@@ -27,7 +30,7 @@ class Arrival:
 
     bucket: str
     name: str
-    generation: int
+    generation: Annotated[int, Meta(ge=1, le=MAX_WHOLE)]
 
     @property
     def job(self) -> Job:
@@ -48,17 +51,10 @@ class Arrival:
         try:
             if event != "OBJECT_FINALIZE":
                 raise InvalidMessage(f"eventType: {shown(event)}: expected OBJECT_FINALIZE")
-            return cls(
-                untrusted.text(attributes, "bucketId"),
-                blob_name(untrusted.text(attributes, "objectId")),
-                _generation(untrusted.text(attributes, "objectGeneration")),
-            )
+            text = attributes.get("objectGeneration", "")
+            generation = int(text) if re.fullmatch("[0-9]{1,19}", text) else text
+            arrival = untrusted.convert(cls, {**attributes, "objectGeneration": generation})
+            blob_name(arrival.name)
         except InvalidMessage as error:
             raise InvalidMessage(f"notification of Cloud Storage: {error}") from error
-
-
-def _generation(text: str) -> int:
-    """Read a generation from an attribute, which is text."""
-    if not re.fullmatch("[0-9]{1,19}", text) or not 1 <= int(text) <= MAX_WHOLE:
-        raise InvalidMessage(f"objectGeneration: {shown(text)}: expected a whole number above 0")
-    return int(text)
+        return arrival

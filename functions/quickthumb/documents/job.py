@@ -1,13 +1,15 @@
 """The message that asks `resize` for thumbnails, and its JSON."""
 
 import json
-from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
+
+import msgspec
+from msgspec import Meta
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.names import blob_name, id_of
-from quickthumb.documents.rendition import Rendition, renditions_from
-from quickthumb.documents.untrusted import shown
+from quickthumb.documents.rendition import MAX_LISTED, Rendition
+from quickthumb.documents.untrusted import MAX_WHOLE, shown
 from quickthumb.problems import InvalidMessage
 
 SCHEMA = "1"
@@ -17,8 +19,7 @@ MAX_FILENAME = 255
 """How much of a file name is kept, characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """What `upload` asks of `resize`: these thumbnails of this original.
 
     Attributes:
@@ -34,25 +35,14 @@ class Job:
     id: str
     bucket: str
     name: str
-    generation: int
-    renditions: tuple[Rendition, ...]
-    size: int = 0
+    generation: Annotated[int, Meta(ge=1, le=MAX_WHOLE)]
+    renditions: Annotated[tuple[Rendition, ...], Meta(min_length=1, max_length=MAX_LISTED)]
+    size: Annotated[int, Meta(ge=0, le=MAX_WHOLE)] = 0
     filename: str = ""
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
-        return json.dumps(
-            {
-                "id": self.id,
-                "bucket": self.bucket,
-                "name": self.name,
-                "generation": self.generation,
-                "renditions": [rendition.to_dict() for rendition in self.renditions],
-                "size": self.size,
-                "filename": self.filename,
-            },
-            separators=(",", ":"),
-        ).encode()
+        return json.dumps(msgspec.to_builtins(self), separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
@@ -61,24 +51,16 @@ class Job:
         Raises:
             InvalidMessage: it is no job of this schema.
         """
-        document = untrusted.load_object(body)
         try:
-            job = cls(
-                id=untrusted.text(document, "id"),
-                bucket=untrusted.text(document, "bucket"),
-                name=blob_name(untrusted.text(document, "name")),
-                generation=untrusted.whole(document, "generation", 1),
-                renditions=renditions_from(document.get("renditions")),
-                size=untrusted.whole(document, "size", 0, default=0),
-                filename=untrusted.text(document, "filename", "")[:MAX_FILENAME],
-            )
+            job = untrusted.read(cls, body)
+            blob_name(job.name)
         except InvalidMessage as error:
             raise InvalidMessage(f"message is no job: {error}") from error
         if job.id != id_of(job.bucket, job.name, job.generation):
             raise InvalidMessage(
                 f"message is no job: {shown(job.id)} is not the id of {shown(job.name)}"
             )
-        return job
+        return msgspec.structs.replace(job, filename=job.filename[:MAX_FILENAME])
 
     def within(self, bucket: str) -> Self:
         """Return the job, if it is about this bucket, which is the only one that we read.

@@ -1,105 +1,102 @@
-"""The end of a job, and its JSON."""
+"""The end of a job, and its JSON; it is also the data of the event `completed`."""
 
 import json
-from dataclasses import asdict, dataclass
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+import msgspec
+from msgspec import Meta, Struct
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.untrusted import MAX_WHOLE
 from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 
+Pixels = Annotated[int, Meta(ge=1, description="Pixels.")]
+SeenPixels = Annotated[int, Meta(ge=1, description="Pixels, as a viewer shows it.")]
+Bytes = Annotated[int, Meta(ge=1, description="Its size.")]
 
-@dataclass(frozen=True, slots=True)
-class Original:
-    """What is known of the uploaded picture.
 
-    Attributes:
-        content_type: as sniffed from the bytes.
-        width: pixels, as a viewer shows it (EXIF orientation applied).
-        height: pixels, as a viewer shows it.
-        orientation: EXIF orientation of the stored picture, 1 to 8.
-        bytes: size of the blob.
-    """
+def _text(description: str, **schema: str) -> Meta:
+    """Describe text of a form that is promised where it is written, and not asked where read."""
+    return Meta(description=description, extra_json_schema=schema)
 
+
+class Original(Struct, frozen=True):
+    """What is known of the uploaded picture."""
+
+    content_type: Annotated[str, _text("Told from its bytes, never from its name.")]
+    width: SeenPixels
+    height: SeenPixels
+    orientation: Annotated[
+        int,
+        Meta(ge=1, le=8, description="EXIF orientation of the original; thumbnails are upright."),
+    ]
+    bytes: Bytes
+
+
+class Thumbnail(Struct, frozen=True):
+    """A thumbnail in the processed bucket."""
+
+    name: Annotated[str, _text("The last part of its link, /{id}/{name}.")]
+    blob: Annotated[str, _text("Its name in the bucket processed.")]
     content_type: str
-    width: int
-    height: int
-    orientation: int
-    bytes: int
+    width: Pixels
+    height: Pixels
+    bytes: Bytes
+    sha256: Annotated[str, _text("Hash of its bytes.", pattern="^[0-9a-f]{64}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Thumbnail:
-    """A thumbnail in the processed bucket.
+class Placeholder(Struct, frozen=True):
+    """What a page shows before a thumbnail has loaded."""
 
-    Attributes:
-        name: the rendition it answers.
-        blob: its name in the processed bucket.
-        content_type: of the encoded picture.
-        width: pixels.
-        height: pixels.
-        bytes: size of the blob.
-        sha256: hash of its bytes, hexadecimal.
-    """
-
-    name: str
-    blob: str
-    content_type: str
-    width: int
-    height: int
-    bytes: int
-    sha256: str
+    data_uri: Annotated[
+        str,
+        _text(
+            "The picture in about 16 pixels, under a kilobyte.",
+            format="uri",
+            pattern="^data:image/",
+        ),
+    ]
+    color: Annotated[str, _text("The dominant colour.", pattern="^#[0-9a-f]{6}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
-    """What a page shows before a thumbnail has loaded.
+class Failure(Struct, frozen=True):
+    """Why a job has no thumbnails."""
 
-    Attributes:
-        data_uri: the picture in about 16 pixels, for the `src` of an `img`; under a kilobyte.
-        color: the dominant colour, "#rrggbb".
-    """
-
-    data_uri: str
-    color: str
+    code: Annotated[str, _text("Stable name; GET /problems/{code} explains it.")]
+    detail: Annotated[str, _text("A sentence for the person who uploaded.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a job has no thumbnails.
+class Manifest(Struct, frozen=True):
+    """The end of a job, written after everything else: the commit point."""
 
-    Attributes:
-        code: stable name, one of the `code`s in `quickthumb.problems`.
-        detail: a sentence for the person who uploaded.
-    """
-
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """The end of a job, written after everything else: the commit point.
-
-    Attributes:
-        id: the upload.
-        name: the blob of the original.
-        generation: the version of the original it is about.
-        original: what the picture was, None where it could not be read.
-        thumbnails: in the order of the request; empty when the job failed.
-        failure: None when the job is done.
-        placeholder: None when the job failed.
-        filename: as the sender calls the picture, empty if not at all.
-    """
-
-    id: str
-    name: str
-    generation: int
-    original: Original | None = None
-    thumbnails: tuple[Thumbnail, ...] = ()
-    failure: Failure | None = None
-    placeholder: Placeholder | None = None
-    filename: str = ""
+    id: Annotated[
+        str, _text("The upload. Whoever has it can read and delete it.", pattern="^[0-9a-f]{32}$")
+    ]
+    name: Annotated[str, _text("The blob of the original, in the bucket originals.")]
+    generation: Annotated[
+        int,
+        Meta(ge=0, le=MAX_WHOLE, description="The version of that blob, given by Cloud Storage."),
+    ]
+    original: Annotated[
+        Original | None,
+        Meta(description="What the picture was; null where it could not be read."),
+    ] = None
+    thumbnails: Annotated[
+        tuple[Thumbnail, ...], Meta(description="In the order in which they were asked for.")
+    ] = ()
+    failure: Annotated[
+        Failure | None,
+        Meta(description="Why there are no thumbnails; null when the job is done."),
+    ] = None
+    placeholder: Annotated[
+        Placeholder | None,
+        Meta(description="What to show before a thumbnail has loaded; null when the job failed."),
+    ] = None
+    filename: Annotated[
+        str,
+        _text("As the sender calls the picture; empty if not at all. Never to be used as a path."),
+    ] = ""
 
     @classmethod
     def failed(cls, job: Job, error: Unprocessable) -> Self:
@@ -139,7 +136,7 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Return the content of `manifest.json`."""
-        document = {"schema": SCHEMA, "state": self.state, **asdict(self)}
+        document = {"schema": SCHEMA, "state": self.state, **msgspec.to_builtins(self)}
         return json.dumps(document, separators=(",", ":")).encode()
 
     @classmethod
@@ -149,24 +146,12 @@ class Manifest:
         Raises:
             InvalidMessage: it is no manifest of this schema.
         """
-        document = untrusted.load_object(body)
         try:
-            original, failure, placeholder = (
-                document.get(name) for name in ("original", "failure", "placeholder")
-            )
-            id = untrusted.text(document, "id")
-            return cls(
-                id=id,
-                name=untrusted.text(document, "name", id),
-                generation=untrusted.whole(document, "generation", 0),
-                original=untrusted.record(Original, original) if original else None,
-                thumbnails=tuple(
-                    untrusted.record(Thumbnail, thumb)
-                    for thumb in untrusted.a_list(document.get("thumbnails"))
-                ),
-                failure=untrusted.record(Failure, failure) if failure else None,
-                placeholder=untrusted.record(Placeholder, placeholder) if placeholder else None,
-                filename=untrusted.text(document, "filename", ""),
-            )
+            document = untrusted.read(dict[str, Any], body)
+            # Earlier versions wrote no name: all blobs of originals were named by their ids.
+            manifest = untrusted.convert(cls, {"name": document.get("id"), **document})
+            if "thumbnails" not in document:
+                raise InvalidMessage("thumbnails is missing")
         except InvalidMessage as error:
             raise InvalidMessage(f"no manifest: {error}") from error
+        return manifest

@@ -6,10 +6,13 @@ done as it was asked for, whatever has become of its message.
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import MAX_FILENAME
-from quickthumb.documents.rendition import Rendition, renditions_from
+from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.problems import InvalidOption
 
 MAX_BYTES = 3_072
@@ -24,6 +27,8 @@ longest content type that is accepted, and some are left for what a system adds 
 
 _FILENAME = "filename"
 _RENDITIONS = "renditions"
+
+_Listed = Annotated[list[Any], Meta(min_length=1, max_length=MAX_LISTED)]
 
 
 def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
@@ -57,10 +62,13 @@ def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]
     Raises:
         InvalidMessage: they cannot be read.
     """
-    filename = cut(untrusted.text(metadata, _FILENAME)) if _FILENAME in metadata else None
+    filename = metadata.get(_FILENAME)
+    if filename is not None:
+        filename = cut(untrusted.convert(str, filename))
     if _RENDITIONS not in metadata:
         return filename, ()
-    return filename, renditions_from(untrusted.load(untrusted.text(metadata, _RENDITIONS)))
+    listed = untrusted.read(_Listed, metadata[_RENDITIONS])
+    return filename, tuple(map(Rendition.from_json, listed))
 
 
 def cut(filename: str) -> str:

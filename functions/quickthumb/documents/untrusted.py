@@ -2,17 +2,17 @@
 
 Messages, blobs and their metadata need not be what this version wrote: other programs write them
 too, and other versions, and a write may have been cut off. Whatever is wrong with one of them is
-told as `InvalidMessage`, which is a fault of that one and of nothing else.
+raised as `InvalidMessage`, which concerns that one and nothing else.
 
-A member that comes twice counts as it comes last, as nearly everywhere.
+Of a member that comes twice the last one counts, as nearly everywhere.
 """
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, fields
-from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+import re
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import msgspec
 
 from quickthumb.problems import InvalidMessage
 
@@ -20,143 +20,79 @@ MAX_BYTES = 1024 * 1024
 """The largest document, far above any of ours."""
 
 MAX_DEPTH = 16
-"""How many lists and objects may lie in each other; ours are four deep."""
+"""How deeply lists and objects may be nested where any are allowed; ours are four deep."""
 
 MAX_WHOLE = 2**63 - 1
 """The largest whole number, which is the largest generation that Cloud Storage can give."""
 
 T = TypeVar("T")
 
-
-def _whole(text: str) -> int:
-    if len(text) > len(str(-MAX_WHOLE)) or abs(int(text)) > MAX_WHOLE:
-        raise ValueError(f"the number {text[:20]} is too large")
-    return int(text)
-
-
-def _fraction(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"the number {text[:20]} is too large")
-    return number
+_PLAIN = {
+    "int": "a whole number",
+    "str": "text",
+    "array": "a list",
+    "object": "a JSON object",
+    " | ": " or ",
+    "`": "",
+}
 
 
-def _constant(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+class WrongMember(InvalidMessage):
+    """A document is JSON, but not of the form that is expected.
+
+    Attributes:
+        member: the name of the member at fault, empty where it is the document itself.
+    """
+
+    def __init__(self, message: str, member: str = "") -> None:
+        super().__init__(message)
+        self.member = member
 
 
-def load(
-    body: bytes | str,
-    *,
-    whole: Callable[[str], int] = _whole,
-    fraction: Callable[[str], float] = _fraction,
-) -> Any:
+def read(kind: type[T], body: bytes | str) -> T:
     """Read a JSON document in UTF-8.
 
     Args:
+        kind: what to read it as, a type that msgspec knows.
         body: the document.
-        whole: reads a whole number; raises `ValueError` for one that is not allowed.
-        fraction: reads a number with a fraction or an exponent, in the same way.
 
     Raises:
-        InvalidMessage: it is none, or is larger, deeper or has larger numbers than allowed here.
+        WrongMember: it is of another form; the message names the member, its value and what was
+            expected.
+        InvalidMessage: it is not JSON, or larger or more deeply nested than allowed.
     """
     try:
-        if len(body) > MAX_BYTES:
-            raise ValueError(f"{len(body):,} bytes, at most {MAX_BYTES:,} are read")
-        text = body.decode() if isinstance(body, bytes) else body
-        document = json.loads(text, parse_int=whole, parse_float=fraction, parse_constant=_constant)
-        _check(document)
-    except RecursionError:
-        raise InvalidMessage("not JSON that is read here: nested too deeply") from None
-    except ValueError as error:
+        return _decode(kind, body)
+    except msgspec.ValidationError as error:
+        raise _wrong(kind, load(body), str(error)) from error
+
+
+def load(body: bytes | str) -> Any:
+    """Read a JSON document of any form.
+
+    Raises:
+        InvalidMessage: it is not JSON, or larger, deeper or with larger numbers than allowed.
+    """
+    try:
+        document = _decode(object, body)
+    except msgspec.ValidationError as error:  # a number that has no place in 64 bits
         raise InvalidMessage(f"not JSON that is read here: {error}") from error
+    _check(document, MAX_DEPTH)
     return document
 
 
-def load_object(body: bytes | str) -> dict[str, Any]:
-    """Read a JSON document that is an object; see `load`."""
-    return an_object(load(body))
-
-
-def an_object(value: Any) -> dict[str, Any]:
-    """Return a value that is a JSON object.
+def convert(kind: type[T], document: Any) -> T:
+    """Return a document that is parsed already as an instance of a type.
 
     Raises:
-        InvalidMessage: it is none.
+        WrongMember: see `read`.
+        InvalidMessage: it is nested too deeply, has too large numbers, or half a character.
     """
-    if not isinstance(value, dict):
-        raise InvalidMessage(f"{shown(value)}: expected a JSON object")
-    return value
-
-
-def a_list(value: Any) -> list[Any]:
-    """Return a value that is a list.
-
-    Raises:
-        InvalidMessage: it is none.
-    """
-    if not isinstance(value, list):
-        raise InvalidMessage(f"{shown(value)}: expected a list")
-    return value
-
-
-def text(document: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """Return a member that is text.
-
-    Raises:
-        InvalidMessage: it is something else, or it is missing and there is no default.
-    """
-    value = _member(document, name, default)
-    if not isinstance(value, str) or not _is_unicode(value):
-        raise InvalidMessage(f"{name}: {shown(value)}: expected text")
-    return value
-
-
-def whole(
-    document: Mapping[str, Any],
-    name: str,
-    low: int,
-    high: int = MAX_WHOLE,
-    default: int | None = None,
-) -> int:
-    """Return a member that is a whole number from `low` to `high`.
-
-    Raises:
-        InvalidMessage: it is something else, or it is missing and there is no default.
-    """
-    value = _member(document, name, default)
-    if type(value) is not int or not low <= value <= high:
-        raise InvalidMessage(
-            f"{name}: {shown(value)}: expected a whole number from {low} to {high}"
-        )
-    return value
-
-
-def record(kind: type[T], value: Any, *, strict: bool = False) -> T:
-    """Make a dataclass of a JSON object whose members have the types of its fields.
-
-    Args:
-        kind: of the record; its fields are text, whole numbers, literals, or one of these or None.
-        value: the object.
-        strict: refuse members that are no fields, which otherwise are passed over, since a later
-            version may have added them.
-
-    Raises:
-        InvalidMessage: a member is missing, unknown or has another type.
-    """
-    document = an_object(value)
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    if strict and (unknown := document.keys() - known.keys()):
-        raise InvalidMessage(f"unknown member {shown(min(unknown))}")
-    given = {}
-    for name, field in known.items():
-        if name not in document and field.default is not MISSING:
-            continue
-        given[name] = _member(document, name, None)
-        if not _is(given[name], field.type):
-            raise InvalidMessage(f"{name}: {shown(given[name])}: expected {_told(field.type)}")
-    return kind(**given)
+    _check(document, MAX_DEPTH)
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise _wrong(kind, document, str(error)) from error
 
 
 def shown(value: Any) -> str:
@@ -165,53 +101,71 @@ def shown(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 
-def _member(document: Mapping[str, Any], name: str, default: Any) -> Any:
-    if name in document:
-        return document[name]
-    if default is None:
-        raise InvalidMessage(f"{name} is missing")
-    return default
-
-
-def _is(value: Any, kind: Any) -> bool:
-    """Tell whether a value is of a type; to JSON, true and false are no numbers."""
-    if get_origin(kind) is UnionType:
-        return any(_is(value, one) for one in get_args(kind))
-    if get_origin(kind) is Literal:
-        return value in get_args(kind)
-    return type(value) is kind
-
-
-def _told(kind: Any) -> str:
-    if get_origin(kind) is UnionType:
-        return " or ".join(_told(one) for one in get_args(kind))
-    if get_origin(kind) is Literal:
-        return ", ".join(get_args(kind))
-    return {str: "text", int: "a whole number"}.get(kind, "null")
-
-
-def _check(document: Any) -> None:
-    """See that a document is not too deep, and that its text can be encoded."""
-    layer = [document]
-    for depth in range(MAX_DEPTH + 1):
-        if not all(_is_unicode(value) for value in layer if isinstance(value, str)):
-            raise ValueError("half of a surrogate pair is missing")
-        if depth == MAX_DEPTH and any(isinstance(value, dict | list) for value in layer):
-            raise ValueError("nested too deeply")
-        layer = [part for value in layer for part in _parts(value)]
-
-
-def _is_unicode(text: str) -> bool:
+def _decode(kind: type[T], body: bytes | str) -> T:
+    if len(body) > MAX_BYTES:
+        raise InvalidMessage(f"{len(body):,} bytes of JSON: expected at most {MAX_BYTES:,}")
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except RecursionError:
+        raise InvalidMessage("not JSON that is read here: nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidMessage(f"not JSON that is read here: {error}") from error
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
+def _check(value: Any, levels: int) -> None:
+    """See that a document is not too deep, its numbers not too large, and its text Unicode."""
+    if isinstance(value, str):
+        if not value.isascii() and re.search("[\ud800-\udfff]", value):
+            raise InvalidMessage(f"{shown(value)}: half of a surrogate pair is missing")
+    elif isinstance(value, dict | list):
+        if not levels:
+            raise InvalidMessage("nested too deeply")
+        for part in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check(part, levels - 1)
+    elif isinstance(value, int) and abs(value) > MAX_WHOLE:
+        raise InvalidMessage(f"the number {str(value)[:20]} is too large")
+
+
+def _wrong(kind: Any, document: Any, error: str) -> WrongMember:
+    """Return msgspec's error with the value at fault, and in the words of JSON."""
+    problem, at, where = error.rpartition(" - at `")
+    if not at:
+        problem, where = error, ""
+    path = where.strip("$.`")
+    keys = [int(index) if index else name for name, index in re.findall(r"(\w+)|\[(\d+)\]", path)]
+    schema = _schema_at(kind, keys)
+    if match := re.fullmatch(r"Object (missing|contains).* field `(.*)`", problem, re.DOTALL):
+        name = json.dumps(f"{path}.{match[2]}".lstrip("."))[1:-1][:100]
+        what = "is missing" if match[1] == "missing" else "is unknown"
+        return WrongMember(
+            f"{name} {what}: expected {', '.join(schema.get('properties', ()))}", match[2]
+        )
+    value = document
+    with suppress(KeyError, IndexError, TypeError):
+        for key in keys:
+            value = value[key]
+    expected = problem.partition(", got ")[0].replace("Expected", "expected")
+    for word, plain in _PLAIN.items():
+        expected = expected.replace(word, plain)
+    if "enum" in schema:
+        expected = f"expected {', '.join(schema['enum'])}"
+    names = [key for key in keys if isinstance(key, str)]
+    return WrongMember(
+        f"{path}: {json.dumps(value)[:100]}: {expected}".removeprefix(": "),
+        names[-1] if names else "",
+    )
+
+
+def _schema_at(kind: Any, keys: list[int | str]) -> dict[str, Any]:
+    """Return the JSON Schema of a type's member, as far as it can be found."""
+    whole = msgspec.json.schema(kind)
+    node: dict[str, Any] = whole
+    with suppress(KeyError):
+        for key in [*keys, None]:
+            while "$ref" in node:
+                node = whole["$defs"][node["$ref"].rpartition("/")[2]]
+            if key is not None:
+                node = node["items"] if isinstance(key, int) else node["properties"][key]
+    return node

@@ -1,18 +1,18 @@
 """Animations that stay animated."""
 
-from collections.abc import Callable
-
 from PIL import Image, ImageFile
 
+from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.alpha import flatten
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.memory import held_by_pillow
+from quickthumb.imaging.finish import Finish
+from quickthumb.imaging.formats import AUTO, OUTPUTS
 from quickthumb.imaging.modes import averageable
 from quickthumb.imaging.parsing import hostile_bytes
+from quickthumb.imaging.resample import shrunk
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt
-
-_ANIMATED = frozenset(("GIF", "WEBP", "PNG"))
 
 _LEAST_DURATION = 20
 _DURATION_OF_NONE = 100
@@ -28,34 +28,29 @@ _MOST_LOOPS = 65_535
 """Of a WebP: https://developers.google.com/speed/webp/docs/riff_container#animation"""
 
 
-def is_animated(encoded: Encoded) -> bool:
-    """Tell whether the picture has frames that are to be shown one after another."""
-    if encoded.header.format not in _ANIMATED:
-        return False
-    with hostile_bytes(f"The {encoded.format.title} animation"):
-        return bool(getattr(encoded.open(), "is_animated", False))
-
-
 def animation(
-    encoded: Encoded,
-    finish: Callable[[Image.Image], Image.Image],
-    limits: Limits,
+    encoded: Encoded, rendition: Rendition, finish: Finish, limits: Limits
 ) -> Animation | None:
     """Read all frames, each finished before the next is read.
 
     Args:
-        encoded: an animated picture.
-        finish: makes the thumbnail of a frame; its results are what is held in memory.
+        encoded: the picture.
+        rendition: what is asked for; its frames are what is held in memory.
+        finish: makes a thumbnail of a reduced frame.
         limits: on frames; they are counted while reading, for some files do not say how many.
 
     Returns:
-        None where the animation is beyond the limits or breaks off after one frame.
+        None for a still picture, if the format that is asked for holds but one, and where the
+        animation is beyond the limits or breaks off after one frame.
 
     Raises:
         Corrupt: not even the first frame can be decoded.
         TooSlow: the time is up.
     """
-    if held_by_pillow(encoded, encoded.header.size) > encoded.max_bytes // 2:
+    asked = rendition.format
+    if (asked != AUTO and not OUTPUTS[asked].writer.animation) or not _is_animated(encoded):
+        return None
+    if encoded.format.held(encoded, encoded.header.size) > encoded.max_bytes // 2:
         return None  # the other half is for the frames
     image = encoded.open()
     most = limits.most_frames(image.width * image.height)
@@ -70,12 +65,29 @@ def animation(
                     break
                 if len(frames) == most:
                     return None
-                frames.append(finish(averageable(image)(image).convert("RGBA")))
+                frame = averageable(image)(image).convert("RGBA")
+                frames.append(_finished(frame, finish, rendition.background))
                 frames[-1].info.clear()
                 durations.append(_duration(image))
         except Corrupt:
             break  # it ends early: what came before is shown
-    return Animation(frames, durations, _loop(image)) if len(frames) > 1 else None
+    plays = encoded.format.plays(image.info.get("loop"))
+    # For longer than anyone watches is for ever.
+    loop = plays if plays <= _MOST_LOOPS else 0
+    return Animation(frames, durations, loop) if len(frames) > 1 else None
+
+
+def _is_animated(encoded: Encoded) -> bool:
+    """Tell whether the picture has frames that are to be shown one after another."""
+    if not encoded.format.animated:
+        return False
+    with hostile_bytes(f"The {encoded.format.title} animation"):
+        return bool(getattr(encoded.open(), "is_animated", False))
+
+
+def _finished(frame: Image.Image, finish: Finish, background: str | None) -> Image.Image:
+    image = finish(shrunk(frame, finish.reduced))
+    return flatten(image, background) if background else image
 
 
 def _seek(image: ImageFile.ImageFile, frame: int) -> bool:
@@ -92,18 +104,3 @@ def _duration(image: ImageFile.ImageFile) -> int:
     if duration > _MOST_MILLISECONDS:
         return round(duration, -1)
     return duration if duration >= _LEAST_DURATION else _DURATION_OF_NONE
-
-
-def _loop(image: ImageFile.ImageFile) -> int:
-    """Return how often the animation is played, 0 for ever, and for longer than anyone watches.
-
-    A GIF counts the repetitions after the first, and plays once where it says nothing.
-    """
-    loop = image.info.get("loop")
-    if image.format != "GIF":
-        plays = int(loop or 0)
-    elif loop is None:
-        plays = 1
-    else:
-        plays = int(loop) + 1 if loop else 0
-    return plays if plays <= _MOST_LOOPS else 0

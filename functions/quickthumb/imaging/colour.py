@@ -100,7 +100,7 @@ def _without_profile(image: Image.Image, header: ImageFile.ImageFile) -> Image.I
     if image.mode == "CMYK":
         return image.convert("RGB")
     gamma = header.info.get("gamma")
-    if header.format != "PNG" or not gamma or "srgb" in header.info:
+    if not gamma or "srgb" in header.info:
         return image
     # https://www.w3.org/TR/png-3/#11gAMA: samples are light to the power of the file's gamma
     if abs(gamma - _SRGB_GAMMA) < _VISIBLE_GAMMA:

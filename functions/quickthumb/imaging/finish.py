@@ -1,31 +1,32 @@
 """From a reduced picture as it lies in the file to one that can be encoded."""
 
-from PIL import Image, ImageFile
+from PIL import Image
 
-from quickthumb.documents.rendition import Gravity
+from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.colour import to_srgb
 from quickthumb.imaging.crop import Window, window
-from quickthumb.imaging.geometry import Plan, turned
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.geometry import Size, plan, turned
 from quickthumb.imaging.orient import upright
 from quickthumb.imaging.parsing import hostile_bytes
 
 
 class Finish:
-    """Colours, orientation and crop of one thumbnail; all its frames are cut alike."""
+    """Colours, orientation and crop of one thumbnail; all its frames are cut alike.
 
-    def __init__(
-        self, header: ImageFile.ImageFile, orientation: int, plan: Plan, gravity: Gravity
-    ) -> None:
-        self._header = header
-        self._orientation = orientation
-        self._plan = plan
-        self._gravity = gravity
+    Attributes:
+        reduced: the size of what it takes: the whole picture, reduced, as it lies in the file.
+    """
+
+    def __init__(self, encoded: Encoded, rendition: Rendition) -> None:
+        source, box = encoded.source, (rendition.width, rendition.height)
+        planned = plan((source.width, source.height), box, rendition.fit)
+        self.reduced: Size = turned(planned.reduced, encoded.turns)
+        self._final = planned.final
+        self._header = encoded.header
+        self._orientation = encoded.turns
+        self._gravity = rendition.gravity
         self._window: Window | None = None
-
-    @property
-    def reduced(self) -> tuple[int, int]:
-        """The size of what it takes: the whole picture, reduced, as it lies in the file."""
-        return turned(self._plan.reduced, self._orientation)
 
     def __call__(self, reduced: Image.Image) -> Image.Image:
         """Return the thumbnail in mode L, LA, RGB or RGBA, upright and in sRGB.
@@ -36,8 +37,8 @@ class Finish:
         with hostile_bytes("The colour information of the picture"):
             coloured = to_srgb(reduced, self._header)
         image = upright(coloured, self._orientation)
-        if image.size == self._plan.final:
+        if image.size == self._final:
             return image
         if self._window is None:
-            self._window = window(image, self._plan.final, self._gravity)
+            self._window = window(image, self._final, self._gravity)
         return image.crop(self._window)

@@ -7,6 +7,7 @@ from PIL import Image
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.imaging.alpha import is_transparent
 from quickthumb.imaging.encode import encode
+from quickthumb.imaging.formats import WEBP
 from quickthumb.imaging.geometry import plan
 
 _SIDE = 16
@@ -20,8 +21,8 @@ def placeholder(image: Image.Image) -> Placeholder:
     """Return a small upright sRGB picture in some 16 pixels, and its dominant colour."""
     small = _within(image, _COLOUR_SIDE)
     tiny = _within(small, _SIDE)
-    data = encode(tiny, "webp", _QUALITY)  # half the bytes of a JPEG, whose tables weigh 600
-    uri = "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
+    data = encode(tiny, WEBP, _QUALITY)  # half the bytes of a JPEG, whose tables weigh 600
+    uri = f"data:{WEBP.content_type};base64," + base64.b64encode(data).decode("ascii")
     return Placeholder(uri, _dominant(small))
 
 

@@ -27,7 +27,7 @@ class Reducer:
     def __init__(self, encoded: Encoded, sizes: Sequence[Size]) -> None:
         self._encoded = encoded
         largest, *others = sorted(set(sizes), key=prod, reverse=True)
-        self._engine = engine_for(encoded.header, largest)
+        self._engine = engine_for(encoded, largest)
         near = [size for size in others if not _can_become(largest, size)]
         far = [size for size in others if _can_become(largest, size)]
         self.order = (*near, largest, *far)

@@ -1,26 +1,22 @@
 """The recipe: from the bytes of a picture to its thumbnails."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging.alpha import flatten, is_transparent
-from quickthumb.imaging.animate import animation, is_animated
+from quickthumb.imaging.alpha import is_transparent
+from quickthumb.imaging.animate import animation
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.encode import (
-    DEFAULT_QUALITY,
-    EXTENSIONS,
     Animation,
     choose_format,
     encode,
     encode_animation,
     prepared,
 )
-from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.finish import Finish
-from quickthumb.imaging.geometry import plan
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
@@ -32,6 +28,10 @@ from quickthumb.pictures import Picture, Rendered
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:
     """Make every rendition of a picture, at least one.
 
+    The picture is opened; for each size it is decoded and reduced; for each thumbnail of that size
+    it is finished (colours, orientation, crop), animated if it moves, and encoded. The smallest
+    becomes the placeholder.
+
     The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
     Raises:
@@ -42,16 +42,7 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
     """
     deadline = Deadline(limits.max_seconds)
     encoded = open_picture(data, limits, deadline)
-    source = encoded.source
-    finishes = {
-        rendition: Finish(
-            encoded.header,
-            encoded.turns,
-            plan((source.width, source.height), (rendition.width, rendition.height), rendition.fit),
-            rendition.gravity,
-        )
-        for rendition in renditions
-    }
+    finishes = {rendition: Finish(encoded, rendition) for rendition in renditions}
     reducer = Reducer(encoded, [finish.reduced for finish in finishes.values()])
     made: dict[Rendition, Picture] = {}
     for size in reducer.order:
@@ -60,39 +51,18 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         for rendition, finish in finishes.items():
             if finish.reduced == size:
                 image = finish(reduced)
-                made[rendition] = _picture(image, rendition, finish, encoded, limits)
+                moving = animation(encoded, rendition, finish, limits)
+                made[rendition] = _written(image, moving, rendition, encoded)
         if size == reducer.order[-1]:
             shown = placeholder(image)  # the smallest, or not much larger
         del reduced, image  # they may be large, and so may be what the next needs
-    return Rendered(source, tuple(made[rendition] for rendition in renditions), shown)
+    return Rendered(encoded.source, tuple(made[rendition] for rendition in renditions), shown)
 
 
-def _picture(
-    image: Image.Image, rendition: Rendition, finish: Finish, encoded: Encoded, limits: Limits
+def _written(
+    image: Image.Image, moving: Animation | None, rendition: Rendition, encoded: Encoded
 ) -> Picture:
-    moving = None
-    if rendition.format != "jpeg" and is_animated(encoded):
-        moving = animation(encoded, _frame_maker(finish, rendition.background), limits)
-    return _encoded(image, moving, rendition, encoded)
-
-
-def _frame_maker(finish: Finish, background: str | None) -> Callable[[Image.Image], Image.Image]:
-    """Return what makes a frame of a thumbnail from a frame of an animation."""
-    shrink = PillowEngine().shrink
-
-    def make(frame: Image.Image) -> Image.Image:
-        image = finish(shrink(frame, finish.reduced))
-        return flatten(image, background) if background else image
-
-    return make
-
-
-def _encoded(
-    image: Image.Image,
-    moving: Animation | None,
-    rendition: Rendition,
-    encoded: Encoded,
-) -> Picture:
+    """Choose the format, flatten what it cannot hold, and encode at the best quality that fits."""
     transparent = is_transparent(image) and rendition.background is None
     output = choose_format(
         rendition.format, image.size, transparent=transparent, animated=moving is not None
@@ -105,12 +75,14 @@ def _encoded(
             return encode_animation(moving, output, quality)
         return encode(still, output, quality)
 
+    writer = output.writer
+    # A palette is no loss to a picture that has one itself.
+    has_palette = writer.palette and encoded.header.mode == "P"
     data = weigh(
         encode_at,
-        rendition.quality or DEFAULT_QUALITY[output],
+        rendition.quality or writer.quality,
         original=encoded.size,
         max_bytes=rendition.max_bytes,
-        # Few colours are no loss to a picture that has no more itself.
-        lossless=output == "png" and encoded.header.mode != "P",
+        lossless=writer.lossless and not has_palette,
     )
-    return Picture(rendition.name, f"image/{output}", EXTENSIONS[output], *still.size, data)
+    return Picture(rendition.name, output.content_type, output.extensions[0], *still.size, data)

@@ -7,48 +7,20 @@ from collections.abc import Container
 
 from PIL import Image, ImageFile
 
-from quickthumb.imaging.guarded import GuardedFile
 from quickthumb.problems import Corrupt
 
 USABLE_SHARE = 0.75
 """The least share of the rows that makes a picture usable."""
 
-FILLED_BY_JPEG = frozenset((127, 128))
-"""Levels of what libjpeg leaves where data is missing: all coefficients are 0, which is the middle.
-
-Pillow inverts it in CMYK.
-"""
-
-_FILLED_BY_PNG = frozenset((0,))
-
-_END_OF_IMAGE = b"\xff\xd9"
-_ENDS_READ_BY_DECODER = 8
+_FILLED_BY_PILLOW = frozenset((0,))
 
 
-class PatchedEnd(GuardedFile):
-    """A JPEG file that is given the end marker it lacks, so that the decoder returns what it has.
-
-    Attributes:
-        patching: whether reading past the end gives end markers; to be set once the header is read.
-        patched: whether the end was missing.
-    """
-
-    patching = False
-    patched = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read like a file, then the marker; a decoder that keeps asking gets the truth."""
-        chunk = super().read(size)
-        if chunk or not self.patching or self.patched >= _ENDS_READ_BY_DECODER:
-            return chunk
-        self.patched += 1
-        return _END_OF_IMAGE
-
-
-def load_what_is_there(image: ImageFile.ImageFile) -> None:
+def load_what_is_there(image: ImageFile.ImageFile, *, row_by_row: bool) -> None:
     """Decode a picture, and keep the rows that could be decoded where the file breaks off.
 
-    Only of pictures stored row by row: a part of an interlaced one is a picture with holes.
+    Args:
+        image: not yet decoded.
+        row_by_row: whether its format is; of an interlaced picture, a part is one with holes.
 
     Raises:
         OSError, SyntaxError: nothing was decoded.
@@ -57,11 +29,11 @@ def load_what_is_there(image: ImageFile.ImageFile) -> None:
     try:
         image.load()
     except (OSError, SyntaxError):
-        if image.format != "PNG" or image.info.get("interlace"):
+        if not row_by_row or image.info.get("interlace"):
             raise
         image.tile = []  # what was decoded so far is the picture
         image.load()
-        check_usable(image, _FILLED_BY_PNG)
+        check_usable(image, _FILLED_BY_PILLOW)
 
 
 def check_usable(image: Image.Image, filler: Container[int]) -> None:

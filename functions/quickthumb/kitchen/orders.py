@@ -5,11 +5,13 @@ A child has decoded untrusted data, so its answers are not trusted either.
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
+
+import msgspec
 
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import THUMBNAIL_TYPES
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source
@@ -32,7 +34,6 @@ _REFUSALS: dict[str, type[Unprocessable]] = {
 }
 """All errors of imaging, by code."""
 
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/avif": "avif"}
 _CONTENT_TYPE = re.compile(r"image/[a-z]{3,5}")
 _PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,8000}={0,2}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -70,9 +71,9 @@ def send_rendered(wire: Wire, rendered: Rendered) -> None:
         for picture in rendered.thumbnails
     ]
     head = {
-        "source": asdict(rendered.source),
+        "source": msgspec.to_builtins(rendered.source),
         "thumbnails": thumbnails,
-        "placeholder": asdict(rendered.placeholder),
+        "placeholder": msgspec.to_builtins(rendered.placeholder),
     }
     wire.send(head, *(picture.data for picture in rendered.thumbnails))
 
@@ -114,14 +115,16 @@ def receive_answer(
     pictures: list[Picture] = []
     for thumbnail, rendition in zip(thumbnails, renditions, strict=True):
         size = _whole(thumbnail, "bytes", 1, left)
-        content_type = _text(thumbnail, "content_type")
-        if content_type not in _EXTENSIONS or _text(thumbnail, "name") != rendition.name:
+        format = THUMBNAIL_TYPES.get(_text(thumbnail, "content_type"))
+        if format is None or _text(thumbnail, "name") != rendition.name:
             raise Mangled("a thumbnail that was not requested")
         width = _whole(thumbnail, "width", 1, rendition.width)
         height = _whole(thumbnail, "height", 1, rendition.height)
         data = wire.part(size, end)
-        extension = _EXTENSIONS[content_type]
-        pictures.append(Picture(rendition.name, content_type, extension, width, height, data))
+        extension = format.extensions[0]
+        pictures.append(
+            Picture(rendition.name, format.content_type, extension, width, height, data)
+        )
         left -= size
     return Rendered(known, tuple(pictures), shown)
 

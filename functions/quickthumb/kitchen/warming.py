@@ -9,6 +9,7 @@ from PIL import Image, ImageCms
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
+from quickthumb.imaging.formats import OUTPUTS
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 
@@ -24,11 +25,10 @@ _HEIC = base64.b64decode(
 """16 x 16 pixels; encoding one here would load an encoder that is not needed."""
 
 _OUTPUTS = (
-    Rendition("jpeg", 24, 16, fit="cover", gravity="smart", format="jpeg"),
-    Rendition("png", 8, 8, format="png"),
-    Rendition("palette", 8, 8, format="png", quality=50),
-    Rendition("webp", 8, 8, format="webp"),
-    Rendition("avif", 8, 8, format="avif", max_bytes=100_000),
+    *(Rendition(name, 8, 8, format=name) for name in OUTPUTS),
+    *(Rendition(f"{name}-50", 8, 8, format=name, quality=50) for name in OUTPUTS),
+    Rendition("smart", 24, 16, fit="cover", gravity="smart"),
+    Rendition("light", 8, 8, max_bytes=100_000),
     Rendition("background", 8, 8, background="#ffffff"),
 )
 

@@ -1,6 +1,6 @@
 """What is kept in which bucket, under which name: the only state there is.
 
-Each part knows its own blobs; what concerns several of them, in which order, is told here.
+Each part knows its own blobs; what concerns several parts, in which order, is here.
 """
 
 from quickthumb.buckets import Bucket
@@ -29,7 +29,7 @@ class Store:
         self._buckets = (originals, processed)
 
     def check(self) -> None:
-        """See that both buckets answer."""
+        """Check that both buckets answer."""
         for bucket in self._buckets:
             walks.check(bucket)
 
@@ -46,7 +46,7 @@ class Store:
         found = [self.originals.delete(name) for name in (id, ANNOUNCED + id)]
         manifest = self.results.manifest(id)
         if manifest is None and not any(found):
-            # Whoever guesses ids, or repeats one, costs these three calls and no listing.
+            # A guessed id, or a repeated call, costs these three calls and no listing.
             return False
         # Another program may have overwritten what it wrote: that is another upload.
         if manifest and self.originals.is_current(manifest):

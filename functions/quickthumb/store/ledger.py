@@ -2,8 +2,9 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, to_builtins
 
 from quickthumb.buckets import Bucket
 from quickthumb.documents import untrusted
@@ -20,8 +21,7 @@ _MAX_ATTEMPTS = 1_000
 """A count above this was not written by any sweep."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempts:
+class Attempts(Struct, frozen=True):
     """How often a job was published again.
 
     Attributes:
@@ -29,8 +29,12 @@ class Attempts:
         name: the blob of its original.
     """
 
-    count: int
+    count: Annotated[int, Meta(ge=0, le=_MAX_ATTEMPTS)]
     name: str
+
+
+class _Cursor(Struct, frozen=True):
+    next: str
 
 
 class Ledger:
@@ -48,16 +52,16 @@ class Ledger:
         if body is None:
             return None
         try:
-            document = untrusted.load_object(body)
-            count = untrusted.whole(document, "count", 0, _MAX_ATTEMPTS)
-            return Attempts(count, blob_name(untrusted.text(document, "name")))
+            attempts = untrusted.read(Attempts, body)
+            blob_name(attempts.name)
+            return attempts
         except InvalidMessage as error:
             log.warning("the count of %s begins anew: %s", id, error)
             return None
 
     def put_attempts(self, id: str, attempts: Attempts) -> None:
         """Note that a job is published again."""
-        self._write(f"{id}/{COUNT}", asdict(attempts))
+        self._write(f"{id}/{COUNT}", to_builtins(attempts))
 
     def forget_attempts(self, id: str) -> None:
         """Forget how often a job was published again."""
@@ -77,14 +81,14 @@ class Ledger:
         if body is None:
             return ""
         try:
-            return untrusted.text(untrusted.load_object(body), "next")
+            return untrusted.read(_Cursor, body).next
         except InvalidMessage as error:
             log.warning("the sweep begins at the beginning: %s: %s", _CURSOR, error)
             return ""
 
     def put_cursor(self, cursor: str) -> None:
         """Note where the next sweep goes on."""
-        self._write(_CURSOR, {"next": cursor})
+        self._write(_CURSOR, to_builtins(_Cursor(cursor)))
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
         self._bucket.write(name, json.dumps(document).encode(), "application/json", "no-cache")

@@ -70,8 +70,8 @@ class Originals:
         metadata = notes.written(filename, renditions)
         generation = self._bucket.create(id, data, content_type, metadata)
         if generation is None:
-            # The id is for this picture alone, so the blob is it: an earlier write arrived, and its
-            # answer did not, or whoever wrote it had no time to go on.
+            # The id is for this picture alone, so this is it: an earlier write succeeded, and its
+            # answer was lost, or the process ended before it went on.
             generation = self._generation(id)
         return Job(id, self.bucket, id, generation, renditions, len(data), metadata["filename"])
 
@@ -93,7 +93,7 @@ class Originals:
         renditions: tuple[Rendition, ...],
         origin: str | None,
     ) -> str:
-        """Return the URL to which an upload may be sent, past this service; see `Bucket.begin`."""
+        """Return the URL to which an upload may be sent directly; see `Bucket.begin`."""
         metadata = notes.written(filename, renditions)
         return self._bucket.begin(ANNOUNCED + id, size, content_type, metadata, origin)
 
@@ -164,7 +164,7 @@ class Originals:
     ) -> Iterator[FoundOriginal]:
         """Walk over the originals by stem, from `start` on, page by page.
 
-        What was sent to the bucket directly lies behind `incoming/` and is woven in, so that all
+        What was sent to the bucket directly lies behind `incoming/` and is merged in, so that all
         that are named by their ids come in the order of ids.
 
         Args:

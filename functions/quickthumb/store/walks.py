@@ -1,10 +1,9 @@
-"""Walks over a bucket that step over what cannot be read.
+"""Lists a bucket and skips what cannot be read.
 
-A listing can fail because of a single blob: fake-gcs-server keeps what it knows of a blob in an
-attribute of the file, and while that is missing, no listing that comes past the file succeeds. In
+A listing can fail because of a single blob: fake-gcs-server keeps the metadata of a blob in an
+attribute of its file, and while that is missing, every listing that includes the file fails. In
 production a page may be refused again and again. Either way the rest of the bucket is still read: a
-listing that fails is made in parts, by the next letter of the names, and a part that fails in
-smaller ones.
+listing that fails is split by the next letter of the names, and a part that fails is split again.
 """
 
 import logging
@@ -18,28 +17,28 @@ from quickthumb.problems import InvalidMessage, Unavailable
 log = logging.getLogger(__name__)
 
 HEXADECIMAL = "0123456789abcdef"
-"""The letters of ids."""
+"""The letters of ids, in order."""
 
 AFTER_IDS = "g"
-"""Greater than every id: what lies in a bucket beside originals and results comes later."""
+"""Sorts after every id: so does everything in a bucket that is neither original nor result."""
 
 PRINTABLE = "".join(sorted({" ", *string.digits, *string.ascii_letters, *string.punctuation}))
-"""The letters of most other names. Where a listing fails, a name with others is not found."""
+"""The letters of most other names. Where a listing fails, names with other letters are missed."""
 
 _DEEPEST = 32
-"""How many letters more than asked for the smallest part is told by: all of an id. Names that share
-more go with the one that cannot be read."""
+"""How many letters longer than the prefix the smallest part is: a whole id. Names that share more
+are skipped together with the one that cannot be read."""
 
 PATIENCE_SECONDS = 60.0
-"""How long listings may take that fail, seconds; then no smaller parts are tried. In the emulator
-one fails at once, in production after it was retried."""
+"""How long failing listings may take, seconds; after that no smaller parts are tried. In the
+emulator they fail at once, in production after retries."""
 
 _NOWHERE = "\x7f"
-"""Begins no name: a listing of nothing shows whether the bucket answers at all."""
+"""No name begins with it: an empty listing shows whether the bucket answers at all."""
 
 
 def check(bucket: Bucket) -> None:
-    """See that a bucket answers.
+    """Check that a bucket answers.
 
     Raises:
         Unavailable: it does not.
@@ -49,7 +48,7 @@ def check(bucket: Bucket) -> None:
 
 
 def exists(bucket: Bucket, name: str) -> bool:
-    """Return whether there is a blob with that name, be it one that cannot be described.
+    """Return whether there is a blob with that name, even one that cannot be described.
 
     Raises:
         Unavailable: the bucket does not answer.
@@ -68,12 +67,12 @@ def walk(
     start: str = "",
     end: str = "",
 ) -> Iterator[Blob]:
-    """Walk over blobs by name, as `Bucket.walk` does, past what cannot be read.
+    """Walk over blobs by name, as `Bucket.walk` does, and skip what cannot be read.
 
     Args:
         bucket: where they are.
         tell: is told of each blob, or part of the listing, that cannot be read.
-        letters: of which the names consist, in their order.
+        letters: those that the names consist of, in order.
         prefix: of the names.
         start: the first name that may come.
         end: the first name that may not; empty for no such limit.

@@ -1,4 +1,4 @@
-"""What the caller of the function `sweep` asks for."""
+"""The options of a call of the function `sweep`."""
 
 import re
 from collections.abc import Mapping

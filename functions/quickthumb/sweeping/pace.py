@@ -5,7 +5,7 @@ import time
 
 
 class Pace:
-    """Lets through so many a second."""
+    """Lets a number of callers through each second."""
 
     def __init__(self, per_second: int) -> None:
         self._interval = 1 / per_second
@@ -13,7 +13,7 @@ class Pace:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Return when it is one's turn."""
+        """Wait for the next turn."""
         with self._lock:
             turn = max(self._next, time.monotonic())
             self._next = turn + self._interval

@@ -5,15 +5,19 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import FORMATS
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered
 
 SAMPLES = Path(__file__).parents[2] / "fixtures" / "samples"
 LIMITS = Limits()
+KINDS = [each.name.upper() for each in FORMATS]
+"""The accepted formats, by the names that `encoded` takes."""
 
 
 def photo(width: int, height: int) -> Image.Image:
@@ -36,7 +40,11 @@ def quarters(width: int, height: int) -> Image.Image:
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
-    image.save(out, kind, **options)
+    if kind == "HEIF":
+        heif = pytest.importorskip("pillow_heif")
+        heif.from_pillow(image).save(out, **options)
+    else:
+        image.save(out, kind, **options)
     return out.getvalue()
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
 from quickthumb.imaging.formats.avif import lean, stream_pixels
 from quickthumb.imaging.guarded import MOST_READS
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt, TooManyPixels
 from tests.unit.imaging.containers import box

@@ -23,6 +23,8 @@ from quickthumb.limits import Limits
 from quickthumb.problems import QuickThumbError
 from tests.unit.imaging.pictures import opened, psnr
 
+pytestmark = pytest.mark.slow
+
 SIZE = 96
 SECONDS_FOR_ALL = 600
 """Ten times what a busy machine needs: only a hang takes longer."""

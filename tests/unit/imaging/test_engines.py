@@ -23,6 +23,8 @@ from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
 
+pytestmark = pytest.mark.slow
+
 needs_vips = pytest.mark.skipif(not vips.is_there(), reason="libvips (pyvips-binary) is not there")
 
 ENGINES = [
@@ -162,7 +164,7 @@ def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
     assert not vips.is_there()
     for kind in ("JPEG", "PNG", "WEBP"):
         data = encoded(photo(1600, 1200), kind)
-        assert isinstance(engine_for(open_picture(data, LIMITS).header, (1000, 750)), PillowEngine)
+        assert isinstance(engine_for(opened_by(data), (1000, 750)), PillowEngine)
         assert opened(thumbnail(data, 1000)).size == (1000, 750)
 
 
@@ -181,8 +183,8 @@ def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:
 def test_the_faster_engine_is_chosen(
     kind: str, size: tuple[int, int], chosen: type[Engine]
 ) -> None:
-    header = open_picture(encoded(photo(1600, 1200), kind), LIMITS).header
-    assert isinstance(engine_for(header, size), chosen)
+    picture = opened_by(encoded(photo(1600, 1200), kind))
+    assert isinstance(engine_for(picture, size), chosen)
 
 
 @pytest.mark.parametrize("sizes", [(1000, 500, 250, 120), (300, 290, 280), (64,)])
@@ -227,7 +229,7 @@ def test_sizes_are_made_from_one_another_where_that_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine = Counting()
-    monkeypatch.setattr("quickthumb.imaging.reduce.engine_for", lambda header, size: engine)
+    monkeypatch.setattr("quickthumb.imaging.reduce.engine_for", lambda encoded, size: engine)
     picture = opened_by(encoded(photo(1600, 1200), "BMP"))
     reducer = Reducer(picture, [(width, width * 3 // 4) for width in widths])
     for size in reducer.order:
@@ -252,7 +254,7 @@ def test_no_more_than_one_picture_is_held_from_one_size_to_the_next() -> None:
 def test_bands_leave_no_seams(mode: str, size: Size, monkeypatch: pytest.MonkeyPatch) -> None:
     image = photo(1600, 1400).convert("L" if mode == "I;16" else mode).convert(mode)
     whole = PillowEngine().shrink(image, size)
-    monkeypatch.setattr("quickthumb.imaging.engines.pillow._BAND_PIXELS", 90_000)
+    monkeypatch.setattr("quickthumb.imaging.resample.BAND_PIXELS", 90_000)
     banded = PillowEngine().shrink(image, size)
     assert (banded.size, banded.mode) == (whole.size, whole.mode)
     # Pillow takes columns or rows first, as it sees fit, and rounds in between.

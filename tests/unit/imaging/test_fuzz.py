@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import Unprocessable
 from tests.unit.imaging.pictures import encoded, opened, photo

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.formats.jpeg import coefficient_bytes
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt, TooManyPixels, TooSlow
 from tests.unit.imaging.containers import chunk, gif_frame, gif_with, png_with, tiff

@@ -2,18 +2,18 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.formats.jpeg import coefficient_bytes
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import TooManyPixels, TooSlow
-from tests.unit.imaging.pictures import encoded, photo
+from tests.unit.imaging.pictures import KINDS, encoded, photo
 
-FORMATS = ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"]
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
     data = encoded(photo(300, 200), kind)
     assert probe(data, Limits(max_pixels=60_000)).width == 300
@@ -22,7 +22,7 @@ def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
     assert error.value.code == "too-many-pixels"
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_side_that_is_too_long_is_refused(kind: str) -> None:
     data = encoded(photo(300, 200), kind)
     assert probe(data, Limits(max_side=300)).width == 300
@@ -43,7 +43,7 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
         probe(data[:-2] + scan * 200 + data[-2:], Limits())
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_would_take_too_much_memory_is_not_decoded(kind: str) -> None:
     options = {"progressive": True} if kind == "JPEG" else {}
     data = encoded(photo(1200, 900), kind, **options)

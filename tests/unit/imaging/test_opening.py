@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging import probe
 from quickthumb.imaging.formats.ifd import MOST_TAGS
 from quickthumb.imaging.formats.jpeg import lean as lean_jpeg
 from quickthumb.imaging.formats.png import lean as lean_png
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
+from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import (

@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from quickthumb.documents.rendition import Fit
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, quarters, thumbnail
 
 # How the file must be stored so that a viewer, doing as EXIF 2.32 says, shows it upright.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from quickthumb.imaging import probe
+from quickthumb.imaging.source import probe
 from quickthumb.problems import Corrupt
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, quarters, thumbnail

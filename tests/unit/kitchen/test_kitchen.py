@@ -26,7 +26,7 @@ LONG = 20.0
 """Seconds after which a test has failed; nothing here takes a tenth of it on an idle machine."""
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and limits of POSIX")
-pytestmark = needs_posix
+pytestmark = [needs_posix, pytest.mark.slow]
 
 
 def alive(pid: int) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,9 +62,9 @@ def head() -> dict[str, Any]:
         for picture in RENDERED.thumbnails
     ]
     return {
-        "source": asdict(RENDERED.source),
+        "source": msgspec.to_builtins(RENDERED.source),
         "thumbnails": thumbnails,
-        "placeholder": asdict(RENDERED.placeholder),
+        "placeholder": msgspec.to_builtins(RENDERED.placeholder),
     }
 
 

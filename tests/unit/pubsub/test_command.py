@@ -16,6 +16,8 @@ from emulator.pubsub.doors.key_server import KEY_FILE_NAME
 from emulator.pubsub.journal.database import FILE_NAME
 from emulator.pubsub.journal.journal import Journal
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "emulator.pubsub"]
 
 

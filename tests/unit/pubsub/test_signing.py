@@ -148,6 +148,14 @@ def test_the_key_server_answers_no_web_page(lines, status):
     assert (body == '{"kid": "pem"}') == (status == "200")
 
 
+def test_a_request_that_names_no_host_is_refused():
+    async def run():
+        async with key_server() as port:
+            return await ask(port, f"GET {PEM_PATH} HTTP/1.0\r\n\r\n".encode())
+
+    assert asyncio.run(run())[0].startswith("HTTP/1.1 403 ")
+
+
 def test_a_key_server_for_more_than_this_machine_is_called_by_any_name():
     async def run():
         async with key_server("0.0.0.0") as port:  # noqa: S104 - as a container has it

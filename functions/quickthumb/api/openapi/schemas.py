@@ -1,21 +1,20 @@
-"""The documents that go over the wire, as JSON Schema."""
+"""The documents that go over the wire, as JSON Schema, most of it made from their types."""
 
-from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 from quickthumb.api import documents
-from quickthumb.api.announced import CONTENT_TYPE
+from quickthumb.documents import answers
+from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
-from quickthumb.documents.rendition import MAX_SIZE, Format, Rendition
-from quickthumb.imaging.formats import CONTENT_TYPES
-from quickthumb.options import MAX_RENDITIONS, OPTIONS
+from quickthumb.documents.rendition import Rendition
+from quickthumb.documents.schema import components
+from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
+from quickthumb.options import OPTIONS
 from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 """The upload of the examples."""
-
-THUMBNAIL_TYPES = [f"image/{format}" for format in get_args(Format) if format != "auto"]
 
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
@@ -31,7 +30,34 @@ SESSION = documents.session(ID, _URL, [Rendition.square(256)])
 _NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
 
+_OPTIONS_OF_EXAMPLE = {"options": {"sizes": [256, 1024], "format": "webp"}}
+
 Schema = dict[str, Any]
+
+BINARY: Schema = {
+    "type": "string",
+    "format": "binary",
+    "contentMediaType": "application/octet-stream",
+}
+
+_TYPED: dict[type, tuple[str, *tuple[Any, ...]]] = {
+    Announcement: ("A picture that is to come.",),
+    answers.Session: ("Where to send a picture that was announced.", SESSION),
+    answers.Target: ("The request that takes an announced picture.",),
+    answers.Queued: ("An accepted upload whose job has not ended.", QUEUED),
+    answers.Done: ("All thumbnails are there.", DONE),
+    answers.Failed: ("The job ended without thumbnails, and no retry can help.", FAILED),
+    answers.Thumbnail: ("A thumbnail that can be fetched.",),
+    answers.Links: ("Where to go from here; links of thumbnails are known before they are made.",),
+    answers.Service: ("What this service is and takes.",),
+    answers.Health: ("Whether it answers.",),
+    answers.Problem: ("An error (RFC 9457).", _NOT_A_PICTURE),
+    Original: ("What the picture was.",),
+    Placeholder: ("What to show before a thumbnail has loaded.",),
+    Failure: ("Why a job has no thumbnails.",),
+    Rendition: ("A thumbnail that an upload gets.",),
+}
+"""What each document is, with examples."""
 
 
 def ref(name: str) -> Schema:
@@ -41,298 +67,82 @@ def ref(name: str) -> Schema:
 
 def schemas(settings: Settings) -> dict[str, Schema]:
     """Return all schemas by name."""
-    return {
-        "Id": {
-            "type": "string",
-            "pattern": "^[0-9a-f]{32}$",
-            "description": "128 random bits: the capability to read and delete an upload.",
-            "examples": [ID],
-        },
+    found = components(_TYPED, ref("")["$ref"])
+    for kind, (description, *examples) in _TYPED.items():
+        told = {"examples": examples} if examples else {}
+        found[kind.__name__] |= {"description": description, **told}
+    _member(found, "Original", "content_type")["enum"] = list(CONTENT_TYPES.values())
+    _member(found, "Thumbnail", "content_type")["enum"] = list(THUMBNAIL_TYPES)
+    _member(found, "Failure", "code")["enum"] = [kind.code for kind in family(Unprocessable)]
+    _member(found, "Problem", "code")["enum"] = sorted(PROBLEMS)
+    del found["Rendition"]["additionalProperties"]  # of an answer; a later version may add some
+    _member(found, "Announcement", "size")["maximum"] = settings.max_original_bytes
+    example = {"filename": "scan.tif", "content_type": "image/tiff", "size": 104_857_600}
+    found["Announcement"]["examples"] = [example | _OPTIONS_OF_EXAMPLE]
+    if settings.only_renditions:
+        found["Options"]["properties"] = {}
+        found["Announcement"]["examples"] = [example]
+    elif settings.sizes:
+        _member(found, "Options", "sizes")["default"] = list(settings.sizes)
+    return found | {
+        "Id": _member(found, "Queued", "id") | {"examples": [ID]},
         "Form": _form(settings),
-        "Announcement": _announcement(settings),
-        "Session": _object(
-            "Where to send a picture that was announced.",
-            {
-                "id": ref("Id"),
-                "upload": _object(
-                    "The request that takes it.",
-                    {"method": {"const": "PUT"}, "url": {"type": "string", "format": "uri"}},
-                ),
-                "links": ref("Links"),
-            },
-            [SESSION],
-        ),
-        "Queued": _status("queued", "An accepted upload whose job has not ended.", {}, [QUEUED]),
-        "Done": _status(
-            "done",
-            "All thumbnails are there.",
-            {
-                "original": ref("Original"),
-                "thumbnails": {
-                    "type": "object",
-                    "description": "By name: the size that was asked for, or a name that is set.",
-                    "additionalProperties": ref("Thumbnail"),
-                },
-            },
-            [DONE],
-            optional={"placeholder": ref("Placeholder")},
-        ),
-        "Failed": _status(
-            "failed",
-            "The job ended without thumbnails, and no retry can help.",
-            {"error": ref("Failure")},
-            [FAILED],
-            optional={"original": ref("Original")},
-        ),
-        "Status": {
-            "oneOf": [ref("Queued"), ref("Done"), ref("Failed")],
-            "discriminator": {
-                "propertyName": "status",
-                "mapping": {
-                    state: ref(state.capitalize())["$ref"] for state in ("queued", "done", "failed")
-                },
-            },
-        },
-        "Verdicts": _object(
-            "What became of each of several files, in their order.",
-            {
-                "uploads": {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "properties": {"filename": {"type": "string"}},
-                        "required": ["filename"],
-                        "oneOf": [ref("Queued"), ref("Problem")],
-                    },
-                }
-            },
-            [VERDICTS],
-        ),
-        "Original": _object(
-            "What the picture was.",
-            {
-                "content_type": {
-                    "type": "string",
-                    "enum": list(CONTENT_TYPES.values()),
-                    "description": "Told from its bytes, never from its name.",
-                },
-                "width": _count("Pixels, as a viewer shows it."),
-                "height": _count("Pixels, as a viewer shows it."),
-                "orientation": {
-                    "type": "integer",
-                    "minimum": 1,
-                    "maximum": 8,
-                    "description": "EXIF orientation of the original; thumbnails are upright.",
-                },
-                "bytes": _count("Its size."),
-            },
-        ),
-        "Thumbnail": _object(
-            "A thumbnail that can be fetched.",
-            {
-                "href": {"type": "string", "format": "uri-reference"},
-                "width": _count("Pixels."),
-                "height": _count("Pixels."),
-                "bytes": _count("Its size."),
-                "content_type": {"type": "string", "enum": THUMBNAIL_TYPES},
-            },
-        ),
-        "Placeholder": _object(
-            "What to show before a thumbnail has loaded.",
-            {
-                "data_uri": {"type": "string", "format": "uri", "pattern": "^data:image/"},
-                "color": {
-                    "type": "string",
-                    "pattern": "^#[0-9a-f]{6}$",
-                    "description": "The dominant colour.",
-                },
-            },
-        ),
-        "Links": _object(
-            "Where to go from here; the links of thumbnails are known before they are made.",
-            {
-                "self": {"type": "string", "format": "uri-reference"},
-                "thumbnails": {
-                    "type": "object",
-                    "additionalProperties": {"type": "string", "format": "uri-reference"},
-                },
-            },
-        ),
-        "Failure": _object(
-            "Why a job has no thumbnails.",
-            {
-                "code": {"type": "string", "enum": [kind.code for kind in family(Unprocessable)]},
-                "detail": {"type": "string", "description": "A sentence for who uploaded."},
-            },
-        ),
-        "Problem": _object(
-            "An error (RFC 9457).",
-            {
-                "type": {
-                    "type": "string",
-                    "format": "uri-reference",
-                    "description": "Explains this type of problem.",
-                },
-                "title": {"type": "string"},
-                "status": {"type": "integer", "minimum": 400, "maximum": 599},
-                "code": {
-                    "type": "string",
-                    "enum": sorted(PROBLEMS),
-                    "description": "The stable name of the problem, the last part of `type`.",
-                },
-                "detail": {
-                    "type": "string",
-                    "description": "What was wrong and what to do, a sentence for a person.",
-                },
-            },
-            [_NOT_A_PICTURE],
-            optional={
-                "field": {
-                    "type": "string",
-                    "description": "The form field, query parameter or header at fault.",
-                }
-            },
-        ),
-        "Service": _object(
-            "What this service is and takes.",
-            {
-                "service": {"type": "string"},
-                "upload": {"type": "string"},
-                "links": {
-                    "type": "object",
-                    "additionalProperties": {"type": "string"},
-                },
-                "renditions": {
-                    "type": "array",
-                    "items": _rendition(),
-                    "description": "What is made of an upload that asks for nothing.",
-                },
-                "sizes": {
-                    "type": "array",
-                    "items": {"type": "integer"},
-                    "description": "What the option `sizes` takes the place of, pixels.",
-                },
-                "options": {
-                    "type": "boolean",
-                    "description": "Whether an upload may ask for thumbnails of its own.",
-                },
-                "large_upload": {"type": "string"},
-                "max_upload_bytes": _count("The most bytes of a request."),
-                "max_original_bytes": _count("The most bytes of a picture that was announced."),
-            },
-        ),
-        "Health": _object("Whether it answers.", {"status": {"const": "ok"}}),
+        "Status": _one_of("status", queued="Queued", done="Done", failed="Failed"),
+        "Verdicts": _verdicts(),
     }
 
 
-def option(name: str, settings: Settings) -> Schema:
-    """Return the schema of an option of an upload."""
-    schema = dict(OPTIONS[name].schema)
-    if name == "sizes" and settings.sizes:
-        schema["default"] = ",".join(map(str, settings.sizes))
+def _member(schemas: dict[str, Schema], name: str, member: str) -> Schema:
+    schema: Schema = schemas[name]["properties"][member]
     return schema
 
 
-def options(settings: Settings) -> Sequence[str]:
-    """Return the names of the options that an upload may have."""
-    return () if settings.only_renditions else tuple(OPTIONS)
+def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
+    """Return what each option that an upload may have means, and its schema."""
+    if settings.only_renditions:
+        return {}
+    told = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
+    if settings.sizes:
+        told["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
+    return told
+
+
+def _one_of(member: str, **kinds: str) -> Schema:
+    references = {value: ref(name) for value, name in kinds.items()}
+    mapping = {value: reference["$ref"] for value, reference in references.items()}
+    return {
+        "oneOf": list(references.values()),
+        "discriminator": {"propertyName": member, "mapping": mapping},
+    }
+
+
+def _verdicts() -> Schema:
+    verdict = {
+        "type": "object",
+        "properties": {"filename": {"type": "string"}},
+        "required": ["filename"],
+        "oneOf": [ref("Queued"), ref("Problem")],
+    }
+    return {
+        "type": "object",
+        "description": "What became of each of several files, in their order.",
+        "properties": {"uploads": {"type": "array", "items": verdict}},
+        "required": ["uploads"],
+        "examples": [VERDICTS],
+    }
 
 
 def _form(settings: Settings) -> Schema:
-    files = {
-        "type": "array",
-        "items": {
-            "type": "string",
-            "format": "binary",
-            "contentMediaType": "application/octet-stream",
-        },
-        "minItems": 1,
-        "maxItems": settings.max_files,
-        "description": f"The pictures, {settings.max_files} at most, each judged by itself.",
-    }
+    about = f"The pictures, {settings.max_files} at most, each judged by itself."
+    files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
     given = {
-        name: {"description": OPTIONS[name].meaning, **option(name, settings)}
-        for name in options(settings)
+        name: {"description": meaning, **schema}
+        for name, (meaning, schema) in options(settings).items()
     }
-    return _object("Pictures and options.", {"file": files}, optional=given) | {
-        "additionalProperties": False
-    }
-
-
-def _rendition() -> Schema:
-    """Return the schema of a thumbnail that is set; its options are those of uploads."""
-    members: dict[str, Schema] = {
-        "name": {"type": "string"},
-        "width": _count("The most, pixels."),
-        "height": _count("The most, pixels."),
-    }
-    others = {name: dict(OPTIONS[name].schema) for name in OPTIONS if name != "sizes"}
-    return _object("A thumbnail.", members, optional=others)
-
-
-def _announcement(settings: Settings) -> Schema:
-    sizes = {
-        "type": "array",
-        "items": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE},
-        "minItems": 1,
-        "maxItems": MAX_RENDITIONS,
-        **({"default": list(settings.sizes)} if settings.sizes else {}),
-    }
-    given = {
-        name: {"description": OPTIONS[name].meaning}
-        | (sizes if name == "sizes" else option(name, settings))
-        for name in options(settings)
-    }
-    return _object(
-        "A picture that is to come.",
-        {"size": _count("Its bytes.") | {"maximum": settings.max_original_bytes}},
-        [
-            {
-                "filename": "scan.tif",
-                "content_type": "image/tiff",
-                "size": 104_857_600,
-                **({"options": {"sizes": [256, 1024], "format": "webp"}} if given else {}),
-            }
-        ],
-        optional={
-            "filename": {"type": "string", "description": "As the sender calls it."},
-            "content_type": {
-                "type": "string",
-                "pattern": CONTENT_TYPE.replace(r"\Z", "$"),
-                "default": "application/octet-stream",
-                "description": "As it is to be stored; what it is, is told from its bytes.",
-            },
-            "options": _object("What is made of it.", {}, optional=given)
-            | {"additionalProperties": False},
-        },
-    ) | {"additionalProperties": False}
-
-
-def _status(
-    state: str,
-    description: str,
-    members: dict[str, Schema],
-    examples: list[Any],
-    optional: dict[str, Schema] | None = None,
-) -> Schema:
-    common = {"id": ref("Id"), "status": {"const": state}, "links": ref("Links")}
-    return _object(description, common | members, examples, optional)
-
-
-def _object(
-    description: str,
-    members: dict[str, Schema],
-    examples: list[Any] | None = None,
-    optional: dict[str, Schema] | None = None,
-) -> Schema:
-    schema = {
+    return {
         "type": "object",
-        "description": description,
-        "properties": members | (optional or {}),
-        "required": list(members),
+        "description": "Pictures and options.",
+        "properties": {"file": files | {"description": about}, **given},
+        "required": ["file"],
+        "additionalProperties": False,
     }
-    return schema | ({"examples": examples} if examples else {})
-
-
-def _count(description: str) -> Schema:
-    return {"type": "integer", "minimum": 1, "description": description}

@@ -4,138 +4,89 @@ from typing import Any
 
 from quickthumb.api import documents
 from quickthumb.api.content import ASSETS
-from quickthumb.api.openapi.parts import (
-    ETAG,
-    IF_NONE_MATCH,
-    NO_STORE,
-    NOSNIFF,
-    header,
-    json,
-    maybe,
-    problems,
-)
+from quickthumb.api.openapi import parts
+from quickthumb.api.openapi.parts import NO_STORE, NOSNIFF, header, json, maybe, parameter, problems
 from quickthumb.api.openapi.schemas import Schema, ref
 from quickthumb.problems import PROBLEMS, NotFound, TooLarge
 from quickthumb.settings import Settings
 
+_TEXT = {"schema": {"type": "string"}}
 _OF_CONTENT: dict[str, Schema] = {
-    "ETag": ETAG,
+    **parts.ETAG,
     "Cache-Control": header("Ask whether it changed; for ever if `v` names it.", "no-cache"),
     "Vary": header("What the answer depends on.", "Accept-Encoding"),
     **NOSNIFF,
 }
-
 _OF_PAGES = _OF_CONTENT | {
     "Content-Security-Policy": header("Nothing from elsewhere.", "default-src 'none'"),
     "Referrer-Policy": header("Links lead away without telling from where.", "no-referrer"),
 }
-
-_TEXT = {"schema": {"type": "string"}}
-
-
-def paths() -> dict[str, Any]:
-    """Return the path items, but for `/`, which has an operation of another kind too."""
-    return {
-        "/health": {"get": _health()},
-        "/docs": {"get": _docs()},
-        "/openapi.json": {"get": _openapi()},
-        "/problems/{code}": {"get": _problem()},
-        "/web/{name}": {"get": _asset()},
-    }
+_NAME = parameter("path", "name", "Of the file.", {"type": "string", "enum": sorted(ASSETS)})
+_TAG = parameter("query", "v", "The tag of the content.", {"type": "string"})
+_CODE = parameter("path", "code", "Of the problem.", {"type": "string", "enum": sorted(PROBLEMS)})
 
 
-def root(settings: Settings) -> Schema:
-    """Return the operation `GET /`."""
-    content = {
-        "application/json": {
-            "schema": ref("Service"),
-            "examples": {"this": {"value": documents.service(settings)}},
-        },
-        "text/html": _TEXT,
-    }
-    headers = {name: maybe(value) for name, value in _OF_PAGES.items()} | _OF_CONTENT
-    return _operation(
+def paths(settings: Settings) -> dict[str, Any]:
+    """Return the path items; that of `/` lacks what is sent there."""
+    assets = {media_type.partition(";")[0]: _TEXT for media_type in sorted({*ASSETS.values()})}
+    service = json(ref("Service"), this=documents.service(settings)) | {"text/html": _TEXT}
+    health = parts.answer("It does.", json(ref("Health"), ok={"status": "ok"}), NO_STORE)
+    explained = json(ref("Problem"), **{"too-large": TooLarge.explained()})
+    root = _cached(
         "describe",
         "What this service is",
         "A page for browsers, which prefer `text/html`; JSON for everything else.",
-        _cached("The description.", content, headers),
+        parts.answer("The description.", service, maybe(_OF_PAGES) | _OF_CONTENT),
     )
-
-
-def _docs() -> Schema:
-    return _operation(
+    docs = _cached(
         "getDocs",
         "This document, to read and to try out",
         "Swagger UI, which the service brings itself.",
-        _cached("A page.", {"text/html": _TEXT}, _OF_PAGES),
+        parts.answer("A page.", {"text/html": _TEXT}, _OF_PAGES),
     )
-
-
-def _openapi() -> Schema:
-    content = {"application/json": {"schema": {"type": "object"}}}
-    return _operation(
+    openapi = _cached(
         "getOpenApi",
         "This document",
         "OpenAPI 3.1, with the limits that this service is set to.",
-        _cached("The document.", content, _OF_CONTENT),
+        parts.answer("The document.", json({"type": "object"}), _OF_CONTENT),
     )
-
-
-def _asset() -> Schema:
-    content = {media_type.partition(";")[0]: _TEXT for media_type in sorted({*ASSETS.values()})}
-    name = {"type": "string", "enum": sorted(ASSETS)}
-    operation = _operation(
+    asset = _cached(
         "getAsset",
         "A file of the pages",
-        "With `v`, which the pages set to the content's tag, it may be kept for ever.",
-        _cached("The file.", content, _OF_CONTENT) | problems([NotFound]),
+        "With `v`, which the pages set to the tag of the content, it may be kept for ever.",
+        parts.answer("The file.", assets, _OF_CONTENT),
+        *(_NAME, _TAG),
     )
-    operation["parameters"] += [
-        {"name": "name", "in": "path", "required": True, "schema": name},
-        {"name": "v", "in": "query", "schema": {"type": "string"}},
-    ]
-    return operation
-
-
-def _problem() -> Schema:
-    code = {"type": "string", "enum": sorted(PROBLEMS)}
-    example = {TooLarge.code: TooLarge.explained()}
-    return _operation(
+    asset["responses"] |= problems([NotFound])
+    problem = _operation(
         "explainProblem",
         "What a type of problem means",
         "The `type` of a problem document leads here.",
-        {"200": json("The type.", "Problem", example, NOSNIFF)} | problems([NotFound]),
-        {"name": "code", "in": "path", "required": True, "schema": code},
+        {"200": parts.answer("The type.", explained, NOSNIFF)} | problems([NotFound]),
+        parameters=[_CODE],
     )
-
-
-def _health() -> Schema:
-    return _operation(
+    healthy = _operation(
         "getHealth",
         "Whether the service answers",
         "It asks neither storage nor messaging.",
-        {"200": json("It does.", "Health", {"ok": {"status": "ok"}}, NO_STORE)} | problems([]),
+        {"200": health} | problems([]),
     )
-
-
-def _operation(
-    id: str, summary: str, description: str, responses: dict[str, Schema], *parameters: Schema
-) -> Schema:
-    cached = [IF_NONE_MATCH] if "304" in responses else []
     return {
-        "operationId": id,
-        "tags": ["service"],
-        "summary": summary,
-        "description": description,
-        "parameters": [*cached, *parameters],
-        "responses": responses,
+        "/": {"get": root},
+        "/health": {"get": healthy},
+        "/docs": {"get": docs},
+        "/openapi.json": {"get": openapi},
+        "/problems/{code}": {"get": problem},
+        "/web/{name}": {"get": asset},
     }
 
 
-def _cached(
-    description: str, content: dict[str, Schema], headers: dict[str, Schema]
-) -> dict[str, Schema]:
-    """Return the answers to who may have it already."""
-    same = {"description": "It is what `If-None-Match` names.", "headers": headers}
-    whole = {"description": description, "headers": headers, "content": content}
-    return {"200": whole, "304": same} | problems([])
+def _operation(*told: Any, **more: Any) -> Schema:
+    return parts.operation("service", *told, **more)
+
+
+def _cached(id: str, summary: str, description: str, whole: Schema, *more: Schema) -> Schema:
+    """Return an operation whose answer the client may have already."""
+    answers = {"200": whole, "304": parts.unchanged(whole["headers"])} | problems([])
+    parameters = [parts.IF_NONE_MATCH, *more]
+    return _operation(id, summary, description, answers, parameters=parameters)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from PIL import ImageFile
 
@@ -20,6 +21,11 @@ def open_as(format: Format, data: bytes, ask: Callable[[], None]) -> ImageFile.I
         data: what of it its decoder may see.
         ask: is called before each reading of the file, now and while pixels are decoded.
     """
-    module, _, name = format.decoder.partition(":")
-    opener: Callable[[GuardedFile], ImageFile.ImageFile] = getattr(import_module(module), name)
-    return opener(GuardedFile(data, ask))
+    opened: ImageFile.ImageFile = named(format.opener)(GuardedFile(data, ask))
+    return opened
+
+
+def named(place: str) -> Any:
+    """Import what a format names, "module:name"."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -7,17 +7,11 @@ from typing import Any
 
 from PIL import Image
 
-from quickthumb.imaging.engines.pillow import PillowEngine, without_droop
+from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats.jpeg import idct_scale
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.memory import check_memory, held_by_vips
-
-_WEBP_RESERVE = 2.5
-"""Times the target that libwebp's own scaler leaves: its filter is coarse."""
-
-_OPAQUE_WEBP_RESERVE = 2.0
-"""The same where nothing is transparent: there, what the scaler takes can be given back."""
+from quickthumb.imaging.memory import check_memory
+from quickthumb.imaging.resample import without_droop
 
 _BOX_RESERVE = 3.0
 
@@ -61,12 +55,18 @@ class VipsEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
-        scaled = prod(encoded.header.size) * _webp_scale(encoded, size) ** 2
-        check_memory(encoded, held_by_vips(encoded, size, scaled))
+        by_vips = encoded.format.vips
+        if by_vips is None:
+            return self._fallback.decode(encoded, size)
+        copied = len(encoded.data)
+        check_memory(encoded, copied + 12 * prod(size) + by_vips.held(encoded, size))
         with suppress(library().Error):
-            picture = _opened(encoded, size)
+            load = getattr(library().Image, by_vips.loader)
+            # Pixels are pulled through the loader row by row.
+            strict = {"access": "sequential", "fail_on": "error"}
+            picture = load(encoded.data, **by_vips.options(encoded, size), **strict)
             reduced = _to_pillow(_resized(picture, size, alpha=picture.hasalpha()))
-            if _is_averaged(encoded, size):
+            if by_vips.averages(encoded, size):
                 return without_droop(reduced, picture.width / size[0])
             return reduced
         # One engine decides what a broken picture is, and what of it can be kept. It begins once
@@ -81,37 +81,6 @@ class VipsEngine:
         memory = image.tobytes()
         picture = library().Image.new_from_memory(memory, *image.size, bands, "uchar")
         return _to_pillow(_resized(picture, size, alpha=bands in (2, 4)))
-
-
-def _opened(encoded: Encoded, size: Size) -> Any:
-    """Open with the loader of this one format; pixels are pulled through it row by row."""
-    image = library().Image
-    options = {"access": "sequential", "fail_on": "error"}
-    picture = encoded.header.size
-    match encoded.header.format:
-        case "JPEG":
-            scale = idct_scale(picture, size)
-            return image.jpegload_buffer(encoded.data, shrink=scale, **options)
-        case "WEBP":
-            scaled = _webp_scale(encoded, size)
-            return image.webpload_buffer(encoded.data, scale=scaled, **options)
-        case _:
-            return image.pngload_buffer(encoded.data, **options)
-
-
-def _is_averaged(encoded: Encoded, size: Size) -> bool:
-    """Tell whether the decoder averages boxes of opaque pixels."""
-    header = encoded.header
-    if header.format == "JPEG":
-        return idct_scale(header.size, size) == 8
-    return header.format == "WEBP" and header.mode == "RGB" and _webp_scale(encoded, size) < 1
-
-
-def _webp_scale(encoded: Encoded, size: Size) -> float:
-    """Return to which share of its sides libwebp reduces a picture while it decodes."""
-    width, height = encoded.header.size
-    reserve = _OPAQUE_WEBP_RESERVE if encoded.header.mode == "RGB" else _WEBP_RESERVE
-    return min(1.0, max(size[0] / width, size[1] / height) * reserve)
 
 
 def _resized(picture: Any, size: Size, *, alpha: bool) -> Any:

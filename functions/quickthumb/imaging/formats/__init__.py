@@ -1,10 +1,14 @@
-"""Which formats are accepted, told from the first bytes alone; each format is one file."""
+"""The registry of formats, each described in one file.
+
+Whatever lists formats asks here. To add one, see docs/imaging.md.
+"""
 
 import struct
+from collections.abc import Sequence
 
 from quickthumb.imaging.formats.avif import AVIF
 from quickthumb.imaging.formats.bmp import BMP
-from quickthumb.imaging.formats.descriptor import Format, Header
+from quickthumb.imaging.formats.descriptor import Format, Header, Output
 from quickthumb.imaging.formats.gif import GIF
 from quickthumb.imaging.formats.heif import HEIF
 from quickthumb.imaging.formats.jpeg import JPEG
@@ -14,22 +18,57 @@ from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
-__all__ = ["ACCEPTED", "CONTENT_TYPES", "FORMATS", "Format", "Header", "read_header", "sniff"]
+__all__ = [
+    "ACCEPTED",
+    "AUTO",
+    "CONTENT_TYPES",
+    "FORMATS",
+    "FORMAT_OPTIONS",
+    "JPEG",
+    "OUTPUTS",
+    "PNG",
+    "THUMBNAIL_TYPES",
+    "WEBP",
+    "Format",
+    "Header",
+    "Output",
+    "listed",
+    "read_header",
+    "sniff",
+]
 
 FORMATS = (JPEG, PNG, WEBP, AVIF, HEIF, GIF, TIFF, BMP)
 
 CONTENT_TYPES = {each.name: each.content_type for each in FORMATS}
-"""Each accepted format by Pillow's name for it, and its media type."""
+"""The media types of accepted formats, by their names."""
 
-ACCEPTED = f"{', '.join(each.title for each in FORMATS[:-1])} or {FORMATS[-1].title}"
+OUTPUTS = {each.name: each for each in FORMATS if isinstance(each, Output)}
+"""The formats of thumbnails, by their names."""
+
+THUMBNAIL_TYPES = {each.content_type: each for each in OUTPUTS.values()}
+"""The formats of thumbnails, by their media types."""
+
+AUTO = "auto"
+"""The word that leaves the choice of a format to us; see `encode.choose_format`."""
+
+FORMAT_OPTIONS = (AUTO, *OUTPUTS)
+"""What a thumbnail's format may be asked for as."""
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a, b or c"."""
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+ACCEPTED = listed([each.title for each in FORMATS])
 
 
 def sniff(data: bytes) -> Format:
-    """Return the format of a picture.
+    """Return the format of a picture, told from its first bytes alone.
 
     Raises:
         UnsupportedFormat: it is a known format that is not accepted.
-        NotAPicture: it is nothing that is known.
+        NotAPicture: the format is not recognised.
     """
     for each in FORMATS:
         if each.begins(data):
@@ -37,7 +76,7 @@ def sniff(data: bytes) -> Format:
     refused = name_of_refused(data)
     if refused:
         raise UnsupportedFormat(f"{refused} files are not accepted: expected {ACCEPTED}.")
-    raise NotAPicture(f"The file is no picture that is known: expected {ACCEPTED}.")
+    raise NotAPicture(f"Unrecognised file format: expected {ACCEPTED}.")
 
 
 def read_header(format: Format, data: bytes) -> Header:

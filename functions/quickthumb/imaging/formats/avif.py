@@ -1,5 +1,8 @@
 """AVIF: https://aomediacodec.github.io/av1-avif/."""
 
+from math import prod
+from typing import TYPE_CHECKING
+
 from quickthumb.imaging.av1 import frame_pixels
 from quickthumb.imaging.formats.bmff import (
     EXIF,
@@ -14,13 +17,23 @@ from quickthumb.imaging.formats.bmff import (
     read_places,
     top_boxes,
 )
-from quickthumb.imaging.formats.descriptor import Format, Header
+from quickthumb.imaging.formats.descriptor import Header, Output, Size, Writer
 from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.guarded import reads
+from quickthumb.imaging.timeless import timeless
 from quickthumb.problems import Corrupt
+
+if TYPE_CHECKING:
+    from quickthumb.imaging.engines.seam import Encoded
 
 _STILL, _SEQUENCE = b"avif", b"avis"
 _BRANDS = frozenset((_STILL, _SEQUENCE))
+
+_HELD_PER_STREAM_PIXEL = 6
+"""Up to 12 bits in three full planes."""
+
+_HELD_PER_PIXEL = 7
+"""Interleaved, and once more as a picture."""
 
 _XMP = b"application/rdf+xml"
 
@@ -133,12 +146,26 @@ def _bytes_of(data: bytes, place: Place, idat: Box | None) -> bytes:
     return b"".join(view[at : at + length] for at, length in place.extents)
 
 
-AVIF = Format(
-    name="AVIF",
+def _held(encoded: "Encoded", _: Size) -> float:
+    streams = _HELD_PER_STREAM_PIXEL * stream_pixels(encoded.data)
+    return streams + _HELD_PER_PIXEL * prod(encoded.header.size)
+
+
+AVIF = Output(
+    name="avif",
     title="AVIF",
     content_type="image/avif",
+    extensions=("avif",),
     begins=lambda data: not _BRANDS.isdisjoint(brands(data)),
     read=read,
-    decoder="PIL.AvifImagePlugin:AvifImageFile",
+    opener="PIL.AvifImagePlugin:AvifImageFile",
     lean=lean,
+    held=_held,
+    writer=Writer(
+        quality=60,
+        # One thread: it is what the function has, and the bytes do not depend on the machine.
+        options=lambda quality: {"quality": quality, "speed": 8, "max_threads": 1},
+        held_per_pixel=26,
+        cleaned=timeless,
+    ),
 )

@@ -72,10 +72,11 @@ def _masks(data: bytes, size: int, depth: int) -> tuple[int, ...]:
 
 
 BMP = Format(
-    name="BMP",
+    name="bmp",
     title="BMP",
     content_type="image/bmp",
+    extensions=("bmp",),
     begins=beginning(b"BM"),
     read=read,
-    decoder="PIL.BmpImagePlugin:BmpImageFile",
+    opener="PIL.BmpImagePlugin:BmpImageFile",
 )

@@ -150,12 +150,22 @@ def _palette(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
+def _plays(loop: int | None) -> int:
+    """Return how often it is played: a GIF counts the repetitions, and plays once by default."""
+    if loop is None:
+        return 1
+    return loop + 1 if loop else 0
+
+
 GIF = Format(
-    name="GIF",
+    name="gif",
     title="GIF",
     content_type="image/gif",
+    extensions=("gif",),
     begins=beginning(b"GIF87a", b"GIF89a"),
     read=read,
-    decoder="quickthumb.imaging.decoders.gif:SteadyGif",
+    opener="quickthumb.imaging.decoders.gif:SteadyGif",
     first_frame=first_frame,
+    animated=True,
+    plays=_plays,
 )

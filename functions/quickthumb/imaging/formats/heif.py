@@ -1,10 +1,14 @@
 """HEIC: ISO/IEC 23008-12."""
 
 import struct
+from math import prod
+from typing import TYPE_CHECKING
 
 from quickthumb.imaging.formats.bmff import brands, read_index
-from quickthumb.imaging.formats.descriptor import Format, Header
-from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.formats.descriptor import Format, Header, Size
+
+if TYPE_CHECKING:
+    from quickthumb.imaging.engines.seam import Encoded
 
 _BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -13,6 +17,11 @@ _BRANDS = frozenset(
 
 _BLOCK = 64
 """The side of the largest block of HEVC, pixels."""
+
+_HELD_PER_PIXEL = 7.2
+"""At 8 bits and half the colours in both directions, as phones store them."""
+
+_HELD_PER_OTHER_PIXEL = 14
 
 
 def read(data: bytes) -> Header:
@@ -45,12 +54,21 @@ def _is_padding(size: Size, aperture: Size) -> bool:
     return all(0 <= a - b < _BLOCK for a, b in zip(size, aperture, strict=True))
 
 
+def _held(encoded: "Encoded", _: Size) -> float:
+    info = encoded.header.info
+    usual = (info.get("bit_depth"), info.get("chroma")) == (8, 420)
+    return (_HELD_PER_PIXEL if usual else _HELD_PER_OTHER_PIXEL) * prod(encoded.declared.decoded)
+
+
 HEIF = Format(
-    name="HEIF",
+    name="heif",
     title="HEIC",
     content_type="image/heic",
+    extensions=("heic", "heif"),
     begins=lambda data: not _BRANDS.isdisjoint(brands(data)),
     read=read,
-    decoder="pillow_heif.as_plugin:HeifImageFile",
+    opener="pillow_heif.as_plugin:HeifImageFile",
     decoder_turns=True,
+    held=_held,
+    in_browsers=False,
 )

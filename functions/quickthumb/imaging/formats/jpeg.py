@@ -4,11 +4,23 @@ import re
 import struct
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple
 
-from quickthumb.imaging.formats.descriptor import Format, Header, beginning
+from quickthumb.imaging.formats.descriptor import (
+    Header,
+    Output,
+    Size,
+    Vips,
+    Writer,
+    beginning,
+)
 from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.imaging.memory import all_pixels
 from quickthumb.problems import Corrupt, UnsupportedFormat
+
+if TYPE_CHECKING:
+    from quickthumb.imaging.engines.seam import Encoded
 
 MOST_SEGMENTS = 10_000
 """Before the pixels. 100 MiB of metadata in full segments are 1,600."""
@@ -47,6 +59,9 @@ _MOST_METADATA = 1_000_000
 _NAMED = {0xE0: b"JFIF", 0xEE: b"Adobe"}
 _SHORTEST_NAMED = 7
 """Bytes. Pillow refuses the picture if one of these segments is shorter."""
+
+_DRAFT_PIXELS = 500_000
+"""Pixels that libjpeg leaves, from which on libvips resamples faster than Pillow."""
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -137,15 +152,10 @@ def coefficient_bytes(data: bytes) -> int:
     return 0
 
 
-def idct_scale(picture: tuple[int, int], target: tuple[int, int]) -> int:
+def idct_scale(picture: Size, target: Size) -> int:
     """Return by how much libjpeg may reduce while it decodes, so that `RESERVE` is left."""
     ratio = min(picture[0] / target[0], picture[1] / target[1]) / RESERVE
     return next(scale for scale in (8, 4, 2, 1) if ratio >= scale or scale == 1)
-
-
-def is_whole(picture: tuple[int, int], scale: int) -> bool:
-    """Tell whether reducing by `scale` leaves no pixel that is only in part in the picture."""
-    return picture[0] % scale == 0 and picture[1] % scale == 0
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
@@ -218,12 +228,43 @@ def _scans(data: bytes) -> int:
     return sum(1 for _ in islice(_SCANS.finditer(data), MOST_SCANS))
 
 
-JPEG = Format(
-    name="JPEG",
+def _held(encoded: "Encoded", size: Size) -> float:
+    left = all_pixels(encoded) / idct_scale(encoded.header.size, size) ** 2
+    return coefficient_bytes(encoded.data) + left + 4 * prod(size)
+
+
+def _is_faster_in_vips(encoded: "Encoded", size: Size) -> bool:
+    width, height = encoded.header.size
+    scale = idct_scale((width, height), size)
+    # libvips cuts off pixels that are only partly in the picture, and stretches the rest.
+    whole = width % scale == height % scale == 0
+    left = width * height // scale**2
+    return encoded.header.mode in ("L", "RGB") and left >= _DRAFT_PIXELS and whole
+
+
+JPEG = Output(
+    name="jpeg",
     title="JPEG",
     content_type="image/jpeg",
+    extensions=("jpg", "jpeg"),
     begins=beginning(b"\xff\xd8\xff"),
     read=read,
-    decoder="quickthumb.imaging.decoders.jpeg:LeanJpeg",
+    opener="quickthumb.imaging.decoders.jpeg:LeanJpeg",
+    decode="quickthumb.imaging.decoders.jpeg:decode",
     lean=lean,
+    held=_held,
+    vips=Vips(
+        "jpegload_buffer",
+        is_faster=_is_faster_in_vips,
+        options=lambda encoded, size: {"shrink": idct_scale(encoded.header.size, size)},
+        averages=lambda encoded, size: idct_scale(encoded.header.size, size) == 8,
+        held=lambda encoded, _: coefficient_bytes(encoded.data),
+    ),
+    writer=Writer(
+        quality=82,
+        options=lambda quality: {"quality": quality},
+        held_per_pixel=1,
+        alpha=False,
+        animation=False,
+    ),
 )

@@ -1,8 +1,10 @@
 """TIFF 6.0, its first page: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml."""
 
 from collections.abc import Collection, Mapping
+from math import prod
+from typing import TYPE_CHECKING, Any
 
-from quickthumb.imaging.formats.descriptor import Format, Header, beginning
+from quickthumb.imaging.formats.descriptor import Header, Output, Size, Writer, beginning
 from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
 from quickthumb.imaging.formats.ifd import (
     ASCII,
@@ -13,7 +15,11 @@ from quickthumb.imaging.formats.ifd import (
     Directory,
     Entry,
 )
+from quickthumb.imaging.memory import all_pixels
 from quickthumb.problems import Corrupt
+
+if TYPE_CHECKING:
+    from quickthumb.imaging.engines.seam import Encoded
 
 _MOST_VALUES = 4 * 65_536
 """Of a tag. The longest legitimate ones tell where each row of each of four channels lies."""
@@ -22,12 +28,15 @@ _MOST_FRACTIONS = 1000
 """The same of fractions, of which Pillow makes costly objects: the specification has up to 6."""
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_DESCRIPTION, _STRIPS, _SAMPLES, _PLANAR, _COLOURS = 270, 273, 277, 284, 320
+_DESCRIPTION, _STRIPS, _SAMPLES, _ROWS, _PLANAR, _COLOURS = 270, 273, 277, 278, 284, 320
 _TILE_WIDTH, _TILE_LENGTH, _TILES, _EXTRA, _SAMPLE_FORMAT = 322, 323, 324, 338, 339
 _FIRST_OF_OTHERS = 700
 """The tag of XMP; those below are TIFF's own."""
 
 _WINDOWS_MEDIA = 0xBC01
+
+_PREDICTED = {317: 2}
+"""Stores differences of neighbours, which takes a quarter less."""
 
 _RAW, _OLD_JPEG = 1, 6
 _COMPRESSIONS = frozenset(
@@ -181,13 +190,46 @@ def _is_located(page: _Page) -> bool:
     return _STRIPS in page or (_TILES in page and all(isinstance(side, int) for side in tile))
 
 
-TIFF = Format(
-    name="TIFF",
+def _held(encoded: "Encoded", size: Size) -> float:
+    pixels = all_pixels(encoded)
+    if encoded.declared.orientation != 1:
+        pixels *= 2  # Pillow turns it by copying it
+    return pixels + 4 * prod(size) + _piece_held(encoded)
+
+
+def _piece_held(encoded: "Encoded") -> int:
+    """Return the bytes of a strip or a tile, which is decoded as a whole; a tile may have any size.
+
+    TIFF 6.0, sections 4 and 15.
+    """
+    tags: Mapping[int, Any] = encoded.header.tag_v2  # type: ignore[attr-defined]  # of its class
+    width, height = encoded.header.size
+    rows = min(tags.get(_ROWS, height), height)
+    if tags.get(_COMPRESSION, _RAW) == _RAW and rows == height and _TILE_WIDTH not in tags:
+        return 0  # read as a stream
+    pixels = tags.get(_TILE_WIDTH, width) * tags.get(_TILE_LENGTH, rows)
+    if tags.get(_PHOTOMETRIC) == _YCBCR:
+        return 4 * int(pixels)
+    return int(pixels * tags.get(_SAMPLES, 1) * max(tags.get(_BITS, (1,)))) // 8
+
+
+TIFF = Output(
+    name="tiff",
     title="TIFF",
     content_type="image/tiff",
+    extensions=("tiff", "tif"),
     # The last is BigTIFF; a big-endian one Pillow reads as a TIFF, and wrongly.
     begins=beginning(b"II*\0", b"MM\0*", b"II+\0"),
     read=read,
-    decoder="quickthumb.imaging.decoders.tiff:LeanTiff",
+    opener="quickthumb.imaging.decoders.tiff:LeanTiff",
     decoder_turns=True,
+    held=_held,
+    in_browsers=False,
+    writer=Writer(
+        quality=100,  # the only one
+        held_per_pixel=8,
+        options=lambda _: {"compression": "tiff_adobe_deflate", "tiffinfo": _PREDICTED},
+        animation=False,  # pages are no frames
+        lossless=True,
+    ),
 )

@@ -1,0 +1,103 @@
+"""The JSON that announces a large upload, and its options."""
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from quickthumb.documents import untrusted
+from quickthumb.documents.rendition import MAX_SIZE
+from quickthumb.documents.untrusted import MAX_WHOLE, WrongMember
+from quickthumb.options import MAX_RENDITIONS, OPTIONS, Option
+from quickthumb.problems import InvalidMessage, InvalidOption, Refused, TooLarge
+
+_ANY = "application/octet-stream"
+_CONTENT_TYPE = rf"^(image/[0-9A-Za-z_.+-]{{1,100}}|{_ANY})\Z"
+
+_Sizes = list[Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": MAX_SIZE})]]
+
+
+def _member(name: str, option: Option) -> tuple[str, Any, Any]:
+    """Return the member for an option; `renditions_of` checks its value as that of a form."""
+    kind: Any = int if option.schema["type"] == "integer" else str
+    schema = option.schema
+    if name == "sizes":
+        kind, schema = _Sizes, {"minItems": 1, "maxItems": MAX_RENDITIONS}
+    meta = Meta(description=option.meaning, extra_json_schema=dict(schema))
+    return name, Annotated[kind, meta] | UnsetType, UNSET
+
+
+_MEMBERS = [_member(*each) for each in OPTIONS.items()]
+Options = msgspec.defstruct("Options", _MEMBERS, frozen=True, forbid_unknown_fields=True)
+
+
+class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An upload whose bytes will go to Cloud Storage directly."""
+
+    filename: Annotated[str, Meta(description="As the sender calls it; never used as a path.")] = ""
+    content_type: Annotated[
+        str,
+        Meta(
+            description="As it is to be stored; what it is, is told from its bytes.",
+            extra_json_schema={"pattern": _CONTENT_TYPE},
+        ),
+    ] = _ANY
+    size: Annotated[int, Meta(ge=1, le=MAX_WHOLE, description="Its bytes.")]
+    options: Annotated[Options, Meta(description="What is made of it.")] = Options()  # type: ignore[valid-type]
+
+    @property
+    def given(self) -> tuple[tuple[str, str], ...]:
+        """The options as a form would have them."""
+        given = msgspec.to_builtins(self.options)
+        return tuple(
+            (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
+            for name, value in given.items()
+        )
+
+
+def read_announced(body: bytes, max_bytes: int) -> Announcement:
+    """Read the body of `POST /uploads`.
+
+    Args:
+        body: JSON.
+        max_bytes: the largest upload that is taken.
+
+    Raises:
+        Refused: the body is not a JSON object.
+        InvalidOption: a member is missing, unknown or has a value that is not allowed.
+        TooLarge: the upload will have more bytes than the limit.
+    """
+    try:
+        document = untrusted.read(dict[str, Any], body)
+    except InvalidMessage as error:
+        raise Refused(
+            f'The body is not a JSON object: {error}. Expected one like {{"size": 104857600}}, and '
+            "then the picture itself, at the URL in the answer."
+        ) from None
+    try:
+        announced = untrusted.convert(Announcement, _whole(document))
+    except InvalidMessage as error:
+        field = error.member if isinstance(error, WrongMember) else ""
+        raise InvalidOption(f"{error}.", field=field[:100] or None) from None
+    if not re.search(_CONTENT_TYPE, announced.content_type):
+        raise InvalidOption(
+            f"content_type: {untrusted.shown(announced.content_type)}: expected one like "
+            f"image/tiff, or {_ANY}.",
+            field="content_type",
+        )
+    if announced.size > max_bytes:
+        raise TooLarge(
+            f"The upload has {announced.size:,} bytes: at most {max_bytes:,} are accepted.",
+            field="size",
+        )
+    return announced
+
+
+def _whole(value: Any) -> Any:
+    """Return a value with numbers like 5.0 as what they are to JSON Schema: whole ones."""
+    if isinstance(value, dict):
+        return {name: _whole(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_whole(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
