@@ -68,7 +68,7 @@ def test_a_picture_that_crashes_its_decoder_fails_at_its_first_delivery(url, log
     if served:
         assert client.wait(client.upload(sound, {}), 60)["status"] == "done"
     id = client.upload(deadly, {})
-    with pytest.raises(Failed, match="crashed on this one"):
+    with pytest.raises(Failed, match="decoder crashed on this picture"):
         client.wait(id, 60)
     status = requests.get(f"{url}/{id}", timeout=30).json()
     assert (status["status"], status["error"]["code"]) == ("failed", "decoder-crashed")

@@ -207,7 +207,7 @@ def test_an_exception_that_cannot_be_told_is_told_of():
     assert "Mute that cannot be shown: RuntimeError" in Json(None).format(
         record_of("%s", "x", error=raised(Mute()))
     )
-    assert "%r (with arguments that do not fit)" in Text().format(record_of("%r", Deaf()))
+    assert "%r (invalid arguments)" in Text().format(record_of("%r", Deaf()))
 
 
 def test_exceptions_that_caused_each_other_in_a_circle_are_told_once():
@@ -247,7 +247,7 @@ def test_a_picture_that_makes_a_library_warn_90_000_times_writes_few_lines(confi
     assert len(first) == 20
     assert first[0]["message"].startswith("UserWarning: Skipping tag 0 (")
     assert first[0]["logger"] == "py.warnings"
-    assert left_out["message"] == "py.warnings WARNING: 89980 further lines are left out"
+    assert left_out["message"] == "py.warnings WARNING: 89980 more lines were dropped"
     assert last["message"] == "done"
 
 

@@ -1,6 +1,6 @@
-"""Pictures are decoded in processes of their own, where a decoder can do no harm.
+"""Decodes pictures in confined child processes.
 
-The process that answers requests never decodes: it loads none of the libraries for it.
+The process that answers requests never decodes, and does not load the libraries for it.
 """
 
 from quickthumb.kitchen.pool import Kitchen

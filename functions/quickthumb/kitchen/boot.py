@@ -1,4 +1,4 @@
-"""The first lines of a child."""
+"""The entry point of a child process."""
 
 import importlib
 import os
@@ -12,13 +12,13 @@ from quickthumb.limits import Limits
 
 
 def boot(told: dict[str, Any]) -> None:
-    """Run what the parent says, and end.
+    """Run the function that the parent names, and exit.
 
     Args:
-        told: `cook`, the module, the function and its further arguments; `limits`; `connection`,
-            the file descriptor of the connection to the parent.
+        told: `cook`, the module, the function and its extra arguments; `limits`; `connection`, the
+            file descriptor of the connection to the parent.
     """
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # it ends when its parent does, and not before
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # it ends with its parent, not before
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     if sys.platform == "win32":
@@ -34,5 +34,5 @@ def boot(told: dict[str, Any]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        # Otherwise the connection would be closed a while before there is a status.
+        # A normal exit would close the connection some time before there is an exit status.
         os._exit(status)

@@ -1,4 +1,4 @@
-"""A process that decodes, as it is seen by the process that has started it."""
+"""A child process that decodes, as seen by its parent."""
 
 import logging
 import os
@@ -21,34 +21,34 @@ from quickthumb.problems import Unavailable, Unprocessable
 log = logging.getLogger(__name__)
 
 Cook = tuple[str, ...]
-"""What a child runs: a module, a function of it, and arguments beside connection and limits."""
+"""What a child runs: a module, a function in it, and arguments after connection and limits."""
 
 COOK: Cook = ("quickthumb.kitchen.cook", "main")
 
 GRACE = 0.5
-"""Seconds that a child has after its own deadline to say that it was late."""
+"""Seconds after its own deadline within which a child can report that it was late."""
 
 START_SECONDS = 10.0
 _END_SECONDS = 5.0
 
 _LAST_WORDS = 400
-"""Characters of what a child has written that are repeated when it has died."""
+"""Characters of a dead child's output to include in messages."""
 
 _TIME_IS_UP = frozenset(
     -getattr(signal, name) for name in ("SIGALRM", "SIGXCPU") if hasattr(signal, name)
 )
-"""Statuses of a child that the system has ended after its time."""
+"""Exit statuses of a child that the system ended after its time limit."""
 
 
 class Late(Exception):
-    """A child took longer than it was granted."""
+    """A child exceeded its deadline."""
 
 
 class Died(Exception):
-    """A child has ended, or said what made no sense.
+    """A child exited, or sent an invalid answer.
 
     Attributes:
-        at_work: whether it had got all of the order, so that decoding may be what has ended it.
+        at_work: whether it had received the whole order, so that decoding may be the cause.
     """
 
     def __init__(self, how: str, *, at_work: bool) -> None:
@@ -60,15 +60,15 @@ class Child:
     """One process, from its start to its end.
 
     Attributes:
-        served: how many orders it has answered.
-        ended: whether it is gone, or will be in a moment.
+        served: number of orders that it has answered.
+        ended: whether it has been ended.
     """
 
     def __init__(self, limits: Limits, cook: Cook = COOK) -> None:
-        """Start it; it gets ready while this process does something else.
+        """Start it; it prepares in the background.
 
         Raises:
-            Unavailable: the system starts none.
+            Unavailable: the system cannot start a process.
         """
         self.served = 0
         self.ended = False
@@ -79,21 +79,21 @@ class Child:
             self._process, connection, self._words = start({"cook": cook, "limits": asdict(limits)})
         except OSError as error:
             raise Unavailable(
-                f"No process can be started to decode pictures in: {error}. Give the function more "
+                f"Cannot start a process to decode pictures: {error}. Give the function more "
                 "memory, or allow it more processes and open files."
             ) from error
         self._wire = Wire(connection)
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self._process.pid
 
     def wait_ready(self) -> None:
-        """Return when it takes orders.
+        """Wait until it is ready for orders.
 
         Raises:
-            Unavailable: it never will; it is gone.
+            Unavailable: it has failed to start.
         """
         if self._ready:
             return
@@ -102,31 +102,31 @@ class Child:
         except TimeoutError:
             how = self.end()
             raise Unavailable(
-                f"A process to decode pictures in was not ready after {START_SECONDS:g} seconds: "
-                f"{how}. Give the function more of a processor."
+                f"A process to decode pictures was not ready after {START_SECONDS:g} seconds: "
+                f"{how}. Give the function more CPU."
             ) from None
         except (EOFError, OSError, Mangled, KeyError):
             raise Unavailable(
-                f"A process to decode pictures in ended while it was starting: {self.end()}. "
-                "Is everything installed that functions/requirements.txt names?"
+                f"A process to decode pictures ended during startup: {self.end()}. Is everything "
+                "in functions/requirements.txt installed?"
             ) from None
         self._ready = True
         if unlimited:
-            log.warning("this system does not limit decoders in: %s", ", ".join(unlimited))
+            log.warning("this system cannot limit decoders in: %s", ", ".join(unlimited))
 
     def render(self, data: bytes, renditions: Sequence[Rendition], end: float) -> Rendered:
-        """Have a picture decoded; after any error but the first it is gone.
+        """Decode a picture and make its thumbnails; any error but Unprocessable ends the child.
 
         Args:
             data: the file.
             renditions: the thumbnails, at least one.
-            end: until when, seconds of `time.monotonic`.
+            end: deadline, seconds of `time.monotonic`.
 
         Raises:
-            Unprocessable: what imaging says of the picture.
-            Late: it was not done by then.
-            OutOfMemory: it needs more memory than it is granted.
-            Died: it has ended.
+            Unprocessable: imaging rejected the picture.
+            Late: the deadline passed.
+            OutOfMemory: the memory limit was reached.
+            Died: the child died.
         """
         try:
             rendered = self._ask(data, renditions, end)
@@ -153,7 +153,7 @@ class Child:
         except TimeoutError as error:
             raise Late from error
         except Mangled as error:
-            raise Died(f"its answer makes no sense: {error}", at_work=True) from error
+            raise Died(f"invalid answer: {error}", at_work=True) from error
         except (EOFError, OSError) as error:
             how = self.end()
             if self._process.returncode in _TIME_IS_UP:
@@ -161,14 +161,14 @@ class Child:
             raise Died(how, at_work=True) from error
 
     def close(self) -> None:
-        """Let it end by itself, which it does when there is nobody to give it orders."""
+        """Let it exit by itself, as it does when the connection closes."""
         self._wire.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
         self.end()
 
     def end(self) -> str:
-        """Kill it, with all that it may have started; return how it ended, and its last words."""
+        """Kill it and its descendants; return how it ended, and its last output."""
         if not self.ended:
             self.ended = True
             if self._process.returncode is None:
@@ -179,15 +179,15 @@ class Child:
         return self._how
 
     def _last_words(self) -> str:
-        """Return the end of what it has written since this was called before."""
+        """Return the end of its output since the last call."""
         said = b""
         with suppress(BlockingIOError):
-            said = os.read(self._words, 64 * 1024)  # all that a pipe holds
+            said = os.read(self._words, 64 * 1024)  # the capacity of a pipe
         return said[-_LAST_WORDS:].decode(errors="replace").strip()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    # It has not been waited for, so its number is still its own, and that of its group.
+    # It has not been waited for, so its pid and process group are not reused yet.
     with suppress(ProcessLookupError):
         if sys.platform == "win32":
             process.kill()
@@ -200,7 +200,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def _status(process: subprocess.Popen[bytes]) -> str:
     status = process.returncode
     if status is None:
-        return "does not end"
+        return "still running"
     if status >= 0:
         return f"ended with status {status}"
     with suppress(ValueError):

@@ -1,8 +1,7 @@
-"""What the system grants a process that decodes: memory, time, and nothing else.
+"""Confines a decoding process: limited memory and time, and no files or sockets.
 
-The limits are those of setrlimit(2). They are set once everything is loaded, and hold for native
-code as for Python. A process that is in the middle of a call into a decoder cannot look at a clock:
-it is the system that ends it.
+The limits of setrlimit(2) are set once everything is loaded, and apply to native code too. A
+process inside a call into a decoder cannot check a clock, so the system ends it.
 """
 
 import os
@@ -21,33 +20,33 @@ if sys.platform != "win32":
     import resource
 
 _BESIDE = 64 * MIB
-"""For what is beside the file, the decoded picture and the results: pieces that malloc keeps."""
+"""Overhead beside the file, the decoded picture and the results, such as memory kept by malloc."""
 
 _THREADS = 512 * MIB
-"""Addresses that threads of decoders reserve for their stacks and heaps without using them."""
+"""Address space that decoder threads reserve for stacks and heaps without using it."""
 
 _LATE = 1.0
-"""Seconds after the end of a job at which a process ends itself that nobody has ended."""
+"""Seconds after the deadline of a job at which a process that was not killed ends itself."""
 
 
 def granted_bytes(limits: Limits) -> int:
-    """Return how many bytes a process may hold above those that it holds when it is idle."""
-    file = 32 * MIB  # what a larger one has beyond is taken from what may be decoded
+    """Return the memory that a process may use above its idle memory, bytes."""
+    file = 32 * MIB  # for a larger file, the rest reduces the limit of decoding
     return file + limits.max_decoded_bytes + limits.max_result_bytes + _BESIDE
 
 
 def confine(limits: Limits) -> tuple[str, ...]:
-    """Limit this process for the rest of its life; return what this system does not limit."""
+    """Confine this process permanently; return what the system cannot limit."""
     if sys.platform == "win32":
         return ("files", "memory", "time")
-    with suppress(OSError):  # only Linux has it: whom to end first where memory runs out
+    with suppress(OSError):  # Linux only: end this process first if the system runs out of memory
         Path("/proc/self/oom_score_adj").write_text("1000")
     free = os.dup(0)
     os.close(free)
     held = _held_bytes()
     granted = granted_bytes(limits)
     bounds = [
-        # A new file or socket gets the lowest free number, and numbers from here on are refused.
+        # A new file or socket gets the lowest free descriptor, so none can be opened.
         ("files", resource.RLIMIT_NOFILE, free),
         ("writing", resource.RLIMIT_FSIZE, 0),
         ("core dumps", resource.RLIMIT_CORE, 0),
@@ -56,7 +55,7 @@ def confine(limits: Limits) -> tuple[str, ...]:
         addresses, data = held
         bounds += [
             ("memory", resource.RLIMIT_DATA, data + granted),
-            # gVisor, which Cloud Run may run on, looks at this one alone when memory is mapped.
+            # gVisor, which Cloud Run may use, only enforces this one when memory is mapped.
             ("addresses", resource.RLIMIT_AS, addresses + granted + _THREADS),
         ]
     missing = [] if held else ["memory"]
@@ -69,7 +68,7 @@ def confine(limits: Limits) -> tuple[str, ...]:
 
 
 def _held_bytes() -> tuple[int, int] | None:
-    """Return the addresses and the data of this process, bytes; None where that is not told."""
+    """Return address space and data size of this process, bytes; None if unknown."""
     try:
         pages = Path("/proc/self/statm").read_text().split()
     except OSError:
@@ -79,13 +78,13 @@ def _held_bytes() -> tuple[int, int] | None:
 
 @contextmanager
 def ending_after(seconds: float) -> Iterator[None]:
-    """Have the system end this process when a job, and the answer to it, take longer."""
+    """Have the system end this process if a job, including its answer, takes longer."""
     if sys.platform == "win32":
         yield
         return
     late = max(seconds, 0.0) + _LATE
     _limit_processor(late)
-    # By default the signal ends a process, whatever it does and whoever holds the interpreter.
+    # The default action of the signal ends a process even inside native code.
     signal.setitimer(signal.ITIMER_REAL, late)
     try:
         yield
@@ -95,10 +94,10 @@ def ending_after(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def ending_with(connection: int) -> Iterator[None]:
-    """Have the system end this process when the other side of a connection goes away.
+    """Have the system end this process when the peer closes the connection.
 
-    It sends SIGIO then (fcntl(2), O_ASYNC), as it does when there is something to read, and there
-    is nothing to read during a job. Where that ends no process, as on macOS, the time limit does.
+    It sends SIGIO (fcntl(2), O_ASYNC), as it does for incoming data, of which there is none during
+    a job. Where that does not end a process, as on macOS, the time limit does.
     """
     if sys.platform == "win32":
         yield
@@ -113,7 +112,7 @@ def ending_with(connection: int) -> Iterator[None]:
 
 
 def _limit_processor(seconds: float) -> None:
-    """Grant processor time for so many seconds on all processors, should the alarm be lost."""
+    """Limit CPU time to that many seconds on all processors, in case the alarm is lost."""
     most = time.process_time() + seconds * (os.cpu_count() or 1)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What a child runs: it takes orders, one after the other, until nobody is there to give any."""
+"""The main loop of a child: it executes orders until its parent closes the connection."""
 
 import faulthandler
 import logging
@@ -19,17 +19,17 @@ from quickthumb.pictures import Rendered
 from quickthumb.problems import TooManyPixels, Unprocessable
 
 Recipe = Callable[[bytes, Sequence[Rendition], Limits], Rendered]
-"""`imaging.render`, or what tests put in its place."""
+"""`imaging.render`, or a substitute in tests."""
 
 
 def main(connection: socket.socket, limits: Limits) -> None:
-    """Get ready, say so, and take orders."""
+    """Prepare, then serve orders."""
     prepare()
     serve(connection, limits, render)
 
 
 def prepare() -> None:
-    """Load all that decoding needs, and leave no way to say anything but the answers."""
+    """Load everything that decoding needs, and silence all output but the answers."""
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
@@ -37,10 +37,10 @@ def prepare() -> None:
 
 
 def serve(connection: socket.socket, limits: Limits, recipe: Recipe) -> None:
-    """Give up all that is not needed any more, say so, and take orders."""
+    """Confine this process, report readiness, and execute orders."""
     wire = Wire(connection)
     wire.send({"ready": True, "unlimited": confine(limits)})
-    with suppress(EOFError, OSError):  # the parent has ended, or has no more orders
+    with suppress(EOFError, OSError):  # the parent has exited, or closed the connection
         while True:
             _serve_one(connection, wire, limits, recipe)
 
@@ -58,7 +58,7 @@ def _serve_one(connection: socket.socket, wire: Wire, limits: Limits, recipe: Re
             orders.send_refusal(wire, error)
             return
         except MemoryError:
-            pass  # what held the memory is let go of with the error
+            pass  # the memory is released with the exception
         orders.send_out_of_memory(wire)
 
 
@@ -66,7 +66,7 @@ def _check_weight(rendered: Rendered, limits: Limits) -> None:
     weight = sum(len(picture.data) for picture in rendered.thumbnails)
     if weight > limits.max_result_bytes:
         raise TooManyPixels(
-            f"The thumbnails weigh {weight / 1e6:,.0f} MB together: at most "
-            f"{limits.max_result_bytes / 1e6:,.0f} MB are granted. Ask for fewer or smaller ones, "
-            "or for another format."
+            f"The thumbnails have {weight / 1e6:,.0f} MB in total: the limit is "
+            f"{limits.max_result_bytes / 1e6:,.0f} MB. Request fewer or smaller ones, or another "
+            "format."
         )

@@ -1,6 +1,6 @@
-"""What a child is asked and what it answers, as heads of frames.
+"""The messages between parent and child.
 
-A child has run decoders over the bytes of strangers, so its answer is read as theirs would be.
+A child has decoded untrusted data, so its answers are not trusted either.
 """
 
 import re
@@ -26,13 +26,13 @@ from quickthumb.problems import (
 )
 
 MOST_DETAIL = 1000
-"""Characters of a sentence about a picture."""
+"""Maximum length of an error message, characters."""
 
 _REFUSALS: dict[str, type[Unprocessable]] = {
     error.code: error
     for error in (NotAPicture, UnsupportedFormat, TooManyPixels, Corrupt, TooSlow, CannotFit)
 }
-"""All that imaging raises, by code."""
+"""All errors of imaging, by code."""
 
 _CONTENT_TYPE = re.compile(r"image/[a-z]{3,5}")
 _PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,8000}={0,2}")
@@ -40,26 +40,26 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
 class OutOfMemory(Exception):
-    """The child had no more memory for what it was asked."""
+    """The child reached its memory limit."""
 
 
 def send_order(
     wire: Wire, data: bytes, renditions: Sequence[Rendition], seconds: float, end: float
 ) -> None:
-    """Ask for renditions of a picture, to be made within some seconds; raises what `Wire` does."""
+    """Send an order with a time limit in seconds; raises what `Wire` does."""
     wanted = [rendition.to_dict() for rendition in renditions]
     wire.send({"seconds": seconds, "renditions": wanted, "bytes": len(data)}, data, end=end)
 
 
 def receive_order(wire: Wire) -> tuple[bytes, tuple[Rendition, ...], float]:
-    """Wait for an order: the picture, the renditions, the seconds; raises what `Wire` does."""
+    """Receive an order: picture, renditions, time limit; raises what `Wire` does."""
     head = wire.head()
     renditions = tuple(Rendition(**rendition) for rendition in head["renditions"])
     return wire.part(head["bytes"]), renditions, head["seconds"]
 
 
 def send_rendered(wire: Wire, rendered: Rendered) -> None:
-    """Answer with what was made; raises what `Wire` does."""
+    """Answer with the thumbnails; raises what `Wire` does."""
     thumbnails = [
         {
             "name": picture.name,
@@ -79,25 +79,25 @@ def send_rendered(wire: Wire, rendered: Rendered) -> None:
 
 
 def send_refusal(wire: Wire, error: Unprocessable) -> None:
-    """Answer that a picture is at fault; raises what `Wire` does."""
+    """Answer with an error of the picture; raises what `Wire` does."""
     wire.send({"refused": error.code, "detail": str(error)[:MOST_DETAIL]})
 
 
 def send_out_of_memory(wire: Wire) -> None:
-    """Answer that there is too little memory; raises what `Wire` does."""
+    """Answer that the memory limit was reached; raises what `Wire` does."""
     wire.send({"out_of_memory": True})
 
 
 def receive_answer(
     wire: Wire, renditions: Sequence[Rendition], limits: Limits, end: float
 ) -> Rendered:
-    """Wait for the answer to an order.
+    """Receive and validate the answer to an order.
 
     Raises:
-        Unprocessable: one of those that imaging raises.
-        OutOfMemory: there was too little.
-        Mangled: the answer is none, or none to this order.
-        TimeoutError, EOFError, OSError: there is none; see `Wire`.
+        Unprocessable: imaging rejected the picture.
+        OutOfMemory: the child reached its memory limit.
+        Mangled: the answer is invalid, or does not match the order.
+        TimeoutError, EOFError, OSError: there is no answer; see `Wire`.
     """
     head = wire.head(end)
     if "refused" in head:
@@ -108,7 +108,7 @@ def receive_answer(
         head.get(name) for name in ("source", "thumbnails", "placeholder")
     )
     if not isinstance(thumbnails, list) or len(thumbnails) != len(renditions):
-        raise Mangled("not as many thumbnails as were asked for")
+        raise Mangled("wrong number of thumbnails")
     known = _source(source, limits)
     shown = _placeholder(placeholder)
     left = limits.max_result_bytes
@@ -117,7 +117,7 @@ def receive_answer(
         size = _whole(thumbnail, "bytes", 1, left)
         format = THUMBNAIL_TYPES.get(_text(thumbnail, "content_type"))
         if format is None or _text(thumbnail, "name") != rendition.name:
-            raise Mangled("a thumbnail that was not asked for")
+            raise Mangled("a thumbnail that was not requested")
         width = _whole(thumbnail, "width", 1, rendition.width)
         height = _whole(thumbnail, "height", 1, rendition.height)
         data = wire.part(size, end)
@@ -132,15 +132,15 @@ def receive_answer(
 def _refusal(head: dict[str, Any]) -> Unprocessable:
     error, detail = _REFUSALS.get(_text(head, "refused")), _text(head, "detail")
     if error is None or len(detail) > MOST_DETAIL:
-        raise Mangled("a refusal that is none of ours")
-    # Where the sentence repeats bytes of the file, there may be halves of characters in it.
+        raise Mangled("an unknown error")
+    # The message may quote bytes of the file, which may be incomplete characters.
     return error(detail.encode(errors="replace").decode())
 
 
 def _source(document: object, limits: Limits) -> Source:
     content_type = _text(document, "content_type")
     if not _CONTENT_TYPE.fullmatch(content_type):
-        raise Mangled("a content type that is none")
+        raise Mangled("an invalid content type")
     width = _whole(document, "width", 1, limits.max_side)
     height = _whole(document, "height", 1, limits.max_pixels // width)
     return Source(content_type, width, height, _whole(document, "orientation", 1, 8))
@@ -149,7 +149,7 @@ def _source(document: object, limits: Limits) -> Source:
 def _placeholder(document: object) -> Placeholder:
     uri, colour = _text(document, "data_uri"), _text(document, "color")
     if not (_PLACEHOLDER.fullmatch(uri) and _COLOUR.fullmatch(colour)):
-        raise Mangled("a placeholder that is none")
+        raise Mangled("an invalid placeholder")
     return Placeholder(uri, colour)
 
 

@@ -1,4 +1,4 @@
-"""As many processes that decode as there may be, and what becomes of a picture that ends one."""
+"""The pool of decoding processes, and how crashes are handled."""
 
 import logging
 import threading
@@ -16,20 +16,20 @@ from quickthumb.problems import DecoderCrashed, TooManyPixels, TooSlow, Unavaila
 log = logging.getLogger(__name__)
 
 PATIENCE = 10.0
-"""Seconds to wait for a place."""
+"""Seconds to wait for a free child."""
 
 _ATTEMPTS = 3
-"""For a picture: an earlier one may have damaged the first child, or somebody killed it."""
+"""Per picture: an earlier picture may have damaged the first child, or something killed it."""
 
 
 class Kitchen:
-    """Decodes pictures in processes of their own; any thread may use it.
+    """Decodes pictures in child processes; thread-safe.
 
-    A child is started when it is needed first, and kept.
+    Children are started on demand, and kept.
 
     Args:
         limits: of a picture.
-        children: how many pictures are decoded at once, each in a child.
+        children: maximum number of children, each decoding one picture at a time.
         cook: what the children run.
 
     Attributes:
@@ -46,24 +46,24 @@ class Kitchen:
         self._closed = False
 
     def warm(self) -> None:
-        """Have a child started, unless there is one that has nothing to do, or none may be.
+        """Start a child in advance, unless one is idle or the maximum is reached.
 
         Raises:
-            Unavailable: the system starts no process.
+            Unavailable: the system cannot start a process.
         """
         with self._changed:
             if not self.idle and self.free and not self._closed:
                 self.idle.append(Child(self._limits, self._cook))
 
     def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
-        """Make every rendition of a picture, at least one, within the limits.
+        """Make the renditions of a picture, at least one, within the limits.
 
-        It ends within `Limits.max_seconds` and a second more, once a child is there.
+        Returns within `Limits.max_seconds` and another second, once a child is available.
 
         Raises:
-            Unprocessable: what `imaging.render` raises, `TooSlow` whatever the decoder does, and
+            Unprocessable: what `imaging.render` raises, `TooSlow` even if the decoder hangs, and
                 `DecoderCrashed`.
-            Unavailable: there is no child; the same call may succeed later.
+            Unavailable: no child is available; the call may succeed later.
         """
         child = self._take()
         try:
@@ -84,8 +84,8 @@ class Kitchen:
                     log.warning("a decoder died: %s", died)
                     if fresh and died.at_work:
                         raise DecoderCrashed(
-                            "The program that decodes pictures crashed on this one. Save the "
-                            "picture anew, or in another format, and send that."
+                            "The decoder crashed on this picture. Save it again, or in another "
+                            "format, and send that."
                         ) from None
                 child = Child(self._limits, self._cook)
                 child.wait_ready()
@@ -94,7 +94,7 @@ class Kitchen:
             self._give_back(child)
 
     def close(self) -> None:
-        """Let the children end that have nothing to do, now, and the others after their orders."""
+        """End idle children now, and the others after their orders."""
         with self._changed:
             self._closed = True
             idle, self.idle = self.idle, []
@@ -102,12 +102,12 @@ class Kitchen:
             child.close()
 
     def _take(self) -> Child | None:
-        """Wait for a place, and return a child that is there already."""
+        """Wait for a free place; return an idle child, None if there is none."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.free, PATIENCE):
                 raise Unavailable(
-                    f"All decoders have been busy for {PATIENCE:g} seconds. Have the function take "
-                    "fewer jobs at once, or raise QUICKTHUMB_DECODERS and its memory."
+                    f"All decoders have been busy for {PATIENCE:g} seconds. Lower the concurrency "
+                    "of the function, or raise QUICKTHUMB_DECODERS and its memory."
                 )
             self.free -= 1
             return self.idle.pop() if self.idle else None
@@ -124,6 +124,6 @@ class Kitchen:
 
     def _too_much_memory(self) -> TooManyPixels:
         return TooManyPixels(
-            f"Decoding the picture takes more than the {granted_bytes(self._limits) / 1e6:,.0f} MB "
-            "that are granted. Send it smaller, or as a baseline JPEG."
+            "Decoding the picture needs more memory than the limit of "
+            f"{granted_bytes(self._limits) / 1e6:,.0f} MB. Send a smaller one, or a baseline JPEG."
         )

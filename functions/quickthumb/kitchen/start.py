@@ -1,4 +1,4 @@
-"""How a process is started that has nothing but a connection to this one."""
+"""Starts a process that has nothing but a connection to this one."""
 
 import json
 import os
@@ -20,34 +20,33 @@ _BOOT = (
 )
 
 _PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
-"""Variables that an interpreter may need to find itself and its libraries."""
+"""Environment variables that an interpreter may need to find its libraries."""
 
 _OWN = {
-    # By default glibc reserves 64 MiB of addresses for each thread that asks for memory,
+    # By default glibc reserves 64 MiB of address space per thread that allocates memory,
     "MALLOC_ARENA_MAX": "2",
-    # and keeps what a large picture took for the next one, in pieces: 120 MB more for good.
+    # and keeps fragments of what a large picture used: 120 MB more permanently.
     "MALLOC_MMAP_THRESHOLD_": str(MIB),
     "MALLOC_TRIM_THRESHOLD_": str(8 * MIB),
 }
-"""How malloc is to work there, mallopt(3). It costs no time that could be measured."""
+"""Configures malloc, mallopt(3). Its cost in time is not measurable."""
 
 
 def start(told: Mapping[str, Any]) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
-    """Start an interpreter of this version with this one's modules.
+    """Start a fresh interpreter with the same modules.
 
-    It is not forked, for this process has threads, and does not import what this one began with. It
-    has a session of its own, so that Ctrl-C in a terminal does not reach it.
+    It is not forked, since this process has threads, and does not import this one's main module. It
+    has its own session, so that Ctrl-C in a terminal does not reach it.
 
     Args:
-        told: for `boot`, values of JSON.
+        told: arguments of `boot`, as JSON values.
 
     Returns:
-        The process, this end of the connection, and a file descriptor from which its standard
-        error is read without waiting. Nothing waits for who writes there either: what nobody has
-        read is lost beyond 64 KiB or so.
+        The process, this end of the connection, and a non-blocking file descriptor of its standard
+        error. Writing does not block either: unread output beyond about 64 KiB is lost.
 
     Raises:
-        OSError: the system starts none.
+        OSError: the system cannot start a process.
     """
     ours, theirs = socket.socketpair()
     with theirs, ExitStack() as if_that_fails:
@@ -65,7 +64,7 @@ def start(told: Mapping[str, Any]) -> tuple[subprocess.Popen[bytes], socket.sock
 if sys.platform == "win32":
 
     def _start(told: Mapping[str, Any], theirs: socket.socket, *_: int) -> subprocess.Popen[bytes]:
-        # A socket is not inherited there: it is handed to a process that is known by its number.
+        # Windows does not inherit sockets: they are shared with a process by its pid.
         process = subprocess.Popen(
             _command(told),
             stdin=subprocess.PIPE,
@@ -99,8 +98,8 @@ else:
 
 
 def _command(told: Mapping[str, Any]) -> list[str]:
-    # Everything that an interpreter would look for by itself it is told: no path of the script, no
-    # packages of the user, no `site`. Only -E is left out, for PYTHONHOME may be needed.
+    # The interpreter gets its path explicitly: no script path, no user packages, no `site`. -E is
+    # not set, since PYTHONHOME may be needed.
     options = ["-P", "-s", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     path = [os.path.abspath(entry) for entry in sys.path]  # noqa: PTH100 - "" is the folder we are in
     return [sys.executable, *options, "-c", _BOOT, json.dumps({**told, "path": path})]

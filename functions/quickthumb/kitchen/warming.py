@@ -1,4 +1,4 @@
-"""Everything that decoding can ever load, loaded: afterwards no file can be opened any more."""
+"""Loads everything that decoding may need, since no file can be opened afterwards."""
 
 import base64
 import io
@@ -22,7 +22,7 @@ _HEIC = base64.b64decode(
     "AAAQAAAAAf///9AAAAAC////0AAAAAIAAAAQcGl4aQAAAAADCAgIAAAAGGlwbWEAAAAAAAAAAQABBYECAwWEAAAAOW1k"
     "YXQAAAAtKAGvEyFgY0D4EPdn/+Tbau8/7C7HpzshHcDSIICbQEiTXVALFhCAh3alVtz4"
 )
-"""16 x 16 pixels; to encode one here would load an encoder that is not needed."""
+"""16 x 16 pixels; encoding one here would load an encoder that is not needed."""
 
 _OUTPUTS = (
     *(Rendition(name, 8, 8, format=name) for name in OUTPUTS),
@@ -33,7 +33,7 @@ _OUTPUTS = (
 )
 
 _LARGE = (800, 640)
-"""Of a JPEG from which on libvips reads it."""
+"""Size of a JPEG that is large enough for libvips."""
 
 
 def warm() -> None:

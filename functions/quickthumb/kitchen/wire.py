@@ -1,7 +1,6 @@
-"""Frames between a process and its child: a head of JSON and, behind it, bytes as they are.
+"""Frames between a process and its child: a JSON header followed by raw bytes.
 
-Nothing here is trusted: what comes is read no farther than its reader allows, and no object is made
-of it but those of JSON.
+Incoming data is not trusted: it is read up to the limits of the reader, and only parsed as JSON.
 """
 
 import json
@@ -14,24 +13,23 @@ from typing import Any
 _LENGTH = struct.Struct(">I")
 
 MOST_HEAD = 64 * 1024
-"""Bytes of a head. The longest that is meant, of 64 renditions, has some 16,000."""
+"""Maximum size of a header, bytes. The longest valid one, of 64 renditions, has about 16,000."""
 
 _PIECE = 256 * 1024
 
 
 class Mangled(ValueError):
-    """The other side sent what it never would."""
+    """The peer sent invalid data."""
 
 
 class Wire:
     """One end of a connection.
 
-    Every call takes the moment at which it is given up, by `time.monotonic`, seconds; None waits
-    for ever.
+    Every call takes a deadline, seconds of `time.monotonic`; None waits forever.
 
     Raises:
-        TimeoutError: that moment has come.
-        EOFError: the other side is gone.
+        TimeoutError: the deadline has passed.
+        EOFError: the peer has closed the connection.
         OSError: likewise.
     """
 
@@ -39,48 +37,48 @@ class Wire:
         self._socket = connection
 
     def send(self, head: Mapping[str, Any], *parts: bytes, end: float | None = None) -> None:
-        """Send a head and what belongs to it."""
+        """Send a header and its data."""
         text = json.dumps(head, separators=(",", ":")).encode()
         for part in (_LENGTH.pack(len(text)) + text, *parts):
             self._wait_until(end)
             self._socket.sendall(part)
 
     def head(self, end: float | None = None) -> dict[str, Any]:
-        """Receive a head.
+        """Receive a header.
 
         Raises:
-            Mangled: it is none, or longer than any that is meant.
+            Mangled: it is invalid or too long.
         """
         [length] = _LENGTH.unpack(self.part(_LENGTH.size, end))
         if length > MOST_HEAD:
-            raise Mangled(f"a head of {length:,} bytes")
+            raise Mangled(f"a header of {length:,} bytes")
         text = self.part(length, end)
         try:
             head = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise Mangled(f"no JSON: {type(error).__name__}") from error
+            raise Mangled(f"invalid JSON: {type(error).__name__}") from error
         if not isinstance(head, dict):
-            raise Mangled(f"a head that is {type(head).__name__}")
+            raise Mangled(f"a header of type {type(head).__name__}")
         return head
 
     def part(self, size: int, end: float | None = None) -> bytes:
-        """Receive so many bytes."""
+        """Receive that many bytes."""
         pieces: list[bytes] = []
         left = size
         while left:
             self._wait_until(end)
-            # Without a time limit all comes in one piece, so that it is held but once. With one, a
-            # socket hands out what is there, and a large buffer for that would be a waste.
+            # Without a deadline, data arrives in one piece and is held once. With one, a socket
+            # returns what is available, and a large buffer would be wasted.
             most = left if end is None else min(left, _PIECE)
             piece = self._socket.recv(most, socket.MSG_WAITALL)
             if not piece:
-                raise EOFError("the other side is gone")
+                raise EOFError("the peer closed the connection")
             pieces.append(piece)
             left -= len(piece)
         return b"".join(pieces)
 
     def close(self) -> None:
-        """Close this end; the other sees it."""
+        """Close the connection."""
         self._socket.close()
 
     def _wait_until(self, end: float | None) -> None:
@@ -89,5 +87,5 @@ class Wire:
             return
         left = end - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the time is up")
+            raise TimeoutError("deadline passed")
         self._socket.settimeout(left)

@@ -1,7 +1,7 @@
 """Log lines: JSON where Cloud Logging reads them, plain text in a terminal.
 
-Every line has the job, the trace and the execution that it is about, where there is one. Whoever
-writes it, and whatever a request or a picture put into it, a line is one line, bounded in length.
+Every line has its job, trace and execution, if any. Whatever its source, and whatever a request or
+a picture puts into it, it is a single line of limited length.
 """
 
 from quickthumb.logs.context import about, during, fields

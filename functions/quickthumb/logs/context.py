@@ -1,4 +1,4 @@
-"""What lines are about."""
+"""The context of log lines."""
 
 import re
 from contextvars import ContextVar
@@ -9,21 +9,21 @@ EXECUTION: ContextVar[str | None] = ContextVar("execution", default=None)
 
 
 def about(job: str | None) -> None:
-    """Say which job the following lines are about: those of this request or thread."""
+    """Set the job of the following lines of this request or thread."""
     JOB.set(job)
 
 
 def during(execution: str | None) -> None:
-    """Say in which execution of a function the following lines are written.
+    """Set the execution of the following lines.
 
     Args:
-        execution: as the platform tells it in the header `Function-Execution-Id`. Anyone may send
-            that: what cannot be an id is left out.
+        execution: from the header `Function-Execution-Id`. Anyone can send that, so invalid ids are
+            ignored.
     """
     is_id = execution is not None and re.fullmatch(r"[A-Za-z0-9_-]{1,64}", execution)
     EXECUTION.set(execution if is_id else None)
 
 
 def fields(**values: Any) -> dict[str, Any]:
-    """Return the `extra` of a line that has fields of its own, to count and to alert on."""
+    """Return the `extra` of a line with fields for metrics and alerts."""
     return {"fields": values}

@@ -1,4 +1,4 @@
-"""The two forms of a line."""
+"""The two formats of a log line."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ _MOST_EXCEPTIONS = 5
 
 
 class Json(logging.Formatter):
-    """The form that Cloud Run takes for structured logs.
+    """The format of structured logs on Cloud Run.
 
     See https://docs.cloud.google.com/run/docs/logging#using-json, and for the special fields
     https://docs.cloud.google.com/logging/docs/structured-logging#special-payload-fields.
@@ -46,7 +46,7 @@ class Json(logging.Formatter):
         return json.dumps(line | self._where() | _fields(record))
 
     def _where(self) -> dict[str, Any]:
-        """Return what has Cloud Logging show the line with its request."""
+        """Return the fields by which Cloud Logging groups lines by request."""
         where: dict[str, Any] = {}
         if execution := EXECUTION.get():
             where["logging.googleapis.com/labels"] = {"execution_id": execution}
@@ -63,7 +63,7 @@ class Json(logging.Formatter):
 
 
 class Text(logging.Formatter):
-    """What a person reads. Further lines of an exception are indented: they start no line."""
+    """The format for terminals. The lines of a traceback are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as text."""
@@ -84,13 +84,13 @@ def _told(record: logging.LogRecord) -> list[str]:
 
 
 def _last(lines: Iterable[str]) -> list[str]:
-    """Return the last lines of a traceback, where it says what went wrong."""
+    """Return the last lines of a traceback, which have the cause."""
     kept: list[str] = []
     room = _MOST_TRACEBACK
     for line in reversed(list(lines)):
         room -= len(line)
         if room < 0:
-            kept.append("[earlier lines left out]")
+            kept.append("[earlier lines omitted]")
             break
         kept.append(line)
     return kept[::-1]
@@ -99,12 +99,12 @@ def _last(lines: Iterable[str]) -> list[str]:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # better badly told than not at all
-        return f"{printable(record.msg)} (with arguments that do not fit)"
+    except Exception:  # better a poor message than none
+        return f"{printable(record.msg)} (invalid arguments)"
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """Return an exception after those from which it came."""
+    """Return an exception preceded by its causes."""
     found = [error]
     while len(found) < _MOST_EXCEPTIONS:
         last = found[-1]
@@ -116,9 +116,9 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _exception(error: BaseException) -> Iterator[str]:
-    """Return an exception line by line as Python prints it.
+    """Format an exception as Python does.
 
-    But for its own text and notes, which may come from anywhere: each is a single line.
+    Its message and notes may contain anything, so each becomes a single line.
     """
     yield "Traceback (most recent call last):"
     for frame in traceback.format_tb(error.__traceback__, -_MOST_FRAMES):
@@ -137,7 +137,7 @@ def _name(kind: type) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields of a line: numbers as they are, the rest as text that can be shown."""
+    """Return the fields of a line: numbers unchanged, everything else as printable text."""
     told: Mapping[str, Any] = getattr(record, "fields", {})
     return {
         name: value if _is_plain(value) else printable(value, _MOST_FIELD)

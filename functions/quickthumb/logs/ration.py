@@ -1,4 +1,4 @@
-"""How much others may write into our log."""
+"""Rate-limits the log lines of libraries."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 
 class Ration:
-    """How much each foreign logger may write: a picture can make a library warn 90,000 times.
+    """Rate limit per logger: a picture can make a library warn 90,000 times.
 
     Args:
-        lines: of one logger and severity in a while; further ones are counted.
-        seconds: how long a while is.
-        clock: seconds, never going back.
+        lines: per logger and severity in an interval; further ones are counted.
+        seconds: length of the interval.
+        clock: monotonic, seconds.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Ration:
         self._accounts: dict[str, _Account] = {}
 
     def admits(self, source: str) -> bool:
-        """Tell whether a source may write a line now; count it as left out if not."""
+        """Return whether a source may write a line now; otherwise count it as dropped."""
         account = self._accounts.get(source)
         if account is None or self._is_over(account):
             account = self._accounts[source] = _Account(self._clock())
@@ -37,10 +37,10 @@ class Ration:
         return False
 
     def left_out(self, *, at_once: bool) -> dict[str, int]:
-        """Return how many lines of which sources were left out, once.
+        """Return the number of dropped lines by source, and reset it.
 
         Args:
-            at_once: do not wait for the end of a source's while.
+            at_once: do not wait for the end of a source's interval.
         """
         told = {}
         for source, account in self._accounts.items():

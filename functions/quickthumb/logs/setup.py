@@ -1,4 +1,4 @@
-"""Where lines go, and how it stays so."""
+"""Sets up logging, and keeps it set up."""
 
 import logging
 import re
@@ -16,7 +16,7 @@ _OURS = "quickthumb"
 
 
 class _Lines(logging.StreamHandler[TextIO]):
-    """Writes every line of ours, and of what others log as much as is of use."""
+    """Writes our lines, and rate-limits those of libraries."""
 
     def __init__(
         self, stream: TextIO, form: logging.Formatter, level: int = logging.NOTSET
@@ -27,15 +27,15 @@ class _Lines(logging.StreamHandler[TextIO]):
         self._ration = Ration()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, after what has been left out since the last one of ours."""
+        """Write a record, preceded by a report of dropped lines."""
         ours = record.name.partition(".")[0] == _OURS
         for source, count in self._ration.left_out(at_once=ours).items():
-            super().emit(_line("%s: %d further lines are left out", source, count))
+            super().emit(_line("%s: %d more lines were dropped", source, count))
         if ours or self._ration.admits(f"{record.name} {record.levelname}"):
             super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base's name
-        """Give a line up that cannot be written: there is nowhere to say so."""
+        """Ignore a line that cannot be written: there is nowhere to report it."""
 
 
 def _line(message: str, *args: object) -> logging.LogRecord:
@@ -47,9 +47,9 @@ handler: logging.Handler | None = None
 
 
 def configure(env: Mapping[str, str]) -> None:
-    """Send the log to standard error, as JSON on Cloud Run and as text elsewhere.
+    """Log to standard error, as JSON on Cloud Run and as text elsewhere.
 
-    So are warnings, and exceptions that nobody has caught.
+    This includes warnings and uncaught exceptions.
 
     Args:
         env: the environment; Cloud Run sets `K_SERVICE`
@@ -58,10 +58,10 @@ def configure(env: Mapping[str, str]) -> None:
     global handler
     form = Json(_project(env)) if "K_SERVICE" in env else Text()
     handler = _Lines(sys.stderr, form)
-    # Of loggers that have no handler at all.
+    # For loggers without any handler.
     logging.lastResort = _Lines(sys.stderr, form, logging.WARNING)
     logging.getLogger(_OURS).setLevel(logging.INFO)
-    # Warns of each malformed form, in words that whoever sent it has chosen; we say so ourselves.
+    # Logs each malformed form, quoting the request; we log that ourselves.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
     warnings.showwarning = _warn
     # Python remembers every text that it has warned with, to do so once. A picture can bring any
