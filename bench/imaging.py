@@ -36,7 +36,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.finish import Finish
-from quickthumb.imaging.formats import JPEG
+from quickthumb.imaging.formats.jpeg import JPEG
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.render import render

@@ -1,6 +1,6 @@
-"""The first use on a bare machine: makes `.venv`, installs into it, and goes on there.
+"""The first use on a bare machine: creates `.venv`, installs into it, and continues there.
 
-Standard library only, since nothing else is there yet.
+Only the standard library: nothing else is installed yet.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ TEST = "tests/requirements.txt"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command line in `.venv`, which is made or brought up to date first.
+    """Run the command line in `.venv`, which is created or updated first.
 
     Returns:
         The exit status of the process.
@@ -53,17 +53,17 @@ def _run(python: Path, argv: Sequence[str]) -> int:
 
 
 def install(lock: str) -> None:
-    """Bring `.venv` to what a lock names.
+    """Install in `.venv` what a lock names.
 
-    An installation that was cut short, however it ended, is thrown away by the next one: pip takes
-    a package for installed of which it has written only some files.
+    The next installation discards one that was interrupted: pip would take a package of which only
+    some files were written for installed.
 
     Args:
         lock: the file, relative to the project.
 
     Raises:
         InstallError: Python lacks venv or pip, or pip failed.
-        Unwritable: the project is not the user's own.
+        Unwritable: the project belongs to another user.
     """
     if _is_current(lock):
         return
@@ -97,7 +97,7 @@ def _is_current(lock: str) -> bool:
 
 
 def _is_whole() -> bool:
-    """Tell whether the last installation was done to its end and its Python is still there."""
+    """Return whether the last installation was completed and its Python still exists."""
     return PYTHON.exists() and bool(_stamps())
 
 

@@ -1,4 +1,4 @@
-"""What an application does with QuickThumb: send a picture, wait, fetch its thumbnails."""
+"""A client of QuickThumb: sends a picture, waits, fetches the thumbnails."""
 
 import os
 import threading
@@ -6,21 +6,22 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import requests
 
-from emulator.resumable import NotTaken, send
-
-_WAIT_SECONDS = 2  # asked of the service in one request, and the longest until `stop` is seen
+_WAIT_SECONDS = 2  # in one request, and the longest until `stop` takes effect
 _TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect, to hear the next byte, seconds
 _TRIES = 5
 _HOW_TO_SHOW_A_KEY = "This command sends the one in the variable QUICKTHUMB_API_KEY."
+_SENDING_TIMEOUT = (5, 120)  # of Cloud Storage, as above
+_SENDING_TRIES = 6  # in a row that bring no byte more
+_SENDING_PAUSE = 0.25  # seconds, doubled with each of them
 _FORM_BYTES = 64 * 1024  # that a form with one picture has beside it, at most
 
 
 class Failed(Exception):
-    """The picture has no thumbnails; the message is the service's own reason."""
+    """There are no thumbnails; the message is the reason that the service gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,11 @@ class Thumbnail:
 
 
 class Client:
-    """Talks to the function `upload`; safe to share between threads.
+    """Talks to the service; may be shared between threads.
 
     Args:
-        url: of the function.
-        key: API key, empty for a service that needs none.
+        url: of the service.
+        key: API key; empty if the service needs none.
     """
 
     def __init__(self, url: str, key: str = "") -> None:
@@ -58,7 +59,7 @@ class Client:
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Have calls of other threads fail, soon if not at once."""
+        """Make the calls of other threads fail soon."""
         self._stopped.set()
 
     def upload(self, path: Path, options: Mapping[str, str]) -> str:
@@ -74,17 +75,14 @@ class Client:
         return str(_content(self._call("POST", "/", data=options, files=files))["id"])
 
     def _upload_large(self, path: Path, options: Mapping[str, str]) -> str:
-        """Send a picture past the service, to Cloud Storage itself."""
+        """Send a picture directly to Cloud Storage."""
         announced = {"filename": _name_of(path), "size": path.stat().st_size}
         document = _content(self._call("POST", "/uploads", json=announced, params=options))
-        try:
-            send(document["upload"]["url"], path)
-        except NotTaken as error:
-            raise Failed(str(error)) from error
+        send_to_session(document["upload"]["url"], path)
         return str(document["id"])
 
     def _most_in_a_request(self) -> int:
-        """Return the bytes that the service takes in one request, asked once."""
+        """Return how many bytes the service takes in one request; it is asked once."""
         if self._max_upload_bytes is None:
             headers = {"Accept": "application/json"}
             description = _content(self._call("GET", "/", headers=headers))
@@ -129,7 +127,7 @@ class Client:
         return result
 
     def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Make a request, again where the service asks for that."""
+        """Make a request; repeat it when the service says so."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             if self._key:
@@ -144,6 +142,50 @@ class Client:
             return session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
         except requests.RequestException as error:
             raise Failed(f"{self._url} does not answer: {error}") from error
+
+
+def send_to_session(url: str, path: Path) -> None:
+    """Send a file to a session URL of Cloud Storage; resume where a connection broke off.
+
+    The protocol is https://docs.cloud.google.com/storage/docs/performing-resumable-uploads.
+
+    Raises:
+        Failed: Cloud Storage refused it, or does not answer.
+        OSError: the file cannot be read.
+    """
+    size = path.stat().st_size
+    position, tries, failure = 0, 0, ""
+    while tries < _SENDING_TRIES:
+        try:
+            answer = _put(url, f"bytes */{size}")
+            if answer.status_code == 308:
+                reached = _arrived(answer)
+                tries = 0 if reached > position else tries
+                position = reached
+                with path.open("rb") as file:
+                    file.seek(position)
+                    answer = _put(url, f"bytes {position}-{size - 1}/{size}", file)
+            if answer.ok:
+                return
+            failure = f"it answered {answer.status_code} {answer.text[:200]}"
+            if answer.status_code < 500 and answer.status_code != 308:
+                raise Failed(f"Cloud Storage did not take the file: {failure}")
+        except requests.RequestException as error:
+            failure = str(error)
+        tries += 1
+        time.sleep(_SENDING_PAUSE * 2**tries)
+    raise Failed(f"Cloud Storage took {position:,} of {size:,} bytes: {failure}")
+
+
+def _arrived(answer: requests.Response) -> int:
+    """Return how many bytes Cloud Storage has."""
+    first, _, last = answer.headers.get("Range", "").partition("-")
+    return int(last) + 1 if first == "bytes=0" else 0
+
+
+def _put(url: str, content_range: str, data: BinaryIO | None = None) -> requests.Response:
+    headers = {"Content-Range": content_range}
+    return requests.put(url, data=data, headers=headers, timeout=_SENDING_TIMEOUT)
 
 
 def _name_of(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""The folder in which everything lies: the user's own, for nobody else to read, without by-ways.
+"""The data folder: it belongs to the user, only the user can read it, and no link leads out of it.
 
-The parts keep pictures, messages and a signing key in it, and write wherever a path in it leads.
+The parts keep pictures, messages and a signing key in it, and follow every path in it.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 from emulator.errors import InvalidOption, Unsafe
 
 _OURS = ("storage", "pubsub", "sessions", "set-aside", "lock", "addresses.json")
-"""What the emulator makes in the folder. The rest is let alone: it may be somebody's home."""
+"""What the emulator makes in the folder. Other files are left alone: the folder may be a home."""
 
 METADATA = "user.metadata"
 """The extended attribute in which the storage server keeps the metadata of a blob."""
 
 
 def make(folder: Path) -> None:
-    """Make a data folder where there is none, and see that it is safe to use.
+    """Create a data folder if there is none, and check that it is safe to use.
 
     A symbolic link to it is fine, since many keep data on another disk, if it is the user's own.
 
     Raises:
-        InvalidOption: it cannot be made or written to, or is no folder.
+        InvalidOption: it cannot be created or written to, or is no folder.
         Unsafe: it, or the link that leads to it, belongs to somebody else.
     """
     try:
@@ -39,7 +39,7 @@ def make(folder: Path) -> None:
 
 
 def secure(folder: Path) -> None:
-    """Let only the user read what is in a data folder, and see that no link leads out of it.
+    """Let only the user read what is in a data folder, and check that no link leads out of it.
 
     Raises:
         Unsafe: there is a link, or something that belongs to somebody else or is no file.
@@ -57,7 +57,7 @@ def secure(folder: Path) -> None:
 
 
 def set_aside(data: Path, storage: Path) -> list[str]:
-    """Move files that the storage server cannot read out of its folder; return what to say of it.
+    """Move files that the storage server cannot read out of its folder; return messages about them.
 
     It writes the metadata of a blob after its bytes, and answers after both. A file without is of
     an upload that was never answered, or was put there by hand; with one of them in a bucket the
@@ -109,7 +109,7 @@ def _secure(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise Unsafe(
             f"{path} is a symbolic link to {path.readlink()}. The emulator would read and write "
-            "there. Put what it leads to in its place, or delete it. To keep data on another disk, "
+            "there. Replace it by what it points to, or delete it. To keep data on another disk, "
             "choose a folder there with --data."
         )
     _expect_own(path)

@@ -1,4 +1,4 @@
-"""What can be wrong on the machine or the command line; each message says what to do."""
+"""Errors of the machine or the command line; each message says what to do."""
 
 
 class EmulatorError(Exception):
@@ -10,7 +10,7 @@ class InstallError(EmulatorError):
 
 
 class Unlockable(EmulatorError):
-    """There are no versions that do what is asked for, or the package index is not reachable."""
+    """No versions satisfy the requirements, or the package index cannot be reached."""
 
 
 class InvalidOption(EmulatorError):
@@ -22,11 +22,11 @@ class Unwritable(EmulatorError):
 
 
 class Unsafe(EmulatorError):
-    """What lies in the data folder would have others read or write what is the user's."""
+    """Others could read or write the user's data through what is in the data folder."""
 
 
 class InvalidTopology(EmulatorError):
-    """`infra/topology.yaml` does not say what it should; the message names the place."""
+    """`infra/topology.yaml` is wrong; the message names the place."""
 
 
 class AlreadyRunning(EmulatorError):
@@ -50,4 +50,4 @@ class OfficialEmulatorMissing(EmulatorError):
 
 
 class NoTokens(EmulatorError):
-    """Functions expect a token with every push, and the broker sends none."""
+    """Functions demand a token with every push, and the broker sends none."""

@@ -1,4 +1,4 @@
-"""Processes that belong together: started, watched, started again, stopped."""
+"""Starts processes that belong together, restarts those that die, and stops all."""
 
 import os
 import signal
@@ -196,7 +196,7 @@ class Supervisor:
         return True
 
     def _keep(self, process: Process) -> None:
-        """Start a part again whenever it has died, until told to stop."""
+        """Restart a part whenever it dies, until told to stop."""
         pause = 0.0
         while True:
             started = time.monotonic()

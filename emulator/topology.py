@@ -1,4 +1,4 @@
-"""What the cloud consists of, and which of it plays which role."""
+"""What the cloud consists of, and which function and topic plays which role."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,11 +46,11 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Where a bucket tells of the blobs that are put into it.
+    """Where a bucket announces new blobs.
 
     Attributes:
         topic: its name.
-        prefix: of the names of the blobs that are told of; empty for all.
+        prefix: of the names of the blobs to announce; empty for all.
     """
 
     topic: str
@@ -63,7 +63,7 @@ class Bucket:
 
     Attributes:
         delete_after_days: age at which its blobs are deleted; None keeps them.
-        notify: None tells nobody of new blobs.
+        notify: where to announce new blobs; None announces none.
     """
 
     delete_after_days: int | None = None
@@ -129,7 +129,7 @@ class Topology:
     schedules: Mapping[str, Schedule]
 
     def serves_pictures(self, function: str) -> bool:
-        """Tell whether pictures wait for a function, and not only what went wrong or a clock."""
+        """Return whether pictures wait for a function, as opposed to failed jobs or a schedule."""
         dead = {s.dead_letter.topic for s in self.subscriptions.values() if s.dead_letter}
         fed = {s.push_to for s in self.subscriptions.values() if s.topic not in dead}
         return self.functions[function].trigger == "http" or function in fed

@@ -1,7 +1,7 @@
 """Reads `infra/topology.yaml` and checks it."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from functools import partial
@@ -118,7 +118,7 @@ def _mapping(place: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _function(shared: Mapping[str, Any], place: str, value: Any) -> Function:
+def _function(shared: dict[str, Any], place: str, value: Any) -> Function:
     given = _mapping(place, value)
     own = _mapping(f"{place}.environment", given.get("environment"))
     environment = {

@@ -1,6 +1,6 @@
-"""Virtual environments: made, and filled with the very files that a lock names.
+"""Virtual environments that contain exactly the files that a lock names.
 
-Standard library only, since nothing else is there yet.
+Only the standard library: nothing else is installed yet.
 """
 
 import importlib.util
@@ -37,10 +37,10 @@ def interpreter(venv: Path) -> Path:
 
 
 def make(venv: Path) -> None:
-    """Make an empty environment; what was there before is removed.
+    """Create an empty environment in place of an existing one.
 
     Raises:
-        InstallError: this Python has no venv or pip, or the environment cannot be written.
+        InstallError: this Python lacks venv or pip, or the environment cannot be written.
     """
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise InstallError(
@@ -70,7 +70,7 @@ def make(venv: Path) -> None:
 
 
 def install(venv: Path, lock: Path) -> None:
-    """Install what a lock names; files whose hashes it does not have are refused.
+    """Install what a lock names; files with other hashes are refused.
 
     Raises:
         InstallError: pip failed; the message says of which package and what to do.
@@ -105,7 +105,7 @@ def install(venv: Path, lock: Path) -> None:
 
 
 def _explained(lock: Path, said: list[str]) -> str:
-    """Make a message of what pip said when it failed."""
+    """Return a message that explains pip's failure."""
     text = "".join(said)
     if wrong := _WRONG_FILE.search(text):
         return (
@@ -113,7 +113,7 @@ def _explained(lock: Path, said: list[str]) -> str:
             "nothing was installed.\n"
             f"  offered   {wrong['url']}\n"
             f"  its hash  sha256:{wrong['got']}\n"
-            "Do not go round this check. If the version was changed in that file by hand, "
+            "Do not bypass this check. If the version was changed in that file by hand, "
             "`python3 -m emulator lock`\nwrites the right hashes. Otherwise a cache or a mirror of "
             "the package index has a wrong file: run\n`pip cache purge`, look at "
             "`pip config list`, and start the same command again."
@@ -132,10 +132,10 @@ def _explained(lock: Path, said: list[str]) -> str:
         return (
             f"{absent['package']} has no package for this Python ({platform.python_version()}, "
             f"{sysconfig.get_platform()}).\nPython 3.11 to 3.14 on Linux, macOS and Windows are "
-            "known to have all that is needed."
+            "known to have all packages."
         )
     else:
-        advice = "Mend what is said there"
+        advice = "Fix what pip reports"
     last_words = "".join(f"  {line}" for line in said[-_LAST_WORDS:]).rstrip()
     return (
         f"pip could not install {lock}:\n{last_words}\n{advice}; then start the same command again."
@@ -143,7 +143,7 @@ def _explained(lock: Path, said: list[str]) -> str:
 
 
 def _progress(text: str) -> None:
-    """Show where things are, on one line of a terminal; elsewhere it would be many."""
+    """Show progress on one line of a terminal; print nothing elsewhere."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text[: shutil.get_terminal_size().columns - 1]}", end="", file=sys.stderr)
         sys.stderr.flush()

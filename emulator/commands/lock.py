@@ -1,7 +1,7 @@
-"""`lock`: writes down what is installed, every package with its version and its files' hashes.
+"""`lock`: pins every package to a version and the hashes of its files.
 
-What is asked for stands in files `*.in`. Beside each lies its lock, `*.txt`, which pip installs.
-Runs on the standard library, since it has to work where a lock cannot be installed.
+The requirements are in files `*.in`. Beside each is its lock, `*.txt`, which pip installs.
+Only the standard library: this must work where a lock cannot be installed.
 """
 
 import argparse
@@ -50,12 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--upgrade",
         nargs="*",
         metavar="PACKAGE",
-        help="take the newest version of these packages, or of all; else only what *.in asks for",
+        help="upgrade these packages, or all; without this, versions change only if *.in files do",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the locks anew with the tools that are locked themselves."""
+    """Resolve the locks again, with tools that are locked themselves."""
     upgrade = upgrades(args.upgrade)
     with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
         tools = Path(folder) / "tools"
@@ -74,7 +74,7 @@ def upgrades(names: Sequence[str] | None) -> list[str]:
     """Return the options of uv for `--upgrade`.
 
     Args:
-        names: packages whose newest versions are wanted; none: of all; None: of no package.
+        names: packages to upgrade; empty: all; None: no package.
 
     Raises:
         InvalidOption: a package is in no lock.
@@ -89,17 +89,17 @@ def upgrades(names: Sequence[str] | None) -> list[str]:
 
 
 def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:
-    """Make all locks anew from what is asked for; all of them change, or none.
+    """Resolve all locks again; all of them change, or none.
 
     Args:
         python: of an environment that has the tools.
         upgrade: options of uv that tell which packages may be others than before.
 
     Returns:
-        Which packages are others now, as lines to read.
+        Which packages have changed, as lines to read.
 
     Raises:
-        Unlockable: no versions do what is asked for, or not on every platform.
+        Unlockable: no versions satisfy the requirements, or not on every platform.
     """
     with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
         draft = Draft(Path(folder), python)
@@ -108,7 +108,7 @@ def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:
             _say(f"Resolving {name}.in")
             draft.resolve(name, upgrade)
         for name in LOCKS[len(LAYERS) - 1 :]:
-            _say(f"Looking whether {name}.txt can be installed everywhere")
+            _say(f"Checking that {name}.txt can be installed everywhere")
             draft.check(name)
         changes = draft.changes()
         draft.keep()
@@ -134,7 +134,7 @@ class Draft:
             shutil.copy(wheel, folder / WHEELS)
 
     def build_wheels(self, upgrade: Sequence[str]) -> None:
-        """Make the wheels of what is published as source only, where their versions are others.
+        """Build the wheels of what is published as source only, if their versions have changed.
 
         Nothing is compiled: what compilers and headers a machine has makes no difference.
         """
@@ -168,7 +168,7 @@ class Draft:
         lock.write_text(header(name) + lock.read_text())
 
     def check(self, name: str) -> None:
-        """See to it that a lock can be installed wherever it is supposed to be.
+        """Check that a lock can be installed on every platform.
 
         Raises:
             Unlockable: there is no wheel for a platform, or the lock lacks what one needs.
@@ -184,7 +184,7 @@ class Draft:
                     raise Unlockable(f"On {platform} with Python {python}:\n{error}") from None
 
     def changes(self) -> list[str]:
-        """Tell which packages are others than before."""
+        """Return which packages have changed."""
         told = []
         for name in LOCKS:
             before, after = (pins(_text(root / f"{name}.txt")) for root in (ROOT, self._folder))
@@ -195,7 +195,7 @@ class Draft:
         return told
 
     def keep(self) -> None:
-        """Put the files where they were copied from."""
+        """Copy the files back."""
         for name in (*LOCKS, BUILT):
             shutil.copy(self._folder / f"{name}.txt", ROOT / f"{name}.txt")
         kept = {wheel.name for wheel in (self._folder / WHEELS).glob("*.whl")}
@@ -233,7 +233,7 @@ class Draft:
 
 
 def header(name: str) -> str:
-    """Return what stands at the head of a lock.
+    """Return the first lines of a lock.
 
     Args:
         name: of the lock, without its suffix.
@@ -250,7 +250,7 @@ def header(name: str) -> str:
 
 
 def asked(name: str) -> str:
-    """Return the hash of what is asked for, whatever comments stand beside it.
+    """Return the hash of the requirements, without their comments.
 
     Args:
         name: of the lock, without its suffix.
@@ -277,7 +277,7 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def _text(lock: Path) -> str:
-    """Return what stands in a lock; nothing does where it was removed, to resolve all anew."""
+    """Return the text of a lock; empty if it was removed, to resolve it from scratch."""
     return lock.read_text() if lock.exists() or lock.suffix == ".in" else ""
 
 

@@ -46,7 +46,7 @@ class Outcome:
     reason: str | None = None
 
     def document(self) -> dict[str, object]:
-        """Return it as JSON values."""
+        """Return the outcome as JSON values."""
         document: dict[str, object] = {"input": str(self.input.path), "id": self.id}
         if self.reason is not None:
             return document | {"status": "failed", "reason": self.reason}
@@ -59,16 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs", nargs="+", type=Path, metavar="FILE|FOLDER", help="pictures, or folders of them"
     )
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where thumbnails go"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for the thumbnails"
     )
     parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
     parser.add_argument("--fit", help="contain (default) or cover")
     parser.add_argument("--gravity", help="what cover keeps: center (default) or smart")
     parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
     parser.add_argument("--quality", help="1 to 100")
-    parser.add_argument("--background", help="colour under transparency, ffffff for white")
-    parser.add_argument("--max-bytes", help="the most a thumbnail may weigh")
-    parser.add_argument("--json", action="store_true", help="print what was made as JSON")
+    parser.add_argument("--background", help="colour behind transparency, such as ffffff")
+    parser.add_argument("--max-bytes", help="the largest size of a thumbnail in bytes")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_cloud_options(parser)
 
 
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the thumbnails; 1 if one input failed."""
     inputs = find_inputs(args.inputs, args.out)
     if not inputs:
-        raise InvalidOption("There are no pictures in what was named.")
+        raise InvalidOption("Found no pictures.")
     make_folder(args.out, "--out")
     options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
     with _service(args) as url:
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _service(args: argparse.Namespace) -> Iterator[str]:
-    """Give the URL of the running cloud, or of one that runs just for this."""
+    """Yield the URL of the running cloud, or of one started for this command."""
     addresses = find(args.data)
     if addresses:
         yield addresses.upload
@@ -117,7 +117,7 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
 
 
 def _one(client: Client, item: Input, out: Path, options: Mapping[str, str]) -> Outcome:
-    """Send a picture, and write its thumbnails when they are made."""
+    """Send a picture, and write its thumbnails when they are ready."""
     id = None
     try:
         id = client.upload(item.path, options)
@@ -144,9 +144,9 @@ def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
 def _all(
     inputs: list[Input], work: Callable[[Input], Outcome], stop: Callable[[], None]
 ) -> list[Outcome]:
-    """Do the work for several inputs at once, telling of each; return in the order of inputs.
+    """Do the work for several inputs at once, reporting each; return in the order of inputs.
 
-    When it is interrupted, `stop` has the work that is going on end.
+    On an interrupt, call `stop` to end the work in progress.
     """
     terminal = Terminal(stderr=True)
     outcomes: dict[Input, Outcome] = {}

@@ -1,4 +1,4 @@
-"""Cloud Storage on this machine: fake-gcs-server, its blobs in files, and what stands before it."""
+"""Cloud Storage on this machine: fake-gcs-server, which keeps blobs in files, and its front."""
 
 import json
 import os
@@ -88,9 +88,9 @@ def storage_parts(
         data: the folder of everything; blobs are kept in `storage` in it.
         port: where clients look for Cloud Storage.
         buckets: that are made where they are not there.
-        events: which new blobs are told of.
+        events: which new blobs are announced; None announces none.
         visitors: web pages that are let in; None lets in those of this machine.
-        log_requests: have the server tell of each request.
+        log_requests: make the server log each request.
         hidden: address of the server itself; None picks one that no page finds. Where the only
             one is 127.0.0.1, it speaks TLS with a certificate that no browser accepts.
 
@@ -180,7 +180,7 @@ def server_binary() -> Path:
 
 
 def _check_attributes(folder: Path) -> None:
-    """See that files here can have the metadata of a blob, in an extended attribute.
+    """Check that files here can hold the metadata of a blob, in an extended attribute.
 
     Raises:
         StorageUnusable: they cannot, or not as much as a blob may have.

@@ -19,7 +19,7 @@ import requests
 from PIL import Image
 
 from emulator.bootstrap import ROOT
-from emulator.resumable import send
+from emulator.client import send_to_session
 from tests.pictures import ROCKET
 
 MB = 1_000_000
@@ -137,7 +137,7 @@ def documented_client():
 
 @pytest.mark.parametrize("whose", ["the emulator's", "the documentation's"])
 def test_a_client_goes_on_where_its_connection_broke(client, url, tiff, whose):
-    transfer = send if whose == "the emulator's" else documented_client()[0]
+    transfer = send_to_session if whose == "the emulator's" else documented_client()[0]
     document = announce(url, size=tiff.stat().st_size)
     parts = urlsplit(document["upload"]["url"])
     with cutting((parts.hostname, parts.port), CUT) as (port, connections):

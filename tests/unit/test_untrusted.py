@@ -51,7 +51,7 @@ def test_what_fits_is_read_and_what_is_above_is_not(fits, does_not):
 
 @pytest.mark.parametrize("body", [b"NaN", b"Infinity", b"-Infinity", b'{"a":NaN}'])
 def test_what_is_no_number_is_refused(body):
-    with pytest.raises(InvalidMessage, match="not JSON"):
+    with pytest.raises(InvalidMessage, match="not valid JSON"):
         untrusted.load(body)
 
 

@@ -1,4 +1,4 @@
-"""Resumable uploads as Cloud Storage does them, which fake-gcs-server does by half.
+"""Resumable uploads as Cloud Storage implements them; fake-gcs-server has only half of them.
 
 It ends a session that is asked how far it has come (`Content-Range: bytes */SIZE`), with whatever
 it has; it loses what arrives of a request that breaks off, and all sessions when it ends; it takes
@@ -26,10 +26,10 @@ UNIT = 256 * 1024
 """What Cloud Storage keeps of a request that did not end an upload is a multiple of these bytes."""
 
 MAX_SESSIONS = 1_000
-"""The most sessions that are kept. Above that, the one nobody has used for longest is forgotten."""
+"""The most sessions that are kept. Above that, the least recently used one is forgotten."""
 
 MAX_BYTES = 4 * 1024**3
-"""The most bytes of unfinished uploads; above that the same is done."""
+"""The most bytes of unfinished uploads; above that, the same happens."""
 
 LIFETIME_SECONDS = 7 * 86_400
 """For how long Cloud Storage keeps a session."""

@@ -1,1 +1,1 @@
-"""What crosses a boundary, each document once: its form, how it is read and how it is written."""
+"""Documents that cross a boundary: each has one type, which says how it is read and written."""

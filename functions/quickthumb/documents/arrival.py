@@ -1,4 +1,4 @@
-"""What Cloud Storage tells of a blob that was written."""
+"""The notification of Cloud Storage that a blob was written."""
 
 import re
 from collections.abc import Mapping

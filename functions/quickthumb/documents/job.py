@@ -16,7 +16,7 @@ SCHEMA = "1"
 """Version of the job message and of the manifest, kept in the message attribute `schema`."""
 
 MAX_FILENAME = 255
-"""How much of a file name is kept, characters."""
+"""The longest file name that is kept, characters."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -27,9 +27,9 @@ class Job(msgspec.Struct, frozen=True):
         bucket: the bucket of the original.
         name: the blob of the original.
         generation: the version of that blob, given by Cloud Storage.
-        renditions: the thumbnails to make; empty where the original itself has to tell.
+        renditions: the thumbnails to make; empty if they are noted on the original.
         size: of that blob, bytes.
-        filename: as the sender calls the picture, empty if not at all.
+        filename: the name that came with the picture, or empty.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Job(msgspec.Struct, frozen=True):
         """Read the body of a message.
 
         Raises:
-            InvalidMessage: it is no job of this schema.
+            InvalidMessage: it is not a job of this schema.
         """
         try:
             job = untrusted.read(cls, body)
@@ -63,10 +63,9 @@ class Job(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(job, filename=job.filename[:MAX_FILENAME])
 
     def within(self, bucket: str) -> Self:
-        """Return the job, if it is about this bucket, which is the only one that we read.
+        """Return the job if it is in this bucket, the only one that we read.
 
-        Its id follows from the bucket that it names: from that of another bucket somebody else may
-        have chosen it.
+        The id of a job follows from its bucket, so in another bucket somebody could choose it.
 
         Raises:
             InvalidMessage: it names another bucket.

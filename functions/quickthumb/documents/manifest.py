@@ -17,7 +17,7 @@ Bytes = Annotated[int, Meta(ge=1, description="Its size.")]
 
 
 def _text(description: str, **schema: str) -> Meta:
-    """Describe text of a form that is promised where it is written, and not asked where read."""
+    """Describe text whose form is promised when written, but not required when read."""
     return Meta(description=description, extra_json_schema=schema)
 
 
@@ -95,7 +95,7 @@ class Manifest(Struct, frozen=True):
     ] = None
     filename: Annotated[
         str,
-        _text("As the sender calls the picture; empty if not at all. Never to be used as a path."),
+        _text("The name that came with the picture, or empty. Never use it as a path."),
     ] = ""
 
     @classmethod
@@ -105,10 +105,10 @@ class Manifest(Struct, frozen=True):
 
     @classmethod
     def unreadable(cls, id: str) -> Self:
-        """Return what stands for a manifest that cannot be read: one of a job that was given up.
+        """Return a stand-in for a manifest that cannot be read: that of a job that was given up.
 
-        Its upload has ended as far as anybody can tell, and whoever asks is told what to do. A
-        delivery of its job does it again, as every job that was given up, and so mends it.
+        The upload has ended as far as anybody can tell, and clients are told what to do. Another
+        delivery of the job repairs it, as for every job that was given up.
         """
         detail = "How the job ended cannot be read any more. Send the picture again."
         return cls(id, id, 0, failure=Failure(GaveUp.code, detail))
@@ -116,13 +116,13 @@ class Manifest(Struct, frozen=True):
     def ends(self, job: Job) -> bool:
         """Tell whether there is nothing left to do for a job.
 
-        A job that was given up is tried again when it is delivered once more, late or by hand.
+        A job that was given up is retried when it is delivered again, late or by hand.
         """
         return self.generation == job.generation and not self.gave_up
 
     @property
     def gave_up(self) -> bool:
-        """Whether the job ended without anything being known against its picture."""
+        """Whether the job ended although nothing is known to be wrong with its picture."""
         return self.failure is not None and self.failure.code == GaveUp.code
 
     @property
@@ -131,7 +131,7 @@ class Manifest(Struct, frozen=True):
         return "failed" if self.failure else "done"
 
     def thumbnail(self, name: str) -> Thumbnail | None:
-        """Return the thumbnail of a rendition, None if that was not asked for."""
+        """Return the thumbnail of a rendition, None if it was not requested."""
         return next((thumb for thumb in self.thumbnails if thumb.name == name), None)
 
     def to_json(self) -> bytes:
@@ -144,7 +144,7 @@ class Manifest(Struct, frozen=True):
         """Read the content of `manifest.json`.
 
         Raises:
-            InvalidMessage: it is no manifest of this schema.
+            InvalidMessage: it is not a manifest of this schema.
         """
         try:
             document = untrusted.read(dict[str, Any], body)

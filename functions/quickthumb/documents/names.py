@@ -8,10 +8,10 @@ from quickthumb.documents.untrusted import shown
 from quickthumb.problems import InvalidMessage
 
 INCOMING = "incoming/"
-"""Begins the names of originals that did not come through the function `upload`."""
+"""Prefix of originals that did not come through the function `upload`."""
 
 ANNOUNCED = f"{INCOMING}announced/"
-"""Begins the names of those that were announced to it, before their ids."""
+"""Prefix of originals that were announced to it; an id follows."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _MAX_NAME_BYTES = 1024  # of a blob
@@ -64,5 +64,5 @@ def blob_name(text: str) -> str:
 
 
 def is_folder(name: str) -> bool:
-    """Tell whether a blob is what consoles make to show a folder that has nothing in it yet."""
+    """Tell whether a blob is the placeholder with which consoles show an empty folder."""
     return name.endswith("/")

@@ -1,7 +1,7 @@
-"""What an original tells of itself: its file name and the thumbnails that were asked for.
+"""Metadata of an original: its file name and the requested thumbnails.
 
-Both are kept as custom metadata of the blob, so that a picture that is found in the bucket can be
-done as it was asked for, whatever has become of its message.
+Both are custom metadata of the blob, so a picture found in the bucket can be processed as requested
+even if its message is lost.
 """
 
 import json
@@ -16,7 +16,7 @@ from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.problems import InvalidOption
 
 MAX_BYTES = 3_072
-"""How much the metadata of a blob may take, bytes of JSON.
+"""The largest metadata of a blob, bytes of JSON.
 
 Cloud Storage takes 8 KiB of keys and values together, and 4 KiB of one value
 (https://docs.cloud.google.com/storage/docs/reference/rpc/google.storage.v1#serviceconstants). The
@@ -34,11 +34,11 @@ _Listed = Annotated[list[Any], Meta(min_length=1, max_length=MAX_LISTED)]
 def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
     """Return the metadata of an original.
 
-    The thumbnails are noted as earlier versions note them too, so that they can be read after a
-    rollback, or in fewer letters where that leaves no room for the file name.
+    The thumbnails are written in the form that earlier versions read, for a rollback, or in short
+    form if that leaves no room for the file name.
 
     Raises:
-        InvalidOption: so many thumbnails are asked for that they cannot be noted.
+        InvalidOption: the requested thumbnails do not fit into the metadata.
     """
     kept = cut(filename)
     for form in (Rendition.to_dict, Rendition.to_list):
@@ -55,9 +55,9 @@ def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
 
 
 def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]]:
-    """Return the file name and the thumbnails asked for, as far as an original tells.
+    """Return the file name and the requested thumbnails.
 
-    The name is None, and there are no thumbnails, for a picture that other means brought.
+    For a picture that did not come through `upload` the name is None, and there are none.
 
     Raises:
         InvalidMessage: they cannot be read.
@@ -72,12 +72,12 @@ def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]
 
 
 def cut(filename: str) -> str:
-    """Return as much of a file name as is kept, in letters that can be encoded."""
+    """Return a file name cut to the length that is kept, without lone surrogates."""
     return filename[:MAX_FILENAME].encode(errors="replace").decode()
 
 
 def _size(text: str) -> int:
-    """Return how many bytes a text takes where it takes most: as JSON that Go has written.
+    """Return how many bytes a text takes in its largest form: JSON written by Go.
 
     That is UTF-8, but for what JSON escapes, and for what Go escapes beside it so that HTML may
     contain it (https://pkg.go.dev/encoding/json#Marshal). The four more are for quotes, and for the

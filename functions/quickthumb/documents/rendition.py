@@ -1,4 +1,4 @@
-"""A thumbnail that is asked for, and its JSON."""
+"""A requested thumbnail, and its JSON."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -18,10 +18,10 @@ else:
     Format = Literal[FORMAT_OPTIONS]
 
 MAX_SIZE = 4096
-"""The longest side that a thumbnail may be asked for, pixels."""
+"""The largest size that can be requested, pixels."""
 
 MAX_LISTED = 64
-"""The most renditions of one upload, far above what one may ask for."""
+"""The most renditions that are read for one upload; far fewer can be requested."""
 
 Side = Annotated[int, Meta(ge=1, le=MAX_SIZE, description="The most, pixels.")]
 
@@ -54,7 +54,7 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @classmethod
     def square(cls, size: int) -> Self:
-        """Return the plain rendition whose longest side is `size` pixels."""
+        """Return the default rendition for a size: its longest side, pixels."""
         return cls(str(size), size, size)
 
     def to_dict(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
         return dict(msgspec.to_builtins(self))
 
     def to_list(self) -> list[Any]:
-        """Return the rendition in fewer letters: its values in their order, null for defaults."""
+        """Return the rendition in short form: its values in order, null for defaults."""
         given = self.to_dict()
         values = [given.get(name) for name in self.__struct_fields__]
         while values[-1] is None:
@@ -71,10 +71,10 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
-        """Read what `to_dict` or `to_list` has returned.
+        """Read the result of `to_dict` or `to_list`.
 
         Raises:
-            InvalidMessage: it is something else, or a rendition that nobody may ask for.
+            InvalidMessage: it is something else, or a rendition that cannot be requested.
         """
         if isinstance(document, list):
             names = cls.__struct_fields__

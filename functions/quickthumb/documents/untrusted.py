@@ -1,10 +1,10 @@
-"""JSON that somebody else may have written: read within bounds, or not at all.
+"""JSON from elsewhere, read within limits.
 
-Messages, blobs and their metadata need not be what this version wrote: other programs write them
-too, and other versions, and a write may have been cut off. Whatever is wrong with one of them is
-raised as `InvalidMessage`, which concerns that one and nothing else.
+Messages, blobs and their metadata may come from other programs or other versions, or may have been
+cut off. Whatever is wrong with a document is raised as `InvalidMessage`, and concerns that document
+alone.
 
-Of a member that comes twice the last one counts, as nearly everywhere.
+If a member comes twice, the last one counts, as in most JSON parsers.
 """
 
 import json
@@ -20,7 +20,7 @@ MAX_BYTES = 1024 * 1024
 """The largest document, far above any of ours."""
 
 MAX_DEPTH = 16
-"""How deeply lists and objects may be nested where any are allowed; ours are four deep."""
+"""The deepest nesting of lists and objects in documents of any form; ours have four levels."""
 
 MAX_WHOLE = 2**63 - 1
 """The largest whole number, which is the largest generation that Cloud Storage can give."""
@@ -38,7 +38,7 @@ _PLAIN = {
 
 
 class WrongMember(InvalidMessage):
-    """A document is JSON, but not of the form that is expected.
+    """A document is JSON, but not of the expected form.
 
     Attributes:
         member: the name of the member at fault, empty where it is the document itself.
@@ -57,7 +57,7 @@ def read(kind: type[T], body: bytes | str) -> T:
         body: the document.
 
     Raises:
-        WrongMember: it is of another form; the message names the member, its value and what was
+        WrongMember: it has another form; the message names the member, its value and what was
             expected.
         InvalidMessage: it is not JSON, or larger or more deeply nested than allowed.
     """
@@ -76,17 +76,18 @@ def load(body: bytes | str) -> Any:
     try:
         document = _decode(object, body)
     except msgspec.ValidationError as error:  # a number that has no place in 64 bits
-        raise InvalidMessage(f"not JSON that is read here: {error}") from error
+        raise InvalidMessage(f"not valid JSON: {error}") from error
     _check(document, MAX_DEPTH)
     return document
 
 
 def convert(kind: type[T], document: Any) -> T:
-    """Return a document that is parsed already as an instance of a type.
+    """Return a parsed document as an instance of a type.
 
     Raises:
         WrongMember: see `read`.
-        InvalidMessage: it is nested too deeply, has too large numbers, or half a character.
+        InvalidMessage: it is nested too deeply, or has a number that is too large, or text that is
+            not Unicode.
     """
     _check(document, MAX_DEPTH)
     try:
@@ -96,7 +97,7 @@ def convert(kind: type[T], document: Any) -> T:
 
 
 def shown(value: Any) -> str:
-    """Return a value as it is shown in a message to a person, on one line and not too long."""
+    """Return a value for a message to a person: on one line, of limited length."""
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:100]}…"
 
@@ -109,13 +110,13 @@ def _decode(kind: type[T], body: bytes | str) -> T:
     except msgspec.ValidationError:
         raise
     except RecursionError:
-        raise InvalidMessage("not JSON that is read here: nested too deeply") from None
+        raise InvalidMessage("not valid JSON: nested too deeply") from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidMessage(f"not JSON that is read here: {error}") from error
+        raise InvalidMessage(f"not valid JSON: {error}") from error
 
 
 def _check(value: Any, levels: int) -> None:
-    """See that a document is not too deep, its numbers not too large, and its text Unicode."""
+    """Check the depth of a document, the size of its numbers, and that its text is Unicode."""
     if isinstance(value, str):
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
             raise InvalidMessage(f"{shown(value)}: half of a surrogate pair is missing")
@@ -129,7 +130,7 @@ def _check(value: Any, levels: int) -> None:
 
 
 def _wrong(kind: Any, document: Any, error: str) -> WrongMember:
-    """Return msgspec's error with the value at fault, and in the words of JSON."""
+    """Return an error that adds the value at fault to msgspec's, in the terms of JSON."""
     problem, at, where = error.rpartition(" - at `")
     if not at:
         problem, where = error, ""

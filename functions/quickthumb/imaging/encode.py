@@ -8,7 +8,11 @@ from typing import Any
 from PIL import Image
 
 from quickthumb.imaging.alpha import WHITE, flatten, is_transparent, opaque
-from quickthumb.imaging.formats import AUTO, JPEG, OUTPUTS, PNG, WEBP, Output
+from quickthumb.imaging.formats import AUTO, OUTPUTS
+from quickthumb.imaging.formats.descriptor import Output
+from quickthumb.imaging.formats.jpeg import JPEG
+from quickthumb.imaging.formats.png import PNG
+from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import TooManyPixels
 
 _MOST_BYTES = 250_000_000

@@ -3,7 +3,7 @@
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats import Format, Header
+from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine

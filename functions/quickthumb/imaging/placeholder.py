@@ -7,7 +7,7 @@ from PIL import Image
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.imaging.alpha import is_transparent
 from quickthumb.imaging.encode import encode
-from quickthumb.imaging.formats import WEBP
+from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.imaging.geometry import plan
 
 _SIDE = 16

@@ -5,12 +5,22 @@ from math import prod
 
 from PIL import Image
 
-from quickthumb.imaging.engines.choice import engine_for
-from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.engines.pillow import PillowEngine
+from quickthumb.imaging.engines.seam import Encoded, Engine
 from quickthumb.imaging.geometry import Size
 
 CASCADE_RESERVE = 1.25
 """Reducing a picture that was reduced before loses nothing visible (49 dB) from this ratio on."""
+
+
+def engine_for(encoded: Encoded, size: Size) -> Engine:
+    """Choose the faster engine for reducing a picture to `size` pixels, and from there on."""
+    pillow = PillowEngine()
+    if not (encoded.format.vips and encoded.format.vips.is_faster(encoded, size)):
+        return pillow
+    from quickthumb.imaging.engines.vips import VipsEngine, is_there
+
+    return VipsEngine(pillow) if is_there() else pillow
 
 
 class Reducer:

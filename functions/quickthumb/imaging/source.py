@@ -1,6 +1,7 @@
 """What the bytes are, read from their header alone."""
 
-from quickthumb.imaging.formats import Format, Header, read_header, sniff
+from quickthumb.imaging.formats import read_header, sniff
+from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.geometry import Size, turned
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.limits import Limits

@@ -11,12 +11,11 @@ from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
-from quickthumb.imaging.engines.choice import engine_for
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded, Engine
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.opening import open_picture
-from quickthumb.imaging.reduce import Reducer
+from quickthumb.imaging.reduce import Reducer, engine_for
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt

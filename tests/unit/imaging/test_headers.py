@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, TiffImagePlugin
 from PIL.TiffImagePlugin import OPEN_INFO
 
-from quickthumb.imaging.formats import FORMATS, Header, read_header, sniff
-from quickthumb.imaging.formats.descriptor import MOST_FRAMES
+from quickthumb.imaging.formats import FORMATS, read_header, sniff
+from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Header
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt, TooManyPixels, Unprocessable

@@ -11,13 +11,8 @@ import pytest
 from PIL import Image
 
 from quickthumb.imaging.decoders import named
-from quickthumb.imaging.formats import (
-    FORMAT_OPTIONS,
-    FORMATS,
-    OUTPUTS,
-    THUMBNAIL_TYPES,
-    Output,
-)
+from quickthumb.imaging.formats import FORMAT_OPTIONS, FORMATS, OUTPUTS, THUMBNAIL_TYPES
+from quickthumb.imaging.formats.descriptor import Output
 from tests.unit.imaging.pictures import colour, encoded, near, opened, photo, thumbnail
 
 ROOT = Path(__file__).parents[3]
@@ -108,7 +103,7 @@ def test_documents_list_the_formats_of_thumbnails() -> None:
     [row] = [line for line in api.splitlines() if line.startswith("| `format` |")]
     assert re.findall(r"`(\w+)`", row.split("|")[2]) == list(FORMAT_OPTIONS)
     events = json.loads((ROOT / "docs/completed.schema.json").read_text())
-    shown = events["properties"]["thumbnails"]["items"]["properties"]["content_type"]
+    shown = events["$defs"]["Thumbnail"]["properties"]["content_type"]
     assert shown["enum"] == list(THUMBNAIL_TYPES)
 
 

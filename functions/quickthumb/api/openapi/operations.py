@@ -2,50 +2,12 @@
 
 from typing import Any
 
+from quickthumb import problems
 from quickthumb.api.idempotency import MAX_KEY
-from quickthumb.api.openapi import service
-from quickthumb.api.openapi.parts import (
-    ETAG,
-    IF_NONE_MATCH,
-    NO_STORE,
-    NOSNIFF,
-    answer,
-    header,
-    json,
-    maybe,
-    operation,
-    parameter,
-    problems,
-    unchanged,
-)
-from quickthumb.api.openapi.schemas import (
-    BINARY,
-    DONE,
-    FAILED,
-    ID,
-    QUEUED,
-    SESSION,
-    VERDICTS,
-    Schema,
-    options,
-    ref,
-)
+from quickthumb.api.openapi import parts, schemas, service
+from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
+from quickthumb.api.openapi.schemas import ID, Schema, ref
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
-from quickthumb.problems import (
-    Busy,
-    InvalidKey,
-    InvalidOption,
-    KeyReused,
-    NotFound,
-    NotReady,
-    RangeNotSatisfiable,
-    Refused,
-    TooLarge,
-    TooLate,
-    Unauthorized,
-    Unprocessable,
-    family,
-)
 from quickthumb.settings import Settings
 
 _ID = parameter("path", "id", "Of the upload.", ref("Id"), ID)
@@ -91,7 +53,8 @@ _REPLAYED = maybe(
     }
 )
 _PICTURES = {
-    each: {"schema": BINARY} for each in ("application/octet-stream", *CONTENT_TYPES.values())
+    each: {"schema": schemas.BINARY}
+    for each in ("application/octet-stream", *CONTENT_TYPES.values())
 }
 
 KEYS = {
@@ -123,11 +86,15 @@ def paths(settings: Settings) -> dict[str, Any]:
 
 
 def _create(settings: Settings) -> Schema:
-    refused = [kind for kind in family(Refused) if settings.api_keys or kind is not Unauthorized]
-    several = problems([*refused, *family(Unprocessable), Busy])
+    refused = [
+        kind
+        for kind in problems.family(problems.Refused)
+        if settings.api_keys or kind is not problems.Unauthorized
+    ]
+    several = refusals([*refused, *problems.family(problems.Unprocessable), problems.Busy])
     for status in ("400", "415", "422", "503"):  # of several files of which none was accepted
         several[status]["content"]["application/json"] = {"schema": ref("Verdicts")}
-        several[status]["headers"] = maybe(several[status]["headers"] | NO_STORE) | _REPLAYED
+        several[status]["headers"] = maybe(several[status]["headers"] | parts.NO_STORE) | _REPLAYED
     return _change(
         settings,
         "createUpload",
@@ -148,8 +115,16 @@ def _create(settings: Settings) -> Schema:
 
 def _announce(settings: Settings) -> Schema:
     location = {"Location": header("The status, once it has arrived.", f"/{ID}")}
-    session = json(ref("Session"), session=SESSION)
-    kinds = [Refused, InvalidOption, TooLarge, TooLate, Busy, InvalidKey, KeyReused]
+    session = json(ref("Session"), session=schemas.SESSION)
+    kinds = [
+        problems.Refused,
+        problems.InvalidOption,
+        problems.TooLarge,
+        problems.TooLate,
+        problems.Busy,
+        problems.InvalidKey,
+        problems.KeyReused,
+    ]
     return _change(
         settings,
         "announceUpload",
@@ -160,8 +135,12 @@ def _announce(settings: Settings) -> Schema:
         "its bytes have arrived the upload is queued; until then it is not known, and its status "
         f"is 404. A picture has {settings.max_original_bytes:,} bytes at most. Whoever has the URL "
         "can send this one picture, and needs no key for that.",
-        {"201": answer("Where to send the picture.", session, location | _REPLAYED | NO_STORE)}
-        | problems([*kinds, *_keys(settings)]),
+        {
+            "201": answer(
+                "Where to send the picture.", session, location | _REPLAYED | parts.NO_STORE
+            )
+        }
+        | refusals([*kinds, *_keys(settings)]),
         requestBody={"required": True, "content": json(ref("Announcement"))},
         parameters=_parameters(settings),
     )
@@ -171,12 +150,14 @@ def _accepted(settings: Settings) -> Schema:
     location = {"Location": header("The status of the upload; absent for several files.", f"/{ID}")}
     id = {"id": "$response.body#/id"}
     name = {"name": settings.menu.standard[0].name}
-    content = json({"oneOf": [ref("Queued"), ref("Verdicts")]}, one=QUEUED, several=VERDICTS)
+    content = json(
+        {"oneOf": [ref("Queued"), ref("Verdicts")]}, one=schemas.QUEUED, several=schemas.VERDICTS
+    )
     accepted = answer(
         "Accepted: the upload will not be lost. Of several files, at least one is accepted, and "
         "each has its own verdict.",
         content,
-        maybe(location) | _REPLAYED | NO_STORE,
+        maybe(location) | _REPLAYED | parts.NO_STORE,
     )
     return accepted | {
         "links": {
@@ -192,14 +173,14 @@ def _accepted(settings: Settings) -> Schema:
 
 
 def _status(settings: Settings) -> Schema:
-    content = json(ref("Status"), queued=QUEUED, done=DONE, failed=FAILED)
+    content = json(ref("Status"), queued=schemas.QUEUED, done=schemas.DONE, failed=schemas.FAILED)
     return operation(
         "uploads",
         "getUpload",
         "How an upload stands",
         "With `wait`, the answer comes as soon as the job has ended.",
-        {"200": answer("Queued, done or failed.", content, NO_STORE)}
-        | problems([InvalidOption, NotFound]),
+        {"200": answer("Queued, done or failed.", content, parts.NO_STORE)}
+        | refusals([problems.InvalidOption, problems.NotFound]),
         parameters=[_wait(settings)],
     )
 
@@ -211,23 +192,29 @@ def _delete(settings: Settings) -> Schema:
         "Forget an upload",
         "The original, its thumbnails and its status are gone. Caches may keep thumbnails that "
         "they were given before.",
-        {"204": {"description": "Deleted.", "headers": NOSNIFF}}
-        | problems([NotFound, *_keys(settings)]),
+        {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
+        | refusals([problems.NotFound, *_keys(settings)]),
     )
 
 
 def _thumbnail(settings: Settings) -> Schema:
     name = header("With `download`: the name to save it under.", 'attachment; filename="cat.jpg"')
     known = {
-        **ETAG,
+        **parts.ETAG,
         "Cache-Control": header("It never changes.", "public, max-age=31536000, immutable"),
         "Accept-Ranges": header("Parts may be asked for.", "bytes"),
         **maybe({"Content-Disposition": name}),
-        **NOSNIFF,
+        **parts.NOSNIFF,
     }
     part = {"Content-Range": header("Which bytes these are.", "bytes 0-999/7712")}
-    content = {media_type: {"schema": BINARY} for media_type in THUMBNAIL_TYPES}
-    kinds = [InvalidOption, NotFound, NotReady, RangeNotSatisfiable, *family(Unprocessable)]
+    content = {media_type: {"schema": schemas.BINARY} for media_type in THUMBNAIL_TYPES}
+    kinds = [
+        problems.InvalidOption,
+        problems.NotFound,
+        problems.NotReady,
+        problems.RangeNotSatisfiable,
+        *problems.family(problems.Unprocessable),
+    ]
     return operation(
         "thumbnails",
         "getThumbnail",
@@ -236,10 +223,10 @@ def _thumbnail(settings: Settings) -> Schema:
         {
             "200": answer("The thumbnail.", content, known),
             "206": answer("The bytes that `Range` asks for.", content, known | part),
-            "304": unchanged(known),
-            **problems(kinds),
+            "304": parts.unchanged(known),
+            **refusals(kinds),
         },
-        parameters=[_wait(settings), _DOWNLOAD, IF_NONE_MATCH, _RANGE, _IF_RANGE],
+        parameters=[_wait(settings), _DOWNLOAD, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE],
     )
 
 
@@ -250,13 +237,13 @@ def _change(settings: Settings, *told: Any, **more: Any) -> Schema:
     return operation("uploads", *told, **more)
 
 
-def _keys(settings: Settings) -> list[type[Unauthorized]]:
-    return [Unauthorized] if settings.api_keys else []
+def _keys(settings: Settings) -> list[type[problems.Unauthorized]]:
+    return [problems.Unauthorized] if settings.api_keys else []
 
 
 def _parameters(settings: Settings) -> list[Schema]:
     """Return every option as a query parameter, and the key of a request."""
-    given = options(settings).items()
+    given = schemas.options(settings).items()
     return [*(parameter("query", name, *told) for name, told in given), _IDEMPOTENCY_KEY]
 
 

@@ -70,7 +70,7 @@ def json(schema: Schema, **examples: Any) -> Schema:
     return {"application/json": {"schema": schema, **(shown if examples else {})}}
 
 
-def problems(kinds: Iterable[Problem]) -> dict[str, Schema]:
+def refusals(kinds: Iterable[Problem]) -> dict[str, Schema]:
     """Return an answer for each status of these problems and of those that any route may have."""
     by_status: dict[int, list[Problem]] = {}
     everywhere: tuple[Problem, ...] = (QuickThumbError, InvalidSetting, Unavailable)

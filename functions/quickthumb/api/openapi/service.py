@@ -5,7 +5,7 @@ from typing import Any
 from quickthumb.api import documents
 from quickthumb.api.content import ASSETS
 from quickthumb.api.openapi import parts
-from quickthumb.api.openapi.parts import NO_STORE, NOSNIFF, header, json, maybe, parameter, problems
+from quickthumb.api.openapi.parts import NO_STORE, NOSNIFF, header, json, maybe, parameter, refusals
 from quickthumb.api.openapi.schemas import Schema, ref
 from quickthumb.problems import PROBLEMS, NotFound, TooLarge
 from quickthumb.settings import Settings
@@ -31,7 +31,7 @@ def paths(settings: Settings) -> dict[str, Any]:
     assets = {media_type.partition(";")[0]: _TEXT for media_type in sorted({*ASSETS.values()})}
     service = json(ref("Service"), this=documents.service(settings)) | {"text/html": _TEXT}
     health = parts.answer("It does.", json(ref("Health"), ok={"status": "ok"}), NO_STORE)
-    explained = json(ref("Problem"), **{"too-large": TooLarge.explained()})
+    explained = json(ref("Problem"), **{TooLarge.code: TooLarge.explained()})
     root = _cached(
         "describe",
         "What this service is",
@@ -57,19 +57,19 @@ def paths(settings: Settings) -> dict[str, Any]:
         parts.answer("The file.", assets, _OF_CONTENT),
         *(_NAME, _TAG),
     )
-    asset["responses"] |= problems([NotFound])
+    asset["responses"] |= refusals([NotFound])
     problem = _operation(
         "explainProblem",
         "What a type of problem means",
         "The `type` of a problem document leads here.",
-        {"200": parts.answer("The type.", explained, NOSNIFF)} | problems([NotFound]),
+        {"200": parts.answer("The type.", explained, NOSNIFF)} | refusals([NotFound]),
         parameters=[_CODE],
     )
     healthy = _operation(
         "getHealth",
         "Whether the service answers",
         "It asks neither storage nor messaging.",
-        {"200": health} | problems([]),
+        {"200": health} | refusals([]),
     )
     return {
         "/": {"get": root},
@@ -87,6 +87,6 @@ def _operation(*told: Any, **more: Any) -> Schema:
 
 def _cached(id: str, summary: str, description: str, whole: Schema, *more: Schema) -> Schema:
     """Return an operation whose answer the client may have already."""
-    answers = {"200": whole, "304": parts.unchanged(whole["headers"])} | problems([])
+    answers = {"200": whole, "304": parts.unchanged(whole["headers"])} | refusals([])
     parameters = [parts.IF_NONE_MATCH, *more]
     return _operation(id, summary, description, answers, parameters=parameters)

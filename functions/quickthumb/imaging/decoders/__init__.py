@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import ImageFile
 
-from quickthumb.imaging.formats import Format
+from quickthumb.imaging.formats.descriptor import Format
 from quickthumb.imaging.guarded import GuardedFile
 
 

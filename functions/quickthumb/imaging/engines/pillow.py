@@ -5,7 +5,6 @@ from PIL import Image
 from quickthumb.imaging.decoders import named
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.memory import check_memory
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.resample import shrunk
 from quickthumb.imaging.salvage import load_what_is_there
@@ -17,7 +16,7 @@ class PillowEngine:
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
         with hostile_bytes(f"The {encoded.format.title} picture"):
-            check_memory(encoded, encoded.format.held(encoded, size))
+            encoded.check_memory(encoded.format.held(encoded, size))
             if encoded.format.decode:
                 decoded: Image.Image = named(encoded.format.decode)(encoded, size)
                 return decoded

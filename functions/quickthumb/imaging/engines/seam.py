@@ -7,10 +7,11 @@ from PIL import Image, ImageFile
 
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
-from quickthumb.imaging.formats import Format, Header
+from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.source import describe, turns
 from quickthumb.pictures import Source
+from quickthumb.problems import TooManyPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,20 @@ class Encoded:
     def turns(self) -> int:
         """The EXIF orientation that is still to be applied once the picture is decoded, 1 to 8."""
         return turns(self.format, self.declared)
+
+    def check_memory(self, held: float) -> None:
+        """Refuse a picture for which decoding would hold too many bytes.
+
+        Raises:
+            TooManyPixels: naming how it is stored, for the same pixels may fit if stored otherwise.
+        """
+        if held > self.max_bytes:
+            header = self.header
+            raise TooManyPixels(
+                f"Decoding {header.width} x {header.height} pixels stored like this takes "
+                f"{held / 1e6:,.0f} MB: at most {self.max_bytes / 1e6:,.0f} MB are granted. "
+                "Send it smaller, or as a baseline JPEG."
+            )
 
     def open(self) -> ImageFile.ImageFile:
         """Open the file once more, to decode it."""

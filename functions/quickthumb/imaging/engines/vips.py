@@ -10,7 +10,6 @@ from PIL import Image
 from quickthumb.imaging.engines.pillow import PillowEngine
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.memory import check_memory
 from quickthumb.imaging.resample import without_droop
 
 _BOX_RESERVE = 3.0
@@ -59,7 +58,7 @@ class VipsEngine:
         if by_vips is None:
             return self._fallback.decode(encoded, size)
         copied = len(encoded.data)
-        check_memory(encoded, copied + 12 * prod(size) + by_vips.held(encoded, size))
+        encoded.check_memory(copied + 12 * prod(size) + by_vips.held(encoded, size))
         with suppress(library().Error):
             load = getattr(library().Image, by_vips.loader)
             # Pixels are pulled through the loader row by row.

@@ -18,25 +18,6 @@ from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
-__all__ = [
-    "ACCEPTED",
-    "AUTO",
-    "CONTENT_TYPES",
-    "FORMATS",
-    "FORMAT_OPTIONS",
-    "JPEG",
-    "OUTPUTS",
-    "PNG",
-    "THUMBNAIL_TYPES",
-    "WEBP",
-    "Format",
-    "Header",
-    "Output",
-    "listed",
-    "read_header",
-    "sniff",
-]
-
 FORMATS = (JPEG, PNG, WEBP, AVIF, HEIF, GIF, TIFF, BMP)
 
 CONTENT_TYPES = {each.name: each.content_type for each in FORMATS}

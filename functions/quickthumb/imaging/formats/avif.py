@@ -1,7 +1,6 @@
 """AVIF: https://aomediacodec.github.io/av1-avif/."""
 
 from math import prod
-from typing import TYPE_CHECKING
 
 from quickthumb.imaging.av1 import frame_pixels
 from quickthumb.imaging.formats.bmff import (
@@ -9,22 +8,21 @@ from quickthumb.imaging.formats.bmff import (
     IN_FILE,
     IN_IDAT,
     MIME,
+    MOST_BOXES,
     Box,
+    Counter,
     Index,
     Place,
+    boxes,
     brands,
     read_index,
     read_places,
     top_boxes,
 )
-from quickthumb.imaging.formats.descriptor import Header, Output, Size, Writer
+from quickthumb.imaging.formats.descriptor import Encoded, Header, Output, Size, Writer
 from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.guarded import reads
-from quickthumb.imaging.timeless import timeless
 from quickthumb.problems import Corrupt
-
-if TYPE_CHECKING:
-    from quickthumb.imaging.engines.seam import Encoded
 
 _STILL, _SEQUENCE = b"avif", b"avis"
 _BRANDS = frozenset((_STILL, _SEQUENCE))
@@ -34,6 +32,9 @@ _HELD_PER_STREAM_PIXEL = 6
 
 _HELD_PER_PIXEL = 7
 """Interleaved, and once more as a picture."""
+
+_AROUND_TIMES = frozenset((b"moov", b"trak", b"mdia"))
+_WITH_TIMES = frozenset((b"mvhd", b"tkhd", b"mdhd"))
 
 _XMP = b"application/rdf+xml"
 
@@ -109,6 +110,24 @@ def lean(data: bytes) -> bytes:
     return bytes(out)
 
 
+def timeless(data: bytes) -> bytes:
+    """Return an animation that was encoded here without the time at which that was done.
+
+    libavif has no way to leave it out. When it was created and modified are the first fields of
+    three boxes (ISO/IEC 14496-12, sections 8.2.2, 8.3.2 and 8.4.2).
+    """
+    file = bytearray(data)
+    places = [(0, len(data))]
+    for start, end in places:  # which grow on the way
+        for kind, at, stop in boxes(data, start, end, Counter("boxes", MOST_BOXES)):
+            if kind in _AROUND_TIMES:
+                places.append((at, stop))
+            elif kind in _WITH_TIMES:
+                length = 16 if data[at] == 1 else 8  # by the version of the box
+                file[at + 4 : at + 4 + length] = bytes(length)
+    return bytes(file)
+
+
 def stream_pixels(data: bytes) -> int:
     """Return how many pixels the frames of all items of an AVIF have together.
 
@@ -146,7 +165,7 @@ def _bytes_of(data: bytes, place: Place, idat: Box | None) -> bytes:
     return b"".join(view[at : at + length] for at, length in place.extents)
 
 
-def _held(encoded: "Encoded", _: Size) -> float:
+def _held(encoded: Encoded, _: Size) -> float:
     streams = _HELD_PER_STREAM_PIXEL * stream_pixels(encoded.data)
     return streams + _HELD_PER_PIXEL * prod(encoded.header.size)
 

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
-from quickthumb.imaging.memory import held_as_pixels
-
-if TYPE_CHECKING:  # at run time it would import Pillow
-    from quickthumb.imaging.engines.seam import Encoded
+if TYPE_CHECKING:
+    from quickthumb.imaging.engines.seam import Encoded as Encoded
+else:
+    Encoded = object  # the class itself would import Pillow
 
 Size = tuple[int, int]
 
 MOST_FRAMES = 10_000
 """Counted at most. The limit on animations is far below."""
+
+
+_BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
+"""Of a pixel in Pillow; all other modes take four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,16 @@ class Header:
         return self.coded or (self.width, self.height)
 
 
+def all_pixels(encoded: Encoded) -> int:
+    """Return the bytes of all pixels of a picture as Pillow holds them."""
+    return _BYTES_OF_MODE.get(encoded.header.mode, 4) * prod(encoded.header.size)
+
+
+def held_as_pixels(encoded: Encoded, size: Size) -> float:
+    """Return the bytes of all pixels of a picture, and of what they are reduced to."""
+    return all_pixels(encoded) + 4 * prod(size)
+
+
 # The descriptors are neither compared nor printed, and making the methods for it would cost a cold
 # start of `upload` a millisecond.
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -61,10 +76,10 @@ class Vips:
     """
 
     loader: str
-    is_faster: Callable[["Encoded", Size], bool] = lambda *_: True
-    options: Callable[["Encoded", Size], Mapping[str, Any]] = lambda *_: {}
-    averages: Callable[["Encoded", Size], bool] = lambda *_: False
-    held: Callable[["Encoded", Size], float] = lambda *_: 0
+    is_faster: Callable[[Encoded, Size], bool] = lambda *_: True
+    options: Callable[[Encoded, Size], Mapping[str, Any]] = lambda *_: {}
+    averages: Callable[[Encoded, Size], bool] = lambda *_: False
+    held: Callable[[Encoded, Size], float] = lambda *_: 0
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -124,7 +139,8 @@ class Format:
         decoder_turns: whether the decoder itself applies the orientation.
         animated: whether a picture may have frames to be shown one after another.
         plays: returns how often an animation is played, 0 for ever, from what Pillow calls `loop`.
-        held: returns the bytes that Pillow holds at its peak when it decodes and reduces a picture.
+        held: returns the bytes that Pillow holds at its peak when it decodes and reduces a picture,
+            reckoned from its header; what a pixel takes is measured, and rounded up.
         vips: how libvips reads it, if it is ever faster.
         row_by_row: whether the rows before the end of a broken file can be shown.
         in_browsers: whether browsers show it.
@@ -143,7 +159,7 @@ class Format:
     decoder_turns: bool = False
     animated: bool = False
     plays: Callable[[int | None], int] = lambda loop: loop or 0
-    held: Callable[["Encoded", Size], float] = held_as_pixels
+    held: Callable[[Encoded, Size], float] = held_as_pixels
     vips: Vips | None = None
     row_by_row: bool = False
     in_browsers: bool = True

@@ -150,13 +150,6 @@ def _palette(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _plays(loop: int | None) -> int:
-    """Return how often it is played: a GIF counts the repetitions, and plays once by default."""
-    if loop is None:
-        return 1
-    return loop + 1 if loop else 0
-
-
 GIF = Format(
     name="gif",
     title="GIF",
@@ -167,5 +160,6 @@ GIF = Format(
     opener="quickthumb.imaging.decoders.gif:SteadyGif",
     first_frame=first_frame,
     animated=True,
-    plays=_plays,
+    # It counts the repetitions, and is played once where it does not.
+    plays=lambda loop: 1 if loop is None else loop and loop + 1,
 )

@@ -2,13 +2,9 @@
 
 import struct
 from math import prod
-from typing import TYPE_CHECKING
 
 from quickthumb.imaging.formats.bmff import brands, read_index
-from quickthumb.imaging.formats.descriptor import Format, Header, Size
-
-if TYPE_CHECKING:
-    from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.descriptor import Encoded, Format, Header, Size
 
 _BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -54,7 +50,7 @@ def _is_padding(size: Size, aperture: Size) -> bool:
     return all(0 <= a - b < _BLOCK for a, b in zip(size, aperture, strict=True))
 
 
-def _held(encoded: "Encoded", _: Size) -> float:
+def _held(encoded: Encoded, _: Size) -> float:
     info = encoded.header.info
     usual = (info.get("bit_depth"), info.get("chroma")) == (8, 420)
     return (_HELD_PER_PIXEL if usual else _HELD_PER_OTHER_PIXEL) * prod(encoded.declared.decoded)

@@ -5,22 +5,20 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from quickthumb.imaging.formats.descriptor import (
+    Encoded,
     Header,
     Output,
     Size,
     Vips,
     Writer,
+    all_pixels,
     beginning,
 )
 from quickthumb.imaging.formats.exif import orientation_of
-from quickthumb.imaging.memory import all_pixels
 from quickthumb.problems import Corrupt, UnsupportedFormat
-
-if TYPE_CHECKING:
-    from quickthumb.imaging.engines.seam import Encoded
 
 MOST_SEGMENTS = 10_000
 """Before the pixels. 100 MiB of metadata in full segments are 1,600."""
@@ -228,12 +226,12 @@ def _scans(data: bytes) -> int:
     return sum(1 for _ in islice(_SCANS.finditer(data), MOST_SCANS))
 
 
-def _held(encoded: "Encoded", size: Size) -> float:
+def _held(encoded: Encoded, size: Size) -> float:
     left = all_pixels(encoded) / idct_scale(encoded.header.size, size) ** 2
     return coefficient_bytes(encoded.data) + left + 4 * prod(size)
 
 
-def _is_faster_in_vips(encoded: "Encoded", size: Size) -> bool:
+def _is_faster_in_vips(encoded: Encoded, size: Size) -> bool:
     width, height = encoded.header.size
     scale = idct_scale((width, height), size)
     # libvips cuts off pixels that are only partly in the picture, and stretches the rest.

@@ -2,9 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from quickthumb.imaging.formats.descriptor import Header, Output, Size, Writer, beginning
+from quickthumb.imaging.formats.descriptor import (
+    Encoded,
+    Header,
+    Output,
+    Size,
+    Writer,
+    all_pixels,
+    beginning,
+)
 from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
 from quickthumb.imaging.formats.ifd import (
     ASCII,
@@ -15,11 +23,7 @@ from quickthumb.imaging.formats.ifd import (
     Directory,
     Entry,
 )
-from quickthumb.imaging.memory import all_pixels
 from quickthumb.problems import Corrupt
-
-if TYPE_CHECKING:
-    from quickthumb.imaging.engines.seam import Encoded
 
 _MOST_VALUES = 4 * 65_536
 """Of a tag. The longest legitimate ones tell where each row of each of four channels lies."""
@@ -190,14 +194,14 @@ def _is_located(page: _Page) -> bool:
     return _STRIPS in page or (_TILES in page and all(isinstance(side, int) for side in tile))
 
 
-def _held(encoded: "Encoded", size: Size) -> float:
+def _held(encoded: Encoded, size: Size) -> float:
     pixels = all_pixels(encoded)
     if encoded.declared.orientation != 1:
         pixels *= 2  # Pillow turns it by copying it
     return pixels + 4 * prod(size) + _piece_held(encoded)
 
 
-def _piece_held(encoded: "Encoded") -> int:
+def _piece_held(encoded: Encoded) -> int:
     """Return the bytes of a strip or a tile, which is decoded as a whole; a tile may have any size.
 
     TIFF 6.0, sections 4 and 15.

@@ -3,10 +3,11 @@
 import struct
 from collections.abc import Iterator
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from quickthumb.imaging.formats.descriptor import (
     MOST_FRAMES,
+    Encoded,
     Header,
     Output,
     Size,
@@ -15,9 +16,6 @@ from quickthumb.imaging.formats.descriptor import (
 )
 from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.problems import Corrupt
-
-if TYPE_CHECKING:
-    from quickthumb.imaging.engines.seam import Encoded
 
 MOST_OTHERS = 1_000
 """Chunks that are not frames. The format has six kinds of them."""
@@ -124,14 +122,14 @@ def _size(data: bytes, chunk: _Chunk) -> tuple[int, int]:
     raise Corrupt("The WebP picture does not state its size.")
 
 
-def _scale(encoded: "Encoded", size: Size) -> float:
+def _scale(encoded: Encoded, size: Size) -> float:
     """Return to which share of its sides libwebp reduces a picture while it decodes."""
     width, height = encoded.header.size
     reserve = _OPAQUE_RESERVE if encoded.header.mode == "RGB" else _RESERVE
     return min(1.0, max(size[0] / width, size[1] / height) * reserve)
 
 
-def _held_by_vips(encoded: "Encoded", size: Size) -> float:
+def _held_by_vips(encoded: Encoded, size: Size) -> float:
     pixels = prod(encoded.header.size)
     transparent_or_lossless = encoded.header.mode == "RGBA" or b"VP8L" in encoded.data[:64]
     return 6 * pixels * _scale(encoded, size) ** 2 + (6 * pixels if transparent_or_lossless else 0)
