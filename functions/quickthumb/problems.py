@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Self
 
 from quickthumb.printable import printable
 
-LOCALLY = 'For local development, eval "$(python3 -m emulator env)" sets them while `up` is running.'
+LOCALLY = (
+    'For local development, eval "$(python3 -m emulator env)" sets them while `up` is running.'
+)
 """A hint for developers who start a function by hand."""
 
 _MOST_DETAIL = 2_000
@@ -93,8 +95,9 @@ class NoCredentials(InvalidSetting):
 
     def __init__(self, emulator: str) -> None:
         super().__init__(
-            f"No Google Cloud credentials, and {emulator} is not set. Set STORAGE_EMULATOR_HOST and "
-            f"PUBSUB_EMULATOR_HOST, or GOOGLE_APPLICATION_CREDENTIALS. {LOCALLY}"
+            f"There are no Google Cloud credentials, and {emulator} is not set. Set "
+            "STORAGE_EMULATOR_HOST and PUBSUB_EMULATOR_HOST, or GOOGLE_APPLICATION_CREDENTIALS. "
+            + LOCALLY
         )
 
 
