@@ -1,4 +1,4 @@
-"""The JSON that tells of an upload, and of the service."""
+"""The JSON responses about uploads and the service."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from quickthumb.store.originals import Queued
 
 
 def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
-    """Describe an upload whose job has not ended."""
+    """Return the status of an upload whose job has not ended."""
     return _json(answers.Queued(id, "queued", _links(id, renditions)))
 
 
 def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
-    """Tell where to send an upload that was announced."""
+    """Return where to send an announced upload."""
     return _json(answers.Session(id, answers.Target("PUT", url), _links(id, renditions)))
 
 
 def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
-    """Describe how an upload stands."""
+    """Return the status of an upload."""
     if isinstance(state, Queued):
         return queued(id, state.renditions)
     told: dict[str, Any] = {
@@ -46,7 +46,7 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
 
 
 def service(settings: Settings) -> dict[str, Any]:
-    """Describe what this service is and takes."""
+    """Return the description of this service."""
     return _json(
         answers.Service(
             service="QuickThumb",

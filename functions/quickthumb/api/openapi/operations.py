@@ -75,9 +75,9 @@ def _create(settings: Settings) -> Schema:
         "Upload one or more pictures",
         "The body is a picture, or a form with pictures in the field `file`, of at most "
         f"{settings.max_upload_bytes:,} bytes. The response is sent as soon as the pictures are "
-        "stored, and links to the thumbnails, which are made afterwards. The format of a picture "
-        "is detected from its content; its name and content type do not matter. An option is "
-        "either a query parameter or a form field.",
+        "stored, and has links to the thumbnails, which are made afterwards. The format is "
+        "detected from the content; name and content type do not matter. An option is either a "
+        "query parameter or a form field.",
         {"202": _accepted(settings)} | several,
         requestBody={
             "required": True,
