@@ -12,7 +12,7 @@ class Limits:
     Attributes:
         max_pixels: width times height of the stored picture, pixels.
         max_side: width or height of the stored picture, pixels.
-        max_decoded_bytes: peak memory of decoding as `memory.py` estimates it, bytes; reduced by
+        max_decoded_bytes: peak memory of decoding as each format estimates it, bytes; reduced by
             the size of the file beyond 32 MiB, which is held in memory too.
         max_result_bytes: total of all thumbnails of a picture, bytes.
         max_scans: scans of a progressive JPEG; each takes as long as decoding a baseline JPEG.

@@ -1,4 +1,4 @@
-"""The door to Cloud Storage: blobs in a bucket, whatever they mean."""
+"""Buckets of Cloud Storage."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
@@ -18,7 +18,7 @@ from quickthumb.buckets import Blob, Unread
 from quickthumb.documents.untrusted import shown
 from quickthumb.problems import InvalidMessage, NoCredentials, Unavailable
 
-_CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
+_CONNECTIONS = 64  # kept open; above our concurrency
 
 Client = storage.Client
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 def _translated(
     call: Callable[Concatenate["CloudBucket", P], T],
 ) -> Callable[Concatenate["CloudBucket", P], T]:
-    """Turn what the client library raises into `Unavailable`."""
+    """Convert errors of the client library to `Unavailable`."""
 
     @wraps(call)
     def wrapper(self: "CloudBucket", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -55,7 +55,7 @@ class CloudBucket:
         client: from `connect`.
         name: of the bucket.
         call_seconds: how long a call is retried, seconds.
-        sessions_url: scheme and host of resumable uploads, None for those that the client uses.
+        sessions_url: scheme and host of resumable uploads; None for those of the client.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class CloudBucket:
         self._bucket = client.bucket(name)
         self._sessions_url = sessions_url
         retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2).with_timeout(call_seconds)
-        timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to hear the next byte
+        timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to receive the next byte
         self._patience: dict[str, Any] = {"retry": retry, "timeout": timeout}
 
     @property
@@ -162,7 +162,7 @@ class CloudBucket:
 
     @_translated
     def _next_page(self, pages: Iterator[Iterator[storage.Blob]]) -> list[Blob | Unread]:
-        """Return the next page that has blobs, an empty list after the last."""
+        """Return the next page that has blobs, an empty list after the last one."""
         for page in pages:
             if blobs := [_described_or_not(blob) for blob in page]:
                 return blobs
@@ -179,7 +179,7 @@ def connect() -> storage.Client:
         client = storage.Client()
     except DefaultCredentialsError as error:
         raise NoCredentials("STORAGE_EMULATOR_HOST") from error
-    # requests keeps ten connections to a host and drops the others after each use.
+    # By default, requests keeps ten connections to a host.
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
     client._http.mount("https://", adapter)
     client._http.mount("http://", adapter)
@@ -188,15 +188,15 @@ def connect() -> storage.Client:
 
 def _generation(blob: storage.Blob) -> int:
     if blob.generation is None:
-        raise Unavailable(f"Cloud Storage answered without a generation for {blob.name}")
+        raise Unavailable(f"Cloud Storage returned no generation for {blob.name}")
     return int(blob.generation)
 
 
 def _described(blob: storage.Blob) -> Blob:
-    """Return what Cloud Storage tells of a blob.
+    """Return the description of a blob.
 
     Raises:
-        InvalidMessage: a part of it is missing or of another form; an emulator may lose it.
+        InvalidMessage: a part is missing or malformed, as in an emulator that lost it.
     """
     try:
         metadata = blob.metadata or {}
@@ -211,7 +211,7 @@ def _described(blob: storage.Blob) -> Blob:
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidMessage(
-            f"what Cloud Storage tells of the blob {shown(blob.name)} cannot be read: {error}"
+            f"the description of the blob {shown(blob.name)} cannot be read: {error}"
         ) from error
 
 

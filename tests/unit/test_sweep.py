@@ -323,7 +323,7 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
         ({"seconds": "१२", "start": ""}, "whole seconds"),
         ({"start": "ü" * 513}, "at most 1024 bytes"),
         ({"older_than": "1h", "start": ""}, "whole seconds"),
-        ({"everything": "1"}, "no option"),
+        ({"everything": "1"}, "Unknown option"),
         ({"dry_run": "true"}, "where to begin"),
     ],
 )
@@ -403,7 +403,7 @@ def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_l
     assert cellar.published() == [job.id] * POLICY.attempts
     assert cellar.store.results.manifest(job.id).failure.code == "gave-up"
     assert sorted(cellar.processed.blobs) == [f"{job.id}/given-up", f"{job.id}/manifest.json"]
-    [told] = [record for record in caplog.records if "stays given up" in record.message]
+    [told] = [record for record in caplog.records if "for good" in record.message]
     assert job.id in told.message
     assert not cellar.completed.messages  # its end was told when it was given up
 
@@ -571,7 +571,7 @@ def test_one_job_that_cannot_be_seen_to_is_no_trouble_of_the_others(cellar, capl
     sweeper.store.ledger.put_attempts = fail
     report = sweep(sweeper)
     assert (report.published, report.unread) == (19, 1)
-    assert f"passed over '{jobs[7]}'" in caplog.text
+    assert f"skipped '{jobs[7]}'" in caplog.text
 
 
 def test_while_storage_does_not_answer_nothing_is_passed_over(cellar):
