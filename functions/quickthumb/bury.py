@@ -29,14 +29,10 @@ def bury(message: Message, store: Store, completed: Topic) -> None:
         return
     if job is None:
         return
+    count = message.attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "")
+    attempts = count if re.fullmatch("[0-9]{1,3}", count) else "several"
     reason = GaveUp(
-        f"The picture could not be processed in {_attempts(message)} attempts. It may be retried "
+        f"The picture could not be processed in {attempts} attempts. It may be retried "
         "later; you can also upload it again."
     )
     give_up(job, reason, store, completed)
-
-
-def _attempts(message: Message) -> str:
-    """Return how often a message was delivered before it became a dead letter."""
-    count = message.attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "")
-    return count if re.fullmatch("[0-9]{1,3}", count) else "several"

@@ -6,8 +6,9 @@ from functools import cached_property
 from google.auth.transport.requests import Request as Fetch
 from starlette.types import ASGIApp
 
-from quickthumb import api, messaging, storage, tracing
+from quickthumb import messaging, storage, tracing
 from quickthumb.api.records import Records
+from quickthumb.api.routes import build
 from quickthumb.callers import Callers
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import CloudTopic
@@ -65,7 +66,7 @@ class Parts:
     def api(self) -> ASGIApp:
         """The application of the function `upload`."""
         records = Records(self._bucket(self.settings.requests_bucket))
-        return api.build(self.store, records, self.uploads, self.settings)
+        return build(self.store, records, self.uploads, self.settings)
 
     @cached_property
     def _storage(self) -> storage.Client:

@@ -49,7 +49,7 @@ def _translated(
 
 
 class CloudBucket:
-    """A bucket of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names.
+    """A `Bucket` of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names.
 
     Args:
         client: from `connect`.
@@ -74,14 +74,12 @@ class CloudBucket:
 
     @property
     def name(self) -> str:
-        """See `Bucket`."""
         return str(self._bucket.name)
 
     @_translated
     def create(
         self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> int | None:
-        """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         try:
@@ -90,7 +88,9 @@ class CloudBucket:
             )
         except PreconditionFailed:
             return None
-        return _generation(blob)
+        if blob.generation is None:
+            raise Unavailable(f"Cloud Storage returned no generation for {name}")
+        return int(blob.generation)
 
     @_translated
     def begin(
@@ -101,7 +101,6 @@ class CloudBucket:
         metadata: Mapping[str, str],
         origin: str | None,
     ) -> str:
-        """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         url: str = blob.create_resumable_upload_session(
@@ -118,14 +117,12 @@ class CloudBucket:
 
     @_translated
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
-        """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.cache_control = cache_control
         blob.upload_from_string(data, content_type=content_type, **self._patience)
 
     @_translated
     def read(self, name: str, generation: int | None = None) -> bytes | None:
-        """See `Bucket`."""
         blob = self._bucket.blob(name, generation=generation)
         try:
             data: bytes = blob.download_as_bytes(single_shot_download=True, **self._patience)
@@ -135,13 +132,11 @@ class CloudBucket:
 
     @_translated
     def stat(self, name: str) -> Blob | None:
-        """See `Bucket`."""
         blob = self._bucket.get_blob(name, **self._patience)
         return _described(blob) if blob else None
 
     @_translated
     def delete(self, name: str, generation: int | None = None) -> bool:
-        """See `Bucket`."""
         try:
             self._bucket.blob(name, generation=generation).delete(**self._patience)
         except NotFound:
@@ -149,7 +144,6 @@ class CloudBucket:
         return True
 
     def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
-        """See `Bucket`."""
         pages = self._client.list_blobs(
             self._bucket,
             prefix=prefix or None,
@@ -184,12 +178,6 @@ def connect() -> storage.Client:
     client._http.mount("https://", adapter)
     client._http.mount("http://", adapter)
     return client
-
-
-def _generation(blob: storage.Blob) -> int:
-    if blob.generation is None:
-        raise Unavailable(f"Cloud Storage returned no generation for {blob.name}")
-    return int(blob.generation)
 
 
 def _described(blob: storage.Blob) -> Blob:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from emulator.parts.functions import SOURCE
-from quickthumb.api import build
 from quickthumb.api.records import Records
+from quickthumb.api.routes import build
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import ANNOUNCED, id_of, new_id

@@ -7,19 +7,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from quickthumb import problems
 from quickthumb.api.headers import IMMUTABLE, attachment, is_current, requested_range
 from quickthumb.api.refusals import respond
 from quickthumb.api.uploads import no_upload, state_of
 from quickthumb.documents.manifest import Manifest, Thumbnail
-from quickthumb.problems import (
-    PROBLEMS,
-    InvalidOption,
-    NotFound,
-    NotReady,
-    RangeNotSatisfiable,
-    Unprocessable,
-    document,
-)
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.store.originals import Queued
@@ -40,13 +32,13 @@ class Thumbnails:
             expected = [rendition.name for rendition in state.renditions]
             if expected and name not in expected:  # empty if the request cannot be read
                 raise _no_thumbnail(name, expected)
-            raise NotReady(
+            raise problems.NotReady(
                 f"The thumbnail {name} is not ready: retry, or use /{id}/{name}?wait=20 to wait."
             )
         if failure := state.failure:
             # The code may be one that an earlier version wrote.
-            problem = PROBLEMS.get(failure.code, Unprocessable)
-            return respond(document(failure.code, problem.status, failure.detail))
+            problem = problems.PROBLEMS.get(failure.code, problems.Unprocessable)
+            return respond(problems.document(failure.code, problem.status, failure.detail))
         thumb = state.thumbnail(name)
         if thumb is None:
             raise _no_thumbnail(name, [thumb.name for thumb in state.thumbnails])
@@ -70,19 +62,21 @@ class Thumbnails:
         if part is None:
             return Response(data, 200, headers, thumb.content_type)
         if not part:
-            raise RangeNotSatisfiable(len(data))
+            raise problems.RangeNotSatisfiable(len(data))
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(data)}"
         return Response(data[part.start : part.stop], 206, headers, thumb.content_type)
 
 
-def _no_thumbnail(name: str, names: Sequence[str]) -> NotFound:
-    return NotFound(f"There is no thumbnail {name[:100]!r}: expected {', '.join(names)}.")
+def _no_thumbnail(name: str, names: Sequence[str]) -> problems.NotFound:
+    return problems.NotFound(f"There is no thumbnail {name[:100]!r}: expected {', '.join(names)}.")
 
 
 def _is_download(request: Request) -> bool:
     text = request.query_params.get("download", "0")
     if text not in ("0", "1"):
-        raise InvalidOption(f"download: {text[:100]!r}: expected 0 or 1.", field="download")
+        raise problems.InvalidOption(
+            f"download: {text[:100]!r}: expected 0 or 1.", field="download"
+        )
     return text == "1"
 
 

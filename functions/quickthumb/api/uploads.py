@@ -120,7 +120,9 @@ async def state_of(request: Request, store: Store, max_seconds: int) -> Manifest
     seconds = wait_seconds(request, max_seconds)
     if not is_id(id):
         raise no_upload(id)
-    state = await until(lambda: store.status(id), _has_ended, seconds)
+    state = await until(
+        lambda: store.status(id), lambda found: not isinstance(found, Queued), seconds
+    )
     if state is None:
         raise no_upload(id)
     return state
@@ -132,10 +134,6 @@ def no_upload(id: str) -> NotFound:
         f"There is no upload {id[:100]!r}: it never existed, has not arrived completely, or was "
         "deleted."
     )
-
-
-def _has_ended(state: Manifest | Queued | None) -> bool:
-    return not isinstance(state, Queued)
 
 
 def _answer(files: Sequence[File], verdicts: Sequence[Mapping[str, Any]]) -> Answer:

@@ -13,7 +13,6 @@ INCOMING = "incoming/"
 ANNOUNCED = f"{INCOMING}announced/"
 """Prefix of originals that were announced; the id follows."""
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _MAX_NAME_BYTES = 1024  # of a blob
 
 
@@ -28,7 +27,7 @@ def new_id() -> str:
 
 def is_id(text: str) -> bool:
     """Return whether a text has the form of an id."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
 
 def id_of(bucket: str, name: str, generation: int) -> str:

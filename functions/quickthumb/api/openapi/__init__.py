@@ -25,13 +25,16 @@ says what is wrong and how to fix it. `GET /problems/{code}` explains each probl
 
 def describe(settings: Settings) -> dict[str, Any]:
     """Return the document of a service with these settings."""
+    about = _ABOUT
+    if settings.cors_origins:
+        about += f"\nOrigins whose scripts may use the API: {', '.join(settings.cors_origins)}.\n"
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "QuickThumb",
             "version": VERSION,
             "summary": "Thumbnails in the background.",
-            "description": _ABOUT + _origins(settings),
+            "description": about,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -46,9 +49,3 @@ def describe(settings: Settings) -> dict[str, Any]:
             **({"securitySchemes": KEYS} if settings.api_keys else {}),
         },
     }
-
-
-def _origins(settings: Settings) -> str:
-    if not settings.cors_origins:
-        return ""
-    return f"\nOrigins whose scripts may use the API (CORS): {', '.join(settings.cors_origins)}.\n"

@@ -69,7 +69,8 @@ def json(schema: Schema, **examples: Any) -> Schema:
 def refusals(*kinds: Problem) -> dict[str, Schema]:
     """Return a response for each status of some problems, and of those that any route may have."""
     by_status: dict[int, list[Problem]] = {}
-    for kind in (*kinds, QuickThumbError, InvalidSetting, Unavailable):
+    everywhere: tuple[Problem, ...] = (QuickThumbError, InvalidSetting, Unavailable)
+    for kind in kinds + everywhere:
         by_status.setdefault(kind.status, []).append(kind)
     return {str(status): _of_status(kinds) for status, kinds in sorted(by_status.items())}
 
