@@ -25,7 +25,7 @@ from quickthumb.problems import InvalidSetting
 from quickthumb.resize import resize as do_resize
 from quickthumb.sweep import sweep as do_sweep
 from quickthumb.sweep import sweep_on
-from quickthumb.sweeping.asked import Asked
+from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.sweeper import Sweeper
 
 logs.configure(os.environ)
@@ -69,15 +69,15 @@ def sweep(request: flask.Request) -> flask.Response:
     """Handle a call by a schedule, or by someone who sweeps manually."""
     private.entered()
     settings = parts.settings
-    asked = Asked.read(request.args, settings.sweep_seconds)
+    options = SweepOptions.read(request.args, settings.sweep_seconds)
     sweeper = Sweeper(
         *(parts.store, parts.uploads, parts.completed, settings.policy, settings.menu.standard),
-        *(asked.first_after_seconds, asked.dry_run),
+        *(options.first_after_seconds, options.dry_run),
     )
-    if asked.start is None:
+    if options.start is None:
         report = sweep_on(sweeper, settings.sweep_seconds)
     else:
-        report = do_sweep(sweeper, asked.start, asked.seconds)
+        report = do_sweep(sweeper, options.start, options.seconds)
     log.info("swept: %s", report)
     return flask.jsonify(asdict(report))
 

@@ -1,1 +1,1 @@
-"""QuickThumb behind its entry points."""
+"""QuickThumb without its entry points."""

@@ -36,5 +36,5 @@ class Limits:
         return min(self.max_frames, self.max_frame_pixels // pixels)
 
     def decoded_beside(self, size: int) -> int:
-        """Return the memory limit of decoding beside a file of `size` bytes, bytes."""
+        """Return the memory limit of decoding next to a file of `size` bytes, bytes."""
         return self.max_decoded_bytes - max(0, size - 32 * MIB)

@@ -58,7 +58,7 @@ def resize(
 
 
 def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manifest | None:
-    """Write the thumbnails of a job; return its manifest, or None if the original is gone."""
+    """Write the thumbnails of a job; return its manifest, or None if the original was deleted."""
     requested = job if job.renditions else store.originals.requested(job, settings.menu.standard)
     if requested is None:
         return None

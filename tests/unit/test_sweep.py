@@ -16,7 +16,7 @@ from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import sweep, sweep_on
-from quickthumb.sweeping.asked import Asked
+from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.report import Report
 from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryBucket, MemoryCloud
@@ -329,14 +329,14 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
 )
 def test_a_call_that_asks_for_something_else_is_refused(query, complaint):
     with pytest.raises(InvalidOption, match=complaint):
-        Asked.read(query, 240)
+        SweepOptions.read(query, 240)
 
 
 def test_a_call_without_options_is_that_of_a_schedule():
-    assert Asked.read({}, 240).start is None
-    assert Asked.read({"start": "ab", "dry_run": "true"}, 240) == Asked("ab", 10, None, True)
-    assert Asked.read({"start": "", "seconds": "240"}, 240).seconds == 240
-    assert Asked.read({"start": ""}, 5).seconds == 5
+    assert SweepOptions.read({}, 240).start is None
+    assert SweepOptions.read({"start": "ab", "dry_run": "true"}, 240) == SweepOptions("ab", 10, None, True)
+    assert SweepOptions.read({"start": "", "seconds": "240"}, 240).seconds == 240
+    assert SweepOptions.read({"start": ""}, 5).seconds == 5
 
 
 DROPPING = replace(POLICY, drop_seconds=3600)

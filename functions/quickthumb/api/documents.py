@@ -26,13 +26,13 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
     """Return the status of an upload."""
     if isinstance(state, Queued):
         return queued(id, state.renditions)
-    told: dict[str, Any] = {
+    common: dict[str, Any] = {
         "id": id,
         "original": state.original or UNSET,
         "links": _links(id, state.thumbnails),
     }
     if state.failure:
-        return _json(answers.Failed(status="failed", error=state.failure, **told))
+        return _json(answers.Failed(status="failed", error=state.failure, **common))
     thumbnails = {
         thumb.name: answers.Thumbnail(
             *(f"/{id}/{thumb.name}", thumb.width, thumb.height, thumb.bytes, thumb.content_type)
@@ -41,7 +41,7 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
     }
     placeholder = state.placeholder or UNSET
     return _json(
-        answers.Done(status="done", placeholder=placeholder, thumbnails=thumbnails, **told)
+        answers.Done(status="done", placeholder=placeholder, thumbnails=thumbnails, **common)
     )
 
 

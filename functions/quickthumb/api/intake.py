@@ -51,7 +51,7 @@ class _InMemory(MultiPartParser):
         """Ignore the charset of `Content-Type`, which the parser sets."""
 
     def on_end(self) -> None:
-        """Note the closing boundary."""
+        """Record that the closing boundary has arrived."""
         self.complete = True
 
 

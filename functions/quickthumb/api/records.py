@@ -55,14 +55,14 @@ class Answer(Struct, frozen=True):
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         """Read an answer. Raises `InvalidMessage`."""
-        kept = untrusted.convert(cls, untrusted.load(body))
-        document = kept.document
+        stored = untrusted.convert(cls, untrusted.load(body))
+        document = stored.document
         problem = str(document.get("code", "")), document.get("status")
-        if "code" in document and problem != (document["code"], kept.status):
+        if "code" in document and problem != (document["code"], stored.status):
             raise InvalidMessage("document: expected a problem with the status of the answer")
         if "id" in document and not (isinstance(document["id"], str) and is_id(document["id"])):
             raise InvalidMessage("id: expected the id of an upload")
-        return cls(kept.status, document)
+        return cls(stored.status, document)
 
 
 class Records:
@@ -90,19 +90,19 @@ class Records:
 
         The request is then processed again, with the ids of its claim, which is idempotent.
         """
-        kept = self._requests.read(f"{name}/answer")
-        if kept is None:
+        stored = self._requests.read(f"{name}/answer")
+        if stored is None:
             return None
         try:
-            return Answer.from_json(kept)
+            return Answer.from_json(stored)
         except InvalidMessage as error:
             log.warning("ignored answer %s: %s", name, error)
             return None
 
     def keep_answer(self, name: str, answer: Answer) -> None:
         """Store the answer to a request, unless there is one."""
-        kept = {"status": answer.status, "document": answer.document}
-        self._create(f"{name}/answer", kept)
+        stored = {"status": answer.status, "document": answer.document}
+        self._create(f"{name}/answer", stored)
 
     def _create(self, name: str, document: Mapping[str, Any]) -> bool:
         body = json.dumps(document, separators=(",", ":")).encode()

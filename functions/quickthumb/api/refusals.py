@@ -46,8 +46,8 @@ async def on_error(request: Request, error: Exception) -> Response:
 def log_refusal(error: QuickThumbError) -> None:
     """Log why a request was rejected; as an error if the service is at fault."""
     level = logging.ERROR if error.status >= 500 else logging.INFO
-    told = logs.fields(event="refused", code=error.code, status=error.status)
-    log.log(level, "refused: %s", error, extra=told)
+    fields = logs.fields(event="refused", code=error.code, status=error.status)
+    log.log(level, "refused: %s", error, extra=fields)
 
 
 def _response(document: Mapping[str, Any], headers: Mapping[str, str]) -> JSONResponse:

@@ -29,7 +29,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
-    """Return the application behind the function `upload`."""
+    """Return the application of the function `upload`."""
     handlers = table(
         Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
         Thumbnails(store, settings),

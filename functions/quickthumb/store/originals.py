@@ -160,7 +160,7 @@ class Originals:
         return self._bucket.delete(name, generation)
 
     def walk(
-        self, start: str, default: tuple[Rendition, ...], tell: Callable[[Unread], None]
+        self, start: str, default: tuple[Rendition, ...], on_unread: Callable[[Unread], None]
     ) -> Iterator[FoundOriginal]:
         """Yield the originals by stem.
 
@@ -170,11 +170,11 @@ class Originals:
         Args:
             start: the first stem to yield, inclusive.
             default: thumbnails for an original that requests none.
-            tell: called with what cannot be read; see `walks`.
+            on_unread: called with what cannot be read; see `walks`.
         """
 
         def walk(letters: str, prefix: str, start: str, end: str = "") -> Iterator[Blob]:
-            return walks.walk(self._bucket, tell, letters, prefix, start, end)
+            return walks.walk(self._bucket, on_unread, letters, prefix, start, end)
 
         own = walk(walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
         announced = walk(walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start)

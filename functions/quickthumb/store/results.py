@@ -63,9 +63,9 @@ class Results:
 
         The code is repeated in its metadata, for `walk`.
         """
-        name, noted = f"{manifest.id}/{_MANIFEST}", {"code": GaveUp.code}
+        name, metadata = f"{manifest.id}/{_MANIFEST}", {"code": GaveUp.code}
         body = manifest.to_json()
-        if self._bucket.create(name, body, "application/json", noted) is not None:
+        if self._bucket.create(name, body, "application/json", metadata) is not None:
             return manifest
         found = self.manifest(manifest.id)
         return manifest if found is None or found == Manifest.unreadable(manifest.id) else found
@@ -104,14 +104,14 @@ class Results:
             if isinstance(blob, Blob) and blob.updated < before:
                 self._bucket.delete(blob.name, blob.generation)
 
-    def walk(self, start: str, tell: Callable[[Unread], None]) -> Iterator[FoundResults]:
+    def walk(self, start: str, on_unread: Callable[[Unread], None]) -> Iterator[FoundResults]:
         """Yield the results of all jobs by id.
 
         Args:
             start: the first id to yield, inclusive.
-            tell: called with what cannot be read; see `walks`.
+            on_unread: called with what cannot be read; see `walks`.
         """
-        blobs = walks.walk(self._bucket, tell, walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
+        blobs = walks.walk(self._bucket, on_unread, walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
         for id, group in groupby(blobs, lambda blob: blob.name.partition("/")[0]):
             yield _found(id, group)
 

@@ -57,7 +57,7 @@ def exists(bucket: Bucket, name: str) -> bool:
 
 def walk(
     bucket: Bucket,
-    tell: Callable[[Unread], None],
+    on_unread: Callable[[Unread], None],
     letters: str,
     prefix: str = "",
     start: str = "",
@@ -67,7 +67,7 @@ def walk(
 
     Args:
         bucket: contains the blobs.
-        tell: called with each blob, or part of the listing, that cannot be read.
+        on_unread: called with each blob, or part of the listing, that cannot be read.
         letters: those of the names, in order.
         prefix: of the names.
         start: the first name to yield, inclusive.
@@ -76,18 +76,18 @@ def walk(
     Raises:
         Unavailable: the bucket is unavailable.
     """
-    yield from _Walk(bucket, tell, letters, len(prefix) + _DEEPEST).part(prefix, start, end)
+    yield from _Walk(bucket, on_unread, letters, len(prefix) + _DEEPEST).part(prefix, start, end)
 
 
 class _Walk:
     def __init__(
-        self, bucket: Bucket, tell: Callable[[Unread], None], letters: str, deepest: int
+        self, bucket: Bucket, on_unread: Callable[[Unread], None], letters: str, deepest: int
     ) -> None:
         self._bucket = bucket
-        self._tell = tell
+        self._on_unread = on_unread
         self._letters = letters
         self._deepest = deepest
-        self._told = 0
+        self._unread = 0
         self._lost = 0.0  # seconds
 
     def part(self, prefix: str, start: str, end: str) -> Iterator[Blob]:
@@ -109,7 +109,7 @@ class _Walk:
             return
         if len(prefix) + _DEEPEST == self._deepest:
             log.warning("listing %s in parts: %s", self._bucket.name, failure)
-        told = self._told
+        before = self._unread
         if len(prefix) < self._deepest and self._lost < PATIENCE_SECONDS:
             for blob in self._in_parts(prefix, start if last is None else last, end):
                 if last is None or blob.name > last:
@@ -117,7 +117,7 @@ class _Walk:
         # If no part failed, then the blob of exactly this name did, or one with other letters. Or
         # one outside of the range: fake-gcs-server reads all blobs with the prefix.
         is_whole = start <= prefix and not (end and end.startswith(prefix))
-        if self._told == told and is_whole:
+        if self._unread == before and is_whole:
             self._miss(Unread(f"{prefix}…", failure))
 
     def _in_parts(self, prefix: str, start: str, end: str) -> Iterator[Blob]:
@@ -137,5 +137,5 @@ class _Walk:
             return None
 
     def _miss(self, unread: Unread) -> None:
-        self._told += 1
-        self._tell(unread)
+        self._unread += 1
+        self._on_unread(unread)

@@ -169,7 +169,7 @@ class Sweeper:
         return "dropped"
 
     def _remove(self, results: FoundResults) -> Outcome:
-        """Delete results without a manifest whose original is gone."""
+        """Delete results without a manifest whose original was deleted."""
         before = self.now() - self.policy.pause(0)
         if results.updated > before:
             return "waiting"

@@ -196,11 +196,11 @@ def _pictures(types: Iterable[str]) -> Schema:
     return {media_type: {"schema": schemas.BINARY} for media_type in types}
 
 
-def _change(settings: Settings, *told: Any, **more: Any) -> Schema:
+def _change(settings: Settings, *about: Any, **more: Any) -> Schema:
     """Return an operation that needs an API key, if the service has any."""
     if settings.api_keys:
         more["security"] = [{name: []} for name in KEYS]
-    return operation("uploads", *told, **more)
+    return operation("uploads", *about, **more)
 
 
 def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:

@@ -13,18 +13,18 @@ def operation(
     tag: str, id: str, summary: str, description: str, responses: Schema, **more: Any
 ) -> Schema:
     """Return an operation; `more` are further members of OpenAPI."""
-    told = {"operationId": id, "tags": [tag], "summary": summary, "description": description}
-    return {**told, "parameters": [], **more, "responses": responses}
+    members = {"operationId": id, "tags": [tag], "summary": summary, "description": description}
+    return {**members, "parameters": [], **more, "responses": responses}
 
 
 def parameter(
     where: str, name: str, description: str, example: Any = None, **schema: Any
 ) -> Schema:
     """Return a parameter, required if it is in the path; `schema` defaults to a string."""
-    told = {"name": name, "in": where, "description": description}
+    members = {"name": name, "in": where, "description": description}
     more = {"required": True} if where == "path" else {}
     more |= {} if example is None else {"example": example}
-    return {**told, "schema": schema or {"type": "string"}, **more}
+    return {**members, "schema": schema or {"type": "string"}, **more}
 
 
 def header(description: str, example: str, **schema: Any) -> Schema:

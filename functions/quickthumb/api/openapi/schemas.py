@@ -69,8 +69,8 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     """Return all schemas by name."""
     found = components(_TYPED, ref("")["$ref"])
     for kind, (description, *examples) in _TYPED.items():
-        told = {"examples": examples} if examples else {}
-        found[kind.__name__] |= {"description": description, **told}
+        members = {"examples": examples} if examples else {}
+        found[kind.__name__] |= {"description": description, **members}
     _member(found, "Original", "content_type")["enum"] = list(CONTENT_TYPES.values())
     _member(found, "Thumbnail", "content_type")["enum"] = list(THUMBNAIL_TYPES)
     _member(found, "Failure", "code")["enum"] = [kind.code for kind in family(Unprocessable)]
@@ -109,10 +109,10 @@ def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
     """Return the description and schema of each available option of an upload, by name."""
     if settings.only_renditions:
         return {}
-    told = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
+    found = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
     if settings.sizes:
-        told["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
-    return told
+        found["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
+    return found
 
 
 def _verdicts() -> Schema:

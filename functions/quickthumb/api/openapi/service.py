@@ -75,8 +75,8 @@ def paths(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _get(*told: Any, **more: Any) -> Schema:
-    return {"get": parts.operation("service", *told, **more)}
+def _get(*about: Any, **more: Any) -> Schema:
+    return {"get": parts.operation("service", *about, **more)}
 
 
 def _cached(

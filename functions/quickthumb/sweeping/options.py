@@ -12,7 +12,7 @@ _OLDEST = 999_999_999  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SweepOptions:
     """The options of a call; calls by a schedule have none.
 
     Attributes:
