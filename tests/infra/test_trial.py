@@ -45,9 +45,9 @@ class Front(FrontEnd):
         self._ports = {True: good, False: bad}
         super().__init__(port, good, 80, 60)
 
-    def _pass_on(self, *request):
+    def pass_on(self, *request):
         self._server = self._ports[self.cloud is None or BAD not in self.cloud.revisions["traffic"]]
-        return super()._pass_on(*request)
+        return super().pass_on(*request)
 
 
 class Metrics(ThreadingHTTPServer):
