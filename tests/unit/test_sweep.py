@@ -334,7 +334,9 @@ def test_a_call_that_asks_for_something_else_is_refused(query, complaint):
 
 def test_a_call_without_options_is_that_of_a_schedule():
     assert SweepOptions.read({}, 240).start is None
-    assert SweepOptions.read({"start": "ab", "dry_run": "true"}, 240) == SweepOptions("ab", 10, None, True)
+    assert SweepOptions.read({"start": "ab", "dry_run": "true"}, 240) == SweepOptions(
+        "ab", 10, None, True
+    )
     assert SweepOptions.read({"start": "", "seconds": "240"}, 240).seconds == 240
     assert SweepOptions.read({"start": ""}, 5).seconds == 5
 
