@@ -37,7 +37,6 @@ class CloudTopic:
         self._retry = Retry(initial=0.1, maximum=2, timeout=call_seconds)
 
     def publish(self, data: bytes, **attributes: str) -> None:
-        """See `Topic`."""
         future = self._client.publish(
             self._path,
             data,
@@ -70,7 +69,6 @@ class Transport(PublisherGrpcTransport):
 
     @classmethod
     def create_channel(cls, host: str, **arguments: Any) -> grpc.Channel:  # type: ignore[override]
-        """See the base class."""
         options = [*arguments.pop("options", ()), *cls.OPTIONS]
         return super().create_channel(host, options=options, **arguments)
 

@@ -18,8 +18,8 @@ _HEAD_BYTES = 64 * 1024
 """Approximate maximum size of the head of a request."""
 
 _OVERHEAD_BYTES = 2 * _SLICE_BYTES
-"""Maximum chunk overhead of a body, beyond twice the size of its content. Chunks of one byte have
-five times that size, and take 20 microseconds each."""
+"""Maximum chunk overhead of a body, beyond the size of its content. Chunks of one byte have an
+overhead of five bytes, and take 20 microseconds each."""
 
 PATIENCE_SECONDS = 20.0
 """Deadline for receiving the head of a request, and for dropping the rest of a body after the
@@ -35,12 +35,10 @@ class Wire(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
         while data and not self.transport.is_closing():
             size = len(data) if self.conn.is_plain else _SLICE_BYTES
             super().data_received(data[:size])
@@ -48,7 +46,6 @@ class Wire(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.Protocol`."""
         if self._deadline:
             self._deadline.cancel()
         super().connection_lost(exc)
@@ -86,12 +83,10 @@ class _Strict(h11.Connection):
         return self.their_state is h11.SEND_BODY and not self._is_chunked
 
     def receive_data(self, data: bytes) -> None:
-        """See `h11.Connection`."""
         self._overhead += len(data)
         super().receive_data(data)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """See `h11.Connection`."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             names = {name for name, _ in event.headers}

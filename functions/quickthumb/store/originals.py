@@ -72,17 +72,14 @@ class Originals:
         if generation is None:
             # The id is unique, so this is the same picture: an earlier attempt wrote it, but its
             # response was lost or its process died.
-            generation = self._generation(id)
+            try:
+                blob = self._bucket.stat(id)
+            except InvalidMessage as error:
+                raise Unavailable(str(error)) from error
+            if blob is None:
+                raise Unavailable(f"original {id} was deleted while it was stored")
+            generation = blob.generation
         return Job(id, self.bucket, id, generation, renditions, len(data), metadata["filename"])
-
-    def _generation(self, id: str) -> int:
-        try:
-            blob = self._bucket.stat(id)
-        except InvalidMessage as error:
-            raise Unavailable(str(error)) from error
-        if blob is None:
-            raise Unavailable(f"original {id} was deleted while it was stored")
-        return blob.generation
 
     def expect(
         self,
