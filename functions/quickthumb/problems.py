@@ -14,9 +14,7 @@ from typing import Any, ClassVar, Self
 
 from quickthumb.printable import printable
 
-LOCALLY = (
-    'For local development, eval "$(python3 -m emulator env)" sets them while `up` is running.'
-)
+LOCALLY = 'Locally, eval "$(python3 -m emulator env)" sets them all while `up` is running.'
 """A hint for developers who start a function by hand."""
 
 _MOST_DETAIL = 2_000

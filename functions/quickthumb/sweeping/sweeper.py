@@ -104,7 +104,7 @@ class Sweeper:
         return timedelta(seconds=self.first_after_seconds)
 
     def _retry(self, original: FoundOriginal, results: FoundResults | None) -> Outcome:
-        """Publish a job that was lost or given up again, or give it up for good."""
+        """Republish a job that was lost or given up, or give it up for good."""
         job = original.job
         gave_up = results is not None and results.gave_up
         swept = results.swept if results else None
