@@ -6,8 +6,8 @@ from typing import Any
 from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
-from emulator.pubsub.doors.paging import listed
-from emulator.pubsub.rules import names, wire
+from emulator.pubsub.doors.paging import paged
+from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
 
 NAME = "google.pubsub.v1.Publisher"
@@ -26,27 +26,25 @@ def methods(backend: Backend) -> dict[str, calls.Method]:
     topics = backend.catalogue
     reading: dict[str, calls.Handler] = {
         "Publish": partial(_publish, backend),
-        "GetTopic": lambda ask: topics.topic(ask.topic),
-        "ListTopics": lambda ask: listed("ListTopics", topics.topics(ask.project), ask),
-        "ListTopicSubscriptions": lambda ask: listed(
-            "ListTopicSubscriptions", topics.subscriptions_of_topic(ask.topic), ask
-        ),
-        "ListTopicSnapshots": lambda ask: listed(
-            "ListTopicSnapshots", topics.snapshots_of_topic(ask.topic), ask
-        ),
+        "GetTopic": lambda request: topics.topic(request.topic),
+    }
+    listing = {
+        "ListTopics": lambda request: topics.topics(request.project),
+        "ListTopicSubscriptions": lambda request: topics.subscriptions_of_topic(request.topic),
+        "ListTopicSnapshots": lambda request: topics.snapshots_of_topic(request.topic),
     }
     changing: dict[str, calls.Handler] = {
         "CreateTopic": topics.create_topic,
-        "UpdateTopic": lambda ask: topics.update_topic(ask.topic, ask.update_mask),
-        "DeleteTopic": lambda ask: topics.delete_topic(ask.topic),
-        "DetachSubscription": lambda ask: topics.detach_subscription(ask.subscription),
+        "UpdateTopic": lambda request: topics.update_topic(request.topic, request.update_mask),
+        "DeleteTopic": lambda request: topics.delete_topic(request.topic),
+        "DetachSubscription": lambda request: topics.detach_subscription(request.subscription),
     }
-    return calls.unary(reading) | calls.unary(changing, backend.journaled)
+    return calls.unary(reading | paged(listing)) | calls.unary(changing, backend.journaled)
 
 
 async def _publish(backend: Backend, request: Any) -> Any:
-    """Answer with the ids of the messages, once they are safe."""
-    topic = backend.registry.topic(names.check("topics", request.topic))
+    """Publish, and return the message ids once the messages are committed."""
+    topic = backend.registry.topic(request.topic)
     drafts = request.messages
     _check_drafts(drafts, request.ByteSize())
     router = backend.registry.router
@@ -57,10 +55,10 @@ async def _publish(backend: Backend, request: Any) -> Any:
 
 
 def _check_drafts(drafts: Any, request_bytes: int) -> None:
-    """Refuse a publish request that breaks a limit.
+    """Check the limits of a publish request.
 
     Raises:
-        InvalidArgument: Says which limit, and by how much.
+        InvalidArgument: If one is exceeded.
     """
     if not drafts:
         raise InvalidArgument(
@@ -90,7 +88,7 @@ def _check_attributes(attributes: Any) -> None:
     _at_most("attribute_count", len(attributes), MAX_ATTRIBUTES)
     for key, value in attributes.items():
         if not key:
-            raise InvalidArgument("The key of an attribute is empty. It must not be.")
+            raise InvalidArgument("The key of an attribute must not be empty.")
         _at_most("attribute_key_length", len(key.encode()), MAX_KEY_BYTES)
         _at_most("attribute_value_length", len(value.encode()), MAX_VALUE_BYTES)
 

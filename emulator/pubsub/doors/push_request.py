@@ -19,19 +19,14 @@ Headers = list[tuple[str, str]]
 # Field names and values that HTTP allows (RFC 9110, 5.1 and 5.5).
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
-# What describes the request itself is not an attribute's to say.
+# Headers of the request itself, which attributes must not override.
 _RESERVED_HEADERS = frozenset(
     {"authorization", "connection", "content-length", "host", "transfer-encoding", "upgrade"}
 )
 
 
 def push_request(subscription: Subscription, delivery: Delivery) -> tuple[Headers, bytes]:
-    """Return headers and body that deliver a message to a push endpoint.
-
-    Args:
-        subscription: A subscription with a push target.
-        delivery: What was leased from it.
-    """
+    """Return headers and body of the request that delivers a message to a push endpoint."""
     message = wire.parse(delivery.message.wire)
     target = subscription.policy.push
     if target is None or target.wrapped:
@@ -53,25 +48,26 @@ def push_request(subscription: Subscription, delivery: Delivery) -> tuple[Header
 
 def _envelope(subscription: Subscription, delivery: Delivery, message: Any) -> bytes:
     published = message.publish_time.ToJsonString()
-    fields: dict[str, Any] = {}
-    if message.attributes:
-        fields["attributes"] = dict(sorted(message.attributes.items()))
-    if message.data:
-        fields["data"] = base64.b64encode(message.data).decode()
-    # Both spellings, as in production.
-    fields |= {"messageId": message.message_id, "message_id": message.message_id}
-    if message.ordering_key:
-        fields["orderingKey"] = message.ordering_key
-    fields |= {"publishTime": published, "publish_time": published}
+    fields = {
+        "attributes": dict(sorted(message.attributes.items())),
+        "data": base64.b64encode(message.data).decode(),
+        # Both spellings, as in production.
+        "messageId": message.message_id,
+        "message_id": message.message_id,
+        "orderingKey": message.ordering_key,
+        "publishTime": published,
+        "publish_time": published,
+    }
     envelope: dict[str, Any] = {}
     if subscription.policy.dead_letter is not None:
         envelope["deliveryAttempt"] = delivery.attempts
-    envelope |= {"message": fields, "subscription": subscription.name}
+    envelope["message"] = {name: value for name, value in fields.items() if value}
+    envelope["subscription"] = subscription.name
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _attribute_headers(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the attributes that can be headers; the others cannot be sent this way."""
+    """Yield the attributes that are valid headers; the others are left out."""
     for name, value in sorted(attributes.items()):
         if name.lower() in _RESERVED_HEADERS or not _HEADER_NAME.fullmatch(name):
             continue

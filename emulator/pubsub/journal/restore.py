@@ -10,7 +10,7 @@ from emulator.pubsub.rules.subscription import Subscription
 
 
 def restore(journal: Journal, registry: Registry) -> None:
-    """Fill an empty registry from a journal that is not started yet."""
+    """Fill an empty registry from a journal that has not been started."""
     for serialized in journal.earlier.topics():
         topic = protos.Topic.FromString(serialized)
         registry.create_topic(topic.name, complete_topic(topic)).description = topic

@@ -8,10 +8,10 @@ from emulator.pubsub.rules.registry import Registry
 
 
 def seek(registry: Registry, name: str, time: float, now: float) -> None:
-    """Acknowledge what was published before a time, replay what was published since.
+    """Acknowledge what was published before a time, and replay what was published since.
 
     Args:
-        registry: Has the subscription.
+        registry: Contains the subscription.
         name: Full name of the subscription.
         time: Seconds since the epoch.
         now: Seconds since the epoch.
@@ -26,17 +26,17 @@ def seek(registry: Registry, name: str, time: float, now: float) -> None:
 
 
 def seek_snapshot(registry: Registry, name: str, snapshot: str, now: float) -> None:
-    """Make exactly the messages of a snapshot unacknowledged.
+    """Replay exactly the messages of a snapshot, and acknowledge all others.
 
     Args:
-        registry: Has both.
+        registry: Contains both.
         name: Full name of the subscription.
-        snapshot: Full name of the snapshot, of any subscription of the same topic.
+        snapshot: Full name of a snapshot of any subscription of the same topic.
         now: Seconds since the epoch.
 
     Raises:
         NotFound: If there is no such subscription or snapshot.
-        FailedPrecondition: If they are not of one topic.
+        FailedPrecondition: If they belong to different topics.
     """
     subscription = registry.subscription(name)
     source = registry.snapshot(snapshot)

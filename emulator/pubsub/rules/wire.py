@@ -1,8 +1,8 @@
-"""Messages as bytes: serialized once when published, concatenated when delivered.
+"""Messages in serialized form: serialized once when published, concatenated when delivered.
 
-Serializing thousands of messages again for each delivery is what a broker in Python cannot
-afford, and need not: a protobuf message is the concatenation of its fields, so the fields that
-the broker adds are appended to what the publisher sent.
+Serializing each message again for each delivery would be too slow in Python, and is not necessary:
+a serialized protobuf message is the concatenation of its fields, so the fields that the broker adds
+are appended to those of the publisher.
 https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -26,12 +26,12 @@ _NANOSECONDS = 1_000_000_000
 
 
 def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> list[Message]:
-    """Turn what a publisher sent into messages with ids and the time of publishing.
+    """Return published messages, with id and publish time.
 
     Args:
-        drafts: `PubsubMessage`s. Id and time in them are the server's to set: they are dropped.
-        ids: One for each of them.
-        published_at: Seconds since the epoch. Cut to whole milliseconds, as in production.
+        drafts: `PubsubMessage`s from a publisher; their ids and publish times are dropped.
+        ids: An id for each of them.
+        published_at: Seconds since the epoch; truncated to milliseconds, as in production.
     """
     seconds, milliseconds = divmod(int(published_at * 1000), 1000)
     published_at = seconds + milliseconds / 1000
@@ -51,12 +51,12 @@ def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> lis
 
 
 def parse(wire: bytes) -> Any:
-    """Return the `PubsubMessage` that a message's bytes stand for."""
+    """Parse a serialized `PubsubMessage`."""
     return PubsubMessage.FromString(wire)
 
 
 def restore(message_id: int, wire: bytes) -> Message:
-    """Return the message that was recorded as these bytes."""
+    """Return a message from its recorded form."""
     proto = parse(wire)
     time = proto.publish_time
     return Message(
@@ -71,7 +71,7 @@ def restore(message_id: int, wire: bytes) -> Message:
 def compose_dead_letter(
     message: Message, attributes: Mapping[str, str], message_id: int, now: float
 ) -> Message:
-    """Return the message that goes to a dead letter topic in place of a failed one."""
+    """Return the message that is published to a dead letter topic for a failed one."""
     draft = parse(message.wire)
     draft.attributes.update(attributes)
     return stamp([draft], [message_id], now)[0]
@@ -81,10 +81,10 @@ def received(subscription: int, deliveries: Sequence[Delivery], *, with_attempts
     """Return the `received_messages` of a pull or streaming pull response, serialized.
 
     Args:
-        subscription: Its number, which becomes part of the ack ids.
-        deliveries: What was leased.
-        with_attempts: Whether to tell the delivery attempt, which production does for
-            subscriptions with a dead letter policy only.
+        subscription: Number of the subscription, which is part of the ack ids.
+        deliveries: The leased deliveries.
+        with_attempts: Whether to include the delivery attempt, which production does only for
+            subscriptions with a dead letter policy.
     """
     prefix = b"%x-" % subscription
     parts: list[bytes] = []
@@ -104,10 +104,10 @@ def received(subscription: int, deliveries: Sequence[Delivery], *, with_attempts
 
 
 def leases(subscription: int, ack_ids: Iterable[str]) -> list[int]:
-    """Return the leases that ack ids of a subscription name; -1 for another subscription's.
+    """Return the leases of a subscription's ack ids; -1 for those of another subscription.
 
     Raises:
-        InvalidArgument: If one is not an ack id of this broker.
+        InvalidArgument: If an ack id is malformed.
     """
     prefix = f"{subscription:x}"
     found = []
@@ -129,7 +129,7 @@ def _publish_time_field(seconds: int, nanoseconds: int) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    """Return a number in protobuf's variable length: 7 bits a byte, the lowest first."""
+    """Encode a number as a protobuf varint: 7 bits per byte, lowest first."""
     if number < 0x80:
         return _ONE_BYTE[number]
     if number < 0x4000:
