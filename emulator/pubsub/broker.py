@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -34,12 +35,18 @@ _GRACE_SECONDS = 0.5
 _EXPIRE_SECONDS = 60.0
 
 
+@dataclass(kw_only=True, eq=False)
 class Broker:
     """A Pub/Sub broker that runs while its context is open: `async with Broker() as broker`.
 
     With `async with` it runs on the caller's event loop, with a plain `with` in a thread.
 
     Attributes:
+        host: Address to listen on.
+        port: Port of the gRPC API; 0 for a free one.
+        jwks_port: Port of the server for the key of push tokens; 0 for a free one.
+        data: Folder that keeps messages over a restart; None for memory only.
+        push_limit: Most push requests in flight for one subscription.
         address: `host:port` of the gRPC API, once it runs.
         jwks_url: URL of the key of push tokens, once it runs.
 
@@ -50,32 +57,16 @@ class Broker:
         JournalFailed: On exit, if the last changes could not be written.
     """
 
-    address: str
-    jwks_url: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    jwks_port: int = 0
+    data: Path | str | None = None
+    push_limit: int = DEFAULT_PUSH_LIMIT
+    address: str = field(init=False)
+    jwks_url: str = field(init=False)
 
-    def __init__(
-        self,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        jwks_port: int = 0,
-        data: Path | str | None = None,
-        push_limit: int = DEFAULT_PUSH_LIMIT,
-    ) -> None:
-        """Open nothing yet.
-
-        Args:
-            host: Address to listen on.
-            port: Port of the gRPC API; 0 for a free one.
-            jwks_port: Port of the server for the key of push tokens; 0 for a free one.
-            data: Folder that keeps messages over a restart; None for memory only.
-            push_limit: Most push requests in flight for one subscription.
-        """
-        self.host = host
-        self.port = port
-        self.jwks_port = jwks_port
-        self.data = Path(data) if data else None
-        self.push_limit = push_limit
+    def __post_init__(self) -> None:
+        self._folder = Path(self.data) if self.data else None
         self._clock = steady_clock()
         self._cleanup = AsyncExitStack()
         self._ended: Future[None]
@@ -144,6 +135,7 @@ class Broker:
         with self._listening(self.port):
             server, port = await serve_api(self.host, self.port, backend)
         cleanup.push_async_callback(server.stop, _GRACE_SECONDS)
+        cleanup.callback(backend.stop)
         self.address = f"{self.host}:{port}"
         jwks_port = key_server.sockets[0].getsockname()[1]
         self.jwks_url = f"http://{self.host}:{jwks_port}{JWKS_PATH}"
@@ -157,19 +149,19 @@ class Broker:
         """
         # Without a journal too, message ids and leases must not repeat: so they follow the clock.
         first_number = int(self._clock() * 1_000_000)
-        if self.data is None:
+        if self._folder is None:
             return Registry(doorbell, first_number=first_number), None
         try:
-            journal = Journal(self.data)
+            journal = Journal(self._folder)
             cleanup.callback(journal.close)
             first_number = max(journal.earlier.last_number() + 1, first_number)
             registry = Registry(doorbell, journal, first_number=first_number)
             restore(journal, registry)
             journal.start()
-            if (self.data / KEY_FILE_NAME).exists():
+            if (self._folder / KEY_FILE_NAME).exists():
                 self._tokens.key.public_keys()
         except (OSError, TypeError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:
-            raise DataUnusable(f"cannot use the data folder {self.data}: {error}") from error
+            raise DataUnusable(f"cannot use the data folder {self._folder}: {error}") from error
         return registry, journal
 
     @cached_property
@@ -177,7 +169,7 @@ class Broker:
         # Slow to import, and needed only if there is a key.
         from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
-        key = SigningKey(self.data / KEY_FILE_NAME if self.data else None)
+        key = SigningKey(self._folder / KEY_FILE_NAME if self._folder else None)
         return PushTokens(key, self._clock)
 
     def _token(self, service_account: str, audience: str) -> str:

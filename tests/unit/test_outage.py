@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from emulator.pubsub.protos import PubsubMessage
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription

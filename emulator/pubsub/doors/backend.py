@@ -1,14 +1,15 @@
 """The broker as the methods of the API see it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.catalogue import Catalogue
-from emulator.pubsub.rules.errors import FailedPrecondition
+from emulator.pubsub.rules.errors import FailedPrecondition, Unavailable
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -24,6 +25,7 @@ class Backend:
         clock: Returns seconds since the epoch.
         journaled: Context of a change: raises `JournalFailed` if changes cannot be recorded now,
             and exits when the change is committed.
+        stopping: Set when calls must not wait any more.
     """
 
     registry: Registry
@@ -31,6 +33,7 @@ class Backend:
     doorbell: Doorbell
     clock: Callable[[], float]
     journaled: Enclosing
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def pullable(self, name: str) -> Subscription:
         """Return a subscription that may be pulled from.
@@ -45,6 +48,22 @@ class Backend:
         if subscription.policy.push is not None:
             raise FailedPrecondition("This method is not supported for this subscription type.")
         return subscription
+
+    async def wait(self, subscription: Subscription, seconds: float | None = None) -> None:
+        """Wait until messages can be leased, or for this many seconds; may return earlier.
+
+        Raises:
+            Unavailable: If the broker is stopping.
+        """
+        if self.stopping.is_set():
+            raise Unavailable("The broker is stopping.")
+        await self.doorbell.wait(subscription, seconds)
+
+    def stop(self) -> None:
+        """End the calls that wait. Otherwise gRPC would cancel them and log an error for each."""
+        self.stopping.set()
+        for subscription in self.registry.subscriptions.values():
+            self.doorbell.ready(subscription)
 
     async def acknowledge(self, subscription: Subscription, ack_ids: Sequence[str]) -> list[str]:
         """Acknowledge messages, and return the ack ids whose lease has ended.

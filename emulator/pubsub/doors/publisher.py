@@ -9,6 +9,7 @@ from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
+from emulator.pubsub.rules.limits import check_value
 
 NAME = "google.pubsub.v1.Publisher"
 
@@ -55,20 +56,11 @@ async def _publish(backend: Backend, request: Any) -> Any:
 
 
 def _check_drafts(drafts: Any, request_bytes: int) -> None:
-    """Check the limits of a publish request.
-
-    Raises:
-        InvalidArgument: If one is exceeded.
-    """
-    if not drafts:
-        raise InvalidArgument(
-            "The value for message_count is too small. You passed 0 in the request, but the"
-            " minimum value is 1."
-        )
-    _at_most("message_count", len(drafts), MAX_MESSAGES)
-    _at_most("request_size", request_bytes, MAX_REQUEST_BYTES)
+    """Check the messages of a publish request."""
+    check_value("message_count", len(drafts), 1, MAX_MESSAGES)
+    check_value("request_size", request_bytes, 0, MAX_REQUEST_BYTES)
     ordering_key = drafts[0].ordering_key
-    _at_most("ordering_key_length", len(ordering_key.encode()), MAX_ORDERING_KEY_BYTES)
+    check_value("ordering_key_length", len(ordering_key.encode()), 0, MAX_ORDERING_KEY_BYTES)
     for draft in drafts:
         if draft.ordering_key != ordering_key:
             raise InvalidArgument(
@@ -85,17 +77,9 @@ def _check_drafts(drafts: Any, request_bytes: int) -> None:
 
 
 def _check_attributes(attributes: Any) -> None:
-    _at_most("attribute_count", len(attributes), MAX_ATTRIBUTES)
+    check_value("attribute_count", len(attributes), 0, MAX_ATTRIBUTES)
     for key, value in attributes.items():
         if not key:
             raise InvalidArgument("The key of an attribute must not be empty.")
-        _at_most("attribute_key_length", len(key.encode()), MAX_KEY_BYTES)
-        _at_most("attribute_value_length", len(value.encode()), MAX_VALUE_BYTES)
-
-
-def _at_most(name: str, value: int, maximum: int) -> None:
-    if value > maximum:
-        raise InvalidArgument(
-            f"The value for {name} is too large. You passed {value} in the request, but the"
-            f" maximum value is {maximum}."
-        )
+        check_value("attribute_key_length", len(key.encode()), 0, MAX_KEY_BYTES)
+        check_value("attribute_value_length", len(value.encode()), 0, MAX_VALUE_BYTES)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.subscription import Subscription
 
 Headers = list[tuple[str, str]]

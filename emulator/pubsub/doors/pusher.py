@@ -10,7 +10,7 @@ import h11
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.http_post import PROCESSING, HttpPoster
 from emulator.pubsub.doors.push_request import push_request
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.policies import PushTarget
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription

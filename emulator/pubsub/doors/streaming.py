@@ -12,7 +12,7 @@ from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
-from emulator.pubsub.rules.resources import ACK_DEADLINE_SECONDS, check_range
+from emulator.pubsub.rules.limits import ACK_DEADLINE_SECONDS, check_duration
 from emulator.pubsub.rules.subscription import Subscription
 
 # Small enough that the first messages of a large backlog do not wait for the last.
@@ -110,7 +110,7 @@ class _Stream:
                 on_end=self._flow.release,
             )
             if not deliveries:
-                await self._backend.doorbell.wait(subscription)
+                await self._backend.wait(subscription)
                 continue
             self._flow.take(len(deliveries), sum(len(d.message.wire) for d in deliveries))
             attempts = subscription.policy.dead_letter is not None
@@ -153,7 +153,7 @@ class _Stream:
             await self._write(response.SerializeToString() + _properties(subscription))
 
     def _set_deadline(self, seconds: int) -> None:
-        check_range("stream_ack_deadline_seconds", seconds, ACK_DEADLINE_SECONDS)
+        check_duration("stream_ack_deadline_seconds", seconds, *ACK_DEADLINE_SECONDS)
         self._deadline = float(seconds)
 
     async def _write(self, response: bytes) -> None:

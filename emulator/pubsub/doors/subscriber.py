@@ -8,8 +8,8 @@ from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
 from emulator.pubsub.rules import names, wire
 from emulator.pubsub.rules.errors import InvalidArgument, StaleAckIds
+from emulator.pubsub.rules.limits import check_ack_deadline
 from emulator.pubsub.rules.replay import seek, seek_snapshot
-from emulator.pubsub.rules.resources import check_ack_deadline
 from emulator.pubsub.rules.subscription import Subscription
 
 NAME = "google.pubsub.v1.Subscriber"
@@ -91,7 +91,7 @@ async def _pull(backend: Backend, request: Any) -> bytes:
         if deliveries or now >= give_up_at:
             attempts = subscription.policy.dead_letter is not None
             return wire.received(subscription.number, deliveries, with_attempts=attempts)
-        await backend.doorbell.wait(subscription, give_up_at - now)
+        await backend.wait(subscription, give_up_at - now)
 
 
 async def _acknowledge(backend: Backend, request: Any) -> None:

@@ -27,6 +27,7 @@ RETRY_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 _Row = tuple[object, ...]
+_Changes = list[tuple[str, list[_Row]]]
 
 
 class Journal(Ledger):
@@ -40,7 +41,7 @@ class Journal(Ledger):
         """Open the database of a data folder; for what this raises see `open_database`."""
         self._database = open_database(folder)
         self.earlier = EarlierRun(self._database)
-        self._recorded: list[tuple[str, list[_Row]]] = []
+        self._recorded: _Changes = []
         # Nothing refers to these messages any more, so they can be deleted last. Otherwise the
         # deletions would split long runs of acknowledgements.
         self._forgotten: list[_Row] = []
@@ -183,18 +184,13 @@ class Journal(Ledger):
                         return
                     self._changed.wait_for(lambda: not self._open, RETRY_SECONDS)
             else:
-                self._recover()
+                if self._failure is not None:
+                    _log.warning("the journal can be written again")
+                    self._failure = None
                 _settle(waiting, None)
 
-    def _keep(
-        self,
-        recorded: list[tuple[str, list[_Row]]],
-        waiting: list[Future[None]],
-        error: sqlite3.Error,
-    ) -> None:
+    def _keep(self, recorded: _Changes, waiting: list[Future[None]], error: sqlite3.Error) -> None:
         """Put back what was not committed, in front of what has been recorded since."""
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
         if self._failure is None:
             _log.error("the journal cannot be written: %s; changes are refused until it can", error)
         with self._changed:
@@ -202,22 +198,17 @@ class Journal(Ledger):
             self._recorded = recorded + self._recorded
             self._waiting = waiting + self._waiting
 
-    def _recover(self) -> None:
-        if self._failure is not None:
-            _log.warning("the journal can be written again")
-            self._failure = None
-
     def _has_work(self) -> bool:
         return bool(self._recorded or self._waiting or not self._open)
 
     def _is_urgent(self) -> bool:
         return bool(self._waiting or not self._open)
 
-    def _commit(self, recorded: list[tuple[str, list[_Row]]]) -> None:
-        self._database.execute("BEGIN")
-        for statement, rows in recorded:
-            self._database.executemany(statement, rows)
-        self._database.execute("COMMIT")
+    def _commit(self, recorded: _Changes) -> None:
+        with self._database:
+            self._database.execute("BEGIN")
+            for statement, rows in recorded:
+                self._database.executemany(statement, rows)
 
 
 def _settle(waiting: list[Future[None]], failure: Exception | None) -> None:

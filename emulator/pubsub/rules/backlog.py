@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
-from emulator.pubsub.rules.delivery import Delivery
-from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.messages import Delivery, Message
 from emulator.pubsub.rules.ordering import KeyQueue
 
 
@@ -185,12 +184,9 @@ class Backlog:
 
     def _unlock(self, queue: KeyQueue, now: float) -> None:
         """Make a key ready again if none of its messages is outstanding."""
-        if queue.outstanding:
-            return
-        if queue.waiting:
+        if queue.waiting and not queue.outstanding:
             self._postpone(queue, now, queue.not_before)
-        else:
-            self._drop_if_empty(queue)
+        self._drop_if_empty(queue)
 
     def _drop_if_empty(self, queue: KeyQueue) -> None:
         if not queue.waiting and not queue.outstanding:

@@ -63,10 +63,11 @@ class StaleAckIds(PubsubError):
         self.ack_ids = list(ack_ids)
 
 
-class JournalFailed(PubsubError):
-    """The data folder cannot be written; recent changes are in memory only.
-
-    Clients retry UNAVAILABLE requests, and succeed once the journal can be written.
-    """
+class Unavailable(PubsubError):
+    """The broker is stopping, or cannot do this at the moment; clients retry."""
 
     code = "UNAVAILABLE"
+
+
+class JournalFailed(Unavailable):
+    """The data folder cannot be written; recent changes are in memory only."""

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 
 
 class Leases:

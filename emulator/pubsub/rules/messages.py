@@ -1,7 +1,7 @@
-"""Published messages as the broker keeps them."""
+"""Published messages, and their deliveries to subscriptions."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 NO_ATTRIBUTES: Mapping[str, str] = {}
@@ -27,6 +27,27 @@ class Message:
     ordering_key: str
     wire: bytes = field(repr=False)
     holders: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """The state of one message in one subscription.
+
+    Attributes:
+        message: What is delivered.
+        attempts: Deliveries so far, including the current one while it is leased.
+        deadline: When the lease ends, in seconds of the broker's clock.
+        lease: Number of the lease; every delivery attempt gets a new one.
+        on_end: Called with the size in bytes of the message when the lease ends.
+        settled: Acknowledged before its predecessors of the same ordering key.
+    """
+
+    message: Message
+    attempts: int = 0
+    deadline: float = 0.0
+    lease: int = 0
+    on_end: Callable[[int], None] | None = None
+    settled: bool = False
 
 
 class Retained(deque[Message]):

@@ -6,8 +6,7 @@ https://docs.cloud.google.com/pubsub/docs/ordering
 from collections import deque
 from collections.abc import Callable
 
-from emulator.pubsub.rules.delivery import Delivery
-from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.messages import Delivery, Message
 
 
 class KeyQueue:

@@ -11,6 +11,12 @@ from urllib.parse import urlsplit
 
 from emulator.pubsub.rules import filters, names
 from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
+from emulator.pubsub.rules.limits import (
+    ACK_DEADLINE_SECONDS,
+    check_ack_deadline,
+    check_duration,
+    check_value,
+)
 from emulator.pubsub.rules.policies import (
     DELETED_TOPIC,
     DeadLetterPolicy,
@@ -23,9 +29,7 @@ _DAY = 24 * 60 * 60
 _RETENTION_SECONDS = (10 * 60, 31 * _DAY)
 _DEFAULT_RETENTION = 7 * _DAY
 _DEFAULT_TTL = 31 * _DAY
-ACK_DEADLINE_SECONDS = (10, 600)
 _BACKOFF_SECONDS = (0, 600)
-_DEFAULT_BACKOFF = (10, 600)
 _DELIVERY_ATTEMPTS = (5, 100)
 
 _MAX_LABELS = 64
@@ -35,8 +39,12 @@ _LABEL_LETTERS = frozenset({"Ll", "Lo"})
 # ... and numbers.
 _LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 
-_TOPIC_EXTRAS = ("schema_settings", "ingestion_data_source_settings")
-_SUBSCRIPTION_EXTRAS = ("bigquery_config", "cloud_storage_config", "bigtable_config")
+_UNSUPPORTED = frozenset(
+    {
+        *("schema_settings", "ingestion_data_source_settings", "message_transforms"),
+        *("bigquery_config", "cloud_storage_config", "bigtable_config"),
+    }
+)
 
 
 def complete_topic(topic: Any) -> float | None:
@@ -50,12 +58,12 @@ def complete_topic(topic: Any) -> float | None:
         Unimplemented: If it uses schemas, ingestion or transforms.
     """
     names.check("topics", topic.name)
-    _refuse(topic, _TOPIC_EXTRAS)
+    _check_supported(topic)
     topic.state = 1  # ACTIVE
     if not topic.HasField("message_retention_duration"):
         return None
     retention = _seconds(topic.message_retention_duration)
-    check_range("message_retention_duration", retention, _RETENTION_SECONDS)
+    check_duration("message_retention_duration", retention, *_RETENTION_SECONDS)
     return retention
 
 
@@ -98,7 +106,7 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
     names.check("subscriptions", subscription.name)
     if subscription.topic != DELETED_TOPIC:
         names.check("topics", subscription.topic)
-    _refuse(subscription, _SUBSCRIPTION_EXTRAS)
+    _check_supported(subscription)
     subscription.state = 1  # ACTIVE
     return SubscriptionPolicy(
         topic=DELETED_TOPIC if subscription.detached else subscription.topic,
@@ -157,20 +165,6 @@ def push_target(config: Any) -> PushTarget | None:
     )
 
 
-def check_ack_deadline(seconds: int, lowest: int = ACK_DEADLINE_SECONDS[0]) -> None:
-    """Check an ack deadline.
-
-    Raises:
-        InvalidArgument: If it is out of range.
-    """
-    highest = ACK_DEADLINE_SECONDS[1]
-    if not lowest <= seconds <= highest:
-        raise InvalidArgument(
-            f"Invalid ack deadline given (ack_deadline={seconds}). The ack deadline must be"
-            f" between {lowest} and {highest} seconds."
-        )
-
-
 def _is_http_url(text: str) -> bool:
     """Return whether a request can be sent to this URL."""
     try:
@@ -194,7 +188,7 @@ def _retention(subscription: Any) -> float:
     if not subscription.HasField("message_retention_duration"):
         subscription.message_retention_duration.FromSeconds(_DEFAULT_RETENTION)
     retention = _seconds(subscription.message_retention_duration)
-    check_range("message_retention_duration", retention, _RETENTION_SECONDS)
+    check_duration("message_retention_duration", retention, *_RETENTION_SECONDS)
     if not subscription.HasField("expiration_policy"):
         subscription.expiration_policy.ttl.FromSeconds(_DEFAULT_TTL)
     elif subscription.expiration_policy.HasField("ttl"):
@@ -211,12 +205,10 @@ def _retry_policy(subscription: Any) -> RetryPolicy | None:
     if not subscription.HasField("retry_policy"):
         return None
     policy = subscription.retry_policy
-    for field, default in zip(
-        ("minimum_backoff", "maximum_backoff"), _DEFAULT_BACKOFF, strict=True
-    ):
+    for field, default in (("minimum_backoff", 10), ("maximum_backoff", 600)):
         if not policy.HasField(field):
             getattr(policy, field).FromSeconds(default)
-        check_range(f"retry_policy.{field}", _seconds(getattr(policy, field)), _BACKOFF_SECONDS)
+        check_duration(f"retry_policy.{field}", _seconds(getattr(policy, field)), *_BACKOFF_SECONDS)
     minimum, maximum = _seconds(policy.minimum_backoff), _seconds(policy.maximum_backoff)
     if minimum > maximum:
         raise InvalidArgument(
@@ -232,37 +224,16 @@ def _dead_letter_policy(subscription: Any) -> DeadLetterPolicy | None:
     policy = subscription.dead_letter_policy
     names.check("topics", policy.dead_letter_topic)
     policy.max_delivery_attempts = policy.max_delivery_attempts or _DELIVERY_ATTEMPTS[0]
-    attempts = policy.max_delivery_attempts
-    lowest, highest = _DELIVERY_ATTEMPTS
-    if not lowest <= attempts <= highest:
-        size, bound = ("small", "minimum") if attempts < lowest else ("large", "maximum")
-        raise InvalidArgument(
-            f"The value for max_delivery_attempts is too {size}. You passed {attempts} in the"
-            f" request, but the {bound} value is {min(max(attempts, lowest), highest)}."
-        )
+    check_value("max_delivery_attempts", policy.max_delivery_attempts, *_DELIVERY_ATTEMPTS)
     return DeadLetterPolicy(policy.dead_letter_topic, policy.max_delivery_attempts)
 
 
-def _refuse(resource: Any, fields: tuple[str, ...]) -> None:
-    used = [field for field in fields if resource.HasField(field)]
-    used += ["message_transforms"] if resource.message_transforms else []
+def _check_supported(resource: Any) -> None:
+    used = [field.name for field, _ in resource.ListFields() if field.name in _UNSUPPORTED]
     if used:
         raise Unimplemented(
             f"{' and '.join(used)} of {resource.name}: this broker does not do that, only"
             " Google Cloud does."
-        )
-
-
-def check_range(field: str, seconds: float, limits: tuple[int, int]) -> None:
-    """Check a duration in seconds.
-
-    Raises:
-        InvalidArgument: If it is out of range.
-    """
-    lowest, highest = limits
-    if not lowest <= seconds <= highest:
-        raise InvalidArgument(
-            f"Invalid {field}: {seconds:g} s. It must be between {lowest} and {highest} seconds."
         )
 
 

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.ledger import Ledger
-from emulator.pubsub.rules.messages import Message, Retained
+from emulator.pubsub.rules.messages import Delivery, Message, Retained
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -60,14 +59,7 @@ class Router:
         ledger: Ledger,
         first_id: int,
     ) -> None:
-        """Route between topics.
-
-        Args:
-            topics: All topics, by full name.
-            doors: Notified when messages can be delivered.
-            ledger: Records what has to survive a restart.
-            first_id: The first message id.
-        """
+        """Route between topics, by full name; message ids start at `first_id`."""
         self.ready, self.due = doors.ready, doors.due
         self._topics = topics
         self.ledger = ledger

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emulator.pubsub.rules.backlog import Backlog
-from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.leases import Leases
 from emulator.pubsub.rules.ledger import Kind
-from emulator.pubsub.rules.messages import Message, Retained
+from emulator.pubsub.rules.messages import Delivery, Message, Retained
 from emulator.pubsub.rules.policies import SubscriptionPolicy
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from emulator.pubsub.protos import PubsubMessage
-from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.errors import InvalidArgument
-from emulator.pubsub.rules.messages import NO_ATTRIBUTES, Message
+from emulator.pubsub.rules.messages import NO_ATTRIBUTES, Delivery, Message
 
 # Tags of length-delimited fields: field number * 8 + 2.
 _MESSAGE_ID = b"\x1a"  # PubsubMessage.message_id = 3
