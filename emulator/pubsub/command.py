@@ -88,7 +88,7 @@ def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argpars
         "push-limit",
         int,
         DEFAULT_PUSH_LIMIT,
-        "most push requests in flight for a subscription; default %(default)s",
+        "most push requests in flight per subscription; default %(default)s",
     )
     parser.add_argument("--version", action="version", version=f"pubsub {__version__}")
     options = parser.parse_args(argv)

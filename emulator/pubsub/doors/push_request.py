@@ -7,7 +7,6 @@ https://docs.cloud.google.com/pubsub/docs/payload-unwrapping
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emulator.pubsub.rules import wire
@@ -40,7 +39,14 @@ def push_request(subscription: Subscription, delivery: Delivery) -> tuple[Header
         ]
         if message.ordering_key and _HEADER_VALUE.fullmatch(message.ordering_key):
             headers.append(("x-goog-pubsub-ordering-key", message.ordering_key))
-        headers += _attribute_headers(message.attributes)
+        # Attributes that are not valid headers are left out.
+        headers += [
+            (name, value)
+            for name, value in sorted(message.attributes.items())
+            if name.lower() not in _RESERVED_HEADERS
+            and _HEADER_NAME.fullmatch(name)
+            and _HEADER_VALUE.fullmatch(value)
+        ]
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/octet-stream"))
     return headers, message.data
@@ -64,12 +70,3 @@ def _envelope(subscription: Subscription, delivery: Delivery, message: Any) -> b
     envelope["message"] = {name: value for name, value in fields.items() if value}
     envelope["subscription"] = subscription.name
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _attribute_headers(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the attributes that are valid headers; the others are left out."""
-    for name, value in sorted(attributes.items()):
-        if name.lower() in _RESERVED_HEADERS or not _HEADER_NAME.fullmatch(name):
-            continue
-        if _HEADER_VALUE.fullmatch(value):
-            yield name, value

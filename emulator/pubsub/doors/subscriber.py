@@ -97,14 +97,16 @@ async def _pull(backend: Backend, request: Any) -> bytes:
 async def _acknowledge(backend: Backend, request: Any) -> None:
     subscription = _subscription(backend, request)
     stale = await backend.acknowledge(subscription, request.ack_ids)
-    _check_fresh(subscription, stale)
+    if stale and subscription.policy.exactly_once:
+        raise StaleAckIds(stale)
 
 
 def _modify_ack_deadline(backend: Backend, request: Any) -> None:
     check_ack_deadline(request.ack_deadline_seconds, lowest=0)
     subscription = _subscription(backend, request)
     stale = backend.modify(subscription, request.ack_ids, request.ack_deadline_seconds)
-    _check_fresh(subscription, stale)
+    if stale and subscription.policy.exactly_once:
+        raise StaleAckIds(stale)
 
 
 def _subscription(backend: Backend, request: Any) -> Subscription:
@@ -112,15 +114,3 @@ def _subscription(backend: Backend, request: Any) -> Subscription:
     if not request.ack_ids:
         raise InvalidArgument("You have not specified an ack ID in the request.")
     return subscription
-
-
-def _check_fresh(subscription: Subscription, stale: list[str]) -> None:
-    """Refuse stale ack ids, which are an error only with exactly-once delivery.
-
-    https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
-
-    Raises:
-        StaleAckIds: If there are any.
-    """
-    if stale and subscription.policy.exactly_once:
-        raise StaleAckIds(stale)

@@ -89,9 +89,11 @@ class EarlierRun:
         """Return id, topic and serialized content of every message, in order."""
         return iter(self._database.execute("SELECT id, topic, wire FROM messages ORDER BY id"))
 
-    def deliveries(self) -> Iterator[tuple[int, int, int, bool]]:
-        """Return message id, number of the owner, failed attempts, and whether acknowledged."""
-        rows = self._database.execute(
-            "SELECT message, subscription, attempts, acknowledged FROM deliveries ORDER BY message"
+    def deliveries(self) -> Iterator[tuple[int, int, int, int]]:
+        """Return message id, number of the owner, failed attempts, and 1 if acknowledged."""
+        return iter(
+            self._database.execute(
+                "SELECT message, subscription, attempts, acknowledged FROM deliveries"
+                " ORDER BY message"
+            )
         )
-        return ((message, owner, attempts, bool(acked)) for message, owner, attempts, acked in rows)

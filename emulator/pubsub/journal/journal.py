@@ -102,34 +102,34 @@ class Journal(Ledger):
         )
 
     def owed(self, owner: int, messages: Sequence[Message]) -> None:
-        """Record what an owner holds."""
+        """Record the messages that an owner holds."""
         self._record(
             "INSERT OR REPLACE INTO deliveries (subscription, message) VALUES (?, ?)",
             *[(owner, message.id) for message in messages],
         )
 
     def attempted(self, owner: int, message: int, attempts: int) -> None:
-        """Record failed deliveries."""
+        """Record the failed attempts of a delivery."""
         self._record(
             "UPDATE deliveries SET attempts = ? WHERE subscription = ? AND message = ?",
             (attempts, owner, message),
         )
 
     def acknowledged(self, owner: int, message: int) -> None:
-        """Record what is retained for seek."""
+        """Record a message that is retained for seek."""
         self._record(
             "UPDATE deliveries SET acknowledged = 1 WHERE subscription = ? AND message = ?",
             (owner, message),
         )
 
     def settled(self, owner: int, message: int) -> None:
-        """Record what an owner no longer holds."""
+        """Record a message that an owner no longer holds."""
         self._record(
             "DELETE FROM deliveries WHERE subscription = ? AND message = ?", (owner, message)
         )
 
     def forgotten(self, message: int) -> None:
-        """Record what nobody holds."""
+        """Record a message that nobody holds."""
         with self._changed:
             self._forgotten.append((message,))
 

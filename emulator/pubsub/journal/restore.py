@@ -30,7 +30,7 @@ def restore(journal: Journal, registry: Registry) -> None:
 def _restore_messages(
     journal: Journal, registry: Registry, owners: dict[int, Subscription | Snapshot]
 ) -> None:
-    holders: dict[int, list[tuple[Subscription | Snapshot, int, bool]]] = {}
+    holders: dict[int, list[tuple[Subscription | Snapshot, int, int]]] = {}
     for message_id, number, attempts, acknowledged in journal.earlier.deliveries():
         if number in owners:
             holders.setdefault(message_id, []).append((owners[number], attempts, acknowledged))

@@ -5,10 +5,12 @@ https://docs.cloud.google.com/pubsub/docs/ordering
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from emulator.pubsub.rules.messages import Delivery, Message
 
 
+@dataclass(slots=True, eq=False)
 class KeyQueue:
     """The undelivered and outstanding messages of one ordering key in one subscription.
 
@@ -17,13 +19,10 @@ class KeyQueue:
     has been acknowledged.
     """
 
-    __slots__ = ("key", "not_before", "outstanding", "waiting")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.waiting: deque[Delivery] = deque()
-        self.outstanding: deque[Delivery] = deque()
-        self.not_before = float("-inf")
+    key: str
+    waiting: deque[Delivery] = field(default_factory=deque)
+    outstanding: deque[Delivery] = field(default_factory=deque)
+    not_before: float = float("-inf")
 
     def settle(self, delivery: Delivery) -> list[Message]:
         """Mark an outstanding delivery as settled.

@@ -143,7 +143,7 @@ class Subscription:
         return unknown
 
     def advance(self, now: float) -> None:
-        """End the leases and retry waits that are due."""
+        """Expire leases and end retry delays that are due."""
         for delivery in self._leases.expired(now):
             self._fail(delivery, now)
         self._backlog.advance(now)
@@ -163,7 +163,7 @@ class Subscription:
         """Make some messages unacknowledged, and all others acknowledged.
 
         Args:
-            wanted: Tells which messages are to be unacknowledged.
+            wanted: Whether a message is to be unacknowledged.
             now: Seconds since the epoch.
             replayable: Messages that a topic or snapshot holds and the filter matches; some may
                 be in this subscription already.

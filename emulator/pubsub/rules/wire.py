@@ -15,7 +15,6 @@ from emulator.pubsub.rules.messages import NO_ATTRIBUTES, Delivery, Message
 
 # Tags of length-delimited fields: field number * 8 + 2.
 _MESSAGE_ID = b"\x1a"  # PubsubMessage.message_id = 3
-_PUBLISH_TIME = b"\x22"  # PubsubMessage.publish_time = 4
 _ACK_ID = b"\x0a"  # ReceivedMessage.ack_id = 1
 _MESSAGE = b"\x12"  # ReceivedMessage.message = 2
 _DELIVERY_ATTEMPT = b"\x18"  # ReceivedMessage.delivery_attempt = 3, a varint
@@ -34,7 +33,8 @@ def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> lis
     """
     seconds, milliseconds = divmod(int(published_at * 1000), 1000)
     published_at = seconds + milliseconds / 1000
-    time_field = _publish_time_field(seconds, milliseconds * 1_000_000)
+    time = {"seconds": seconds, "nanos": milliseconds * 1_000_000}
+    time_field = PubsubMessage(publish_time=time).SerializeToString()
     messages = []
     for draft, message_id in zip(drafts, ids, strict=False):
         if draft.message_id or draft.HasField("publish_time"):
@@ -120,11 +120,6 @@ def leases(subscription: int, ack_ids: Iterable[str]) -> list[int]:
             ) from None
         found.append(number if owner == prefix else -1)
     return found
-
-
-def _publish_time_field(seconds: int, nanoseconds: int) -> bytes:
-    timestamp = b"\x08" + _varint(seconds) + b"\x10" + _varint(nanoseconds)
-    return _PUBLISH_TIME + _varint(len(timestamp)) + timestamp
 
 
 def _varint(number: int) -> bytes:
