@@ -1,4 +1,4 @@
-"""Measurements side by side with peers."""
+"""Benchmarks, side by side with alternatives."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What hostile requests cost: `.venv/bin/python -m bench.hostile`.
+"""Measures the cost of hostile requests: `.venv/bin/python -m bench.hostile`.
 
 Starts a cloud and sends it, one kind after the other, what an attacker would send to the ports of
 `upload` and `resize`. Before each and while it goes on, a person uploads an ordinary picture twenty
@@ -42,7 +42,7 @@ _ALONE = 2  # requests, to measure what one costs
 
 
 def person(url: str, seconds: float) -> list[float]:
-    """Upload an ordinary picture again and again; return what each upload took, seconds."""
+    """Upload an ordinary picture repeatedly; return the latencies, seconds."""
     times = []
     due = time.monotonic()
     end = due + seconds
@@ -59,7 +59,7 @@ def person(url: str, seconds: float) -> list[float]:
 
 
 def health(url: str, seconds: float) -> float:
-    """Ask for `/health` again and again; return the longest time that it took, seconds."""
+    """Request `/health` repeatedly; return the longest latency, seconds."""
     longest = 0.0
     end = time.monotonic() + seconds
     with requests.Session() as session:
@@ -97,7 +97,7 @@ def _p99(times: Sequence[float]) -> float:
 
 
 class Turns:
-    """Whose turn is when, so that it is so many a second."""
+    """Schedules requests at a given rate."""
 
     def __init__(self, per_second: float) -> None:
         self._interval = 1 / per_second
@@ -105,7 +105,7 @@ class Turns:
         self._lock = threading.Lock()
 
     def next(self) -> float:
-        """Return a time that nobody else is given, monotonic seconds."""
+        """Return the next free time slot, monotonic seconds."""
         with self._lock:
             self._last = max(self._last + self._interval, time.monotonic())
             return self._last
@@ -113,7 +113,7 @@ class Turns:
 
 @contextmanager
 def _attackers(kind: Kind, url: str, answers: Counter[str], took: list[float]) -> Iterator[None]:
-    """Have attackers at work while this is entered."""
+    """Run attackers in the background."""
     over = threading.Event()
 
     def attack() -> None:
@@ -152,7 +152,7 @@ class Line:
 
 
 class Died(Exception):
-    """A process of a function is not there any more."""
+    """A process of a function died."""
 
 
 def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> Line:
@@ -197,9 +197,9 @@ def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> Line
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.hostile", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="for each kind")
-    parser.add_argument("--only", default="", help="regular expression for the names of kinds")
-    parser.add_argument("--attackers", type=int, default=sys.maxsize, help="at once, at most")
+    parser.add_argument("--seconds", type=float, default=10, help="per kind")
+    parser.add_argument("--only", default="", help="regular expression of names of kinds")
+    parser.add_argument("--attackers", type=int, default=sys.maxsize, help="maximum number")
     args = parser.parse_args(argv)
     kinds = [
         replace(kind, at_once=min(kind.at_once, args.attackers))

@@ -1,4 +1,4 @@
-"""Small files, valid enough, that cost a decoder seconds, minutes or its life.
+"""Small, mostly valid files that cost a decoder seconds or minutes, or crash it.
 
 Each stands for a kind. `attacks` names them; tests, the storm and `bench.hostile` send them.
 """
@@ -53,7 +53,7 @@ def gif_of_frames(count: int) -> bytes:
 
 
 def png_of_chunks(count: int) -> bytes:
-    """Return a picture behind `count` chunks that nobody knows."""
+    """Return a picture after `count` unknown chunks."""
     plain = _encoded(Image.new("RGB", (64, 64)), "PNG")
     return plain[:33] + _chunk(b"abCd") * count + plain[33:]
 

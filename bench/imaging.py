@@ -1,4 +1,4 @@
-"""Thumbnails against libvips and sharp: CPU time, likeness, memory.
+"""Compares thumbnails with libvips and sharp: CPU time, similarity, memory.
 
     .venv/bin/python -m bench.imaging [--rounds 7] [--sharp FOLDER]
 
@@ -50,10 +50,10 @@ _LONG_ENOUGH = 0.1
 before has left the processor's caches to it."""
 
 PEAK = 12
-"""Megabytes that a 12-megapixel JPEG to 256 may take at most."""
+"""Memory limit for a 12-megapixel JPEG to 256, megabytes."""
 
 WAY = 2.0
-"""Milliseconds that the way to a child and back may take, for a picture of 0.8 MB."""
+"""Limit of the round trip to a child for a picture of 0.8 MB, milliseconds."""
 
 LIMITS = Limits()
 SIZES = ((256,), (1024,), (256, 512, 1024, 2048))
@@ -85,7 +85,7 @@ require("readline").createInterface({ input: process.stdin }).on("line", async (
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the acceptance list: a ratio of medians that must not be exceeded."""
+    """An acceptance limit: a ratio of medians that must not be exceeded."""
 
     input: str
     sizes: tuple[int, ...]
@@ -226,7 +226,7 @@ def ssim(one: Image.Image, other: Image.Image) -> float:
 
 
 def peak_megabytes(path: Path, size: int) -> float:
-    """Return what a fresh process needs above its imports and the file, at its peak, megabytes."""
+    """Return the peak memory of a fresh process above imports and file, megabytes."""
     shown = subprocess.run(
         [sys.executable, "-m", "bench.imaging_memory", str(path), str(size)],
         capture_output=True,
@@ -269,7 +269,7 @@ def show_likeness(files: Mapping[str, bytes]) -> bool:
 
 def show_acceptance(medians: Medians) -> bool:
     """Print each bound on a ratio, and whether it holds; tell whether all do."""
-    print("\nCPU time, ours over the other")
+    print("\nRatio of our CPU time to theirs")
     all_hold = True
     for line in ACCEPTANCE:
         taken = medians[line.input, line.sizes]
@@ -310,7 +310,7 @@ def show_kitchen(rounds: int) -> bool:
         f"in a child: {outside:.1f} ms, {outside / inside:.2f} times"
     )
     verdict = "holds" if way <= WAY else "FAILS"
-    print(f"the way there and back at most {WAY:.1f} ms: {way:.1f} {verdict}")
+    print(f"round trip at most {WAY:.1f} ms: {way:.1f} {verdict}")
     return way <= WAY
 
 
@@ -331,11 +331,11 @@ def main() -> int:
         if vips.is_there():
             contenders["libvips"] = libvips(files)
         else:
-            print("libvips is left out: pip install pyvips pyvips-binary")
+            print("libvips is skipped: pip install pyvips pyvips-binary")
         if options.sharp and shutil.which("node"):
             contenders["sharp"] = stack.enter_context(sharp(files, options.sharp, scratch))
         else:
-            print("sharp is left out: it needs Node and --sharp FOLDER")
+            print("sharp is skipped: it needs Node and --sharp FOLDER")
         medians = measure(contenders, files, options.rounds)
         show_times(medians)
         holds = show_likeness(files)

@@ -1,4 +1,4 @@
-"""What the processes of a running part use; Linux."""
+"""CPU time and memory of the processes of a running part; Linux only."""
 
 import os
 import threading
@@ -32,7 +32,7 @@ class Processes:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Look at the memory again and again while this is entered."""
+        """Sample the memory in the background."""
         over = threading.Event()
         self._peak = 0.0
 

@@ -1,4 +1,4 @@
-"""The embedded Pub/Sub beside Google's emulator, in one run: `.venv/bin/python -m bench.pubsub`.
+"""Compares the embedded Pub/Sub with Google's emulator: `.venv/bin/python -m bench.pubsub`.
 
 Google's is started as it is shipped, by `java -jar`; see `emulator.parts.pubsub` for where it is
 looked for. Each figure is the median of several rounds in which the brokers take turns. The
@@ -216,7 +216,7 @@ def _push(running: Running) -> float:
             answered.release()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Keep quiet."""
+            """Log nothing."""
 
     class Server(ThreadingHTTPServer):
         request_queue_size = 128

@@ -1,4 +1,4 @@
-"""What the front before the storage server costs: a put and a get of 0.8 MB, and a stat.
+"""Measures the overhead of the front before the storage server: put and get of 0.8 MB, stat.
 
     .venv/bin/python -m bench.storage_front
 

@@ -1,4 +1,4 @@
-"""How soon the whole cloud is ready with each broker: `.venv/bin/python -m bench.up`.
+"""Measures the startup time of the whole cloud with each broker: `.venv/bin/python -m bench.up`.
 
 The time is a person's: from the start of the command to the line that says it is up. The brokers
 take turns, and the ratio is of the medians.

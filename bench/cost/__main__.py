@@ -40,11 +40,11 @@ SETTINGS: tuple[dict[str, str], ...] = (
     {"sizes": "256,1024", "format": "avif"},
 )
 BEGIN, END = "<!-- begin: python -m bench.cost -->", "<!-- end: python -m bench.cost -->"
-"""Between these lines of a document `--into` puts what would be printed."""
+"""`--into` replaces the text between these lines of a document."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure if asked to, and print the tables."""
+    """Print the tables, after measuring if requested."""
     args = _parser().parse_args(argv)
     try:
         prices = Prices.load(args.prices)
@@ -79,14 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE")
     parser.add_argument(
-        "--measure", action="store_true", help="measure everything anew, which takes some minutes"
+        "--measure", action="store_true", help="repeat all measurements, which takes some minutes"
     )
     parser.add_argument("--rounds", type=_count, default=5, help="default %(default)s")
     parser.add_argument(
-        "--record", type=Path, default=RECORD, metavar="FILE", help="what was measured before"
+        "--record", type=Path, default=RECORD, metavar="FILE", help="stored measurements"
     )
     parser.add_argument(
-        "--write-record", type=Path, metavar="FILE", help="keep what was measured for --record"
+        "--write-record", type=Path, metavar="FILE", help="store the measurements for --record"
     )
     parser.add_argument("--prices", type=Path, default=PRICES, metavar="FILE")
     parser.add_argument(
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "--into",
         type=Path,
         metavar="FILE",
-        help="put the tables into a document, between its marks",
+        help="insert the tables into a document, between its marks",
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""From what a request takes to what it costs: arithmetic alone, nothing is measured here."""
+"""Computes the cost of a request from the resources that it uses."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ GIB = 2**30
 TIB = 2**40
 MILLION = 1_000_000
 SMALLEST_MESSAGE = 1000
-"""What a request to Pub/Sub is billed for at least, bytes."""
+"""Minimum billed size of a Pub/Sub request, bytes."""
 BILLED_STEP = 0.1
-"""What the time of an instance is rounded up to, seconds."""
+"""Billing granularity of instance time, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Call:
 
     @property
     def waits(self) -> float:
-        """How often it waits for another service."""
+        """Number of calls to other services."""
         return self.calls + len(self.published)
 
 
@@ -78,7 +78,7 @@ class Cost:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The total."""
         return float(sum(getattr(self, each.name) for each in fields(self)))
 
     def __add__(self, other: "Cost") -> "Cost":

@@ -1,4 +1,4 @@
-"""How large the packages are that Cloud Build puts into the image of a function."""
+"""The size of the packages in the image of the functions."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""How many bytes Cloud Logging counts of a line of ours, and of a request.
+"""The size of log lines and request logs, as Cloud Logging bills it.
 
 The lines are measured. What the cloud adds to them is not: it is written down here as Google
 documents it, with names of usual length, and counted as JSON:

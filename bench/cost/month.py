@@ -1,4 +1,4 @@
-"""What stands still costs too: dollars a month for what is deployed and kept, whoever uploads."""
+"""Fixed costs per month of a deployment and its stored data."""
 
 import math
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ UPTIME_PLACES = 6
 """From which an uptime check calls, unless told otherwise."""
 
 Usage = dict[str, float]
-"""Units by the names of their prices."""
+"""Quantities, by the names of their prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,7 @@ def uptime(topology: Topology, seconds: float, logged: float) -> Usage:
 
 
 def plus(*usages: Usage) -> Usage:
-    """Return all of them together."""
+    """Return the sum."""
     names = {name for used in usages for name in used}
     return {name: sum(used.get(name, 0.0) for used in usages) for name in sorted(names)}
 

@@ -1,4 +1,4 @@
-"""What was measured, kept in a file: whoever has other prices need not measure again."""
+"""Stored measurements, so that other prices need no new ones."""
 
 import json
 from collections.abc import Mapping

@@ -50,12 +50,12 @@ STEPS = {
     "destroy": "deletes everything",
 }
 ANYWHERE = ("smoke", "calls", "burst", "delete")
-"""The steps that need a URL and nothing of Google Cloud."""
+"""The steps that only need a URL, not Google Cloud."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for.
+    """The options of a trial.
 
     Attributes:
         steps: to take, in their order.
@@ -83,7 +83,7 @@ class Options:
 
 
 class Refused(Exception):
-    """The trial was not begun; the message says why."""
+    """The trial was not started; the message says why."""
 
 
 def options(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
@@ -112,10 +112,10 @@ def options(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         action="append",
         choices=STEPS,
         metavar="STEP",
-        help="take this step, on what an earlier trial has kept; can be given several times",
+        help="run this step on the deployment that an earlier trial kept; may be repeated",
     )
     parser.add_argument(
-        "--keep", action="store_true", help="leave what was deployed, for --only; it costs"
+        "--keep", action="store_true", help="keep the deployment, for --only; it costs money"
     )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--burst", type=_count, default=500, metavar="N", help="default 500")
@@ -128,9 +128,9 @@ def options(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
         type=_count,
         default=DELAY,
         metavar="SECONDS",
-        help="to wait until Google has counted, default %(default)s",
+        help="to wait for Google's metrics, default %(default)s",
     )
-    parser.add_argument("--url", default="", help="of a QuickThumb that runs already")
+    parser.add_argument("--url", default="", help="of a running QuickThumb")
     given = parser.parse_args(arguments)
 
     if given.url and given.project:
@@ -189,7 +189,7 @@ class Trial:
         self._is_made = False
 
     def run(self) -> int:
-        """Take the steps; return the exit status. What was made is deleted in any case."""
+        """Run the steps; return the exit status. The deployment is deleted in any case."""
         try:
             self._begin()
             for step in self._asked.steps:
@@ -203,7 +203,7 @@ class Trial:
             return 130
 
     def _begin(self) -> None:
-        """See that everything is there that the steps need."""
+        """Check the prerequisites of the steps."""
         asked, facts = self._asked, self.findings.facts
         facts["picture"] = uploading.check_picture(asked.picture)
         if commit := _commit():
@@ -273,30 +273,30 @@ class Trial:
         return f"{sum(kinds.values())} resources"
 
     def _ask(self, kinds: Mapping[str, int]) -> None:
-        """Show what would be made, and go on if that is wanted.
+        """Show the plan, and ask for confirmation.
 
         Raises:
             Failed: it is not.
         """
         project = self._asked.project
-        say(f"This makes in the project {project}, region {self._asked.region}:")
+        say(f"This creates in the project {project}, region {self._asked.region}:")
         for kind, count in sorted(kinds.items()):
             say(f"  {count:4} {kind}")
         if "destroy" in self._asked.steps:
-            say("At the end all of it is deleted, with every picture. Allow an hour for the trial;")
-            say("by list prices it costs less than a dollar.")
+            say("At the end everything is deleted, with all pictures. Allow an hour for the trial;")
+            say("at list prices it costs less than a dollar.")
         else:
-            say("It stays, and costs, until infra/trial.sh --only destroy deletes it.")
-        say("After that the ids of the roles quickthumb.* may be taken for 37 days: take a project")
-        say("that is for trials.")
+            say("It is kept, and costs money, until infra/trial.sh --only destroy deletes it.")
+        say("After that the ids of the roles quickthumb.* may be unavailable for 37 days, so use a")
+        say("project that is only for trials.")
         if self._asked.yes:
             return
         if not sys.stdin.isatty():
-            raise Failed("There is nobody to ask: --yes goes on without.")
+            raise Failed("Not a terminal: use --yes to go on without asking.")
         sys.stderr.write(f"Type {project} to go on: ")
         sys.stderr.flush()
         if sys.stdin.readline().strip() != project:
-            raise Failed("Nothing was made.")
+            raise Failed("Nothing was created.")
 
     def _destroy(self) -> str:
         self._deployment.destroy()
@@ -307,15 +307,15 @@ class Trial:
         return "nothing is left but the foundation"
 
     def _end_early(self, reason: str) -> None:
-        """Delete what was made, and tell what is left."""
+        """Delete the deployment, and report what is left."""
         say(reason)
         self.findings.failure = reason
         if not self._is_made:
             return
         if self._asked.keep or "destroy" not in self._asked.steps:
-            say(f"What was made is left: {self._deployment.destroy_command()}")
+            say(f"The deployment is kept. To delete it: {self._deployment.destroy_command()}")
             return
-        say("Deleting what was made.")
+        say("Deleting the deployment.")
         started = time.monotonic()
         try:
             self._note("destroy", self._destroy(), started)

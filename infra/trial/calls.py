@@ -1,4 +1,4 @@
-"""Calls to the function `upload`, over connections that are kept open, as a busy client makes."""
+"""Calls to the function `upload` over persistent connections, like a busy client."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ _TOKEN_SECONDS = 1800  # after which a token is fetched anew; it is good for an 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the service answered.
+    """A response of the service.
 
     Attributes:
         status: of HTTP.
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass
 class Caller:
-    """Calls the service; safe to share between threads.
+    """Calls the service; thread-safe.
 
     Attributes:
         url: of the function `upload`.
@@ -131,7 +131,7 @@ class Caller:
 
 
 def expect(answer: Answer, status: int, what: str) -> Answer:
-    """See that the service answered as it should.
+    """Check the status of a response.
 
     Raises:
         Failed: it did not.

@@ -1,4 +1,4 @@
-"""Runs terraform and gcloud, and sees that an interrupted one ends in order."""
+"""Runs terraform and gcloud, and lets them finish when interrupted."""
 
 import json
 import os
@@ -14,17 +14,17 @@ _SHOWN = 3000  # characters of what a command complained about
 
 
 class Failed(Exception):
-    """The trial cannot go on; the message says why and what to do."""
+    """The trial cannot continue; the message says why, and what to do."""
 
 
 def say(text: str) -> None:
-    """Tell how the trial goes, on standard error: standard output is for the report."""
+    """Print progress to standard error; standard output is for the report."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
 def need(program: str, where: str) -> None:
-    """See that a program is installed.
+    """Check that a program is installed.
 
     Raises:
         Failed: it is not.
@@ -137,7 +137,7 @@ class Gcloud:
         return account
 
     def identity_token(self, audience: str) -> str:
-        """Return a token that says to a function who calls it.
+        """Return an identity token for a function.
 
         A person's token is good for every function; a service account's is made out to one.
         """

@@ -1,4 +1,4 @@
-"""A message that nobody can read, all the way to the dead letters.
+"""Follows a malformed message to the dead letters.
 
 A subscription gives up after many attempts, over an hour or so. For the trial it is given five of
 them, a second apart, and what it had before in the end.
@@ -23,7 +23,7 @@ _BETWEEN = 2.0  # seconds
 
 
 def try_dead_letter(gcloud: Gcloud, findings: Findings) -> str:
-    """Publish a message that cannot be read, and wait for it among the dead letters.
+    """Publish a malformed message, and wait for it in the dead letters.
 
     Raises:
         Failed: it does not get there.
@@ -42,7 +42,7 @@ def try_dead_letter(gcloud: Gcloud, findings: Findings) -> str:
             *("pubsub", "topics", "publish", before["topic"]),
             *("--message=nobody can read this", f"--attribute=trial={mark}"),
         )
-        say("A message that cannot be read is published; waiting for it among the dead letters.")
+        say("Published a malformed message; waiting for it in the dead letters.")
         letter = _wait_for(gcloud, mark)
         seconds = time.monotonic() - started
     finally:

@@ -1,4 +1,4 @@
-"""What Terraform makes for a trial, in a state of its own, and unmakes again."""
+"""The deployment of a trial, with its own Terraform state."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Deployment:
         Raises:
             Failed: the bucket is not there, or not for this account.
         """
-        say("Terraform gets ready.")
+        say("Initializing Terraform.")
         self._data.mkdir(parents=True, exist_ok=True)
         try:
             self._terraform("init", "-reconfigure", *self._backend())
@@ -107,7 +107,7 @@ class Deployment:
         if self._outputs is None:
             self._outputs = self._json("output", "-json")
         if name not in self._outputs:
-            raise Failed("Nothing is deployed here: begin with the step apply.")
+            raise Failed("Nothing is deployed here: start with the step apply.")
         value: dict[str, str] = self._outputs[name]["value"]
         return value
 

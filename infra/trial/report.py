@@ -7,7 +7,7 @@ from infra.trial.figures import Findings, percentile
 
 
 def report(findings: Findings) -> str:
-    """Return what was measured, also where the trial ended early."""
+    """Return the report, even of an incomplete trial."""
     parts = [
         f"# A trial on {datetime.now(UTC):%Y-%m-%d}",
         "\n".join(f"- {name}: {value}" for name, value in findings.facts.items()),
@@ -19,7 +19,7 @@ def report(findings: Findings) -> str:
     if findings.latencies:
         parts += [
             "## Latencies",
-            "Milliseconds, as this machine saw them, over connections that are kept open.",
+            "Milliseconds, measured on this machine, over persistent connections.",
             table(
                 ["call", "times", "median", "p95", "p99", "longest"],
                 [_latencies(call, seconds) for call, seconds in findings.latencies.items()],
@@ -46,5 +46,5 @@ def _cell(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it."""
+    """Format a time for people."""
     return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

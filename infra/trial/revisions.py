@@ -1,4 +1,4 @@
-"""A bad revision of `upload`, and the way back.
+"""A bad revision of `upload`, and the rollback.
 
 It is made bad by a setting that the function refuses: it starts, and answers every request with
 500. First it has a tag and no traffic, as a deployment tries a revision out; then it is given the
@@ -18,7 +18,7 @@ from infra.trial.figures import Findings
 
 SERVICE = "upload"
 BAD_SETTING = ("QUICKTHUMB_SIZES", "none")
-"""What makes a revision bad: the setting takes numbers."""
+"""An invalid setting: it must be numbers."""
 TAG = "trial-bad"
 _PATIENCE = 180.0  # seconds until a change of traffic is seen
 _IN_A_ROW = 5  # answers alike after which a change counts as done
@@ -35,15 +35,15 @@ def try_bad_revision(caller: Caller, gcloud: Gcloud, picture: Path, findings: Fi
     good = serving(before)
     name, value = BAD_SETTING
     try:
-        say(f"A revision with {name}={value} is made, with a tag and without traffic.")
+        say(f"Creating a revision with {name}={value}, with a tag and without traffic.")
         gcloud.service(
             "update", SERVICE, "--no-traffic", f"--tag={TAG}", f"--update-env-vars={name}={value}"
         )
         bad, url = _tagged(gcloud.described(SERVICE))
         refusal = _smoke_test_fails(caller, url, picture)
-        say("The tag fails, as it should; the service itself must not notice.")
+        say("The tag fails, as expected; the service itself must still work.")
         _wait_for(caller, well=True, within=_BETWEEN)
-        say("The bad revision gets the traffic, and loses it again.")
+        say("Moving all traffic to the bad revision, and back.")
         gcloud.service("update-traffic", SERVICE, f"--to-revisions={bad}=100")
         until_bad = _wait_for(caller, well=False, within=_PATIENCE)
         started = time.monotonic()
@@ -51,12 +51,12 @@ def try_bad_revision(caller: Caller, gcloud: Gcloud, picture: Path, findings: Fi
         command = time.monotonic() - started
         until_good = command + _wait_for(caller, well=True, within=_PATIENCE)
     finally:
-        say("The service is put back as it was.")
+        say("Restoring the service.")
         restore(gcloud, before, good)
     try:
         check(caller.service(), picture.read_bytes())
     except Wrong as error:
-        raise Failed(f"after the way back the service does not work: {error}") from None
+        raise Failed(f"the service does not work after the rollback: {error}") from None
     findings.accepted()
     findings.sections["A bad revision"] = [
         f"- Under a tag, without traffic, its smoke test failed: {refusal}",

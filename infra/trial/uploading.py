@@ -1,4 +1,4 @@
-"""The steps that any running QuickThumb can be put through: with a URL, and without gcloud."""
+"""The steps that only need the URL of a running QuickThumb."""
 
 import time
 from collections import Counter
@@ -91,7 +91,7 @@ def burst(caller: Caller, picture: Path, size: Burst, findings: Findings) -> str
         started = time.monotonic()
         _in_parallel(send, range(size.uploads), size.at_once)
         sent = time.monotonic() - started
-        say(f"{len(ids)} pictures are sent; waiting for their thumbnails.")
+        say(f"Sent {len(ids)} pictures; waiting for their thumbnails.")
         faults = _in_parallel(lambda id: _fault(caller, id), ids, size.at_once)
         done = time.monotonic() - started
     finally:

@@ -24,7 +24,7 @@ from infra.trial.report import table
 ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING"
 """The variable by which gcloud itself is sent elsewhere."""
 DELAY = 300
-"""Seconds after which figures are there: most are within four minutes."""
+"""Seconds until metrics are available: most are within four minutes."""
 _CLASS_B = ("ReadObject", "GetObjectMetadata", "GetBucketMetadata")
 _FREE = ("DeleteObject",)
 
@@ -63,14 +63,12 @@ def measure_usage(
     Raises:
         Failed: the figures cannot be had.
     """
-    say(f"Waiting {delay:g} seconds until Google has counted.")
+    say(f"Waiting {delay:g} seconds for Google's metrics.")
     end = datetime.now(UTC)
     time.sleep(delay)
     used = Metrics(gcloud, since, end).used()
     if not used.seconds:
-        raise Failed(
-            "Cloud Monitoring has no figures of this trial: --usage-delay waits longer for them."
-        )
+        raise Failed("Cloud Monitoring has no data of this trial: wait longer with --usage-delay.")
     instances = {service: _instance(gcloud.described(service)) for service in used.seconds}
     cost = cost_of(used, instances, prices)
     if used.starts:

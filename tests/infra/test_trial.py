@@ -45,9 +45,9 @@ class Front(FrontEnd):
         self._ports = {True: good, False: bad}
         super().__init__(port, good, 80, 60)
 
-    def _pass_on(self, *request):
+    def pass_on(self, *request):
         self._server = self._ports[self.cloud is None or BAD not in self.cloud.revisions["traffic"]]
-        return super()._pass_on(*request)
+        return super().pass_on(*request)
 
 
 class Metrics(ThreadingHTTPServer):
@@ -348,7 +348,7 @@ def test_nothing_is_made_before_somebody_has_agreed(nowhere):
 def test_whoever_does_not_type_the_project_has_not_agreed(nowhere):
     answer = on_a_terminal(nowhere, b"yes\n")
     assert b"Type my-trial to go on" in answer
-    assert b"Nothing was made." in answer
+    assert b"Nothing was created." in answer
     assert "apply" not in nowhere.verbs("terraform")
 
 
@@ -437,7 +437,7 @@ def test_what_is_kept_can_be_tried_again_and_deleted(world):
 def test_a_step_on_what_is_not_deployed_says_so(nowhere):
     result = trial(nowhere, "--only", "smoke")
     assert result.returncode == 1
-    assert "Nothing is deployed here: begin with the step apply." in result.stderr
+    assert "Nothing is deployed here: start with the step apply." in result.stderr
 
 
 def test_a_bad_revision_that_is_well_is_a_failure_and_is_taken_back(emulator, world):
