@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -59,11 +60,9 @@ class Doorbell:
         bell = self._bells.setdefault(subscription.number, asyncio.Event())
         if timeout is not None:
             timeout = min(timeout, LONGEST_REST_SECONDS)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await bell.wait()
-        except TimeoutError:
-            return
 
     def _ring_alarm(self) -> None:
         self._alarm = None

@@ -117,10 +117,9 @@ class _Courier:
     def take(self) -> list[Delivery]:
         """Lease the messages that may be pushed now."""
         now = self._clock()
-        policy = self._subscription.policy
-        room = self._window.room(now)
+        seconds = self._subscription.policy.ack_deadline + GRACE_SECONDS
         deliveries = self._subscription.lease(
-            now, room, seconds=policy.ack_deadline + GRACE_SECONDS, one_per_key=True
+            now, self._window.room(now), seconds=seconds, one_per_key=True
         )
         self._window.started(len(deliveries))
         return deliveries

@@ -165,9 +165,9 @@ class Journal(Ledger):
     def _write(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._has_work)
+                self._changed.wait_for(lambda: self._recorded or self._waiting or not self._open)
                 # Acknowledgements, which nobody waits for, are collected for a moment.
-                self._changed.wait_for(self._is_urgent, GATHER_SECONDS)
+                self._changed.wait_for(lambda: self._waiting or not self._open, GATHER_SECONDS)
                 if not self._recorded and not self._waiting:
                     return
                 recorded, self._recorded = self._recorded, []
@@ -175,7 +175,10 @@ class Journal(Ledger):
                 self._forgotten = []
                 waiting, self._waiting = self._waiting, []
             try:
-                self._commit(recorded)
+                with self._database:
+                    self._database.execute("BEGIN")
+                    for statement, rows in recorded:
+                        self._database.executemany(statement, rows)
             except sqlite3.Error as error:
                 self._keep(recorded, waiting, error)
                 with self._changed:
@@ -197,18 +200,6 @@ class Journal(Ledger):
             self._failure = JournalFailed(f"The journal cannot be written: {error}")
             self._recorded = recorded + self._recorded
             self._waiting = waiting + self._waiting
-
-    def _has_work(self) -> bool:
-        return bool(self._recorded or self._waiting or not self._open)
-
-    def _is_urgent(self) -> bool:
-        return bool(self._waiting or not self._open)
-
-    def _commit(self, recorded: _Changes) -> None:
-        with self._database:
-            self._database.execute("BEGIN")
-            for statement, rows in recorded:
-                self._database.executemany(statement, rows)
 
 
 def _settle(waiting: list[Future[None]], failure: Exception | None) -> None:

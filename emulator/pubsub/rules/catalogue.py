@@ -24,12 +24,7 @@ _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
 _FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})
 _FIXED_SUBSCRIPTION_FIELDS = frozenset(
     {
-        "name",
-        "topic",
-        "filter",
-        "enable_message_ordering",
-        "detached",
-        "state",
+        *("name", "topic", "filter", "enable_message_ordering", "detached", "state"),
         "topic_message_retention_duration",
     }
 )

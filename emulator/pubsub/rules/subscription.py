@@ -39,8 +39,8 @@ class Subscription:
 
         Args:
             name: Full name.
-            number: Tells it apart from an earlier subscription of the same name.
-            policy: Its settings; may change later, except for `ordered` and `matches`.
+            number: Unique, also among earlier subscriptions of the same name.
+            policy: May change later, except for `ordered` and `matches`.
             router: Notified of what happens.
             first_lease: Number of the first lease. Must exceed those of earlier runs of the
                 broker, so that their ack ids are not mistaken for current ones.
