@@ -16,7 +16,7 @@ from emulator.pubsub.rules.subscription import Subscription
 
 @dataclass(frozen=True)
 class Backend:
-    """A broker behind its API.
+    """A broker behind its API. Methods with ack ids raise `InvalidArgument` if one is malformed.
 
     Attributes:
         registry: Topics and subscriptions with their messages.
@@ -72,9 +72,6 @@ class Backend:
         crash, so this waits for the commit. Otherwise duplicates are allowed, and waiting would
         cost throughput.
         https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
-
-        Raises:
-            InvalidArgument: If an ack id is malformed.
         """
         leases = wire.leases(subscription.number, ack_ids)
         async with self.journaled() if subscription.policy.exactly_once else nullcontext():
@@ -82,11 +79,7 @@ class Backend:
         return _stale_ids(ack_ids, leases, stale)
 
     def modify(self, subscription: Subscription, ack_ids: Sequence[str], seconds: int) -> list[str]:
-        """Modify ack deadlines, and return the ack ids whose lease has ended.
-
-        Raises:
-            InvalidArgument: If an ack id is malformed.
-        """
+        """Modify ack deadlines, and return the ack ids whose lease has ended."""
         leases = wire.leases(subscription.number, ack_ids)
         return _stale_ids(ack_ids, leases, subscription.modify(leases, seconds, self.clock()))
 

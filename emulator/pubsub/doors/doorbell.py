@@ -7,7 +7,7 @@ from contextlib import suppress
 from emulator.pubsub.rules.subscription import Subscription
 
 # While the machine sleeps, asyncio's timers stand still, unlike the broker's clock. So no timer
-# runs longer than this: whoever is woken too early checks, and waits again.
+# runs longer than this; receivers that wake too early check for messages, and wait again.
 LONGEST_REST_SECONDS = 5.0
 
 

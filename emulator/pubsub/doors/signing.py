@@ -43,18 +43,8 @@ class SigningKey:
     def jwks(self) -> dict[str, list[dict[str, str]]]:
         """Return the JSON Web Key Set, like https://www.googleapis.com/oauth2/v3/certs."""
         numbers = self._key.public_key().public_numbers()
-        return {
-            "keys": [
-                {
-                    "kty": "RSA",
-                    "alg": "RS256",
-                    "use": "sig",
-                    "kid": self._id,
-                    "n": _base64url_number(numbers.n),
-                    "e": _base64url_number(numbers.e),
-                }
-            ]
-        }
+        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self._id}
+        return {"keys": [key | {"n": _base64url(numbers.n), "e": _base64url(numbers.e)}]}
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Return a JSON Web Token with these claims (RFC 7515, compact serialization)."""
@@ -68,9 +58,7 @@ class SigningKey:
         if self._file is not None and self._file.exists():
             return _read(self._file)
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        if self._file is not None:
-            return _save(key, self._file)
-        return key
+        return _save(key, self._file) if self._file is not None else key
 
     @cached_property
     def _id(self) -> str:
@@ -95,18 +83,17 @@ class PushTokens:
         issued, token = self._tokens.get((service_account, audience), (float("-inf"), ""))
         if now - issued > LIFETIME_SECONDS / 2:
             subject = str(int(hashlib.sha256(service_account.encode()).hexdigest()[:17], 16))
-            token = self.key.sign(
-                {
-                    "iss": ISSUER,
-                    "aud": audience,
-                    "azp": subject,
-                    "sub": subject,
-                    "email": service_account,
-                    "email_verified": True,
-                    "iat": int(now),
-                    "exp": int(now) + LIFETIME_SECONDS,
-                }
-            )
+            claims = {
+                "iss": ISSUER,
+                "aud": audience,
+                "azp": subject,
+                "sub": subject,
+                "email": service_account,
+                "email_verified": True,
+                "iat": int(now),
+                "exp": int(now) + LIFETIME_SECONDS,
+            }
+            token = self.key.sign(claims)
             self._tokens[service_account, audience] = (now, token)
         return token
 
@@ -143,9 +130,7 @@ def _read(file: Path) -> rsa.RSAPrivateKey:
     return key
 
 
-def _base64url_number(number: int) -> str:
-    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _base64url(raw: bytes) -> str:
+def _base64url(raw: bytes | int) -> str:
+    if isinstance(raw, int):
+        raw = raw.to_bytes((raw.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

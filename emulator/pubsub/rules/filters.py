@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>"(?:[^"\\]|\\.)*")
       | (?P<symbol>!=|[=:().,-])
-      | (?P<word>[A-Za-z_][A-Za-z0-9_-]*|[0-9][A-Za-z0-9_-]*)
+      | (?P<word>[A-Za-z0-9_][A-Za-z0-9_-]*)
     )""",
     re.VERBOSE | re.DOTALL,
 )

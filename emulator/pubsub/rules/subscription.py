@@ -123,7 +123,7 @@ class Subscription:
         return unknown
 
     def modify(self, leases: Sequence[int], seconds: float, now: float) -> list[int]:
-        """Set the deadline of leases to this many seconds from now; with 0 they fail at once.
+        """Set the deadline of leases to this many seconds from now; with 0 they fail immediately.
 
         Returns:
             The leases that have ended already.
