@@ -100,9 +100,7 @@ def _details(error: StaleAckIds) -> tuple[tuple[str, bytes], ...]:
 
 def serialize(response: Any) -> bytes:
     """Serialize a protobuf message; bytes stay as they are, and None is an empty message."""
-    if response is None:
-        return b""
-    if isinstance(response, bytes):
-        return response
+    if response is None or isinstance(response, bytes):
+        return response or b""
     serialized: bytes = response.SerializeToString()
     return serialized

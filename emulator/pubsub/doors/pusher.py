@@ -93,7 +93,7 @@ class Pusher:
                         lambda _: self._doorbell.ready(subscription)
                     )
                 await self._doorbell.wait(subscription, courier.pause())
-        courier.close()
+        courier.poster.close()
 
 
 class _Courier:
@@ -110,7 +110,7 @@ class _Courier:
         self._clock = clock
         self._make_token = make_token
         self._window = PushWindow(limit)
-        self._poster = HttpPoster()
+        self.poster = HttpPoster()
         self._complaint = ""
         self._complained_at = float("-inf")
 
@@ -143,10 +143,6 @@ class _Courier:
             subscription.modify([delivery.lease], 0, now)
             self._complain(target, problem, now)
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._poster.close()
-
     async def _attempt(self, target: PushTarget, delivery: Delivery) -> str | None:
         """Return what went wrong, or None."""
         headers, body = push_request(self._subscription, delivery)
@@ -155,7 +151,7 @@ class _Courier:
             if target.service_account:
                 token = self._make_token(target.service_account, target.audience)
                 headers.append(("Authorization", f"Bearer {token}"))
-            status = await self._poster.post(target.endpoint, headers, body, deadline)
+            status = await self.poster.post(target.endpoint, headers, body, deadline)
         except TimeoutError:
             return f"no answer within the ack deadline of {deadline:g} s"
         except (OSError, ValueError, h11.ProtocolError) as error:

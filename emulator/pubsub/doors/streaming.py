@@ -165,9 +165,8 @@ class _Stream:
 async def _read(context: calls.Context) -> Any:
     """Return the next request of a stream, or None at its end."""
     request = await context.read()
-    if request is grpc.aio.EOF:
-        return None
-    return calls.parse(protos.StreamingPullRequest, request)
+    ended = request is grpc.aio.EOF
+    return None if ended else calls.parse(protos.StreamingPullRequest, request)
 
 
 def _confirm(confirmation: Any, ack_ids: Sequence[str], stale: list[str]) -> None:

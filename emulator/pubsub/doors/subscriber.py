@@ -54,11 +54,8 @@ def methods(backend: Backend) -> dict[str, calls.Method]:
         ),
         "DeleteSnapshot": lambda request: resources.delete_snapshot(request.snapshot),
     }
-    return {
-        **calls.unary(reading | paged(listing)),
-        **calls.unary(changing, backend.journaled),
-        "StreamingPull": streaming.method(backend),
-    }
+    unary = calls.unary(reading | paged(listing)) | calls.unary(changing, backend.journaled)
+    return unary | {"StreamingPull": streaming.method(backend)}
 
 
 async def _seek(backend: Backend, request: Any) -> None:

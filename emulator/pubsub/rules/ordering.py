@@ -64,5 +64,4 @@ class KeyQueue:
             delivery.settled = False
             delivery.attempts -= 1
         self.waiting.appendleft(failed)
-        behind.reverse()
         return behind

@@ -60,7 +60,8 @@ class Registry:
 
     def create_topic(self, name: str, retention: float | None = None) -> Topic:
         """Add a topic that retains messages for this many seconds, or not at all."""
-        _check_new(self.topics, name)
+        if name in self.topics:
+            raise AlreadyExists(name)
         topic = self.topics[name] = Topic(name, retention)
         return topic
 
@@ -95,7 +96,8 @@ class Registry:
             policy: Its settings; the topic must exist, or be `DELETED_TOPIC`.
             number: Its number in an earlier run, if it is restored.
         """
-        _check_new(self.subscriptions, name)
+        if name in self.subscriptions:
+            raise AlreadyExists(name)
         topic = None if policy.topic == DELETED_TOPIC else self.topic(policy.topic)
         number = self._number(number)
         subscription = Subscription(name, number, policy, self.router, self._first_lease)
@@ -151,16 +153,15 @@ class Registry:
     def create_snapshot(self, name: str, subscription: str) -> Snapshot:
         """Capture the unacknowledged messages of a subscription, and all that are published later.
 
-        Args:
-            name: Full name of the snapshot.
-            subscription: Full name of the subscription.
-
         Raises:
             FailedPrecondition: If the subscription is not attached to a topic.
         """
         source = self.subscription(subscription)
         snapshot = self.restore_snapshot(name, self.topic_of(source).name)
-        self.router.collect(snapshot, source.unacknowledged())
+        messages = source.unacknowledged()
+        for message in messages:
+            snapshot.offer(message)
+        self.router.ledger.owed(snapshot.number, messages)
         return snapshot
 
     def restore_snapshot(self, name: str, topic: str, number: int | None = None) -> Snapshot:
@@ -171,7 +172,8 @@ class Registry:
             topic: Full name of the topic, or `DELETED_TOPIC`.
             number: Its number in an earlier run, if it is restored.
         """
-        _check_new(self.snapshots, name)
+        if name in self.snapshots:
+            raise AlreadyExists(name)
         snapshot = self.snapshots[name] = Snapshot(name, self._number(number), topic)
         if topic in self.topics:
             self.topics[topic].snapshots[name] = snapshot
@@ -215,11 +217,6 @@ def _found(resources: Mapping[str, _Resource], collection: str, name: str) -> _R
         return resources[name]
     except KeyError:
         raise NotFound(names.check(collection, name)) from None
-
-
-def _check_new(resources: Mapping[str, object], name: str) -> None:
-    if name in resources:
-        raise AlreadyExists(name)
 
 
 def _orphan(subscription: Subscription) -> None:

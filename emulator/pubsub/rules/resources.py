@@ -39,12 +39,9 @@ _LABEL_LETTERS = frozenset({"Ll", "Lo"})
 # ... and numbers.
 _LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 
-_UNSUPPORTED = frozenset(
-    {
-        *("schema_settings", "ingestion_data_source_settings", "message_transforms"),
-        *("bigquery_config", "cloud_storage_config", "bigtable_config"),
-    }
-)
+_UNSUPPORTED_TOPIC = {"schema_settings", "ingestion_data_source_settings"}
+_UNSUPPORTED_SUBSCRIPTION = {"bigquery_config", "cloud_storage_config", "bigtable_config"}
+_UNSUPPORTED = {"message_transforms", *_UNSUPPORTED_TOPIC, *_UNSUPPORTED_SUBSCRIPTION}
 
 
 def complete_topic(topic: Any) -> float | None:

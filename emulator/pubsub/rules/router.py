@@ -112,12 +112,6 @@ class Router:
         for message in topic.retained.drain():
             self._release(message)
 
-    def collect(self, snapshot: Snapshot, messages: Sequence[Message]) -> None:
-        """Add messages to a snapshot."""
-        for message in messages:
-            snapshot.offer(message)
-        self.ledger.owed(snapshot.number, messages)
-
     def exhausted(self, subscription: Subscription, delivery: Delivery, now: float) -> bool:
         """Forward a message to the dead letter topic; return False if that topic does not exist.
 

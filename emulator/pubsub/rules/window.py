@@ -38,9 +38,7 @@ class PushWindow:
 
     def room(self, now: float) -> int:
         """Return how many requests may be sent now."""
-        if now < self.paused_until:
-            return 0
-        return max(self.size - self._in_flight, 0)
+        return max(self.size - self._in_flight, 0) if now >= self.paused_until else 0
 
     def started(self, count: int) -> None:
         """Count requests that are now in flight."""
@@ -67,7 +65,6 @@ class PushWindow:
         self._failed_at = now
         self.size = max(self.size // 2, 1)
         if pause:
-            self._pause = min(
-                max(self._pause * 2, MINIMUM_BACKOFF_SECONDS), MAXIMUM_BACKOFF_SECONDS
-            )
+            pause_seconds = max(self._pause * 2, MINIMUM_BACKOFF_SECONDS)
+            self._pause = min(pause_seconds, MAXIMUM_BACKOFF_SECONDS)
             self.paused_until = now + self._pause

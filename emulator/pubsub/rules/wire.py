@@ -20,8 +20,6 @@ _MESSAGE = b"\x12"  # ReceivedMessage.message = 2
 _DELIVERY_ATTEMPT = b"\x18"  # ReceivedMessage.delivery_attempt = 3, a varint
 _RECEIVED_MESSAGES = b"\x0a"  # PullResponse and StreamingPullResponse.received_messages = 1
 
-_NANOSECONDS = 1_000_000_000
-
 
 def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> list[Message]:
     """Return published messages, with id and publish time.
@@ -60,7 +58,7 @@ def restore(message_id: int, wire: bytes) -> Message:
     time = proto.publish_time
     return Message(
         message_id,
-        time.seconds + time.nanos / _NANOSECONDS,
+        time.seconds + time.nanos / 1_000_000_000,
         dict(proto.attributes) if proto.attributes else NO_ATTRIBUTES,
         proto.ordering_key,
         wire,
