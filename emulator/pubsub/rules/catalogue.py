@@ -23,8 +23,8 @@ _Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
 _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
 _FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})
 _FIXED_SUBSCRIPTION_FIELDS = frozenset(
-    ("name", "topic", "filter", "enable_message_ordering", "detached", "state")
-    + ("topic_message_retention_duration",)
+    {"name", "topic", "filter", "enable_message_ordering", "detached", "state"}
+    | {"topic_message_retention_duration"}
 )
 
 
