@@ -230,7 +230,7 @@ def test_a_whole_trial_measures_and_leaves_nothing(emulator, world, metrics, mon
         assert 0 < median <= p95 <= p99 <= longest
     assert "Accepted pictures without thumbnails: 0." in report
     assert re.search(r"its smoke test failed: GET /health: 500: .*QUICKTHUMB_SIZES", report)
-    assert re.search(r"rolls back took [\d.]+ s; [\d.]+ s after", report)
+    assert re.search(r"rollback command took [\d.]+ s; [\d.]+ s after", report)
     assert re.search(
         r'"nobody can read this" was among the dead letters .* deliveries: 5\.', report
     )
@@ -340,14 +340,14 @@ def test_nothing_is_made_before_somebody_has_agreed(nowhere):
     assert result.returncode == 1
     assert "1 google_storage_bucket" in result.stderr
     assert "1 google_project" not in result.stderr  # that is only read
-    assert "use --yes to go on" in result.stderr
+    assert "use --yes to continue" in result.stderr
     assert "apply" not in nowhere.verbs("terraform")
     assert "destroy" not in nowhere.verbs("terraform")
 
 
 def test_whoever_does_not_type_the_project_has_not_agreed(nowhere):
     answer = on_a_terminal(nowhere, b"yes\n")
-    assert b"Type my-trial to go on" in answer
+    assert b"Type my-trial to continue" in answer
     assert b"Nothing was created." in answer
     assert "apply" not in nowhere.verbs("terraform")
 
@@ -384,7 +384,7 @@ def test_what_a_failed_apply_has_made_is_deleted(nowhere):
     assert result.returncode == 1
     assert "the quota is used up" in result.stderr
     assert nowhere.terraform["made"] == []
-    assert "**It did not get through.** terraform apply" in result.stdout
+    assert "**It was not completed.** terraform apply" in result.stdout
     assert re.search(r"^\| apply \| \*\*failed\*\* ", result.stdout, re.MULTILINE)
     assert re.search(r"^\| destroy \| nothing is left", result.stdout, re.MULTILINE)
 
@@ -467,8 +467,11 @@ def test_what_runs_already_is_tried_without_google_cloud(emulator, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--url", "http://127.0.0.1:1", "--only", "destroy"], "destroy cannot be tried without"),
-        (["--url", "http://127.0.0.1:1", "--project", "mine"], "leave --project out"),
+        (
+            ["--url", "http://127.0.0.1:1", "--only", "destroy"],
+            "these steps need a project: destroy",
+        ),
+        (["--url", "http://127.0.0.1:1", "--project", "mine"], "omit --project"),
         (["--only", "everything"], "invalid choice: 'everything'"),
         (["--burst", "0"], "expected a whole number above 0"),
     ],

@@ -111,7 +111,7 @@ def test_a_report_tells_why_a_trial_ended_and_what_was_measured_before():
     findings.steps += [Done("apply", "2 resources", 300), Done("smoke", "**failed**", 1.5)]
     findings.took("`POST /`", 0.25)
     text = report(findings)
-    assert "**It did not get through.** The quota | is used up." in text
+    assert "**It was not completed.** The quota | is used up." in text
     assert "| apply | 2 resources | 5 min |" in text
     assert "| smoke | **failed** | 1.5 s |" in text
     assert "| `POST /` | 1 | 250 | 250 | 250 | 250 |" in text
