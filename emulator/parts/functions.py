@@ -102,9 +102,9 @@ def is_healthy(port: int) -> bool:
 
 def _full_name(value: str | Reference) -> str:
     match value:
-        case Reference("bucket", name):
+        case Reference(bucket=str(name)):
             return bucket_name(name)
-        case Reference("topic", name):
+        case Reference(topic=str(name)):
             return topic_path(name)
         case _:
             return str(value)
