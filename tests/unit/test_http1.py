@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from emulator.parts.front.http1 import (
     Malformed,
     TooLong,
-    chunks,
     read_answer,
     read_request,
     write_head,
 )
+from emulator.parts.front.streams import chunks
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!~", min_size=1, max_size=20)
 VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40).map(str.strip)

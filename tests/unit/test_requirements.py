@@ -129,7 +129,7 @@ def tools():
     try:
         python = environment("lock", ROOT / "emulator/lock-tools.txt") / "python"
     except InstallError as error:
-        if "must be reachable" not in str(error):
+        if "cannot be reached" not in str(error):
             raise
         pytest.skip(f"needs a package index: {error}")
     command = [python, "-m", "uv", "pip", "compile", "--quiet", "--no-cache", "-"]
