@@ -105,16 +105,16 @@ def _explained(lock: Path, output: list[str]) -> str:
             "installed.\n"
             f"  file  {wrong['url']}\n"
             f"  hash  sha256:{wrong['got']}\n"
-            "Do not bypass this check. If you edited the version in the lock, run "
-            "`python3 -m emulator lock`\nto update the hashes. Otherwise a cache or a mirror of the "
+            "Do not bypass this check. If you edited the version in the lock, "
+            "`python3 -m emulator lock`\nupdates the hashes. Otherwise a cache or a mirror of the "
             "package index has a wrong file: run\n`pip cache purge`, check `pip config list`, and "
             "try again."
         )
     if missing := _NOT_LOCKED.search(text):
         package = missing["package"] or missing["unhashed"]
         return (
-            f"{package} is required, but {lock} does not pin it. Run `python3 -m emulator lock` and "
-            "try again."
+            f"{package} is required, but {lock} does not pin it. Run `python3 -m emulator lock` "
+            "and try again."
         )
     if _NO_ROOM.search(text):
         advice = "The disk is full: free some space"

@@ -45,7 +45,7 @@ _1980 = "315532800"  # the earliest time that a zip archive can hold
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     parser.add_argument(
         "--upgrade",
         nargs="*",

@@ -1,4 +1,4 @@
-"""`thumb`: thumbnails of files and folders, through the whole pipeline."""
+"""`thumb`: makes thumbnails of files and folders with the whole pipeline."""
 
 import argparse
 import json
@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
 from emulator.client import Client, Failed, Thumbnail
 from emulator.cloud import Cloud
 from emulator.console import Console
+from emulator.data_folder import make_folder
 from emulator.errors import InvalidOption
 from emulator.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, listed
 from emulator.inputs import Input, find_inputs
-from emulator.options import add_cloud_options, instances_of, make_folder
+from emulator.options import add_cloud_options, instances_of
+from emulator.progress import progress_bar
 from emulator.running import find
 from emulator.topology_file import read_topology
 
@@ -31,13 +32,13 @@ _PASSED_ON = ("sizes", "fit", "gravity", "format", "quality", "background", "max
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an input.
+    """The result of an input.
 
     Attributes:
         input: the picture.
-        id: of the upload, None if it was refused.
-        files: its thumbnails: path, width and height (pixels), bytes, content type.
-        reason: why there are none; None if there are.
+        id: of the upload; None if it was refused.
+        files: thumbnails: path, width and height (pixels), bytes, content type.
+        reason: why it failed; None if it did not.
     """
 
     input: Input
@@ -54,29 +55,35 @@ class Outcome:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="FILE|FOLDER", help="pictures, or folders of them"
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="pictures, or folders with pictures",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the thumbnails"
     )
-    parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
+    parser.add_argument(
+        "--sizes", metavar="256,1024", help="longest sides in pixels (default: 256)"
+    )
     parser.add_argument("--fit", help="contain (default) or cover")
-    parser.add_argument("--gravity", help="what cover keeps: center (default) or smart")
+    parser.add_argument("--gravity", help="which part cover keeps: center (default) or smart")
     parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
     parser.add_argument("--quality", help="1 to 100")
-    parser.add_argument("--background", help="colour behind transparency, such as ffffff")
-    parser.add_argument("--max-bytes", help="the largest size of a thumbnail in bytes")
+    parser.add_argument("--background", help="colour behind transparent pixels, such as ffffff")
+    parser.add_argument("--max-bytes", help="limit for a thumbnail in bytes")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_cloud_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the thumbnails; 1 if one input failed."""
+    """Make the thumbnails; return 1 if an input failed."""
     inputs = find_inputs(args.inputs, args.out)
     if not inputs:
-        raise InvalidOption("Found no pictures.")
+        raise InvalidOption("No pictures found.")
     make_folder(args.out, "--out")
     options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
     with _service(args) as url:
@@ -88,36 +95,27 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([outcome.document() for outcome in outcomes], indent=2))
     failed = [outcome for outcome in outcomes if outcome.reason is not None]
     made = sum(len(outcome.files) for outcome in outcomes)
-    _say(
-        f"{made} thumbnails of {len(outcomes) - len(failed)} pictures in {args.out}"
-        + (f"; {len(failed)} failed" if failed else "")
-    )
+    total = f"{made} thumbnails of {len(outcomes) - len(failed)} pictures in {args.out}"
+    print(total + (f"; {len(failed)} failed" if failed else ""), file=sys.stderr)
     return 1 if failed else 0
 
 
 @contextmanager
 def _service(args: argparse.Namespace) -> Iterator[str]:
     """Yield the URL of the running cloud, or of one started for this command."""
-    addresses = find(args.data)
-    if addresses:
+    if addresses := find(args.data):
         yield addresses.upload
         return
     topology = read_topology()
-    with (
-        tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
-        Cloud(
-            topology,
-            Path(folder),
-            Console(),
-            broker=args.pubsub,
-            instances=instances_of(args, topology),
-        ) as cloud,
-    ):
-        yield cloud.addresses.upload
+    instances = instances_of(args, topology)
+    with tempfile.TemporaryDirectory(prefix="quickthumb-") as name:
+        folder = Path(name)
+        with Cloud(topology, folder, Console(), broker=args.pubsub, instances=instances) as cloud:
+            yield cloud.addresses.upload
 
 
 def _one(client: Client, item: Input, out: Path, options: Mapping[str, str]) -> Outcome:
-    """Send a picture, and write its thumbnails when they are ready."""
+    """Upload a picture, and write its thumbnails when they are ready."""
     id = None
     try:
         id = client.upload(item.path, options)
@@ -144,20 +142,13 @@ def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
 def _all(
     inputs: list[Input], work: Callable[[Input], Outcome], stop: Callable[[], None]
 ) -> list[Outcome]:
-    """Do the work for several inputs at once, reporting each; return in the order of inputs.
+    """Process several inputs at once, reporting each; return outcomes in the order of inputs.
 
-    On an interrupt, call `stop` to end the work in progress.
+    On an interrupt, `stop` is called to end the work in progress.
     """
-    terminal = Terminal(stderr=True)
     outcomes: dict[Input, Outcome] = {}
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=terminal,
-        disable=not terminal.is_terminal,
-    )
+    progress = progress_bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    terminal = progress.console
     with ThreadPoolExecutor(_AT_ONCE) as pool, progress:
         bar = progress.add_task("Pictures", total=len(inputs))
         try:
@@ -177,7 +168,3 @@ def _all(
 def _line(outcome: Outcome) -> str:
     made = ", ".join(str(file["path"]) for file in outcome.files)
     return f"{outcome.input.path}: {outcome.reason or made}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
