@@ -77,9 +77,9 @@ def _install(lock: str) -> None:
         stamp.unlink()
     if not is_complete:
         why = "The last installation was interrupted" if VENV.exists() else "First use"
-        _say(f"{why}: creating {VENV}")
+        say(f"{why}: creating {VENV}")
         venv.make(VENV)
-    _say(f"Installing {lock}; this happens only once")
+    say(f"Installing {lock}; this happens only once")
     venv.install(VENV, ROOT / lock)
     for done in {lock, RUN}:
         _stamp(done).write_text(_fingerprint(done))
@@ -99,5 +99,6 @@ def _fingerprint(lock: str) -> str:
     return hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Report progress on stderr."""
     print(text, file=sys.stderr, flush=True)

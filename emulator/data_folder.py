@@ -115,8 +115,8 @@ def _secure(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise Unsafe(
             f"{path} is a symbolic link to {path.readlink()}, where the emulator would read and "
-            "write. Replace it with its target, or delete it. To keep data on another disk, choose a "
-            "folder there with --data."
+            "write. Replace it with its target, or delete it. To keep data on another disk, choose "
+            "a folder there with --data."
         )
     _expect_own(path)
     if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
@@ -131,8 +131,8 @@ def _expect_own(path: Path) -> None:
     if owner != os.geteuid():
         raise Unsafe(
             f"{path} belongs to {_name_of(owner)}, and you are {_name_of(os.geteuid())}. Its owner "
-            "could read and redirect your data. Run as its owner, take it over with chown, or choose "
-            "another folder with --data."
+            "could read and redirect your data. Run as its owner, take it over with chown, or "
+            "choose another folder with --data."
         )
 
 

@@ -91,10 +91,24 @@ class Process:
         """The id of the process, None before the first start."""
         return self._popen.pid if self._popen else None
 
-    def wait(self) -> int | None:
-        """Wait until the process ends, kill its children, and return its exit status."""
-        status = self._popen.wait() if self._popen else None
-        self._end_children()
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it ends, and return its exit status; after `timeout` seconds, kill it.
+
+        Children that are left are killed, such as workers, which would keep the port.
+        """
+        if not self._popen:
+            return None
+        try:
+            status = self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._console.line(self.part.name, "did not stop: killed")
+            self._popen.kill()
+            status = self._popen.wait()
+        if os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+        if self._reader:
+            self._reader.join(timeout=1)
         return status
 
     def exit_status(self) -> int | None:
@@ -118,26 +132,6 @@ class Process:
         """Send SIGTERM."""
         if self._popen:
             self._popen.terminate()
-
-    def wait_stopped(self, deadline: float) -> None:
-        """Wait until it ends; kill it at the deadline (monotonic seconds). Kill its children."""
-        if not self._popen:
-            return
-        try:
-            self._popen.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self._console.line(self.part.name, "did not stop: killed")
-            self._popen.kill()
-            self._popen.wait()
-        self._end_children()
-        if self._reader:
-            self._reader.join(timeout=1)
-
-    def _end_children(self) -> None:
-        """Kill children that are left, such as workers, which would keep the port."""
-        if self._popen and os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
 
 
 class Supervisor:
@@ -229,7 +223,7 @@ class Supervisor:
                 process.ask_to_stop()
             deadline = time.monotonic() + _GRACE
             for process in group:
-                process.wait_stopped(deadline)
+                process.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _failure(process: Process, what: str) -> PartFailed:

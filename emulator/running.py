@@ -1,10 +1,11 @@
 """The cloud that uses a data folder: at most one, and how other commands find it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from emulator.errors import AlreadyRunning, InvalidOption, Unwritable
 from emulator.file_lock import Locked, exclusive
@@ -67,7 +68,7 @@ def announced(data: Path, addresses: Addresses) -> Iterator[None]:
     unfinished = file.with_suffix(".new")
     try:
         unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(asdict(addresses)))
+        unfinished.write_bytes(msgspec.json.encode(addresses))
         unfinished.replace(file)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
@@ -94,11 +95,9 @@ def find(data: Path) -> Addresses | None:
     except Locked:
         pass
     try:
-        document = json.loads((data / "addresses.json").read_text())
+        return msgspec.json.decode((data / "addresses.json").read_bytes(), type=Addresses)
     except FileNotFoundError:
         return None
-    tokens = {name: PushToken(**token) for name, token in document.pop("tokens").items()}
-    return Addresses(**document, tokens=tokens)
 
 
 def expect(data: Path) -> Addresses:

@@ -67,14 +67,8 @@ def _run(*arguments: str, capture: bool = False) -> _Step:
     # Tests must not use the cloud of a shell that ran `env`.
     env = {name: value for name, value in os.environ.items() if not name.endswith("EMULATOR_HOST")}
     began = time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=env,
-        check=False,
-        text=True,
-        stdout=subprocess.PIPE if capture else None,
-    )
+    out = subprocess.PIPE if capture else None
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, text=True, stdout=out)
     seconds = time.monotonic() - began
     return _Step(" ".join(arguments), done.returncode, seconds, done.stdout or "")
 

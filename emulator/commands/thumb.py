@@ -61,14 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="FILE|FOLDER",
-        help="pictures, or folders with pictures",
+        help="pictures, or folders of them",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the thumbnails"
     )
-    parser.add_argument(
-        "--sizes", metavar="256,1024", help="longest sides in pixels (default: 256)"
-    )
+    parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
     parser.add_argument("--fit", help="contain (default) or cover")
     parser.add_argument("--gravity", help="which part cover keeps: center (default) or smart")
     parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")

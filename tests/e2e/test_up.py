@@ -119,7 +119,7 @@ def test_a_taken_port_is_told_with_the_way_out(tmp_path):
         result = run("up", "--data", tmp_path, "--port", port)
     assert result.returncode == 1
     assert result.stderr == (
-        f"Port {port} is taken by another program. Stop that, or choose another port: "
+        f"Port {port} is taken by another program. Stop it or choose another port: "
         f"--port {port + 1}\n"
     )
 

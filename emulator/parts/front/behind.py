@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from emulator.parts.front import http1
-from emulator.parts.front.http1 import JSON, Answer, Headers, Malformed
+from emulator.parts.front.http1 import Answer, Headers, Malformed
 from emulator.parts.front.streams import Gone, Stream
-from emulator.ports import HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +23,6 @@ class Server:
     host: str
     port: int
     tls: bool = False
-
-    def ask(self, start: str, body: bytes) -> tuple[int, bytes]:
-        """Make a single request with a JSON body; return status and body of the answer.
-
-        Raises:
-            Gone: the server does not answer.
-        """
-        headers = [("Host", HOST), ("Content-Length", str(len(body))), *JSON]
-        behind = Behind(self)
-        try:
-            return behind.ask(start, headers, [body])
-        finally:
-            behind.leave()
 
     def connect(self) -> Stream:
         """Open a connection.

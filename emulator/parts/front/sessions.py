@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -36,13 +36,8 @@ LIFETIME_SECONDS = 7 * 86_400
 Body = Iterable[memoryview]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a request to a session."""
-
-    status: int
-    body: bytes = b""
-    headers: Headers = field(default_factory=list)
+Reply = tuple[int, Headers, bytes]
+"""Status, headers and body of an answer."""
 
 
 Store = Callable[[Announced, Path, int], tuple[int, bytes]]
@@ -50,29 +45,30 @@ Store = Callable[[Announced, Path, int], tuple[int, bytes]]
 answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """What the file of a session contains.
+class Session:
+    """An upload in progress or completed: a file that describes it, and one with its bytes.
 
     Attributes:
+        id: unguessable.
         announced: what was declared.
-        began: seconds since the epoch.
-        reply: status and body of the server's answer, once there is one.
+        used: when it was last used, seconds since the epoch.
+        received: bytes that have arrived.
     """
 
-    announced: Announced
-    began: float
-    reply: tuple[int, str] | None = None
-
-
-class Session:
-    """An upload in progress or completed: a file that describes it, and one with its bytes."""
-
-    def __init__(self, id: str, record: _Record, sessions: "Sessions") -> None:
+    def __init__(
+        self,
+        id: str,
+        announced: Announced,
+        sessions: "Sessions",
+        began: float,
+        reply: tuple[int, str] | None = None,
+    ) -> None:
         self.id = id
-        self.used = record.began
+        self.announced = announced
+        self.used = began
         self.received = 0
-        self._record = record
+        self._began = began
+        self._reply = reply  # of the server, once there is one
         self._sessions = sessions
         self._file = sessions.folder / f"{id}.json"
         self._bytes = sessions.folder / f"{id}.bytes"
@@ -87,8 +83,8 @@ class Session:
             ValueError, TypeError, KeyError, OSError: the file does not describe a session.
         """
         document = json.loads(file.read_text())
-        record = _Record(**document | {"announced": Announced(**document["announced"])})
-        session = cls(file.stem, record, sessions)
+        announced = Announced(**document["announced"])
+        session = cls(file.stem, announced, sessions, document["began"], document["reply"])
         if session._bytes.exists():
             session.used = session._bytes.stat().st_mtime
             session.received = session._bytes.stat().st_size
@@ -96,14 +92,9 @@ class Session:
         return session
 
     @property
-    def announced(self) -> Announced:
-        """What was declared."""
-        return self._record.announced
-
-    @property
     def is_over(self) -> bool:
         """Whether it has expired."""
-        return time.time() - self._record.began > LIFETIME_SECONDS
+        return time.time() - self._began > LIFETIME_SECONDS
 
     def save(self) -> None:
         """Write the file that describes the session.
@@ -112,7 +103,9 @@ class Session:
             OSError: it cannot be written.
         """
         unfinished = self._file.with_suffix(".new")
-        unfinished.write_text(json.dumps(asdict(self._record)))
+        announced = asdict(self.announced)
+        document = {"announced": announced, "began": self._began, "reply": self._reply}
+        unfinished.write_text(json.dumps(document))
         unfinished.replace(self._file)
 
     def forget(self) -> None:
@@ -123,7 +116,7 @@ class Session:
             for file in (self._file, self._bytes):
                 file.unlink(missing_ok=True)
 
-    def take(self, request: Request, body: Body, store: Store) -> Answer:
+    def take(self, request: Request, body: Body, store: Store) -> Reply:
         """Answer a request that continues the upload or asks for its progress.
 
         Args:
@@ -139,7 +132,7 @@ class Session:
             self._turn += 1  # an earlier request that is still sending is cut off
             turn = self._turn
             self.used = time.time()
-        if self._record.reply is not None:
+        if self._reply is not None:
             return self._done()
         try:
             self._expect(brought.size)
@@ -155,12 +148,12 @@ class Session:
             ) from error
         finally:
             with self._lock:
-                if turn == self._turn and self._record.reply is None:
+                if turn == self._turn and self._reply is None:
                     self._round_down()
         kept = [("Range", f"bytes=0-{self.received - 1}")] if self.received else []
-        return Answer(308, b"", kept)
+        return 308, kept, b""
 
-    def give_up(self) -> Answer:
+    def give_up(self) -> Reply:
         """Cancel the upload, unless it is complete."""
         with self._lock:
             self._turn += 1
@@ -213,24 +206,24 @@ class Session:
             with self._bytes.open("ab") as out:
                 out.truncate(self.received)
 
-    def _finish(self, store: Store) -> Answer:
+    def _finish(self, store: Store) -> Reply:
         """Store the complete upload, once; all later requests get the same reply."""
         with self._lock:
-            if self._record.reply is None:
+            if self._reply is None:
                 self._bytes.touch()
                 status, body = store(self.announced, self._bytes, self.received)
                 if status >= 500:  # it can be tried again
-                    return Answer(status, body, JSON)
-                self._record = replace(self._record, reply=(status, body.decode()))
+                    return status, JSON, body
+                self._reply = (status, body.decode())
                 self._bytes.unlink()
                 self.received = 0
                 with suppress(OSError):  # the blob exists, so the request has succeeded
                     self.save()
         return self._done()
 
-    def _done(self) -> Answer:
-        status, body = self._record.reply or (499, "")
-        return Answer(status, body.encode(), JSON)
+    def _done(self) -> Reply:
+        status, body = self._reply or (499, "")
+        return status, JSON, body.encode()
 
 
 class Sessions:
@@ -258,7 +251,7 @@ class Sessions:
         Raises:
             Refused: its file cannot be written.
         """
-        session = Session(secrets.token_urlsafe(32), _Record(announced, time.time()), self)
+        session = Session(secrets.token_urlsafe(32), announced, self, time.time())
         try:
             session.save()
         except OSError as error:

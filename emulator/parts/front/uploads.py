@@ -65,21 +65,21 @@ def go_on(exchange: Exchange, session: Session | None) -> None:
     if session is None:
         raise Refused(404, "This upload does not exist or has expired: start a new one.")
     if request.method == "DELETE":
-        reply = session.give_up()
+        status, headers, body = session.give_up()
     elif request.method in ("PUT", "POST"):
         # A question about progress needs no space, and `_store` reserves its own.
         brings = request.length != 0
         with exchange.front.disk.room(request.length or 0) if brings else nullcontext():
-            reply = session.take(request, exchange.body(), partial(_store, exchange))
+            status, headers, body = session.take(
+                request, exchange.body(), partial(_store, exchange)
+            )
     else:
         raise Refused(405, "Use PUT to continue an upload, DELETE to cancel it.")
-    headers, status = list(reply.headers), reply.status
     if status == 308 and request.get("x-guploader-no-308"):
-        headers.append(("X-Http-Status-Code-Override", "308"))
-        status = 200
+        status, headers = 200, [*headers, ("X-Http-Status-Code-Override", "308")]
     if "finalize" in (request.get("x-goog-upload-command") or ""):
-        headers.append(("X-Goog-Upload-Status", "final"))
-    exchange.say(status, headers, reply.body)
+        headers = [*headers, ("X-Goog-Upload-Status", "final")]
+    exchange.say(status, headers, body)
 
 
 def _store(exchange: Exchange, announced: Announced, file: Path, size: int) -> tuple[int, bytes]:
