@@ -8,22 +8,35 @@ from tests.infra.hcl import of_kind
 CODE = ROOT / "functions" / "quickthumb"
 MODULES = {
     "upload": [*sorted((CODE / "api").glob("*.py")), CODE / "upload.py"],
-    "resize": [CODE / "resize.py"],
-    "bury": [CODE / "bury.py"],
-    "sweep": [CODE / "sweep.py", CODE / "bury.py"],
+    "resize": [CODE / "resize.py", CODE / "ending.py"],
+    "bury": [CODE / "bury.py", CODE / "ending.py"],
+    "sweep": [CODE / "sweep.py", *sorted((CODE / "sweeping").glob("*.py")), CODE / "ending.py"],
 }
-# The classes that know the buckets, and what the code calls them.
+# The classes that know the buckets: where they are, and the bucket of each.
 KEEPERS = {
-    "Store": (CODE / "store.py", {"store", "self._store", "self.store"}),
-    "Records": (CODE / "api" / "records.py", {"records", "self._records"}),
+    "Store": ("store/__init__.py", None),
+    "Originals": ("store/originals.py", "originals"),
+    "Results": ("store/results.py", "processed"),
+    "Ledger": ("store/ledger.py", "processed"),
+    "Records": ("api/records.py", "requests"),
 }
-BUCKETS = {"self._originals", "self._processed", "self._requests"}
+# What the code calls their instances, in the last part of an expression.
+NAMES = {
+    "store": "Store",
+    "_store": "Store",
+    "originals": "Originals",
+    "results": "Results",
+    "ledger": "Ledger",
+    "records": "Records",
+    "_records": "Records",
+}
 PERMISSIONS = {
     "create": {"create"},
     "begin": {"create"},
     "write": {"create", "delete"},
     "read": {"get"},
     "stat": {"get"},
+    "exists": {"get"},
     "delete": {"delete"},
     "walk": {"list"},
 }
@@ -39,51 +52,57 @@ def attributes(tree):
 
 
 def methods_of(keeper):
-    tree = ast.parse(KEEPERS[keeper][0].read_text())
+    tree = ast.parse((CODE / KEEPERS[keeper][0]).read_text())
     found = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == keeper)
     return {method.name: method for method in found.body if isinstance(method, ast.FunctionDef)}
 
 
-def calls_on_buckets(method, methods):
+METHODS = {keeper: methods_of(keeper) for keeper in KEEPERS}
+
+
+def keeper_of(receiver):
+    return NAMES.get(receiver.rpartition(".")[2])
+
+
+def calls_on_buckets(keeper, name):
     """Return what a method calls: bucket and call, those of other methods included."""
-    found = set()
-    for receiver, name in attributes(methods[method]):
-        if receiver in BUCKETS and name in PERMISSIONS:
-            found.add((receiver.removeprefix("self._"), name))
-        elif receiver == "self" and name in methods:
-            found |= calls_on_buckets(name, methods)
+    bucket, method, found = KEEPERS[keeper][1], METHODS[keeper][name], set()
+    # `walks` has the calls that take several requests, over the bucket that it is given.
+    receivers = {"self._bucket", "self._requests", "walks"}
+    for receiver, called in attributes(method):
+        if bucket and receiver in receivers and called in PERMISSIONS:
+            found.add((bucket, called))
+        other = keeper if receiver == "self" else keeper_of(receiver)
+        if other and called in METHODS[other]:
+            found |= calls_on_buckets(other, called)
     return found
 
 
 def needed_on_buckets(function):
     needed = {}
-    for keeper, (_, names_of_keeper) in KEEPERS.items():
-        methods = methods_of(keeper)
-        for module in MODULES[function]:
-            for receiver, name in attributes(ast.parse(module.read_text())):
-                if receiver in names_of_keeper and name in methods:
-                    for bucket, call in calls_on_buckets(name, methods):
-                        needed.setdefault(bucket, set(ALWAYS)).update(PERMISSIONS[call])
+    for module in MODULES[function]:
+        for receiver, name in attributes(ast.parse(module.read_text())):
+            keeper = keeper_of(receiver)
+            if keeper and name in METHODS[keeper]:
+                for bucket, call in calls_on_buckets(keeper, name):
+                    needed.setdefault(bucket, set(ALWAYS)).update(PERMISSIONS[call])
     return {
         bucket: {f"storage.objects.{name}" for name in names} for bucket, names in needed.items()
     }
 
 
 def needed_topics(function):
-    """Return the topics whose factory an entry point of main.py calls, itself or through others."""
-    tree = ast.parse((ROOT / "functions" / "main.py").read_text())
-    defined = {
-        node.name: node
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
+    """Return the topics that an entry point of main.py takes from its parts, or a part of it."""
+    main = ast.parse((ROOT / "functions" / "main.py").read_text())
+    parts = ast.parse((CODE / "parts.py").read_text())
+    defined = {node.name: node for node in ast.walk(parts) if isinstance(node, ast.FunctionDef)}
 
-    def called(name):
-        names = {node.id for node in ast.walk(defined[name]) if isinstance(node, ast.Name)}
-        inner = (names & defined.keys()) - {name}
-        return inner.union(*map(called, inner))
+    def taken(tree, receiver):
+        names = {name for of, name in attributes(tree) if of == receiver and name in defined}
+        return names.union(*(taken(defined[name], "self") for name in names))
 
-    return {name.removeprefix("_") for name in called(function)} & {"uploads", "completed"}
+    [entry] = [node for node in main.body if getattr(node, "name", "") == function]
+    return taken(entry, "parts") & {"uploads", "completed"}
 
 
 def local(name):

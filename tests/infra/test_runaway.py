@@ -110,7 +110,7 @@ def test_a_job_outlives_an_hour_of_refusals_and_is_given_up_within_three():
     assert refused > 1.5 * 3600
     assert hung < 3 * 3600
     arithmetic = " ".join(TOPOLOGY.read_text().replace("#", "").split())
-    assert f"= {refused:,.0f} seconds: a job outlives" in arithmetic
+    assert f"= {refused:,.0f} seconds: a job survives" in arithmetic
     assert f"after {hung:,.0f} seconds" in arithmetic
 
 

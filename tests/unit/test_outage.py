@@ -250,7 +250,7 @@ def test_a_picture_that_kills_the_function_ends_soon_and_is_not_tried_for_ever(c
     rounds = 1 + SETTINGS.sweep_attempts
     assert town.deliveries == rounds * ATTEMPTS
     assert town.state(id) == "failed"
-    assert f"{id} stays given up" in caplog.text
+    assert f"gave up {id} for good" in caplog.text
     town.run(town.time + timedelta(days=30))
     assert town.deliveries == rounds * ATTEMPTS
 
