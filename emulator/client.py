@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,7 +43,6 @@ class Client:
         self._url = url
         self._key = key
         self._local = threading.local()
-        self._max_upload_bytes: int | None = None
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -56,7 +56,7 @@ class Client:
             Failed: it was refused, or the service does not answer.
             OSError: the file cannot be read.
         """
-        if path.stat().st_size > self._most_in_a_request() - _FORM_BYTES:
+        if path.stat().st_size > self._max_upload_bytes - _FORM_BYTES:
             return self._upload_large(path, options)
         files = {"file": (_name_of(path), path.read_bytes())}
         return str(_content(self._call("POST", "/", data=options, files=files))["id"])
@@ -68,13 +68,11 @@ class Client:
         send_to_session(document["upload"]["url"], path)
         return str(document["id"])
 
-    def _most_in_a_request(self) -> int:
-        """Return the service's limit for one request, bytes."""
-        if self._max_upload_bytes is None:
-            headers = {"Accept": "application/json"}
-            description = _content(self._call("GET", "/", headers=headers))
-            self._max_upload_bytes = int(description["max_upload_bytes"])
-        return self._max_upload_bytes
+    @cached_property
+    def _max_upload_bytes(self) -> int:
+        """The service's limit for one request."""
+        answer = self._call("GET", "/", headers={"Accept": "application/json"})
+        return int(_content(answer)["max_upload_bytes"])
 
     def wait(self, id: str, seconds: float) -> dict[str, Any]:
         """Wait until a job is done; return its status document.

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
@@ -29,29 +29,8 @@ _AT_ONCE = 8
 _JOB_SECONDS = 300.0
 _PASSED_ON = ("sizes", "fit", "gravity", "format", "quality", "background", "max_bytes")
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result of an input.
-
-    Attributes:
-        input: the picture.
-        id: of the upload; None if it was refused.
-        files: thumbnails: path, width and height (pixels), bytes, content type.
-        reason: why it failed; None if it did not.
-    """
-
-    input: Input
-    id: str | None
-    files: tuple[Mapping[str, object], ...]
-    reason: str | None = None
-
-    def document(self) -> dict[str, object]:
-        """Return the outcome as JSON values."""
-        document: dict[str, object] = {"input": str(self.input.path), "id": self.id}
-        if self.reason is not None:
-            return document | {"status": "failed", "reason": self.reason}
-        return document | {"status": "done", "thumbnails": list(self.files)}
+Outcome = dict[str, Any]
+"""The result of an input, as `--json` prints it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,11 +69,11 @@ def run(args: argparse.Namespace) -> int:
             inputs, lambda item: _one(client, item, args.out, options), stop=client.stop
         )
     if args.json:
-        print(json.dumps([outcome.document() for outcome in outcomes], indent=2))
-    failed = [outcome for outcome in outcomes if outcome.reason is not None]
-    made = sum(len(outcome.files) for outcome in outcomes)
-    total = f"{made} thumbnails of {len(outcomes) - len(failed)} pictures in {args.out}"
-    print(total + (f"; {len(failed)} failed" if failed else ""), file=sys.stderr)
+        print(json.dumps(outcomes, indent=2))
+    failed = sum(outcome["status"] == "failed" for outcome in outcomes)
+    made = sum(len(outcome.get("thumbnails", ())) for outcome in outcomes)
+    total = f"{made} thumbnails of {len(outcomes) - failed} pictures in {args.out}"
+    print(total + (f"; {failed} failed" if failed else ""), file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -114,16 +93,17 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
 
 def _one(client: Client, item: Input, out: Path, options: Mapping[str, str]) -> Outcome:
     """Upload a picture, and write its thumbnails when they are ready."""
-    id = None
+    outcome: Outcome = {"input": str(item.path), "id": None}
     try:
-        id = client.upload(item.path, options)
+        outcome["id"] = id = client.upload(item.path, options)
         thumbnails = client.thumbnails(client.wait(id, _JOB_SECONDS))
-        return Outcome(item, id, tuple(_write(out / item.stem, thumb) for thumb in thumbnails))
+        files = [_write(out / item.stem, thumb) for thumb in thumbnails]
     except (Failed, OSError) as error:
-        return Outcome(item, id, (), str(error))
+        return outcome | {"status": "failed", "reason": str(error)}
+    return outcome | {"status": "done", "thumbnails": files}
 
 
-def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
+def _write(stem: Path, thumb: Thumbnail) -> dict[str, object]:
     extension = THUMBNAIL_TYPES[thumb.content_type].extensions[0]
     path = stem.with_name(f"{stem.name}_{thumb.name}.{extension}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,25 +124,24 @@ def _all(
 
     On an interrupt, `stop` is called to end the work in progress.
     """
-    outcomes: dict[Input, Outcome] = {}
     progress = progress_bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     terminal = progress.console
     with ThreadPoolExecutor(_AT_ONCE) as pool, progress:
         bar = progress.add_task("Pictures", total=len(inputs))
         try:
-            for future in as_completed([pool.submit(work, item) for item in inputs]):
+            futures = [pool.submit(work, item) for item in inputs]
+            for future in as_completed(futures):
                 outcome = future.result()
-                outcomes[outcome.input] = outcome
                 progress.advance(bar)
-                if outcome.reason is not None or not terminal.is_terminal:
+                if outcome["status"] == "failed" or not terminal.is_terminal:
                     terminal.print(_line(outcome), markup=False, highlight=False, soft_wrap=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop()
             raise
-    return [outcomes[item] for item in inputs]
+    return [future.result() for future in futures]
 
 
 def _line(outcome: Outcome) -> str:
-    made = ", ".join(str(file["path"]) for file in outcome.files)
-    return f"{outcome.input.path}: {outcome.reason or made}"
+    made = ", ".join(file["path"] for file in outcome.get("thumbnails", ()))
+    return f"{outcome['input']}: {outcome.get('reason', made)}"

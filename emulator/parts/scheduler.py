@@ -1,4 +1,4 @@
-"""Calls functions at set times, as Cloud Scheduler does: `python3 -m emulator.parts.scheduler`.
+"""Calls functions on schedule, as Cloud Scheduler does: `python3 -m emulator.parts.scheduler`.
 
 A job that is still running when it is due again is skipped, and a failed one is not retried before
 it is due again: https://docs.cloud.google.com/scheduler/docs/overview
@@ -8,8 +8,6 @@ import argparse
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,28 +104,24 @@ def call(job: Job, due: datetime, broker: Path | None = None) -> str:
         due: the scheduled time.
         broker: the broker's data folder, with the key that signs tokens.
     """
+    import requests  # slow, and only needed here
+
     try:
         token = job.token.headers(broker) if job.token and broker else {}
     except (OSError, ValueError) as error:
         return f"{job.name}: not called, because its token cannot be signed: {error}"
-    request = urllib.request.Request(  # noqa: S310 - the emulator's own function, over HTTP
-        job.url,
-        data=b"",
-        headers={
-            "User-Agent": "Google-Cloud-Scheduler",
-            "X-CloudScheduler": "true",
-            "X-CloudScheduler-JobName": job.name,
-            "X-CloudScheduler-ScheduleTime": due.isoformat(),
-            **token,
-        },
-    )
+    headers = {
+        "User-Agent": "Google-Cloud-Scheduler",
+        "X-CloudScheduler": "true",
+        "X-CloudScheduler-JobName": job.name,
+        "X-CloudScheduler-ScheduleTime": due.isoformat(),
+        **token,
+    }
     try:
-        urllib.request.urlopen(request, timeout=job.timeout).close()  # noqa: S310 - as above
-    except urllib.error.HTTPError as error:
-        return f"{job.name}: answered {error.code}: {error.read(500).decode(errors='replace')}"
-    except OSError as error:
+        answer = requests.post(job.url, headers=headers, timeout=job.timeout)
+    except requests.RequestException as error:
         return f"{job.name}: no answer: {error}"
-    return ""
+    return "" if answer.ok else f"{job.name}: answered {answer.status_code}: {answer.text[:500]}"
 
 
 def _keep_calling(job: Job, broker: Path | None) -> None:
