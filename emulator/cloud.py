@@ -6,7 +6,7 @@ from typing import Self
 
 from emulator import data_folder
 from emulator.console import Console
-from emulator.errors import PortTaken
+from emulator.errors import InvalidOption
 from emulator.parts.front.visitors import Visitors
 from emulator.parts.functions import function_part, variables
 from emulator.parts.pubsub import Broker, pubsub_part
@@ -33,7 +33,7 @@ class Cloud:
         notify: URL to push finished jobs to, if any.
 
     Raises:
-        PortTaken: another program listens on `port`.
+        InvalidOption: another program listens on `port`.
         NoTokens: functions require tokens that the broker does not send.
         Unsafe: other users could read or change the data.
         PartFailed, StorageUnusable, OfficialEmulatorMissing: a part cannot run.
@@ -51,7 +51,7 @@ class Cloud:
         notify: str | None = None,
     ) -> None:
         if port is not None and not is_free(port):
-            raise PortTaken(
+            raise InvalidOption(
                 f"Port {port} is taken by another program. Stop it or choose another port: "
                 f"--port {port + 1}"
             )
@@ -73,7 +73,7 @@ class Cloud:
             f"{HOST}:{pubsub_port}",
             f"http://{HOST}:{keys_port}/oauth2/v1/certs" if broker == "embedded" else "",
             tokens_for(
-                {name: settings[name] for name in settings.keys() - public},
+                {name: each for name, each in settings.items() if name not in public},
                 signed=broker == "embedded",
             ),
             entrance,

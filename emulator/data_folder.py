@@ -55,10 +55,9 @@ def secure(folder: Path) -> None:
     """
     if os.name != "posix":
         return
-    ours = [folder / name for name in _OURS]
     if {path.name for path in folder.iterdir()} <= set(_OURS):
         folder.chmod(0o700)
-    for path in ours:
+    for path in (folder / name for name in _OURS):
         if path.is_symlink() or path.exists():
             _secure(path, path.lstat())
             for entry in _below(path):

@@ -33,10 +33,6 @@ class AlreadyRunning(EmulatorError):
     """Another `up` uses the data folder."""
 
 
-class PortTaken(EmulatorError):
-    """Another program listens on the port."""
-
-
 class PartFailed(EmulatorError):
     """A part did not become ready; the message has its last log lines."""
 

@@ -28,8 +28,8 @@ class Input:
 def find_inputs(arguments: Iterable[Path], out: Path) -> list[Input]:
     """Return the given files and the pictures in the given folders, each with a unique stem.
 
-    Files that cannot be read or are in no supported format are included, to be reported. In
-    folders, only unreadable files are; hidden files and the output folder are skipped too.
+    Given files are always included, so that errors are reported. In folders, hidden files, the
+    output folder, and readable files in unsupported formats are skipped.
 
     Raises:
         InvalidOption: an argument is neither a file nor a folder.

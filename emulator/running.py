@@ -82,7 +82,7 @@ def announced(data: Path, addresses: Addresses) -> Iterator[None]:
 
 
 def find(data: Path) -> Addresses | None:
-    """Return the addresses of the cloud that uses a data folder, None if none runs or is ready.
+    """Return the addresses of the cloud that uses a data folder, None if none is ready.
 
     Raises:
         Unwritable: the lock cannot be opened.
@@ -91,7 +91,7 @@ def find(data: Path) -> Addresses | None:
         return None
     try:
         with exclusive(data / "lock", wait=False):
-            return None  # a file with addresses would be left from a cloud that was killed
+            return None  # the file with addresses, if any, is left from a cloud that was killed
     except Locked:
         pass
     try:

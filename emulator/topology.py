@@ -31,7 +31,7 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     """A function.
 
     Attributes:
-        entry_point: its name in `functions/main.py`.
+        entry_point: its Python name in `functions/main.py`.
         trigger: who calls it: anyone over `http`, a subscription (`pubsub`) or a `schedule`.
         memory: per instance, bytes.
         cpu: per instance.
@@ -54,36 +54,21 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Notification(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a bucket announces new blobs.
-
-    Attributes:
-        topic: its name.
-        prefix: only blobs whose names start with it are announced; empty for all.
-    """
+    """The topic to which a bucket announces new blobs whose names start with a prefix."""
 
     topic: str
     prefix: str
 
 
 class Bucket(Struct, frozen=True, forbid_unknown_fields=True):
-    """A bucket.
-
-    Attributes:
-        delete_after_days: age at which its blobs are deleted; None keeps them.
-        notify: where to announce new blobs; None announces none.
-    """
+    """A bucket. By default blobs are kept forever and not announced."""
 
     delete_after_days: int | None = None
     notify: Notification | None = None
 
 
 class DeadLetter(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where messages go that are never acknowledged.
-
-    Attributes:
-        topic: its name.
-        max_delivery_attempts: 5 to 100.
-    """
+    """The topic for messages that are not acknowledged after 5 to 100 delivery attempts."""
 
     topic: str
     max_delivery_attempts: int

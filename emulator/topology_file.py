@@ -124,11 +124,14 @@ def _function(shared: dict[str, Any], place: str, value: Any) -> Function:
             f"{place}.memory: {given.get('memory')!r}: expected a size like 512Mi or 2Gi"
         )
     size = int(memory[1]) * _UNITS[memory[2]]
-    return _read(Function, place, {**given, "memory": size, "environment": environment})
+    function: Function = _read(
+        Function, place, {**given, "memory": size, "environment": environment}
+    )
+    return function
 
 
 def _schedule(place: str, value: Any) -> Schedule:
-    schedule = _read(Schedule, place, value)
+    schedule: Schedule = _read(Schedule, place, value)
     # Fewer forms than CronSim takes: those that Cloud Scheduler documents too, see
     # https://docs.cloud.google.com/scheduler/docs/configuring/cron-job-schedules
     field = r"(?:[0-9*,/-]|[A-Za-z]{3})+"

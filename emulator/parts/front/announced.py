@@ -61,13 +61,8 @@ class Announced:
         if size is not None and not re.fullmatch(r"[0-9]{1,15}", size):
             raise Refused(400, f"X-Upload-Content-Length: {size[:50]!r}: expected a number.")
         kept = [item for item in parameters if item[0] not in ("uploadType", "name")]
-        return cls(
-            bucket,
-            resource,
-            urlencode(kept),
-            None if size is None else int(size),
-            request.get("origin"),
-        )
+        declared = None if size is None else int(size)
+        return cls(bucket, resource, urlencode(kept), declared, request.get("origin"))
 
     def path(self, id: str) -> str:
         """Return path and query of the session URL."""

@@ -41,13 +41,6 @@ class Malformed(Refused):
         super().__init__(status, why)
 
 
-class TooLong(Malformed):
-    """A head or a line is too long."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why, 431)
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """The head of a request.
@@ -87,13 +80,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The head of an answer.
-
-    Attributes:
-        status: HTTP status.
-        headers: in the order received.
-        length: bytes of the body; None if it is chunked.
-    """
+    """The head of an answer; see `Request`."""
 
     status: int
     headers: Headers

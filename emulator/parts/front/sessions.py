@@ -35,10 +35,8 @@ LIFETIME_SECONDS = 7 * 86_400
 
 Body = Iterable[memoryview]
 
-
 Reply = tuple[int, Headers, bytes]
 """Status, headers and body of an answer."""
-
 
 Store = Callable[[Announced, Path, int], tuple[int, bytes]]
 """Sends a complete upload, a file of so many bytes, to the server; returns status and body of the
@@ -143,9 +141,8 @@ class Session:
             if brought.whole or self.received == brought.size:
                 return self._finish(store)
         except OSError as error:
-            raise Refused(
-                503, f"Cannot write the upload: {error.strerror}. Free some space and resume it."
-            ) from error
+            why = f"Cannot write the upload: {error.strerror}. Free some space and resume it."
+            raise Refused(503, why) from error
         finally:
             with self._lock:
                 if turn == self._turn and self._reply is None:

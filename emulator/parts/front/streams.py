@@ -6,7 +6,7 @@ import ssl
 import time
 from collections.abc import Iterator
 
-from emulator.parts.front.http1 import MAX_HEAD, Malformed, TooLong
+from emulator.parts.front.http1 import MAX_HEAD, Malformed
 
 BLOCK = 128 * 1024
 """Bytes that are read at once."""
@@ -39,8 +39,7 @@ class Stream:
             seconds: time limit, counted from its first byte.
 
         Raises:
-            Malformed: a line does not end with CRLF.
-            TooLong: it is longer than MAX_HEAD.
+            Malformed: it is longer than MAX_HEAD, or a line does not end with CRLF.
             Gone: the connection ended, or the head took too long.
         """
         began = None
@@ -55,19 +54,19 @@ class Stream:
                     raise Gone("timeout while reading a head")
             self._buffer += self._receive()
         if not 0 <= end < MAX_HEAD:
-            raise TooLong(f"The head is longer than {MAX_HEAD:,} bytes.")
+            raise Malformed(f"The head is longer than {MAX_HEAD:,} bytes.", 431)
         return self._take(end + 4)
 
     def line(self) -> bytes:
         """Return the next line, including its end.
 
         Raises:
-            TooLong: it is too long.
+            Malformed: it is too long.
             Gone: the connection ended.
         """
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _MAX_LINE:
-                raise TooLong(f"A line is longer than {_MAX_LINE:,} bytes.")
+                raise Malformed(f"A line is longer than {_MAX_LINE:,} bytes.", 431)
             self._buffer += self._receive()
         return self._take(end + 1)
 
@@ -175,4 +174,4 @@ def chunks(stream: Stream) -> Iterator[memoryview]:
     for _ in range(_MAX_TRAILERS):
         if stream.line() == b"\r\n":
             return
-    raise TooLong("There are too many trailers.")
+    raise Malformed("There are too many trailers.", 431)

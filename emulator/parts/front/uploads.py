@@ -70,9 +70,8 @@ def go_on(exchange: Exchange, session: Session | None) -> None:
         # A question about progress needs no space, and `_store` reserves its own.
         brings = request.length != 0
         with exchange.front.disk.room(request.length or 0) if brings else nullcontext():
-            status, headers, body = session.take(
-                request, exchange.body(), partial(_store, exchange)
-            )
+            store = partial(_store, exchange)
+            status, headers, body = session.take(request, exchange.body(), store)
     else:
         raise Refused(405, "Use PUT to continue an upload, DELETE to cancel it.")
     if status == 308 and request.get("x-guploader-no-308"):
