@@ -72,9 +72,8 @@ def announced(data: Path, addresses: Addresses) -> Iterator[None]:
         unfinished.replace(file)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise Unwritable(
-            f"{file}: {error.strerror}. Free some space or choose another --data."
-        ) from None
+        why = f"{file}: {error.strerror}. Free some space or choose another --data."
+        raise Unwritable(why) from None
     try:
         yield
     finally:

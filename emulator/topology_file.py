@@ -107,12 +107,11 @@ def _check_references(topology: Topology) -> None:
 
 
 def _function(shared: dict[str, Any], place: str, value: Any) -> Function:
-    given = _mapping(place, value)
+    given = dict(_mapping(place, value))
+    variables = shared | _mapping(f"{place}.environment", given.get("environment"))
     environment = {
         name: _read(str | Reference, f"{place}.environment.{name}", text)
-        for name, text in (
-            shared | _mapping(f"{place}.environment", given.get("environment"))
-        ).items()
+        for name, text in variables.items()
     }
     if given.get("trigger") not in TRIGGERS:
         raise InvalidTopology(
@@ -124,9 +123,8 @@ def _function(shared: dict[str, Any], place: str, value: Any) -> Function:
             f"{place}.memory: {given.get('memory')!r}: expected a size like 512Mi or 2Gi"
         )
     size = int(memory[1]) * _UNITS[memory[2]]
-    function: Function = _read(
-        Function, place, {**given, "memory": size, "environment": environment}
-    )
+    given |= {"memory": size, "environment": environment}
+    function: Function = _read(Function, place, given)
     return function
 
 

@@ -67,7 +67,5 @@ class Visitors:
             Refused: it is not.
         """
         if not _HOST.fullmatch(host):
-            raise Refused(
-                403,
-                f"Unknown host {host[:200]!r}. Call this server as 127.0.0.1, localhost or [::1].",
-            )
+            why = f"Unknown host {host[:200]!r}: expected 127.0.0.1, localhost or [::1]."
+            raise Refused(403, why)
