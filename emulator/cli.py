@@ -14,7 +14,7 @@ from emulator.project import FILES, PROGRAM
 
 _COMMANDS = {
     "up": "run the whole cloud until Ctrl-C",
-    "thumb": "make thumbnails of files and folders with the whole pipeline",
+    "thumb": "make thumbnails of files and folders through the whole pipeline",
     "sweep": "retry lost jobs, and process pictures that were already in the bucket",
     "env": "print the environment of the functions, for `eval`, to run one by hand",
     "pubsub": "run only the embedded Pub/Sub, for any project",

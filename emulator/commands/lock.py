@@ -137,7 +137,7 @@ class Draft:
             return
         for wheel in wheels:
             wheel.unlink()
-        say(f"Building what {BUILT}.txt names")
+        say(f"Building the wheels of {BUILT}.txt")
         self._run(
             *("-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"),
             # Without isolation setuptools is pinned and cffi is missing, so pyvips is not compiled.

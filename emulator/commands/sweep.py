@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--older-than",
         type=_seconds,
         metavar="SECONDS",
-        help="retry unfinished jobs of this age (default: the function's own setting)",
+        help="retry unfinished jobs at least this old (default: the function's own setting)",
     )
     parser.add_argument(
         "--start", default="", metavar="NAME", help="continue where an interrupted sweep stopped"

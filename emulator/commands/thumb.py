@@ -1,4 +1,4 @@
-"""`thumb`: makes thumbnails of files and folders with the whole pipeline."""
+"""`thumb`: makes thumbnails of files and folders through the whole pipeline."""
 
 import argparse
 import json
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
     parser.add_argument("--quality", help="1 to 100")
     parser.add_argument("--background", help="colour behind transparent pixels, such as ffffff")
-    parser.add_argument("--max-bytes", help="limit for a thumbnail in bytes")
+    parser.add_argument("--max-bytes", help="size limit of a thumbnail, bytes")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_cloud_options(parser)
 
