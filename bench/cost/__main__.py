@@ -22,6 +22,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import structs
+
 from bench.cost import images, sweeps, tables, uploads
 from bench.cost.month import Assumed
 from bench.cost.prices import PRICES, InvalidPrices, Prices
@@ -173,11 +175,11 @@ def _measured(files: Sequence[Path], data: Path, rounds: int) -> Record:
     log = io.StringIO()
     # With this variable the functions log as they do on Cloud Run.
     functions = {
-        name: replace(function, environment={**function.environment, "K_SERVICE": name})
+        name: structs.replace(function, environment={**function.environment, "K_SERVICE": name})
         for name, function in topology.functions.items()
     }
     console = Console(verbose=True, out=log)
-    with Cloud(replace(topology, functions=functions), data, console) as cloud:
+    with Cloud(structs.replace(topology, functions=functions), data, console) as cloud:
         meter = uploads.Meter(cloud, log)
         pictures = tuple(meter.picture(file, SETTINGS, rounds) for file in files)
         memory = {name: meter.memory(name) for name in ("upload", "resize")}
