@@ -440,7 +440,7 @@ def test_a_step_on_what_is_not_deployed_says_so(nowhere):
     assert "Nothing is deployed here: start with the step apply." in result.stderr
 
 
-def test_a_bad_revision_that_is_well_is_a_failure_and_is_taken_back(emulator, world):
+def test_a_bad_revision_that_works_is_a_failure_and_is_rolled_back(emulator, world):
     cloud, _ = emulator
     addresses = world.get("addresses")
     world.put("addresses", {**addresses, "tag_url": cloud.addresses.upload})
@@ -452,7 +452,7 @@ def test_a_bad_revision_that_is_well_is_a_failure_and_is_taken_back(emulator, wo
     assert world.revisions["tag"] is None
 
 
-def test_what_runs_already_is_tried_without_google_cloud(emulator, tmp_path):
+def test_a_running_quickthumb_is_tried_without_google_cloud(emulator, tmp_path):
     cloud, _ = emulator
     alone = FalseCloud(tmp_path / "cloud")
     for name in ("terraform", "gcloud"):
@@ -476,14 +476,14 @@ def test_what_runs_already_is_tried_without_google_cloud(emulator, tmp_path):
         (["--burst", "0"], "expected a whole number above 0"),
     ],
 )
-def test_what_does_not_go_together_is_refused(nowhere, arguments, message):
+def test_conflicting_options_are_refused(nowhere, arguments, message):
     result = trial(nowhere, *arguments)
     assert result.returncode == 2
     assert message in result.stderr
     assert nowhere.told == []
 
 
-def test_a_picture_that_is_none_is_refused_before_anything_is_made(nowhere):
+def test_an_invalid_picture_is_refused_before_anything_is_created(nowhere):
     result = trial(nowhere, "--yes", "--picture", str(ROOT / "README.md"))
     assert result.returncode == 1
     assert "README.md: expected a JPEG" in result.stderr

@@ -229,7 +229,7 @@ def test_an_upload_that_dies_leaves_nothing_or_ends(at, answered):
 
 @pytest.mark.parametrize("redelivered", [True, False], ids=["redelivered", "swept"])
 @pytest.mark.parametrize(("at", "answered"), points(RESIZE))
-def test_a_job_that_dies_is_done_in_the_end(at, answered, redelivered):
+def test_a_job_that_dies_is_eventually_done(at, answered, redelivered):
     world = World()
     job = world.upload()
     with pytest.raises(Death):
@@ -290,7 +290,7 @@ def test_a_burial_that_dies_is_held_in_the_end(at, answered):
 
 
 @pytest.mark.parametrize(("at", "answered"), points(SWEEP))
-def test_a_sweep_that_dies_is_made_up_for(at, answered):
+def test_a_sweep_that_dies_is_resumed(at, answered):
     world = World()
     lost(world)
     with pytest.raises(Death):

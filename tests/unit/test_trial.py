@@ -99,7 +99,7 @@ def test_a_delete_that_leaves_the_thumbnail_is_a_failure():
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 1))
-def test_a_percentile_is_a_value_that_so_many_do_not_exceed(values, share):
+def test_a_percentile_is_the_nearest_rank(values, share):
     figure = percentile(values, share)
     assert figure in values
     assert sum(value <= figure for value in values) >= share * len(values) - 1e-9
@@ -131,7 +131,7 @@ def test_quantities_are_read_as_kubernetes_writes_them(text, number):
     assert usage.quantity(text) == pytest.approx(number)
 
 
-def test_what_was_used_becomes_dollars():
+def test_usage_is_converted_to_dollars():
     prices = Prices.load()
     used = usage.Used(
         seconds={"upload": 1000, "resize": 10},
