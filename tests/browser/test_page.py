@@ -1,4 +1,4 @@
-"""The page at /, as a person uses it."""
+"""The page at / in a browser."""
 
 import base64
 
@@ -10,7 +10,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.pictures import ROCKET, SAMPLES, picture
 
-ROOMY = 60  # seconds that a thumbnail may take where other tests run beside it
+ROOMY = 60  # seconds for a thumbnail while other tests are running
 
 
 def wait(browser, condition):
@@ -26,7 +26,7 @@ def one(browser, selector):
 
 
 def opened(browser, url):
-    """Open the page, and wait until it has asked what the service takes."""
+    """Open the page, and wait until it has loaded the limits of the service."""
     browser.get(url)
     wait(browser, lambda browser: "MiB" in one(browser, "#limits").text)
 
@@ -43,7 +43,7 @@ def sentences(browser):
 
 
 def done(browser):
-    """Tell whether every picture has come to its end and every thumbnail is shown."""
+    """Return whether all uploads have ended and all thumbnails are shown."""
     script = "return [...document.images].every(image => image.complete && image.naturalWidth)"
     return set(sentences(browser)) == {"Done."} and browser.execute_script(script)
 
@@ -166,7 +166,7 @@ def test_the_pages_follow_the_colours_of_the_system(browser, url, path):
             return ground === "rgba(0, 0, 0, 0)" ? whole : ground;
         """
         colour = browser.execute_script(script)
-        transparent = colour == "rgba(0, 0, 0, 0)"  # what the browser itself shows is white then
+        transparent = colour == "rgba(0, 0, 0, 0)"  # the browser then shows white
         return 255 if transparent else sum(map(int, colour[4:-1].split(","))) / 3
 
     browser.get(url + path)

@@ -1,4 +1,4 @@
-"""`up --notify`, with the example subscriber of the documentation at the other end."""
+"""`up --notify` with the example subscriber of the documentation."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What a function logs and answers where it is started as on Google Cloud."""
+"""Logs and responses of functions that are started as on Google Cloud."""
 
 import socket
 

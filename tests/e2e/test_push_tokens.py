@@ -1,4 +1,4 @@
-"""Functions that answer only callers who prove who they are."""
+"""Functions that authenticate their callers."""
 
 import pytest
 import requests

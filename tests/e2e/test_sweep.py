@@ -1,4 +1,4 @@
-"""The command `sweep`, as one uses it to have existing pictures done."""
+"""The command `sweep`, used to process existing pictures."""
 
 import os
 import signal

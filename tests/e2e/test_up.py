@@ -1,4 +1,4 @@
-"""`up` and `env`, as a developer uses them."""
+"""The commands `up` and `env`."""
 
 import os
 import shlex

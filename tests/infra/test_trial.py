@@ -1,4 +1,4 @@
-"""infra/trial.sh against the emulator, with a terraform and a gcloud that are none."""
+"""infra/trial.sh against the emulator, with fakes of terraform and gcloud."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ SCRIPT = ROOT / "infra" / "trial.sh"
 
 
 class Front(FrontEnd):
-    """What Cloud Run has before a service: passes requests on to the revision with the traffic."""
+    """Forwards requests to the revision with the traffic, like Cloud Run."""
 
     def __init__(self, port, good, bad):
         self.cloud = None
@@ -51,7 +51,7 @@ class Front(FrontEnd):
 
 
 class Metrics(ThreadingHTTPServer):
-    """Answers for Cloud Monitoring, and keeps what it was asked."""
+    """A fake of Cloud Monitoring that records requests."""
 
     VALUES: ClassVar = {
         "run.googleapis.com/container/billable_instance_time": {"doubleValue": 100.0},
@@ -101,7 +101,7 @@ class Metrics(ThreadingHTTPServer):
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory):
-    """A cloud of the emulator, and beside it a function that was given a setting it refuses."""
+    """An emulated cloud, and in addition a function with an invalid setting."""
     topology = read_topology()
     console = Console()
     with Cloud(topology, tmp_path_factory.mktemp("data"), console) as cloud:
@@ -154,7 +154,7 @@ def world(emulator, tmp_path):
 
 @pytest.fixture
 def nowhere(tmp_path):
-    """A false cloud in which nothing answers."""
+    """A false cloud without any servers."""
     return FalseCloud(tmp_path / "cloud", "http://127.0.0.1:1")
 
 
@@ -182,7 +182,7 @@ def trial(cloud, *arguments, project="my-trial", **more):
 
 
 def steps_of(report):
-    """Return the steps that a report says were taken."""
+    """Return the completed steps according to a report."""
     steps = report.partition("| step |")[2].partition("\n\n")[0]
     return re.findall(r"^\| ([a-z-]*[a-z]) \|", steps, re.MULTILINE)
 
@@ -353,7 +353,7 @@ def test_whoever_does_not_type_the_project_has_not_agreed(nowhere):
 
 
 def on_a_terminal(cloud, typed):
-    """Run a trial with a terminal as its input; return what it told."""
+    """Run a trial with a terminal as its input; return its output."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Who may call, with keys and tokens such as the broker makes and an issuer over HTTP."""
+"""Authentication of callers, with tokens like the broker's and an issuer over HTTP."""
 
 import base64
 import json

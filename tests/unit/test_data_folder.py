@@ -1,4 +1,4 @@
-"""The data folder: whose it is, who may read it, and where paths in it lead."""
+"""The data folder: its owner, its permissions, and links in it."""
 
 import os
 import socket

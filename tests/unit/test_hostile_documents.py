@@ -1,4 +1,4 @@
-"""Whatever a message, a blob or its metadata hold, it is a trouble of that one alone.
+"""Any content of a message, a blob or its metadata only affects that one.
 
 The functions are loaded and called as functions-framework does it. What they answer decides what
 Pub/Sub does: it delivers a message again after anything but a success, sixteen times to `resize`,

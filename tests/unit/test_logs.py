@@ -1,4 +1,4 @@
-"""What is written to the log, and what never is."""
+"""What is logged, and what must never be."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The promise of docs/reliability.md: a process may die before and after each thing it does.
+"""The promise of docs/reliability.md, with processes that die before or after any of their calls.
 
 Buckets and topics count the calls that are made to them, and at one of these the process dies: the
 call is not made, or it is made and its answer never seen. What Pub/Sub then delivers again, or what

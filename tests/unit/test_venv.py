@@ -1,4 +1,4 @@
-"""What is installed, and what is told when it cannot be."""
+"""Installations, and messages if they fail."""
 
 import importlib.util
 import subprocess

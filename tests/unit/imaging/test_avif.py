@@ -1,4 +1,4 @@
-"""What an AVIF makes a decoder hold is told by its streams, whatever its header says."""
+"""The memory for an AVIF is computed from its streams, not from its header."""
 
 import struct
 from collections.abc import Sequence
@@ -193,7 +193,7 @@ def sequences(draw: st.DrawFn) -> tuple[bytes, list[int]]:
             out.put(0, zeros)
             out.put(1)
             out.put(draw(st.integers(0, 2**zeros - 1)), zeros)
-        out.put(0)  # no decoder that keeps time
+        out.put(0)  # no decoder model
     delayed = draw(flag)
     out.put(delayed)
     points = draw(st.integers(1, 32))

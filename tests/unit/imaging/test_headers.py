@@ -1,4 +1,4 @@
-"""Headers are read by code of ours, which tells what the decoders tell, and bounds what it does."""
+"""Our own readers of headers agree with the decoders, and limit their work."""
 
 import io
 import random

@@ -1,4 +1,4 @@
-"""Files that are small and valid enough, and made to take all memory or all day."""
+"""Small, mostly valid files made to exhaust memory or time."""
 
 import struct
 import tracemalloc

@@ -1,4 +1,4 @@
-"""What becomes of a picture that ends its child, of the child, and of everybody else."""
+"""What happens if a picture ends its child: to the picture, the child and others."""
 
 import json
 import os

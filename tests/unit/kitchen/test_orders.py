@@ -1,4 +1,4 @@
-"""What is believed of the answer of a child that may have been taken over by a picture."""
+"""Validation of answers from a child that a picture may have compromised."""
 
 import socket
 import threading
