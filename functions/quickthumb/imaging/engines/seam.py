@@ -21,7 +21,7 @@ class Encoded:
     Attributes:
         data: what decoders may see of the file.
         format: of the file.
-        declared: what our own reader found in its header.
+        declared: what our own reader found in its header, with no more frames than are shown.
         header: the file as Pillow opened it; not to be loaded, so that every reader starts afresh.
         size: of the whole file, bytes.
         max_bytes: the most that decoding it may hold in memory, bytes.
