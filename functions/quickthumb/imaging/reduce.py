@@ -24,7 +24,7 @@ def engine_for(encoded: Encoded, size: Size) -> Engine:
 
 
 class Reducer:
-    """Reduces a picture to several sizes, to be asked for in an `order` of its own.
+    """Reduces a picture to several sizes, each to be asked for once, in an `order` of its own.
 
     Sizes that are too near to the largest are decoded each by itself, and before anything is held.
     Then comes the largest, from which all others are made; from one of these, where the next can
@@ -43,22 +43,13 @@ class Reducer:
         self.order = (*near, largest, *far)
         self._next = dict(zip((largest, *far), far, strict=False))
         self._source: Image.Image | None = None
-        self._reduced: Image.Image | None = None
 
     def to(self, size: Size) -> Image.Image:
         """Return the picture at exactly `size` pixels, as it lies in the file.
 
-        The same size may be asked for again before the next.
-
         Raises:
             Corrupt: it cannot be decoded.
         """
-        if self._reduced is None or self._reduced.size != size:
-            self._reduced = None  # it may be large, and so may be what the next needs
-            self._reduced = self._made(size)
-        return self._reduced
-
-    def _made(self, size: Size) -> Image.Image:
         if self._source is None:
             reduced = self._engine.decode(self._encoded, size)
         else:

@@ -46,18 +46,22 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
     reducer = Reducer(encoded, [finish.reduced for finish in finishes])
     finishes.sort(key=lambda finish: reducer.order.index(finish.reduced))
     made: dict[Rendition, Picture] = {}
+    reduced: Image.Image | None = None
     for batch in batches(encoded, finishes):
         stills: dict[Finish, Image.Image] = {}
         for finish in batch:
-            deadline.check()
-            stills[finish] = finish(reducer.to(finish.reduced))
+            if reduced is None or reduced.size != finish.reduced:
+                deadline.check()
+                reduced = None  # it may be large, and so may be what the next needs
+                reduced = reducer.to(finish.reduced)
+            stills[finish] = finish(reduced)
         moving = animations(encoded, batch)
         for finish in batch:
             animation = moving.pop(finish, None)
             made[finish.rendition] = _written(stills[finish], animation, finish.rendition, encoded)
         if len(made) == len(finishes):
             shown = placeholder(stills[finish])  # the smallest, or not much larger
-        del stills, animation  # they may be large, and so may be what the next need
+        del stills, animation
     return Rendered(encoded.source, tuple(made[rendition] for rendition in renditions), shown)
 
 
