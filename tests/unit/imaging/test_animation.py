@@ -172,7 +172,7 @@ def test_a_gif_that_breaks_off_after_its_first_frame_is_a_still() -> None:
     assert thumbnail(data, 50).content_type == "image/jpeg"
 
 
-def test_a_still_for_old_viewers_is_no_frame() -> None:
+def test_a_still_for_old_viewers_is_not_a_frame() -> None:
     first, *others = [Image.new("RGB", (60, 60), each) for each in COLOURS]
     data = encoded(
         first, "PNG", save_all=True, append_images=others, default_image=True, duration=80
