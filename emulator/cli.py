@@ -18,6 +18,7 @@ _COMMANDS = {
     "up": "run the whole cloud until Ctrl-C",
     "thumb": "make thumbnails of files and folders through the whole pipeline",
     "sweep": "retry lost jobs, and start those of pictures that were in the bucket before",
+    "load": "send pictures at a fixed rate, and report how long thumbnails take",
     "env": "print the environment of the functions, for `eval`, to run one by hand",
     "pubsub": "run the embedded Pub/Sub alone, for any project",
     "test": "run tests, lint and type checks",

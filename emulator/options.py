@@ -54,8 +54,14 @@ def port(text: str) -> int:
     return int(text)
 
 
-def web_address(text: str) -> str:
-    """Read a URL from the command line to which pushes can be sent.
+def web_address(
+    text: str, expected: str = "where your program listens, http://127.0.0.1:9000/done"
+) -> str:
+    """Read a URL from the command line.
+
+    Args:
+        text: the URL.
+        expected: what it is of, and an example.
 
     Raises:
         argparse.ArgumentTypeError: it is not one.
@@ -66,9 +72,7 @@ def web_address(text: str) -> str:
     except ValueError:
         port_is_valid = False
     if not (port_is_valid and parts.scheme in ("http", "https") and parts.hostname):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected where your program listens, http://127.0.0.1:9000/done"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}")
     return text
 
 
