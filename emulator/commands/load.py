@@ -173,12 +173,12 @@ def _report(tally: Tally, plan: Plan, seconds: float) -> Iterator[RenderableType
         yield "\nSent late: this machine is too slow for the rate, so the latencies are its own."
     if done:
         yield "\nThumbnails, by when they were due: █ p50, ░ p99"
-        yield from _plot(tally)
+        yield from _plot(tally, seconds)
 
 
-def _plot(tally: Tally) -> Iterator[str]:
+def _plot(tally: Tally, length: float) -> Iterator[str]:
     """Yield a bar for each part of the time: p50 and p99 of what was due then."""
-    width = max(1.0, max(tally.done_due) / _SLICES)
+    width = max(1.0, length / _SLICES)
     slices: dict[int, list[float]] = {}
     for due, seconds in zip(tally.done_due, tally.done, strict=True):
         slices.setdefault(int(due / width), []).append(seconds)
