@@ -155,8 +155,9 @@ class Load:
 
     def start(self) -> None:
         """Begin to send."""
+        due = arrivals(self._plan.rate, self._plan.seconds)  # millions take seconds
         self._start = monotonic()
-        threading.Thread(target=self._send_all, daemon=True).start()
+        threading.Thread(target=self._send_all, args=[due], daemon=True).start()
 
     def seconds(self) -> float:
         """Return for how long pictures have been sent."""
@@ -190,9 +191,8 @@ class Load:
         end = self._start + self.elapsed + self._plan.patience + _GRACE
         return self.tally.in_flight == 0 or monotonic() > end
 
-    def _send_all(self) -> None:
+    def _send_all(self, due: Iterable[float]) -> None:
         pictures = cycle(self._plan.pictures)
-        due = arrivals(self._plan.rate, self._plan.seconds)
         dispatch(due, lambda at: self._send(at, next(pictures)), self._stopped.wait)
         self._stopped.wait(max(0.0, self._start + self._plan.seconds - monotonic()))
         with self._changed:
