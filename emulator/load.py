@@ -28,6 +28,7 @@ from emulator.client import INTERRUPTED, Client, Failed
 
 _GRACE = 5.0  # seconds beyond the patience, until what is in flight is given up
 _DELETED_AT_ONCE = 8
+_FAILURES = 8  # deletions, after which no more are tried
 _BATCH = 1000  # deletions planned at a time
 
 
@@ -256,17 +257,22 @@ class Load:
             tally.reasons.setdefault(failure.code, reason)
 
 
-def delete(client: Client, ids: Sequence[str]) -> Counter[str]:
-    """Delete uploads; return why some were not, with the number of each."""
-    reasons: Counter[str] = Counter()
+def delete(client: Client, ids: Sequence[str]) -> tuple[int, str]:
+    """Delete uploads, until several could not be; return how many are left, and why."""
+    failures: list[str] = []
 
-    def one(id: str) -> None:
+    def is_left(id: str) -> bool:
+        if len(failures) >= _FAILURES:
+            return True
         try:
             client.delete(id)
         except Failed as failure:
-            reasons[str(failure)] += 1
+            failures.append(str(failure))
+            return True
+        return False
 
+    left = 0
     with ThreadPoolExecutor(_DELETED_AT_ONCE) as pool:
         for first in range(0, len(ids), _BATCH):
-            list(pool.map(one, ids[first : first + _BATCH]))
-    return reasons
+            left += sum(pool.map(is_left, ids[first : first + _BATCH]))
+    return left, failures[0] if failures else ""

@@ -102,8 +102,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.keep:
         ids = list(load.tally.ids)
         print(f"Deleting {len(ids):,} uploads.", file=sys.stderr)
-        for reason, count in delete(Client(url, key, headers), ids).items():
-            print(f"{count:,} were not deleted: {reason}", file=sys.stderr)
+        left, reason = delete(Client(url, key, headers, args.patience), ids)
+        if left:
+            print(f"{left:,} were not deleted: {reason}", file=sys.stderr)
     if not is_complete:
         return 130
     return 0 if len(tally.done) == tally.sent + tally.unsent else 1
