@@ -1,37 +1,35 @@
-"""A client of QuickThumb: sends a picture, waits, fetches the thumbnails."""
+"""A client of QuickThumb: uploads a picture, waits, and downloads the thumbnails."""
 
 import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import requests
 
-_WAIT_SECONDS = 2  # in one request, and the longest until `stop` takes effect
-_TO_CONNECT = 5.0  # seconds
-_PATIENCE = 40.0  # until the next byte of an answer, seconds
-_NO_HEADERS: Mapping[str, str] = {}
+_WAIT_SECONDS = 2  # per request; also the delay until `stop` takes effect
+_CONNECT_SECONDS = 5.0  # at most
+_PATIENCE = 40.0  # seconds
 _TRIES = 5
-_PAUSE = 2.0  # seconds, where the service does not say
-INTERRUPTED = "interrupted"
-"""The code of what `stop` ended."""
-_HOW_TO_SHOW_A_KEY = "This command sends the one in the variable QUICKTHUMB_API_KEY."
-_SENDING_TIMEOUT = (5, 120)  # of Cloud Storage, as above
-_SENDING_TRIES = 6  # in a row that bring no byte more
+_PAUSE = 2.0  # seconds, without a `Retry-After`
+_KEY_ADVICE = "Set it in the environment variable QUICKTHUMB_API_KEY."
+_SENDING_TIMEOUT = (5, 120)  # the same for Cloud Storage
+_SENDING_TRIES = 6  # in a row without progress
 _SENDING_PAUSE = 0.25  # seconds, doubled with each of them
-_FORM_BYTES = 64 * 1024  # that a form with one picture has beside it, at most
+_FORM_BYTES = 64 * 1024  # maximum overhead of a form with one picture
 
 
 class Failed(Exception):
-    """The service did not do what was asked; the message is the reason that it gives.
+    """There are no thumbnails; the message is the service's reason.
 
     Attributes:
-        code: what to count it under: "415 not-a-picture", the code of a job that failed, or the
-            kind of error if there was no answer.
-        is_busy: the service is overloaded and says when to try again.
+        code: a short form to count: status and code of an answer ("415 not-a-picture"), the code
+            of a failed job, or the name of an exception.
+        is_busy: the service is overloaded, and says when to retry.
     """
 
     def __init__(self, reason: str, code: str = "", *, is_busy: bool = False) -> None:
@@ -42,15 +40,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A thumbnail that was fetched.
-
-    Attributes:
-        name: of the rendition, "256".
-        content_type: media type.
-        width: pixels.
-        height: pixels.
-        data: its bytes.
-    """
+    """A downloaded thumbnail: name of the rendition ("256"), media type, size in pixels, bytes."""
 
     name: str
     content_type: str
@@ -60,149 +50,145 @@ class Thumbnail:
 
 
 class Client:
-    """Talks to the service; may be shared between threads.
+    """A client of the service at a URL. Thread-safe.
 
     Args:
         url: of the service.
-        key: API key; empty if the service needs none.
-        headers: of every request to the service, such as `Authorization`.
-        patience: how long to wait for an answer, seconds.
+        key: API key, if it needs one.
+        headers: added to each request, such as `Authorization`.
+        patience: seconds to wait for an answer.
     """
 
     def __init__(
         self,
         url: str,
         key: str = "",
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] | None = None,
         patience: float = _PATIENCE,
     ) -> None:
         self._url = url
-        self._headers = {**({"X-API-Key": key} if key else {}), **headers}
-        self._timeout = (min(_TO_CONNECT, patience), _WAIT_SECONDS + patience)
+        self._headers = ({"X-API-Key": key} if key else {}) | dict(headers or {})
+        self._timeout = (min(_CONNECT_SECONDS, patience), _WAIT_SECONDS + patience)
         self._local = threading.local()
-        self._max_upload_bytes: int | None = None
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Make the calls of other threads fail soon."""
+        """Make the calls of all threads fail soon."""
         self._stopped.set()
 
     def upload(self, path: Path, options: Mapping[str, str], tries: int = _TRIES) -> str:
-        """Send a picture; return its id.
+        """Upload a picture; return its id.
 
         Args:
-            path: the picture.
-            options: of its thumbnails.
-            tries: how often to send it while the service is overloaded.
+            path: of the picture.
+            options: of the thumbnails.
+            tries: how often to send the request while the service is unavailable.
 
         Raises:
             Failed: it was refused, or the service does not answer.
             OSError: the file cannot be read.
         """
-        if path.stat().st_size > self.max_upload_bytes() - _FORM_BYTES:
+        if path.stat().st_size > self.max_upload_bytes - _FORM_BYTES:
             return self._upload_large(path, options, tries)
         files = {"file": (_name_of(path), path.read_bytes())}
         return str(_content(self._call("POST", "/", tries, data=options, files=files))["id"])
 
     def _upload_large(self, path: Path, options: Mapping[str, str], tries: int) -> str:
-        """Send a picture directly to Cloud Storage."""
+        """Upload a picture directly to Cloud Storage."""
         announced = {"filename": _name_of(path), "size": path.stat().st_size}
         document = _content(self._call("POST", "/uploads", tries, json=announced, params=options))
         send_to_session(document["upload"]["url"], path)
         return str(document["id"])
 
+    @cached_property
     def max_upload_bytes(self) -> int:
-        """Return how many bytes the service takes in one request; it is asked once.
+        """The service's limit for one request.
 
         Raises:
-            Failed: it does not answer, or is not QuickThumb.
+            Failed: the service does not answer, or is not QuickThumb.
         """
-        if self._max_upload_bytes is None:
-            headers = {"Accept": "application/json"}
-            description = _content(self._call("GET", "/", headers=headers))
-            try:
-                self._max_upload_bytes = int(description["max_upload_bytes"])
-            except (KeyError, TypeError, ValueError):
-                raise Failed(f"{self._url} is not QuickThumb.") from None
-        return self._max_upload_bytes
+        answer = self._call("GET", "/", headers={"Accept": "application/json"})
+        try:
+            return int(_content(answer)["max_upload_bytes"])
+        except (KeyError, TypeError, ValueError):
+            raise Failed(f"{self._url} is not QuickThumb.") from None
 
     def wait(self, id: str, seconds: float) -> dict[str, Any]:
-        """Wait until a job has ended; return its status document.
+        """Wait until a job is done; return its status document.
 
         Raises:
-            Failed: it failed, or has not ended in time.
+            Failed: it failed, or is not done after `seconds`.
         """
         end = time.monotonic() + seconds
         while True:
             wait = min(_WAIT_SECONDS, max(0, round(end - time.monotonic(), 3)))
-            answer = self._call("GET", f"/{id}", params={"wait": wait})
-            document = _content(answer)
+            document = _content(self._call("GET", f"/{id}", params={"wait": wait}))
             if document["status"] == "failed":
                 raise Failed(document["error"]["detail"], document["error"]["code"])
             if document["status"] == "done":
                 return document
             if self._stopped.is_set():
-                raise Failed(f"interrupted; its id is {id}", INTERRUPTED)
+                raise Failed(f"interrupted; its id is {id}")
             if time.monotonic() > end:
                 raise Failed(f"not done after {seconds:.0f} seconds; its id is {id}", "not-done")
 
     def delete(self, id: str) -> None:
-        """Delete an upload, if it is still there.
+        """Delete an upload, if it exists.
 
         Raises:
-            Failed: the service does not do it.
+            Failed: the service refuses, or does not answer.
         """
         answer = self._call("DELETE", f"/{id}")
-        if not answer.ok and answer.status_code != 404:
-            raise _failed(answer)
+        if answer.status_code != 404:
+            _checked(answer)
 
     def thumbnails(self, document: Mapping[str, Any]) -> list[Thumbnail]:
-        """Fetch the thumbnails of a finished job.
+        """Download the thumbnails of a finished job.
 
         Raises:
-            Failed: one is not there.
+            Failed: one is missing.
         """
-        result = []
-        for name, entry in document["thumbnails"].items():
-            answer = self._call("GET", entry["href"])
-            if not answer.ok:
-                raise _failed(answer)
-            result.append(
-                Thumbnail(
-                    name, entry["content_type"], entry["width"], entry["height"], answer.content
-                )
+        return [
+            Thumbnail(
+                name,
+                entry["content_type"],
+                entry["width"],
+                entry["height"],
+                _checked(self._call("GET", entry["href"])).content,
             )
-        return result
+            for name, entry in document["thumbnails"].items()
+        ]
 
     def _call(
         self, method: str, path: str, tries: int = _TRIES, **arguments: Any
     ) -> requests.Response:
-        """Make a request; repeat it while the service says so."""
+        """Make a request; repeat it while the service is unavailable."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             self._local.session.headers.update(self._headers)
         session: requests.Session = self._local.session
-        url, arguments["timeout"] = self._url + path, self._timeout
         try:
-            for _ in range(tries - 1):
-                answer = session.request(method, url, **arguments)
-                if answer.status_code != 503:
-                    return answer
+            for attempt in range(1, tries + 1):
+                answer = session.request(
+                    method, self._url + path, timeout=self._timeout, **arguments
+                )
+                if answer.status_code != 503 or attempt == tries:
+                    break
                 pause = answer.headers.get("Retry-After", "")
                 self._stopped.wait(float(pause) if pause.isdecimal() else _PAUSE)
-            return session.request(method, url, **arguments)
+            return answer
         except requests.RequestException as error:
-            kind = type(error).__name__
-            raise Failed(f"{self._url} does not answer: {error}", kind) from error
+            reason = f"{self._url} does not answer: {error}"
+            raise Failed(reason, type(error).__name__) from error
 
 
 def send_to_session(url: str, path: Path) -> None:
-    """Send a file to a session URL of Cloud Storage; resume where a connection broke off.
+    """Upload a file to a session URL of Cloud Storage; resume after a broken connection.
 
     The protocol is https://docs.cloud.google.com/storage/docs/performing-resumable-uploads.
 
     Raises:
-        Failed: Cloud Storage refused it, or does not answer.
+        Failed: Cloud Storage refuses it, or does not answer.
         OSError: the file cannot be read.
     """
     size = path.stat().st_size
@@ -221,12 +207,12 @@ def send_to_session(url: str, path: Path) -> None:
                 return
             failure = f"it answered {answer.status_code} {answer.text[:200]}"
             if answer.status_code < 500 and answer.status_code != 308:
-                raise Failed(f"Cloud Storage did not take the file: {failure}")
+                raise Failed(f"Cloud Storage refused the file: {failure}")
         except requests.RequestException as error:
             failure = str(error)
         tries += 1
         time.sleep(_SENDING_PAUSE * 2**tries)
-    raise Failed(f"Cloud Storage took {position:,} of {size:,} bytes: {failure}")
+    raise Failed(f"Cloud Storage received {position:,} of {size:,} bytes: {failure}")
 
 
 def _arrived(answer: requests.Response) -> int:
@@ -241,15 +227,13 @@ def _put(url: str, content_range: str, data: BinaryIO | None = None) -> requests
 
 
 def _name_of(path: Path) -> str:
-    """Return the name of a file as Unicode, which names on Linux need not be."""
+    """Return the name of a file as valid Unicode."""
     return os.fsencode(path.name).decode(errors="replace")
 
 
 def _content(answer: requests.Response) -> dict[str, Any]:
-    if not answer.ok:
-        raise _failed(answer)
     try:
-        document = answer.json()
+        document = _checked(answer).json()
     except ValueError:
         document = None
     if not isinstance(document, dict):
@@ -257,14 +241,16 @@ def _content(answer: requests.Response) -> dict[str, Any]:
     return document
 
 
-def _failed(answer: requests.Response) -> Failed:
+def _checked(answer: requests.Response) -> requests.Response:
+    if answer.ok:
+        return answer
     status = answer.status_code
-    is_busy = status in (429, 503) and "Retry-After" in answer.headers
     try:
         problem = answer.json()
         code, reason = f"{status} {problem['code']}", str(problem["detail"])
+        if status == 401:
+            reason = f"{reason} {_KEY_ADVICE}"
     except (ValueError, KeyError, TypeError):
-        code, reason = f"{status}", f"the service answered {status} {answer.reason}"
-    else:
-        reason = f"{reason} {_HOW_TO_SHOW_A_KEY}" if status == 401 else reason
-    return Failed(reason, code, is_busy=is_busy)
+        code, reason = str(status), f"the service answered {status} {answer.reason}"
+    is_busy = status in (429, 503) and "Retry-After" in answer.headers
+    raise Failed(reason, code, is_busy=is_busy)

@@ -4,16 +4,14 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console as Terminal
-from rich.console import RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 
 from emulator.bootstrap import ROOT
 from emulator.client import Client, Failed
@@ -23,48 +21,44 @@ from emulator.options import add_data_option, web_address
 from emulator.running import expect
 
 _SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
+_NUMBERS = (  # name, default, maximum, help
+    ("rate", 10, 1000, "pictures per second"),
+    ("seconds", 30, 3600, "duration"),
+    ("at-once", 256, 2000, "limit of pictures in flight; those due beyond it are not sent"),
+    ("patience", 60, 600, "seconds after which missing thumbnails are a failure"),
+)
 _LIVE_SECONDS = 0.25
-_PLAIN_SECONDS = 5.0  # between lines, where standard error is no terminal
-_RECENT = 1000  # thumbnails whose percentiles are shown while the load runs
-_ENDING_SECONDS = 3.0  # for what is in flight, after Ctrl-C
-_LATE = 0.1  # seconds at the 99th percentile, from which the load itself is in doubt
-_SLICES = 20  # of the plot, at most
+_LINE_SECONDS = 5.0  # between lines if stderr is not a terminal
+_RECENT = 1000  # thumbnails in the percentiles shown while the load runs
+_ENDING_SECONDS = 3.0  # for pictures in flight, after Ctrl-C
+_LATE = 0.1  # seconds at the 99th percentile; if exceeded, this machine is too slow
+_MAX_SLICES = 20  # of the plot
 _BAR = 40  # characters
 _SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
-    service = partial(web_address, expected="the URL of a QuickThumb, https://thumbs.example.com")
-    parser.add_argument("url", nargs="?", type=service, help="default: that of the running `up`")
-    for name, default, most, text in (
-        ("rate", 10, 1000, "pictures a second"),
-        ("seconds", 30, 3600, "how long"),
-        ("at-once", 256, 2000, "pictures in flight; what is due beyond that is not sent"),
-        ("patience", 60, 600, "seconds after which missing thumbnails are a failure"),
-    ):
-        text = f"{text} (default: {default}, at most {most:,})"
-        kind = partial(_number, most=most)
+    """Add the options."""
+    parser.add_argument("url", nargs="?", type=web_address, help="default: the running `up`")
+    for name, default, maximum, text in _NUMBERS:
+        text = f"{text} (default: {default}, at most {maximum:,})"
+        kind = partial(_number, maximum=maximum)
         parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
-    parser.add_argument(
-        "--mix", nargs="+", type=Path, default=[_SAMPLE], metavar="FILE", help="sent in turn"
-    )
+    text = "pictures, sent in turn (default: a sample)"
+    parser.add_argument("--mix", nargs="+", type=Path, default=[_SAMPLE], metavar="FILE", help=text)
     parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
-    text = "of every request, such as 'Authorization: Bearer TOKEN'; may be repeated"
+    text = "added to each request, such as 'Authorization: Bearer TOKEN'; may be repeated"
     parser.add_argument("--header", action="append", type=_header, default=[], help=text)
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the report in this file too")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="also write the report as SVG")
     parser.add_argument("--keep", action="store_true", help="do not delete the uploads at the end")
     add_data_option(parser)
 
 
-def _number(text: str, most: float) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number <= most:  # not true of NaN either
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most {most:,}")
-    return number
+def _number(text: str, maximum: float) -> float:
+    with suppress(ValueError):
+        if 0 < (number := float(text)) <= maximum:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, at most {maximum:,}")
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -75,76 +69,75 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send the pictures; 1 if one of them got no thumbnails."""
+    """Send the pictures; return 1 if any has no thumbnails."""
     if missing := [path for path in args.mix if not path.is_file()]:
         raise InvalidOption(f"--mix {missing[0]}: there is no such file")
     url = args.url.rstrip("/") if args.url else expect(args.data).upload
-    key, headers = os.environ.get("QUICKTHUMB_API_KEY", ""), dict(args.header)
-    client = Client(url, key, headers, args.patience)
-    try:
-        client.max_upload_bytes()  # tells early whether anything answers
+    key = os.environ.get("QUICKTHUMB_API_KEY", "")
+    connect = partial(Client, url, key, dict(args.header), args.patience)
+    client = connect()
+    try:  # fail before the load, not after it
+        _ = client.max_upload_bytes
         if args.svg:
-            args.svg.touch()  # as early as that
+            args.svg.touch()
     except (Failed, OSError) as error:
         raise InvalidOption(str(error)) from None
     options = {"sizes": args.sizes} if args.sizes else {}
     plan = Plan(args.mix, options, args.rate, args.seconds, args.at_once, args.patience)
     load = Load(client, plan)
-    is_complete = _watch(load, plan)
+    completed = _watch(load, plan)
     tally = load.close()
-    terminal = Terminal(record=True, highlight=False)
-    for part in _report(tally, plan, load.seconds()):
-        terminal.print(part, markup=False)
+    terminal = Console(record=True, highlight=False)
+    terminal.print("\n".join(_report(tally, plan, load.seconds())), markup=False)
     if args.svg:
-        # Without the font, which rich's style loads from a server.
         svg = terminal.export_svg(title=f"load {url}")
+        # Without @font-face, which would load fonts from a server.
         args.svg.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL))
     if not args.keep:
-        ids = list(load.tally.ids)
+        ids = list(load.tally.ids)  # including those accepted after the report
         print(f"Deleting {len(ids):,} uploads.", file=sys.stderr)
-        left, reason = delete(Client(url, key, headers, args.patience), ids)
+        left, reason = delete(connect(), ids)
         if left:
             print(f"{left:,} were not deleted: {reason}", file=sys.stderr)
-    if not is_complete:
-        return 130
-    return 0 if len(tally.done) == tally.sent + tally.unsent else 1
+    failed = len(tally.done) < tally.sent + tally.unsent
+    return int(failed) if completed else 130
 
 
 def _watch(load: Load, plan: Plan) -> bool:
-    """Show how the load goes until its end; return whether nobody pressed Ctrl-C."""
-    terminal = Terminal(stderr=True, highlight=False)
-    pause, show = _PLAIN_SECONDS, partial(terminal.print, soft_wrap=True)
-    live = Live(console=terminal, auto_refresh=False)
-    if terminal.is_terminal:
-        pause, show = _LIVE_SECONDS, partial(live.update, refresh=True)
+    """Show the progress of the load; return False if it was interrupted."""
+    terminal = Console(stderr=True, highlight=False)
+    pause = _LIVE_SECONDS if terminal.is_terminal else _LINE_SECONDS
+    live = Live(console=terminal, auto_refresh=False, transient=True)
     load.start()
-    try:
-        with live if terminal.is_terminal else nullcontext():
-            while not load.wait(pause):
-                show(_state(load, plan))
-    except KeyboardInterrupt:
-        load.stop()
-        load.wait(_ENDING_SECONDS)
-        return False
-    return True
+    with suppress(KeyboardInterrupt), live:
+        while not load.wait(pause):
+            if terminal.is_terminal:
+                live.update(_state(load, plan), refresh=True)
+            else:
+                terminal.print(_state(load, plan), soft_wrap=True)
+        return True
+    load.stop()
+    load.wait(_ENDING_SECONDS)
+    return False
 
 
-def _state(load: Load, plan: Plan) -> Text:
+def _state(load: Load, plan: Plan) -> str:
     tally, seconds = load.tally, load.seconds()
-    recent = sorted(tally.done[-_RECENT:])
-    return Text(
+    p50, p99 = _milliseconds(tally.done[-_RECENT:], 0.5, 0.99)
+    return (
         f"{seconds:.0f} of {plan.seconds:g} s: rate {tally.sent / max(seconds, 1e-9):.1f}/s, "
-        f"p50 {_milliseconds(recent, 0.5)}, p99 {_milliseconds(recent, 0.99)}, "
-        f"waiting {tally.in_flight:,}, done {len(tally.done):,}, refused "
+        f"p50 {p50}, p99 {p99}, waiting {tally.in_flight:,}, done {len(tally.done):,}, refused "
         f"{tally.refused.total():,}, failed {tally.failures.total():,}, not sent {tally.unsent:,}"
     )
 
 
-def _milliseconds(ordered: Sequence[float], share: float) -> str:
-    return f"{percentile(ordered, share) * 1000:,.0f} ms" if ordered else "-"
+def _milliseconds(seconds: Iterable[float], *shares: float) -> list[str]:
+    """Return percentiles as text."""
+    ordered = sorted(seconds)
+    return [f"{percentile(ordered, share) * 1000:,.0f} ms" if ordered else "-" for share in shares]
 
 
-def _report(tally: Tally, plan: Plan, seconds: float) -> Iterator[RenderableType]:
+def _report(tally: Tally, plan: Plan, seconds: float) -> Iterator[str]:
     """Yield the parts of the report."""
     last = max(map(sum, zip(tally.done_due, tally.done, strict=True)), default=0.0)
     due, done = tally.sent + tally.unsent, len(tally.done)
@@ -155,39 +148,31 @@ def _report(tally: Tally, plan: Plan, seconds: float) -> Iterator[RenderableType
         f"{tally.failures.total():,} failed, {tally.interrupted:,} interrupted, "
         f"{tally.unsent:,} not sent\n"
     )
-    table = Table("from when due to", *_SHARES, box=None, pad_edge=False)
-    late = sorted(tally.late)
-    for name, values in (
-        ("sent", late),
-        ("accepted", sorted(tally.answered)),
-        ("thumbnails", sorted(tally.done)),
-    ):
-        table.add_row(name, *(_milliseconds(values, share) for share in _SHARES.values()))
-    for column in table.columns[1:]:
-        column.justify = "right"
-    yield table
+    yield f"{'from due to':<12}" + "".join(f"{name:>12}" for name in _SHARES)
+    rows = {"sent": tally.late, "accepted": tally.answered, "thumbnails": tally.done}
+    for name, values in rows.items():
+        figures = _milliseconds(values, *_SHARES.values())
+        yield f"{name:<12}" + "".join(f"{figure:>12}" for figure in figures)
     for code, reason in tally.reasons.items():
         yield f"\n{tally.refused[code] + tally.failures[code]:,} with {code}: {reason}"
     if due > done:
         yield f"\n{due - done:,} pictures without thumbnails are not in the percentiles."
-    if late and percentile(late, 0.99) > _LATE:
-        yield "\nSent late: this machine is too slow for the rate, so the latencies are its own."
+    if tally.late and percentile(sorted(tally.late), 0.99) > _LATE:
+        yield "\nSent late: this machine is too slow for the rate, which distorts the latencies."
     if done:
-        yield "\nThumbnails, by when they were due: █ p50, ░ p99"
+        yield "\nThumbnails by time due: █ p50, ░ p99"
         yield from _plot(tally, seconds)
 
 
 def _plot(tally: Tally, length: float) -> Iterator[str]:
-    """Yield a bar for each part of the time: p50 and p99 of what was due then."""
-    width = max(1.0, length / _SLICES)
-    slices: dict[int, list[float]] = {}
-    for due, seconds in zip(tally.done_due, tally.done, strict=True):
-        slices.setdefault(int(due / width), []).append(seconds)
-    ordered = {index: sorted(slices[index]) for index in sorted(slices)}
-    scale = _BAR / max(percentile(values, 0.99) for values in ordered.values())
-    for index, values in ordered.items():
-        p50, p99 = (round(percentile(values, share) * scale) for share in (0.5, 0.99))
-        yield (
-            f"{index * width:6.0f} s  {('█' * p50 + '░' * (p99 - p50)).ljust(_BAR)}"
-            f" {_milliseconds(values, 0.5):>10} {_milliseconds(values, 0.99):>10}"
-        )
+    """Yield bars over time: p50 and p99 of the pictures due in each slice."""
+    width = max(1.0, length / _MAX_SLICES)
+    jobs = sorted(zip(tally.done_due, tally.done, strict=True))
+    slices = {}
+    for index, group in groupby(jobs, key=lambda job: job[0] // width):
+        values = sorted(seconds for _, seconds in group)
+        slices[index * width] = percentile(values, 0.5), percentile(values, 0.99)
+    scale = _BAR / max(p99 for _, p99 in slices.values())
+    for start, (p50, p99) in slices.items():
+        bar = ("█" * round(p50 * scale)).ljust(round(p99 * scale), "░")
+        yield f"{start:6.0f} s  {bar:<{_BAR}} {p50 * 1000:7,.0f} ms {p99 * 1000:7,.0f} ms"

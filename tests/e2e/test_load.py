@@ -1,4 +1,4 @@
-"""The command `load`, as somebody uses it who sizes a deployment."""
+"""The command `load`, as used to size a deployment."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ GUIDE = ROOT / "infra" / "README.md"
 
 
 def thumbnails(cloud):
-    """Return how many thumbnails are in the bucket."""
+    """Return the number of thumbnails in the bucket."""
     found, token = 0, ""
     while token is not None:
         answer = requests.get(
@@ -36,7 +36,7 @@ def thumbnails(cloud):
     return found
 
 
-def test_it_reports_what_it_sent_and_leaves_nothing(shared_up, tmp_path):
+def test_it_reports_what_it_sent_and_deletes_it(shared_up, tmp_path):
     before = thumbnails(shared_up)
     svg = tmp_path / "load.svg"
     result = run("load", "--data", shared_up.data, "--rate", 5, "--seconds", 2, "--svg", svg)
@@ -58,7 +58,7 @@ def test_it_reports_what_it_sent_and_leaves_nothing(shared_up, tmp_path):
     assert "url(" not in svg.read_text().replace("url(#", "")
 
 
-def test_pictures_are_sent_in_turn_and_kept_if_asked(shared_up):
+def test_pictures_are_sent_in_turn_and_kept_on_request(shared_up):
     before = thumbnails(shared_up)
     mix = [ROCKET, SAMPLES / "coffee.png", ROOT / "README.md"]
     result = run(
@@ -71,7 +71,7 @@ def test_pictures_are_sent_in_turn_and_kept_if_asked(shared_up):
     assert thumbnails(shared_up) == before + 4 * 2
 
 
-def test_ctrl_c_ends_it_with_the_report(shared_up):
+def test_ctrl_c_ends_the_load_with_a_report(shared_up):
     before = thumbnails(shared_up)
     with subprocess.Popen(
         [*COMMAND, "load", "--data", shared_up.data, "--rate", "5", "--seconds", "600"],
@@ -93,7 +93,7 @@ def test_ctrl_c_ends_it_with_the_report(shared_up):
     assert thumbnails(shared_up) == before
 
 
-def test_in_a_terminal_the_figures_change_in_place(shared_up):
+def test_a_terminal_shows_the_figures_in_place(shared_up):
     reader, terminal = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, "load", "--data", shared_up.data, "--rate", "5", "--seconds", "2"],
@@ -111,21 +111,21 @@ def test_in_a_terminal_the_figures_change_in_place(shared_up):
     assert "\x1b[2K" in shown
 
 
-def test_a_url_at_which_nobody_listens_is_told():
+def test_a_url_without_a_server_is_reported():
     result = run("load", f"http://{HOST}:{free_port()}")
     assert (result.returncode, result.stdout) == (1, "")
     assert "does not answer" in result.stderr
     assert "Traceback" not in result.stderr
 
 
-def test_without_up_it_says_what_to_start(tmp_path):
+def test_without_up_it_says_how_to_start_it(tmp_path):
     result = run("load", "--data", tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert "python3 -m emulator up" in result.stderr
 
 
 class Hanging(BaseHTTPRequestHandler):
-    """Tells what it is, and never answers an upload."""
+    """Describes itself, but never answers an upload."""
 
     def do_GET(self):
         self.send_response(200)
@@ -151,7 +151,7 @@ def hanging():
         server.shutdown()
 
 
-def test_a_service_that_hangs_is_given_up(hanging):
+def test_a_hanging_service_is_abandoned(hanging):
     result = run("load", hanging.url, "--rate", 4, "--seconds", 1, "--patience", 1)
     assert result.returncode == 1
     assert "4 due, 0 done, 0 refused, 4 failed" in result.stdout
@@ -159,7 +159,7 @@ def test_a_service_that_hangs_is_given_up(hanging):
     assert "Deleting 0 uploads" in result.stderr
 
 
-def test_ctrl_c_does_not_wait_for_a_service_that_hangs(hanging):
+def test_ctrl_c_does_not_wait_for_a_hanging_service(hanging):
     command = [*COMMAND, "load", hanging.url, "--rate", "50", "--at-once", "3"]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -173,7 +173,7 @@ def test_ctrl_c_does_not_wait_for_a_service_that_hangs(hanging):
 
 
 @pytest.mark.parametrize("description", [b"<html>", b"[]", b"{}"])
-def test_what_is_not_quickthumb_is_told(hanging, description):
+def test_a_url_that_is_not_quickthumb_is_reported(hanging, description):
     hanging.description = description
     result = run("load", hanging.url)
     assert (result.returncode, result.stdout) == (1, "")
@@ -193,11 +193,11 @@ def test_what_is_not_quickthumb_is_told(hanging, description):
         (["--mix", "docs"], 1, "--mix docs: there is no such file"),
         (["--header", "Authorization"], 2, "expected 'NAME: VALUE'"),
         (["--svg", "nowhere/load.svg"], 1, "nowhere/load.svg"),
-        (["ftp://127.0.0.1"], 2, "'ftp://127.0.0.1': expected the URL of a QuickThumb"),
+        (["ftp://127.0.0.1"], 2, "'ftp://127.0.0.1': expected a URL such as"),
         (["--mixed"], 2, "unrecognized arguments"),
     ],
 )
-def test_a_wrong_command_line_is_told(shared_up, arguments, status, message):
+def test_a_wrong_command_line_is_reported(shared_up, arguments, status, message):
     result = run("load", *arguments, "--data", shared_up.data)
     assert (result.returncode, result.stdout) == (status, "")
     assert message in result.stderr

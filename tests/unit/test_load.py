@@ -1,4 +1,4 @@
-"""The arithmetic and the schedule of a load, and what it counts."""
+"""The arithmetic, the schedule and the counts of a load."""
 
 import json
 import math
@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.client import INTERRUPTED, Client, Failed
+from emulator.client import Client, Failed
 from emulator.commands.load import _plot, _report
-from emulator.load import Load, Plan, Tally, arrivals, delete, dispatch, percentile
+from emulator.load import Load, Plan, Tally, arrivals, delete, paced, percentile
 from emulator.ports import HOST
 from tests.pictures import ROCKET
 
 
 class Clock:
-    """A clock that only waiting turns."""
+    """A clock that only advances while something waits."""
 
     def __init__(self):
         self.now = 1000.0
@@ -37,7 +37,7 @@ class Clock:
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(10, 30), (0.5, 7), (1000, 3), (0.001, 1)])
-def test_as_many_are_due_as_the_rate_says_in_order_and_in_time(rate, seconds):
+def test_the_rate_is_exact_and_arrivals_are_in_order(rate, seconds):
     due = list(arrivals(rate, seconds))
     assert len(due) == max(1, round(rate * seconds))
     assert due == sorted(due)
@@ -53,35 +53,35 @@ def test_arrivals_are_those_of_a_poisson_process():
     assert longer == pytest.approx(math.exp(-1), abs=0.02)
 
 
-def test_two_runs_have_the_same_arrivals_and_two_seeds_have_not():
-    assert list(arrivals(5, 10)) == list(arrivals(5, 10)) != list(arrivals(5, 10, seed=1))
+def test_runs_have_the_same_arrivals_and_other_seeds_have_others():
+    assert list(arrivals(5, 10)) == list(arrivals(5, 10)) != list(arrivals(5, 10, seed=2))
 
 
 def test_each_is_sent_when_it_is_due():
-    clock, sent = Clock(), []
-    dispatch([0.5, 2, 2, 7], lambda due: sent.append((due, clock.now)), clock.pause, clock)
+    clock = Clock()
+    sent = [(due, clock.now) for due in paced([0.5, 2, 2, 7], clock.pause, clock)]
     assert sent == [(at, at) for at in (1000.5, 1002, 1002, 1007)]
 
 
-def test_what_is_late_is_sent_at_once_and_counts_from_when_it_was_due():
+def test_late_pictures_are_sent_immediately_and_count_from_when_they_were_due():
     clock, sent = Clock(), []
-
-    def send(due):
+    for due in paced([1, 2, 3, 10], clock.pause, clock):
         sent.append((due, clock.now))
         clock.now += 5 if len(sent) == 1 else 0
-
-    dispatch([1, 2, 3, 10], send, clock.pause, clock)
     assert sent == [(1001, 1001), (1002, 1006), (1003, 1006), (1010, 1010)]
 
 
-def test_it_stops_when_it_is_told_to():
-    clock, sent = Clock(), []
-    dispatch([1, 2, 3], sent.append, lambda seconds: clock.pause(seconds) or len(sent) == 2, clock)
-    assert sent == [1001, 1002]
+def test_sending_can_be_stopped():
+    clock = Clock()
+
+    def pause(seconds):
+        return clock.pause(seconds) or clock.pauses == 3
+
+    assert list(paced([1, 2, 3], pause, clock)) == [1001, 1002]
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0.001, 1))
-def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(values, share):
+def test_a_percentile_is_the_smallest_value_that_this_share_does_not_exceed(values, share):
     ordered = sorted(values)
     figure = percentile(ordered, share)
     assert figure in values
@@ -90,7 +90,7 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(values, s
 
 
 class Service:
-    """A client whose uploads take what the test says."""
+    """A client whose uploads behave as the test says."""
 
     def __init__(self, upload=lambda number: None, wait=lambda number: None):
         self._upload, self._wait = upload, wait
@@ -126,7 +126,7 @@ def accounted(tally):
     return ends == tally.sent
 
 
-def test_a_service_that_stands_still_is_seen_by_all_who_came_meanwhile():
+def test_a_stalled_service_delays_all_pictures_due_meanwhile():
     start = time.monotonic()
     tally = played(Service(lambda _: time.sleep(max(0, start + 0.5 - time.monotonic()))), 100, 1)
     assert (tally.sent, tally.unsent, len(tally.done)) == (100, 0, 100)
@@ -135,7 +135,7 @@ def test_a_service_that_stands_still_is_seen_by_all_who_came_meanwhile():
     assert max(tally.answered) == pytest.approx(0.5, abs=0.15)
 
 
-def test_what_is_due_while_too_many_are_in_flight_is_counted_and_not_sent():
+def test_pictures_due_while_too_many_are_in_flight_are_counted_but_not_sent():
     service = Service(lambda _: time.sleep(0.3))
     tally = played(service, 100, 1, at_once=2)
     assert tally.sent == service.uploads <= 8
@@ -143,7 +143,7 @@ def test_what_is_due_while_too_many_are_in_flight_is_counted_and_not_sent():
     assert accounted(tally)
 
 
-def test_what_failed_is_counted_by_its_code():
+def test_failures_are_counted_by_code():
     def upload(number):
         if number % 4 == 1:
             raise Failed("Busy.", "503 overloaded", is_busy=True)
@@ -161,7 +161,7 @@ def test_what_failed_is_counted_by_its_code():
     assert accounted(tally)
 
 
-def test_a_job_that_failed_has_an_upload_and_no_thumbnails():
+def test_a_failed_job_has_an_upload_but_no_thumbnails():
     def wait(_):
         raise Failed("It is damaged.", "corrupt")
 
@@ -170,13 +170,13 @@ def test_a_job_that_failed_has_an_upload_and_no_thumbnails():
     assert tally.failures == {"corrupt": 10}
 
 
-def test_whoever_stops_it_gets_what_is_there():
+def test_a_stopped_load_has_a_tally():
     service = Service()
 
     def wait(number):
         if number > 2:
             service.stopped.wait(20)
-            raise Failed("interrupted", INTERRUPTED)
+            raise Failed("interrupted")
 
     service._wait = wait
     load = Load(service, Plan([ROCKET], {}, 50, 3600, 100, 60))
@@ -191,7 +191,7 @@ def test_whoever_stops_it_gets_what_is_there():
     assert accounted(tally)
 
 
-def test_what_never_ends_is_given_up_and_changes_the_report_no_more(monkeypatch):
+def test_endless_uploads_are_abandoned_and_do_not_change_the_report_later(monkeypatch):
     monkeypatch.setattr("emulator.load._GRACE", 0.1)
     go_on = threading.Event()
     service = Service(lambda _: go_on.wait(30))
@@ -208,7 +208,7 @@ def test_what_never_ends_is_given_up_and_changes_the_report_no_more(monkeypatch)
 
 
 class Answers(BaseHTTPRequestHandler):
-    """A service that refuses all uploads, and keeps what it was sent."""
+    """A service that refuses all uploads, and records the requests."""
 
     def do_GET(self):
         self._answer(200, {"max_upload_bytes": 2**25})
@@ -255,7 +255,7 @@ def server():
         ((200, ["no id"]), "no-json", 0),
     ],
 )
-def test_an_answer_is_refused_or_failed_and_no_upload_is_repeated(server, answer, code, is_busy):
+def test_an_answer_counts_as_refused_or_failed_and_is_not_retried(server, answer, code, is_busy):
     server.answer = answer
     tally = played(Client(server.url, "key", {"Authorization": "Bearer x"}), 20, 0.2)
     assert (tally.refused, tally.failures)[not is_busy] == {code: 4}
@@ -266,14 +266,14 @@ def test_an_answer_is_refused_or_failed_and_no_upload_is_repeated(server, answer
         assert (headers["X-API-Key"], headers["Authorization"]) == ("key", "Bearer x")
 
 
-def test_uploads_are_deleted_and_what_is_gone_already_is_no_failure(server):
+def test_uploads_are_deleted_unless_they_are_gone_already(server):
     left, reason = delete(Client(server.url), ["gone", "kept", "gone", "kept"])
     assert sorted(path for _, path, _ in server.asked) == ["/gone", "/gone", "/kept", "/kept"]
     assert left == 2
-    assert reason.startswith("No. This command sends")
+    assert reason.startswith("No. Set it in")
 
 
-def test_a_service_that_deletes_nothing_is_not_asked_thousands_of_times(server):
+def test_deleting_is_given_up_after_a_few_failures(server):
     left, _ = delete(Client(server.url), ["kept"] * 3000)
     assert left == 3000
     assert len(server.asked) < 30
@@ -302,7 +302,7 @@ def test_a_tally_becomes_a_report_and_a_plot():
     assert [bar.count("█") + bar.count("░") for bar in bars][::19] == [2, 40]
 
 
-def test_a_load_without_any_answer_has_a_report_too():
+def test_a_load_without_answers_has_a_report_too():
     tally = Tally(sent=2, interrupted=2)
     parts = list(_report(tally, Plan([ROCKET], {}, 1, 2, 256, 60), 2.0))
     assert "sent 1.0/s, thumbnails 0.0/s" in parts[0]
