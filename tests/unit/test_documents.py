@@ -14,6 +14,7 @@ TESTED = {
     "python3 -m emulator up --notify": "tests/e2e/test_notify.py",
     "URL=http://127.0.0.1:9000/": "tests/e2e/test_notify.py",
     "python3 -m emulator thumb": "tests/e2e/test_readme.py",
+    "python3 -m emulator load": "tests/e2e/test_load.py",
     "python3 -m emulator sweep": "tests/e2e/test_sweep.py",
     "python3 -m emulator.pubsub": "tests/conformance/test_readme.py",
     "python3 -m emulator test": "tests/e2e/test_readme.py",
