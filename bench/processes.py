@@ -10,16 +10,16 @@ _SAMPLE_SECONDS = 0.05
 
 
 class Processes:
-    """The processes of a part: its own, and those that it starts and replaces meanwhile."""
+    """The processes of some parts: their own, and those that they start and replace meanwhile."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, *pids: int) -> None:
+        self._pids = pids
         self._peak = 0.0
 
     @property
     def lasting(self) -> tuple[int, ...]:
-        """Ids of the first process and of those it started: none may die."""
-        return (self._pid, *_children(self._pid))
+        """Ids of the first processes and of those they started: none may die."""
+        return tuple(each for pid in self._pids for each in (pid, *_children(pid)))
 
     def cpu(self) -> float:
         """Return the processor time that all have used so far, seconds; also those that ended."""
@@ -49,7 +49,7 @@ class Processes:
             watcher.join()
 
     def _all(self) -> list[int]:
-        return [self._pid, *_descendants(self._pid)]
+        return [each for pid in self._pids for each in (pid, *_descendants(pid))]
 
 
 def _children(pid: int) -> list[int]:

@@ -23,7 +23,12 @@ LAYERS = ("functions/requirements", "requirements", "tests/requirements")
 """Locks, without their suffix. Each asks for all that those before it ask for, and has it in the
 same versions."""
 
-LOCKS = (*LAYERS, "tests/infra/checkov-requirements", "emulator/lock-tools")
+LOCKS = (
+    *LAYERS,
+    "tests/infra/checkov-requirements",
+    "bench/peers/requirements",
+    "emulator/lock-tools",
+)
 
 WHEELS = Path("functions/wheels")
 """Wheels of packages that are published as source only; they lie where the functions find them."""
