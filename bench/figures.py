@@ -20,7 +20,7 @@ def medians(rounds: Sequence[Figures]) -> dict[str, float]:
 
 
 def table(heading: str, measured: Mapping[str, Figures]) -> str:
-    """Return a table in Markdown, a column for each contestant.
+    """Return a table in Markdown, a column for each contestant; without figures that are all 0.0.
 
     Behind each figure stands in brackets the first contestant's divided by it.
     """
@@ -28,6 +28,8 @@ def table(heading: str, measured: Mapping[str, Figures]) -> str:
     names = dict.fromkeys(name for figures in measured.values() for name in figures)
     lines = [f"| {heading} | {' | '.join(measured)} |", "|---" * (len(measured) + 1) + "|"]
     for name in names:
+        if max(figures.get(name, 0.0) for figures in measured.values()) < 0.05:
+            continue
         cells = [
             _cell(figures.get(name), None if who == first else measured[first].get(name))
             for who, figures in measured.items()

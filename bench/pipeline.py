@@ -1,12 +1,12 @@
 """Compares QuickThumb with FastAPI, Redis and RQ: `.venv/bin/python -m bench.pipeline`.
 
-Each contestant makes its thumbnails with two processes. All run at once, and take turns: a round
-of one uploads pictures as a form, from 1, 8 and 32 connections, while nobody asks for results; a
-thumbnail a second counts from the first upload until all thumbnails are there. Then it uploads one
-picture at a time and waits for its thumbnail. Processor time is that of all processes of the
-contestant, not of the client. Memory is the most that all its processes had together in a round
-before the others, whose figures do not count. What is printed are medians of the rounds, and in
-brackets QuickThumb's figure divided by the other's.
+Every contestant has two processes that make thumbnails. All are kept running and take turns: in
+each round, pictures are uploaded as forms from 1, 8 and 32 connections, and nobody asks for their
+thumbnails until all uploads are answered. Thumbnails a second count from the first upload to the
+last thumbnail. Then pictures are uploaded one by one, each when the thumbnail of the one before is
+there. Processor time is that of all processes of a contestant, without the client. Peak memory is
+that of all its processes together, measured in a first round that is otherwise not counted. The
+tables show medians of the rounds, and in brackets QuickThumb's figure divided by the other's.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def compare(names: Sequence[str], picture: bytes, plan: Plan) -> dict[str, Figur
             for name, (running, client) in contestants.items():
                 print(f"round {number + 1}, {name}", file=sys.stderr, flush=True)
                 rounds[name].append(measure(running, client, plan))
-    return {name: {**medians(rounds[name]), "peak memory, MB": peaks[name]} for name in names}
+    return {name: {"peak memory, MB": peaks[name], **medians(rounds[name])} for name in names}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from emulator.ports import HOST
 
 BOUNDARY = "a-boundary-that-no-picture-contains"
 PAUSE = 0.005  # seconds between two questions, where an answer does not wait
-PATIENCE = 120.0  # seconds until a thumbnail must be there
+LAST = 8  # thumbnails that are awaited at least
+PATIENCE = 120.0  # seconds until an answer or a thumbnail must be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,14 @@ class Client:
         self._body = b"".join((head.encode(), picture, f"\r\n--{BOUNDARY}--\r\n".encode()))
 
     def upload(self, count: int) -> list[Answered]:
-        """Upload the picture several times, one after the other, on one connection."""
+        """Upload the picture several times, one after the other, on one connection.
+
+        Raises:
+            RuntimeError: an upload was refused.
+        """
         headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
         answered = []
-        with closing(http.client.HTTPConnection(HOST, self._running.port)) as connection:
+        with closing(self._connection()) as connection:
             for _ in range(count):
                 started = time.perf_counter()
                 connection.request("POST", self._running.upload, self._body, headers)
@@ -84,18 +89,33 @@ class Client:
                 answered.append(Answered(now, json.loads(content)["id"], now - started))
         return answered
 
-    def wait(self, ids: Sequence[str], query: str) -> bool:
-        """Wait until all these thumbnails are there; tell whether one was still missing."""
-        missed = False
+    def wait(self, ids: Iterable[str], query: str) -> float | None:
+        """Wait until all these thumbnails are there.
+
+        Args:
+            ids: of their jobs.
+            query: what follows the id in the question.
+
+        Returns:
+            When the last one came that was not there at the first question, `perf_counter`
+            seconds; None if all were.
+
+        Raises:
+            RuntimeError: there is no thumbnail.
+        """
+        came = None
         deadline = time.monotonic() + PATIENCE
-        with closing(http.client.HTTPConnection(HOST, self._running.port)) as connection:
+        with closing(self._connection()) as connection:
             for id in ids:
                 while (status := self._status(connection, id + query)) != self._running.done:
                     if status == "failed" or time.monotonic() > deadline:
                         raise RuntimeError(f"There is no thumbnail: {id} is {status}")
-                    missed = True
                     time.sleep(PAUSE)
-        return missed
+                    came = time.perf_counter()
+        return came
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(HOST, self._running.port, timeout=PATIENCE)
 
     def _status(self, connection: http.client.HTTPConnection, job: str) -> str:
         connection.request("GET", self._running.status + job)
@@ -125,14 +145,14 @@ def series(running: Running, client: Client, uploads: int, at_once: int) -> Seri
     with ThreadPoolExecutor(at_once) as pool:
         answered = [each for share in pool.map(client.upload, shares) for each in share]
     ids = [each.id for each in sorted(answered, key=lambda each: each.at)]
-    # Jobs are taken in order: when the last ones have ended, the others have. To ask for all would
-    # cost processor time, so it is done afterwards, and counts only if one was missing.
-    client.wait(ids[-at_once:], running.query)
-    seconds, after = time.perf_counter() - started, _cpu(running)
-    if client.wait(ids, ""):
-        seconds, after = time.perf_counter() - started, _cpu(running)
+    # Jobs are taken in order: when the last ones have ended, so have the others. Asking for all of
+    # them takes processor time, so it is done afterwards, and counts only if one was missing.
+    client.wait(ids[-max(at_once, LAST) :], running.query)
+    ended, after = time.perf_counter(), _cpu(running)
+    if late := client.wait(reversed(ids), ""):
+        ended, after = late, _cpu(running)
     used = {part: after[part] - before[part] for part in after}
-    return Series([each.seconds for each in answered], seconds, used)
+    return Series([each.seconds for each in answered], ended - started, used)
 
 
 def measure(running: Running, client: Client, plan: Plan) -> dict[str, float]:

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 PANELS = {
-    "upload p50, 1 at once, ms": "upload, median\nms, less is better",
-    "upload p99, 32 at once, ms": "upload, 32 at once, p99\nms, less is better",
-    "thumbnails a second, 8 at once": "thumbnails a second\nmore is better",
+    "upload p50, 1 at once, ms": "upload p50\nms, less is better",
+    "upload p99, 32 at once, ms": "upload p99, 32 at once\nms, less is better",
+    "thumbnails a second, 8 at once": "thumbnails a second, 8 at once\nmore is better",
     "upload to thumbnail, ms": "upload to thumbnail\nms, less is better",
     "CPU a picture, ms": "processor time a picture\nms, less is better",
     "peak memory, MB": "peak memory\nMB, less is better",
@@ -22,38 +23,45 @@ THEMES = {"light": ("#1f2933", "#4285f4", "#9aa5b1"), "dark": ("#e6edf3", "#4285
 """Colours of text, of the first contestant and of the others; the page is seen behind."""
 
 
-def draw(about: str, measured: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
+Measured = dict[str, dict[str, dict[str, float]]]
+"""Figures by name, of each contestant, of each picture."""
+
+
+def draw(about: str, measured: Measured, path: Path) -> None:
     """Draw all panels in each theme."""
-    for theme, (text, first, other) in THEMES.items():
-        colours = dict.fromkeys(("text.color", "ytick.color", "axes.labelcolor"), text)
-        fixed = {"svg.hashsalt": "pipeline", "svg.fonttype": "none", "font.family": "sans-serif"}
-        with rc_context({**colours, **fixed, "font.size": 9}):
-            rows, columns = len(measured), len(PANELS)
-            names = list(next(iter(measured.values())))
-            size = (2.1 * columns, rows * (0.26 * len(names) + 0.9) + 0.3)
+    contestants = next(iter(measured.values()))
+    panels = {name: PANELS[name] for name in PANELS if name in next(iter(contestants.values()))}
+    size = (2.1 * len(panels), len(measured) * (0.26 * len(contestants) + 0.9) + 0.3)
+    for theme, (text, *bars) in THEMES.items():
+        style = dict.fromkeys(("text.color", "ytick.color", "axes.labelcolor"), text)
+        # The same figures give the same file, with texts that stay texts.
+        style |= {"svg.hashsalt": "pipeline", "svg.fonttype": "none", "font.size": 9}
+        with rc_context(style):
             figure = Figure(size, layout="constrained")
-            grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-            for row, (picture, contestants) in zip(grid, measured.items(), strict=True):
-                row[0].set_ylabel(picture)
-                for axes, (name, title) in zip(row, PANELS.items(), strict=True):
-                    values = [figures.get(name, 0.0) for figures in contestants.values()]
-                    bars = axes.barh(names, values, color=[first, *[other] * (len(names) - 1)])
-                    axes.bar_label(bars, fmt=_short, padding=3)
-                    axes.set_title(title, fontsize=9)
-                    axes.set_xlim(0, max(values) * 1.35)
-                    axes.set_xticks([])
-                    axes.tick_params(length=0)
-                    axes.spines[:].set_visible(False)
-                    axes.set_facecolor("none")
+            grid = figure.subplots(len(measured), len(panels), squeeze=False, sharey=True)
             grid[0][0].invert_yaxis()
+            for axes, title in zip(grid[0], panels.values(), strict=True):
+                axes.set_title(title, fontsize=9)
+            for row, (picture, figures) in zip(grid, measured.items(), strict=True):
+                row[0].set_ylabel(picture)
+                for axes, name in zip(row, panels, strict=True):
+                    _panel(axes, {who: each[name] for who, each in figures.items()}, bars)
             figure.supxlabel(about, fontsize=8)
-            figure.savefig(
-                f"{path}-{theme}.svg", transparent=True, metadata={"Date": None, "Title": about}
-            )
+            metadata = {"Date": None, "Title": about}
+            figure.savefig(f"{path}-{theme}.svg", transparent=True, metadata=metadata)
 
 
-def _short(value: float) -> str:
-    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+def _panel(axes: Axes, values: dict[str, float], colours: list[str]) -> None:
+    """Draw a bar with its value for each contestant, the first in a colour of its own."""
+    first, other = colours
+    bars = axes.barh(
+        list(values), list(values.values()), color=[first, *[other] * (len(values) - 1)]
+    )
+    axes.bar_label(bars, fmt=lambda value: f"{value:.{1 if value < 100 else 0}f}", padding=3)
+    axes.set_xlim(0, max(values.values()) * 1.35)  # room for the longest one's value
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
 
 
 if __name__ == "__main__":
