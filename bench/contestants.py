@@ -15,6 +15,7 @@ from emulator.parts.pubsub import Broker, official_command
 from emulator.parts.storage import storage_parts
 from emulator.ports import HOST, answers, free_port
 from emulator.processes import Part, Supervisor
+from emulator.project import bucket_name
 from emulator.topology_file import read_topology
 from tests.environments import environment
 
@@ -33,6 +34,7 @@ class Running:
         status: path at which a job can be asked for, before its id and `query`.
         query: what follows the id, to be answered as soon as the job has ended, if it can be.
         done: the status of a job whose thumbnail is there.
+        thumbnails: the folder where they lie in the end, also those of a bucket.
         pids: its processes by the names of its parts.
     """
 
@@ -41,6 +43,7 @@ class Running:
     status: str
     query: str
     done: str
+    thumbnails: Path
     pids: Mapping[str, int]
 
 
@@ -61,7 +64,9 @@ def quickthumb(broker: Broker, folder: Path) -> Iterator[Running]:
         )
         with cloud:
             port = int(cloud.addresses.upload.rpartition(":")[2])
-            yield Running(port, "/", "/", "?wait=20", "done", _started(cloud.pids()))
+            thumbnails = folder / "storage" / bucket_name("processed")
+            pids = _started(cloud.pids())
+            yield Running(port, "/", "/", "?wait=20", "done", thumbnails, pids)
 
 
 @contextmanager
@@ -76,11 +81,12 @@ def rq(worker: str, bucket: str, folder: Path) -> Iterator[Running]:
     Raises:
         PartFailed: a part cannot run.
     """
+    pictures = folder / "storage" / bucket if bucket else folder / "pictures"
     api, queue, store = free_port(), free_port(), free_port()
     python = str(environment("peers", PEERS / "requirements.txt") / "python")
     env = {
         "REDIS_URL": f"redis://{HOST}:{queue}",
-        "FOLDER": str(folder / "pictures"),
+        "FOLDER": str(pictures),
         "BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": f"http://{HOST}:{store}",
     }
@@ -110,7 +116,8 @@ def rq(worker: str, bucket: str, folder: Path) -> Iterator[Running]:
         supervisor = Supervisor([[uvicorn, *workers], [redis, *storage]], Console(out=quiet))
         supervisor.start()
         try:
-            yield Running(api, "/upload", "/status/", "", "finished", _started(supervisor.pids()))
+            pids = _started(supervisor.pids())
+            yield Running(api, "/upload", "/status/", "", "finished", pictures / "processed", pids)
         finally:
             supervisor.stop()
 

@@ -15,8 +15,8 @@ from bench.processes import Processes
 from emulator.ports import HOST
 
 BOUNDARY = "a-boundary-that-no-picture-contains"
-PAUSE = 0.005  # seconds between two questions, where an answer does not wait
-LAST = 8  # thumbnails that are awaited at least
+OFTEN, RARELY = 0.005, 0.05  # seconds between two questions, where an answer does not wait
+LAST = 8  # uploads whose thumbnails are awaited before processor time is read
 PATIENCE = 120.0  # seconds until an answer or a thumbnail must be there
 
 
@@ -89,36 +89,29 @@ class Client:
                 answered.append(Answered(now, json.loads(content)["id"], now - started))
         return answered
 
-    def wait(self, ids: Iterable[str], query: str) -> float | None:
+    def wait(self, ids: Iterable[str], pause: float) -> None:
         """Wait until all these thumbnails are there.
 
         Args:
             ids: of their jobs.
-            query: what follows the id in the question.
-
-        Returns:
-            When the last one came that was not there at the first question, `perf_counter`
-            seconds; None if all were.
+            pause: between two questions, if the answer does not wait; seconds.
 
         Raises:
             RuntimeError: there is no thumbnail.
         """
-        came = None
         deadline = time.monotonic() + PATIENCE
         with closing(self._connection()) as connection:
             for id in ids:
-                while (status := self._status(connection, id + query)) != self._running.done:
+                while (status := self._status(connection, id)) != self._running.done:
                     if status == "failed" or time.monotonic() > deadline:
                         raise RuntimeError(f"There is no thumbnail: {id} is {status}")
-                    time.sleep(PAUSE)
-                    came = time.perf_counter()
-        return came
+                    time.sleep(pause)
 
     def _connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(HOST, self._running.port, timeout=PATIENCE)
 
-    def _status(self, connection: http.client.HTTPConnection, job: str) -> str:
-        connection.request("GET", self._running.status + job)
+    def _status(self, connection: http.client.HTTPConnection, id: str) -> str:
+        connection.request("GET", f"{self._running.status}{id}{self._running.query}")
         status: str = json.loads(connection.getresponse().read())["status"]
         return status
 
@@ -141,16 +134,16 @@ class Series:
 def series(running: Running, client: Client, uploads: int, at_once: int) -> Series:
     """Upload so many pictures from so many connections; wait for the thumbnails."""
     shares = [len(range(n, uploads, at_once)) for n in range(at_once)]
-    before, started = _cpu(running), time.perf_counter()
+    before, started = _cpu(running), time.time()
     with ThreadPoolExecutor(at_once) as pool:
         answered = [each for share in pool.map(client.upload, shares) for each in share]
     ids = [each.id for each in sorted(answered, key=lambda each: each.at)]
-    # Jobs are taken in order: when the last ones have ended, so have the others. Asking for all of
-    # them takes processor time, so it is done afterwards, and counts only if one was missing.
-    client.wait(ids[-max(at_once, LAST) :], running.query)
-    ended, after = time.perf_counter(), _cpu(running)
-    if late := client.wait(reversed(ids), ""):
-        ended, after = late, _cpu(running)
+    # Asking takes processor time. Jobs are taken in order, so that with the last ones the others
+    # have ended as well; whether they have is asked when that time has been read.
+    client.wait(ids[-LAST:], RARELY)
+    after = _cpu(running)
+    client.wait(ids, RARELY)
+    ended = max(file.stat().st_mtime for file in running.thumbnails.rglob("*"))
     used = {part: after[part] - before[part] for part in after}
     return Series([each.seconds for each in answered], ended - started, used)
 
@@ -165,7 +158,7 @@ def measure(running: Running, client: Client, plan: Plan) -> dict[str, float]:
             figures[f"upload p{percent}, {at_once} at once, ms"] = latency
     for at_once, each in all_series.items():
         figures[f"thumbnails a second, {at_once} at once"] = plan.uploads / each.seconds
-    waits = [_wait_for_one(running, client) for _ in range(plan.awaited)]
+    waits = [_wait_for_one(client) for _ in range(plan.awaited)]
     figures["upload to thumbnail, ms"] = percentile(waits, 50) * 1e3
     pictures = plan.uploads * len(plan.at_once)
     parts = dict.fromkeys(part for each in all_series.values() for part in each.cpu)
@@ -176,11 +169,11 @@ def measure(running: Running, client: Client, plan: Plan) -> dict[str, float]:
     return figures
 
 
-def _wait_for_one(running: Running, client: Client) -> float:
+def _wait_for_one(client: Client) -> float:
     """Upload a picture and wait for its thumbnail; return the seconds of both."""
     started = time.perf_counter()
     (answered,) = client.upload(1)
-    client.wait([answered.id], running.query)
+    client.wait([answered.id], OFTEN)
     return time.perf_counter() - started
 
 

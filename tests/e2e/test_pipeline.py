@@ -10,7 +10,7 @@ from PIL import Image
 from bench import pipeline
 from bench.contestants import CONTESTANTS, missing
 from bench.imaging_inputs import photograph
-from bench.rounds import Client
+from bench.rounds import OFTEN, Client
 
 LACK = missing("RQ SimpleWorker, folder")
 
@@ -25,7 +25,7 @@ def test_a_peer_makes_thumbnails(name, tmp_path):
     with CONTESTANTS[name](tmp_path) as running:
         client = Client(running, photograph())
         answered = client.upload(2)
-        client.wait([each.id for each in answered], running.query)
+        client.wait([each.id for each in answered], OFTEN)
         for each in answered:
             url = f"http://127.0.0.1:{running.port}/thumbnail/{each.id}"
             answer = requests.get(url, timeout=10)
@@ -38,7 +38,7 @@ def test_a_job_that_failed_is_not_counted_as_done(tmp_path):
         client = Client(running, b"no picture at all")
         (answered,) = client.upload(1)
         with pytest.raises(RuntimeError, match=f"{answered.id} is failed"):
-            client.wait([answered.id], running.query)
+            client.wait([answered.id], OFTEN)
 
 
 def test_all_figures_are_measured_and_drawn(tmp_path, capsys):
