@@ -72,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     rounds = 1 if args.quick else args.rounds
     about = f"{_machine()}, {datetime.now(UTC):%Y-%m-%d}, rounds: {rounds}"
     print(about)
+    if (load := os.getloadavg()[0]) > 1:
+        print(f"The machine is busy (load {load:.1f}): ratios mean little", file=sys.stderr)
     measured: dict[str, dict[str, Figures]] = {}
     for picture, plan in _plans(rounds, quick=args.quick):
         with Image.open(io.BytesIO(picture)) as image:
