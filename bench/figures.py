@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 Figures = Mapping[str, float]
-"""What was measured, by what it is, unit last: "upload p50, 1 at once, ms"."""
+"""What was measured, by what it is, unit last: "upload p50, concurrency 1, ms"."""
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

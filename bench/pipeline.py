@@ -2,7 +2,7 @@
 
 Every contestant has two processes that make thumbnails. All are kept running and take turns: in
 each round, pictures are uploaded as forms from 1, 8 and 32 connections, and nobody asks for their
-thumbnails until all uploads are answered. Thumbnails a second count from the first upload to the
+thumbnails until all uploads are answered. Thumbnails per second count from the first upload to the
 last thumbnail. Then pictures are uploaded one by one, each when the thumbnail of the one before is
 there. Processor time is that of all processes of a contestant, without the client. Peak memory is
 that of all its processes together, measured in a first round that is otherwise not counted. The

@@ -155,17 +155,17 @@ def measure(running: Running, client: Client, plan: Plan) -> dict[str, float]:
     for percent in (50, 99):
         for at_once, each in all_series.items():
             latency = percentile(each.latencies, percent) * 1e3
-            figures[f"upload p{percent}, {at_once} at once, ms"] = latency
+            figures[f"upload p{percent}, concurrency {at_once}, ms"] = latency
     for at_once, each in all_series.items():
-        figures[f"thumbnails a second, {at_once} at once"] = plan.uploads / each.seconds
+        figures[f"thumbnails per second, concurrency {at_once}"] = plan.uploads / each.seconds
     waits = [_wait_for_one(client) for _ in range(plan.awaited)]
     figures["upload to thumbnail, ms"] = percentile(waits, 50) * 1e3
     pictures = plan.uploads * len(plan.at_once)
     parts = dict.fromkeys(part for each in all_series.values() for part in each.cpu)
     used = {part: sum(each.cpu[part] for each in all_series.values()) for part in parts}
-    figures["CPU a picture, ms"] = sum(used.values()) / pictures * 1e3
+    figures["CPU per picture, ms"] = sum(used.values()) / pictures * 1e3
     for part, seconds in used.items():
-        figures[f"CPU a picture, {part}, ms"] = seconds / pictures * 1e3
+        figures[f"CPU per picture, {part}, ms"] = seconds / pictures * 1e3
     return figures
 
 

@@ -1,6 +1,6 @@
-"""The entry points of the functions, and nothing else.
+"""The entry points of the functions.
 
-What they share is built on first use: importing this file needs no cloud.
+Clients and settings are created on first use, so importing this file needs no cloud.
 """
 
 import logging
@@ -25,7 +25,7 @@ from quickthumb.problems import InvalidSetting
 from quickthumb.resize import resize as do_resize
 from quickthumb.sweep import sweep as do_sweep
 from quickthumb.sweep import sweep_on
-from quickthumb.sweeping.asked import Asked
+from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.sweeper import Sweeper
 
 logs.configure(os.environ)
@@ -36,9 +36,9 @@ parts = Parts(os.environ)
 
 @functions_framework.aio.http
 async def upload(request: Request) -> Response:
-    """Take an HTTP request."""
+    """Handle an HTTP request."""
     logs.restore()
-    # To the framework a response is an ASGI application that answers the request; so is ours.
+    # The framework calls a response as an ASGI application, so any application will do.
     try:
         return cast(Response, parts.api)
     except InvalidSetting as error:
@@ -50,7 +50,7 @@ async def upload(request: Request) -> Response:
 
 @functions_framework.cloud_event
 def resize(event: CloudEvent) -> None:
-    """Take a job from a push subscription or from Eventarc."""
+    """Handle a job delivered by a push subscription or Eventarc."""
     message = _message(event)
     with tracing.span("resize", tracing.of_message(message.attributes), SpanKind.CONSUMER):
         do_resize(message, parts.store, parts.completed, parts.settings, parts.kitchen)
@@ -58,7 +58,7 @@ def resize(event: CloudEvent) -> None:
 
 @functions_framework.cloud_event
 def bury(event: CloudEvent) -> None:
-    """Take a dead letter from a push subscription or from Eventarc."""
+    """Handle a dead letter delivered by a push subscription or Eventarc."""
     message = _message(event)
     with tracing.span("bury", tracing.of_message(message.attributes), SpanKind.CONSUMER):
         do_bury(message, parts.store, parts.completed)
@@ -66,25 +66,25 @@ def bury(event: CloudEvent) -> None:
 
 @functions_framework.http
 def sweep(request: flask.Request) -> flask.Response:
-    """Take the call of a schedule, or that of a person who sweeps a part by hand."""
+    """Handle a call by a schedule, or by someone who sweeps manually."""
     private.entered()
     settings = parts.settings
-    asked = Asked.read(request.args, settings.sweep_seconds)
+    options = SweepOptions.read(request.args, settings.sweep_seconds)
     sweeper = Sweeper(
         *(parts.store, parts.uploads, parts.completed, settings.policy, settings.menu.standard),
-        *(asked.first_after_seconds, asked.dry_run),
+        *(options.first_after_seconds, options.dry_run),
     )
-    if asked.start is None:
+    if options.start is None:
         report = sweep_on(sweeper, settings.sweep_seconds)
     else:
-        report = do_sweep(sweeper, asked.start, asked.seconds)
+        report = do_sweep(sweeper, options.start, options.seconds)
     log.info("swept: %s", report)
     return flask.jsonify(asdict(report))
 
 
 def _message(event: CloudEvent) -> Message:
-    # The framework makes an event of a plain push request and drops the delivery attempt on the
-    # way; the request itself still has it, and is the same in production.
+    # The framework turns a plain push request into an event and loses the delivery attempt, so
+    # read the request itself.
     body = flask.request.get_json(silent=True)
     pushed = isinstance(body, dict) and "message" in body
     message = delivered(body if pushed else event.data)
@@ -92,12 +92,12 @@ def _message(event: CloudEvent) -> Message:
     return message
 
 
-if flask.has_app_context():  # the framework loads this file in that of the function it serves
-    # No dead letters lie behind `bury`: what it cannot read would come again and again.
+if flask.has_app_context():  # as set up by the framework
+    # `bury` has no dead-letter topic: what it cannot read would be redelivered forever.
     private.protect(
         flask.current_app, lambda: parts.callers, is_last=flask.current_app.name == "bury"
     )
-if os.environ.get("FUNCTION_TARGET") == "upload":  # as the framework has it, however it was told
-    from quickthumb.api import wire  # a server that the others do not have
+if os.environ.get("FUNCTION_TARGET") == "upload":  # set by the framework, however it was started
+    from quickthumb.api import wire  # imports a server that the other functions lack
 
     wire.install()

@@ -5,8 +5,8 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from quickthumb.api import build
 from quickthumb.api.records import Records
+from quickthumb.api.routes import build
 from quickthumb.messaging import Message
 from quickthumb.resize import resize
 from quickthumb.store import Store

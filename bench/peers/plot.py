@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 PANELS = {
-    "upload p50, 1 at once, ms": "upload p50\nms, less is better",
-    "upload p99, 32 at once, ms": "upload p99, 32 at once\nms, less is better",
-    "thumbnails a second, 8 at once": "thumbnails a second, 8 at once\nmore is better",
+    "upload p50, concurrency 1, ms": "upload p50\nms, less is better",
+    "upload p99, concurrency 32, ms": "upload p99, concurrency 32\nms, less is better",
+    "thumbnails per second, concurrency 8": "thumbnails per second, concurrency 8\nmore is better",
     "upload to thumbnail, ms": "upload to thumbnail\nms, less is better",
-    "CPU a picture, ms": "processor time a picture\nms, less is better",
+    "CPU per picture, ms": "CPU time per picture\nms, less is better",
     "peak memory, MB": "peak memory\nMB, less is better",
 }
 THEMES = {"light": ("#1f2933", "#4285f4", "#9aa5b1"), "dark": ("#e6edf3", "#4285f4", "#6b7785")}

@@ -1,1 +1,1 @@
-"""What stands behind the entry points of QuickThumb."""
+"""QuickThumb without its entry points."""

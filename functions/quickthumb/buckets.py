@@ -1,4 +1,4 @@
-"""What the functions need of a bucket, whatever implements it."""
+"""The interface of a bucket."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob without its bytes.
+    """The description of a blob.
 
     Attributes:
-        name: inside its bucket.
+        name: in its bucket.
         content_type: media type.
         size: bytes.
-        generation: version of the blob, given by Cloud Storage.
+        generation: version, assigned by Cloud Storage.
         updated: when this version was written.
         metadata: custom metadata.
     """
@@ -29,10 +29,10 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What a walk found and could not read.
+    """A blob, or part of a listing, that cannot be read.
 
     Attributes:
-        name: of the blob; or the prefix of the names that could not be listed, followed by `…`.
+        name: of the blob; or the prefix of the part, followed by `…`.
         reason: why.
     """
 
@@ -41,7 +41,7 @@ class Unread:
 
 
 class Bucket(Protocol):
-    """What the functions need of a bucket. Every method raises `Unavailable`."""
+    """A bucket. Every method raises `Unavailable`."""
 
     @property
     def name(self) -> str:
@@ -50,7 +50,7 @@ class Bucket(Protocol):
     def create(
         self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> int | None:
-        """Write a blob that must not exist yet; return its generation, None if it exists."""
+        """Write a new blob; return its generation, None if the blob exists already."""
 
     def begin(
         self,
@@ -60,39 +60,40 @@ class Bucket(Protocol):
         metadata: Mapping[str, str],
         origin: str | None,
     ) -> str:
-        """Begin a resumable upload of a blob that must not exist yet; return where to send it.
+        """Begin a resumable upload of a new blob; return its URL.
 
         Args:
             name: of the blob.
-            size: bytes that will be sent, no more and no fewer.
+            size: exact size, bytes.
             content_type: media type.
             metadata: custom metadata.
-            origin: of the web page that will send them; None unless a browser does.
+            origin: of the web page that will send the blob; None if no browser does.
         """
 
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
-        """Write a blob, replacing one of that name."""
+        """Write or replace a blob."""
 
     def read(self, name: str, generation: int | None = None) -> bytes | None:
-        """Return the bytes of a blob, None if it (or that generation of it) does not exist."""
+        """Return the content of a blob, None if it, or that generation, does not exist."""
 
     def stat(self, name: str) -> Blob | None:
-        """Return what is known of a blob, None if it does not exist.
+        """Return the description of a blob, None if it does not exist.
 
         Raises:
-            InvalidMessage: its description cannot be read.
+            InvalidMessage: the description cannot be read.
         """
 
     def delete(self, name: str, generation: int | None = None) -> bool:
-        """Delete a blob, or only that generation of it; return whether it was there."""
+        """Delete a blob, or only that generation; return whether it existed."""
 
     def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
-        """Walk over the blobs whose names begin with `prefix`, by name, page by page.
-
-        A blob whose description cannot be read comes as `Unread`.
+        """Yield the blobs whose names begin with `prefix`, by name; list them page by page.
 
         Args:
-            prefix: of their whole names.
-            start: the first name that may come.
-            end: the first name that may not; empty for no such limit.
+            prefix: of the names.
+            start: the first name to yield, inclusive.
+            end: where to stop, exclusive; empty for no limit.
+
+        Yields:
+            `Unread` for a blob whose description cannot be read.
         """

@@ -1,6 +1,6 @@
-"""The story of a dead letter: a job that failed every delivery ends as failed, and says so.
+"""Handles dead letters: a job whose deliveries all failed is marked as failed.
 
-Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
+Raising makes Pub/Sub redeliver the message; returning acknowledges it.
 """
 
 import logging
@@ -16,27 +16,23 @@ log = logging.getLogger(__name__)
 
 
 def bury(message: Message, store: Store, completed: Topic) -> None:
-    """End the job of a dead letter.
+    """Mark the job of a dead letter as failed.
 
     Raises:
-        Unavailable: Cloud Storage or Pub/Sub did not answer; to be delivered again.
+        Unavailable: Cloud Storage or Pub/Sub is unavailable; to be redelivered.
     """
     try:
         job = job_of(message, store.originals.bucket)
     except InvalidMessage as error:
-        # Nobody can read it later either. If it was about an upload, `sweep` sees to that.
+        # A redelivery would not help. If it was about an upload, `sweep` publishes it again.
         log.error("dead letter %s: %s", message.id, error)
         return
     if job is None:
         return
+    count = message.attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "")
+    attempts = count if re.fullmatch("[0-9]{1,3}", count) else "several"
     reason = GaveUp(
-        f"The picture could not be processed in {_attempts(message)} attempts. It may still be "
-        "tried again later; you can also send it again."
+        f"The picture could not be processed in {attempts} attempts. It may be retried "
+        "later; you can also upload it again."
     )
     give_up(job, reason, store, completed)
-
-
-def _attempts(message: Message) -> str:
-    """Return how often a message was delivered before it was moved to the dead letters."""
-    told = message.attributes.get("CloudPubSubDeadLetterSourceDeliveryCount", "")
-    return told if re.fullmatch("[0-9]{1,3}", told) else "several"

@@ -1,4 +1,4 @@
-"""Which job a message delivers."""
+"""Reads the job of a message."""
 
 from quickthumb import logs
 from quickthumb.documents.arrival import Arrival
@@ -8,19 +8,19 @@ from quickthumb.messaging import Message
 
 
 def job_of(message: Message, bucket: str) -> Job | None:
-    """Read the job of a message, ours or a notification of Cloud Storage; the log is about it now.
+    """Read the job of a message, and label the log lines that follow with it.
 
     Args:
-        message: as it was delivered.
-        bucket: where the originals are kept.
+        message: a job of ours, or a notification of Cloud Storage.
+        bucket: of the originals.
 
     Returns:
-        The job; None for a folder that a console made, of which there is nothing to do.
+        The job; None for the placeholder of a folder, which needs no processing.
 
     Raises:
-        InvalidMessage: it is neither, of this version, or is about another bucket.
+        InvalidMessage: the message is neither, or is about another bucket.
     """
-    logs.about(None)  # no longer what this thread did before
+    logs.about(None)  # not the previous job of this thread
     arrival = Arrival.from_attributes(message.attributes)
     job = (arrival.job if arrival else Job.from_json(message.data)).within(bucket)
     logs.about(job.id)

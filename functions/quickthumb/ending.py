@@ -1,4 +1,4 @@
-"""How a job ends, whoever ends it: given up, told of, or cleaned up because it was deleted."""
+"""Ends jobs: gives them up, publishes their end, or deletes what is left of them."""
 
 import logging
 
@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 
 def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> None:
-    """End a job as failed unless it has ended already, and publish its end.
+    """Mark a job as failed unless it has ended already, and publish its end.
 
     Raises:
-        Unavailable: Cloud Storage or Pub/Sub did not answer; to be called again.
+        Unavailable: Cloud Storage or Pub/Sub is unavailable; the call can be repeated.
     """
     manifest = store.results.give_up(Manifest.failed(job, reason))
     if delete_if_gone(job, store.originals.is_current(job), store):
@@ -31,17 +31,17 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
 
 
 def delete_if_gone(job: Job, is_there: bool, store: Store) -> bool:
-    """Delete the results of a job whose upload was deleted by its user; return whether it was.
+    """Delete the results of a job if its upload was deleted by a user; return whether it was.
 
     Args:
         job: the job.
-        is_there: whether its original is; if not, a user deleted it, or a sweep dropped it.
-        store: where the results are.
+        is_there: whether the original exists; if not, a user deleted it, or a sweep dropped it.
+        store: contains the results.
     """
     if is_there or store.results.was_dropped(job.id):
         return False
     store.results.delete(job.id)
-    log.info("original %s is gone: so are its thumbnails", job.id)
+    log.info("original %s was deleted: deleted its thumbnails", job.id)
     return True
 
 

@@ -12,7 +12,7 @@ class Limits:
     Attributes:
         max_pixels: width times height of the stored picture, pixels.
         max_side: width or height of the stored picture, pixels.
-        max_decoded_bytes: peak memory of decoding as `memory.py` estimates it, bytes; reduced by
+        max_decoded_bytes: peak memory of decoding as each format estimates it, bytes; reduced by
             the size of the file beyond 32 MiB, which is held in memory too.
         max_result_bytes: total of all thumbnails of a picture, bytes.
         max_scans: scans of a progressive JPEG; each takes as long as decoding a baseline JPEG.
@@ -36,5 +36,5 @@ class Limits:
         return min(self.max_frames, self.max_frame_pixels // pixels)
 
     def decoded_beside(self, size: int) -> int:
-        """Return the memory limit of decoding beside a file of `size` bytes, bytes."""
+        """Return the memory limit of decoding next to a file of `size` bytes, bytes."""
         return self.max_decoded_bytes - max(0, size - 32 * MIB)

@@ -1,4 +1,4 @@
-"""The door to Pub/Sub: publish a message, and read the forms in which one is delivered."""
+"""Publishes messages to Pub/Sub, and parses delivered ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ Publisher: TypeAlias = pubsub_v1.PublisherClient
 
 
 class Topic(Protocol):
-    """What the functions need of a topic."""
+    """The interface of a topic."""
 
     def publish(self, data: bytes, **attributes: str) -> None:
-        """Publish a message; return once it is accepted. Raises `NotPublished`."""
+        """Publish a message; return when it is accepted. Raises `NotPublished`."""
 
 
 class CloudTopic:
@@ -37,7 +37,6 @@ class CloudTopic:
         self._retry = Retry(initial=0.1, maximum=2, timeout=call_seconds)
 
     def publish(self, data: bytes, **attributes: str) -> None:
-        """See `Topic`."""
         future = self._client.publish(
             self._path,
             data,
@@ -47,42 +46,40 @@ class CloudTopic:
             **tracing.to_attributes(),
         )
         try:
-            # The future ends by itself at about the time of the retries; the margin is for its
-            # own work, so that the reason it knows is not hidden by a plain time-out of ours.
+            # The future fails by itself when retries time out; wait longer, so that its error is
+            # reported rather than our own timeout.
             future.result(timeout=self._seconds * 2)
         except (GoogleAPIError, GoogleAuthError, TimeoutError) as error:
             raise NotPublished(f"Pub/Sub, {self._path}: {error}") from error
 
 
 class Transport(PublisherGrpcTransport):
-    """A channel that looks for Pub/Sub every few seconds while it is away.
+    """A channel that reconnects within seconds once Pub/Sub is available again.
 
-    gRPC's own pauses grow to two minutes, for which everybody would be told 503 while Pub/Sub is
-    back (https://grpc.github.io/grpc/core/group__grpc__arg__keys.html).
+    By default, gRPC's backoff grows to two minutes, in which every upload would get 503
+    (https://grpc.github.io/grpc/core/group__grpc__arg__keys.html).
     """
 
     OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
 
     def __init__(self, *, host: str, channel: grpc.Channel | None = None, **arguments: Any) -> None:
-        if channel is not None:  # the client library made it for an emulator, without any options
+        if channel is not None:  # made by the client library for an emulator, without options
             channel = grpc.insecure_channel(host, self.OPTIONS)
         super().__init__(host=host, channel=channel, **arguments)
 
     @classmethod
     def create_channel(cls, host: str, **arguments: Any) -> grpc.Channel:  # type: ignore[override]
-        """See the base class."""
         options = [*arguments.pop("options", ()), *cls.OPTIONS]
         return super().create_channel(host, options=options, **arguments)
 
 
 def connect(*, traced: bool = False) -> Publisher:
-    """Return a client that sends every message at once.
+    """Return a client that sends every message immediately.
 
-    A batch would wait for company on a thread of its own; a function's CPU may be taken away as
-    soon as it has answered.
+    Batches wait on a background thread, but a function may lose its CPU after its response.
 
     Args:
-        traced: record a span for each message, and carry it on in an attribute.
+        traced: record a span for each message, and propagate it in an attribute.
 
     Raises:
         NoCredentials: there is neither an emulator nor an identity.
@@ -99,15 +96,15 @@ def connect(*, traced: bool = False) -> Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it was delivered.
+    """A delivered message.
 
     Attributes:
         data: its body.
         attributes: its attributes.
-        id: given by Pub/Sub.
-        published: when; None where the delivery does not tell.
-        attempt: which delivery this is, from 1; None where Pub/Sub does not count, which is for
-            subscriptions without a dead-letter policy.
+        id: assigned by Pub/Sub.
+        published: publish time; None if unknown.
+        attempt: delivery attempt, from 1; None if not counted, as in subscriptions without a
+            dead-letter policy.
     """
 
     data: bytes
@@ -118,7 +115,7 @@ class Message:
 
 
 class _Delivered(msgspec.Struct, frozen=True):
-    """The message within a push request; of two names of a member the first is preferred."""
+    """The message in a push request; of two names of a member, the first takes precedence."""
 
     data: bytes = b""
     attributes: dict[str, str] | None = None
@@ -136,12 +133,12 @@ class _Push(msgspec.Struct, frozen=True):
 
 
 def delivered(envelope: Any) -> Message:
-    """Read the body of a push request, which is also the data of Eventarc's CloudEvent.
+    """Parse the body of a push request, or the same data in Eventarc's CloudEvent.
 
-    The form is https://docs.cloud.google.com/pubsub/docs/push#receive_push.
+    See https://docs.cloud.google.com/pubsub/docs/push#receive_push.
 
     Raises:
-        InvalidMessage: the body is of another form.
+        InvalidMessage: the body has another form.
     """
     try:
         push = untrusted.convert(_Push, envelope)
@@ -158,7 +155,7 @@ def delivered(envelope: Any) -> Message:
 
 
 def _time(text: str) -> datetime | None:
-    """Read a time; one that names no offset counts as UTC, which is what Pub/Sub sends."""
+    """Parse a time, in UTC unless it has an offset."""
     if not text:
         return None
     time = datetime.fromisoformat(text)

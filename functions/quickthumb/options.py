@@ -87,11 +87,11 @@ OPTIONS: Mapping[str, Option] = {
         *get_args(Fit),
     ),
     "gravity": _one_of(
-        "Which part `cover` keeps: the centre, or the part that draws the eye.",
+        "Which part `cover` keeps: the centre, or the most salient part.",
         *get_args(Gravity),
     ),
     "format": _one_of(
-        "Of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
+        "Format of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
         *FORMAT_OPTIONS,
     ),
     "quality": _whole("Quality of lossy formats; the default depends on the format.", 1, 100),

@@ -1,4 +1,4 @@
-"""What the functions are made of, each part built when it is first needed."""
+"""The parts that the functions share, each created on first use."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -6,8 +6,9 @@ from functools import cached_property
 from google.auth.transport.requests import Request as Fetch
 from starlette.types import ASGIApp
 
-from quickthumb import api, messaging, storage, tracing
+from quickthumb import messaging, storage, tracing
 from quickthumb.api.records import Records
+from quickthumb.api.routes import build
 from quickthumb.callers import Callers
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import CloudTopic
@@ -17,19 +18,19 @@ from quickthumb.store import Store
 
 
 class Parts:
-    """The parts of one process. Each raises `InvalidSetting` where the environment is wrong."""
+    """The parts of a process. Each raises `InvalidSetting` if the environment is invalid."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
     @cached_property
     def settings(self) -> Settings:
-        """What the environment says."""
+        """The settings in the environment."""
         return Settings.from_env(self._environment)
 
     @cached_property
     def callers(self) -> Callers | None:
-        """Checks who pushes a message; None where no token is needed."""
+        """Verifies tokens; None if no token is needed."""
         if self.settings.push_audience is None:
             return None
         return Callers(
@@ -48,24 +49,24 @@ class Parts:
 
     @cached_property
     def uploads(self) -> CloudTopic:
-        """The topic that carries jobs."""
+        """The topic of jobs."""
         return self._topic(self.settings.uploads_topic)
 
     @cached_property
     def completed(self) -> CloudTopic:
-        """The topic that tells of finished jobs."""
+        """The topic of finished jobs."""
         return self._topic(self.settings.completed_topic)
 
     @cached_property
     def kitchen(self) -> Kitchen:
-        """The processes that decode."""
+        """The decoder processes."""
         return Kitchen(self.settings.limits, self.settings.decoders)
 
     @cached_property
     def api(self) -> ASGIApp:
-        """The application behind the function `upload`."""
+        """The application of the function `upload`."""
         records = Records(self._bucket(self.settings.requests_bucket))
-        return api.build(self.store, records, self.uploads, self.settings)
+        return build(self.store, records, self.uploads, self.settings)
 
     @cached_property
     def _storage(self) -> storage.Client:

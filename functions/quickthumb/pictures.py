@@ -1,4 +1,4 @@
-"""What is known of a picture and of its thumbnails: values alone, no code that decodes."""
+"""Values that describe a picture and its thumbnails."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ class Source:
     """A picture before it is decoded.
 
     Attributes:
-        content_type: as the bytes say, whatever the sender claimed.
-        width: pixels, as a viewer shows it (EXIF orientation applied).
-        height: pixels, as a viewer shows it.
+        content_type: detected from the content.
+        width: pixels, after EXIF orientation.
+        height: pixels, after EXIF orientation.
         orientation: EXIF orientation of the stored picture, 1 to 8.
     """
 
@@ -27,9 +27,9 @@ class Picture:
     """An encoded thumbnail.
 
     Attributes:
-        name: the rendition it answers.
+        name: of its rendition.
         content_type: of `data`.
-        extension: for a file name, without the dot.
+        extension: of a file name, without the dot.
         width: pixels.
         height: pixels.
         data: the encoded bytes.
@@ -45,12 +45,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """All that is made of one picture.
+    """The results for one picture.
 
     Attributes:
-        source: what it was.
+        source: the picture.
         thumbnails: in the order of the renditions.
-        placeholder: what to show before they have loaded.
+        placeholder: what to show while they load.
     """
 
     source: Source

@@ -1,19 +1,18 @@
-"""Text from outside, made safe to show: on one line, of bounded length, as a terminal prints it."""
+"""Makes untrusted text safe to print: on one line, with limited length and no control codes."""
 
 _MOST = 500
 
 
 def printable(text: object, most: int = _MOST) -> str:
-    r"""Return a text with everything that does not print as itself written as an escape.
+    r"""Return a text with unprintable characters escaped.
 
-    That is what Unicode calls "other" or "separator", but for the space: newlines and further
-    control characters (a terminal obeys those of C1 too), marks that change the direction of
-    writing, other invisible ones, and lone surrogates, which no encoding takes. They become `\n`,
-    `\x1b`, `\u202e`, as Python writes them.
+    These are the Unicode categories "other" and "separator" except the space: control characters
+    (terminals obey C1 too), bidirectional marks, invisible characters, and lone surrogates, which
+    cannot be encoded. They become `\n`, `\x1b`, `\u202e`, as in Python.
 
     Args:
-        text: any text; of what is none, its `str`.
-        most: characters that are kept. Of a longer text the middle is left out.
+        text: any text; other values are converted with `str`.
+        most: maximum number of characters; the middle of a longer text is left out.
     """
     shown = _text(text)
     if len(shown) > most:

@@ -16,18 +16,9 @@ import flask
 from opentelemetry import context
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from quickthumb import logs, tracing
+from quickthumb import logs, problems, tracing
 from quickthumb.callers import Callers
 from quickthumb.printable import printable
-from quickthumb.problems import (
-    InvalidMessage,
-    InvalidSetting,
-    QuickThumbError,
-    Refused,
-    Unauthenticated,
-    Unavailable,
-    WrongCaller,
-)
 
 log = logging.getLogger(__name__)
 
@@ -121,27 +112,28 @@ def _answer(error: Exception) -> flask.Response:
             return _answer(original)
         case HTTPException():
             return _refusal(error)
-        case WrongCaller():
+        case problems.WrongCaller():
             log.warning("rejected: %s", error)
             return _text(403, error)
-        case Unauthenticated():
+        case problems.Unauthenticated():
             log.warning("rejected: %s", error)
             return _text(401, error, {"WWW-Authenticate": "Bearer"})
-        case InvalidSetting():
+        case problems.InvalidSetting():
             log.error("invalid configuration: %s", error)
-            return _problem(error)
-        case Unavailable():
+            document = json.dumps(error.document())
+            return _Plain(document, error.status, mimetype="application/problem+json")
+        case problems.Unavailable():
             log.warning("retry later: %s", error)
             return _text(503, error)
-        case InvalidMessage():
+        case problems.InvalidMessage():
             return _unreadable(400, error)
-        case Refused():
+        case problems.Refused():
             log.info("rejected: %s", error)
             return _text(400, error)
         case RecursionError() if "entered" not in flask.g:
-            return _answer(InvalidMessage(f"{_unread()}: its JSON is nested too deeply"))
+            return _answer(problems.InvalidMessage(f"{_unread()}: its JSON is nested too deeply"))
         case _ if "entered" not in flask.g:
-            return _answer(InvalidMessage(f"{_unread()}: {type(error).__name__}: {error}"))
+            return _answer(problems.InvalidMessage(f"{_unread()}: {type(error).__name__}: {error}"))
         case _:
             log.exception("%s", type(error).__name__, exc_info=error)
             return _text(500, "Internal error; see the log.")
@@ -178,8 +170,3 @@ def _is_pushed() -> bool:
 
 def _text(status: int, text: object, headers: Mapping[str, str] | None = None) -> flask.Response:
     return _Plain(f"{printable(text)}\n", status, headers)
-
-
-def _problem(error: QuickThumbError) -> flask.Response:
-    document = error.document()
-    return _Plain(json.dumps(document), document["status"], mimetype="application/problem+json")

@@ -1,6 +1,6 @@
-"""The story of a job: fetch the original, make its thumbnails, commit them, publish its end.
+"""Handles jobs: fetches the original, makes its thumbnails, commits them, publishes the end.
 
-Raising asks Pub/Sub to deliver the message again; returning acknowledges it.
+Raising makes Pub/Sub redeliver the message; returning acknowledges it.
 """
 
 import hashlib
@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 def resize(
     message: Message, store: Store, completed: Topic, settings: Settings, kitchen: Kitchen
 ) -> None:
-    """Do the job of a message; repeated, late or parallel deliveries have the same result.
+    """Do the job of a message; idempotent, whether deliveries are repeated, late or parallel.
 
     Raises:
-        Unavailable: Cloud Storage or Pub/Sub did not answer, or there is no process to decode in;
-            to be delivered again.
+        Unavailable: Cloud Storage or Pub/Sub is unavailable, or no decoder process could start; to
+            be redelivered.
         InvalidMessage: the message is neither a job of this version nor a notification of Cloud
-            Storage, or is about another bucket; to be delivered again, and kept in the dead-letter
-            topic in the end.
+            Storage, or is about another bucket; to be redelivered, and finally moved to the
+            dead-letter topic.
     """
     started = datetime.now(UTC)
     job = job_of(message, store.originals.bucket)
@@ -42,12 +42,12 @@ def resize(
     manifest = store.results.manifest(job.id)
     if manifest is None or not manifest.ends(job):
         made = _make(job, store, settings, kitchen)
-        # The status of an upload that was deleted meanwhile must not come back, be it for a moment.
+        # The status of an upload that was just deleted must not reappear, not even briefly.
         if made and store.originals.exists(job.name):
             store.results.put_manifest(made)
             manifest = made
-    # Whoever deletes an upload deletes the original first, and may have missed what was written
-    # since, by this delivery or by one that was cut off.
+    # A deletion starts with the original, and may miss results written since, by this delivery or
+    # an interrupted one.
     if delete_if_gone(job, store.originals.exists(job.name), store):
         return
     if manifest is None or not manifest.ends(job):
@@ -58,20 +58,17 @@ def resize(
 
 
 def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manifest | None:
-    """Write the thumbnails of a job and return its manifest, which is not yet written.
-
-    None if the original is gone.
-    """
+    """Write the thumbnails of a job; return its manifest, or None if the original was deleted."""
     requested = job if job.renditions else store.originals.requested(job, settings.menu.standard)
     if requested is None:
         return None
     try:
-        if requested.size > settings.max_original_bytes:  # it might not fit into memory
+        if requested.size > settings.max_original_bytes:  # may not fit in memory
             raise TooManyBytes(
                 f"The picture has {requested.size:,} bytes: "
                 f"at most {settings.max_original_bytes:,} are accepted."
             )
-        kitchen.warm()  # it starts while the original is fetched
+        kitchen.warm()  # start while the original is fetched
         data = store.originals.read(requested)
         if data is None:
             return None
@@ -106,7 +103,7 @@ def _put(id: str, picture: Picture, store: Store) -> Thumbnail:
 
 
 def _figures(manifest: Manifest, message: Message, started: datetime) -> dict[str, Any]:
-    """Return what to count of a job that has ended, as fields of its log line."""
+    """Return the metrics of a job that has ended, as fields of its log line."""
     published = message.published
     return logs.fields(
         event=manifest.state,

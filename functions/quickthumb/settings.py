@@ -12,46 +12,27 @@ from quickthumb.policy import Policy
 from quickthumb.problems import LOCALLY, InvalidSetting
 
 
-def _bucket(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", text):
-        raise ValueError("expected a bucket name")
-    return text
+def _text(pattern: str, expected: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return parse
 
 
-def _topic(text: str) -> str:
-    if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", text):
-        raise ValueError("expected projects/PROJECT/topics/TOPIC")
-    return text
+_bucket = _text(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", "a bucket name")
+_topic = _text(r"projects/[^/]+/topics/[^/]+", "projects/PROJECT/topics/TOPIC")
+_host = _text(r"https?://[^/?#\s]+", "http://HOST or https://HOST")
+_url = _text(r"https?://[^/?#\s]+/\S*", "https://HOST/PATH")
+_word = _text(r"\S+", "no spaces")
+_account = _text(r"[^@\s]+@[^@\s]+", "the email address of a service account")
 
 
 def _switch(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError("expected true or false")
     return text == "true"
-
-
-def _url(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#\s]+", text):
-        raise ValueError("expected http://HOST or https://HOST")
-    return text
-
-
-def _address(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#\s]+/\S*", text):
-        raise ValueError("expected https://HOST/PATH")
-    return text
-
-
-def _word(text: str) -> str:
-    if re.search(r"\s", text):
-        raise ValueError("expected no spaces")
-    return text
-
-
-def _account(text: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
-        raise ValueError("expected the email address of a service account")
-    return text
 
 
 def _count(text: str) -> int:
@@ -149,7 +130,7 @@ class Settings:
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
     receive_seconds: int = _setting(_count, default=50)
     max_original_bytes: int = _setting(_count, default=100 * 1024 * 1024)
-    sessions_url: str | None = _setting(_url, default=None)
+    sessions_url: str | None = _setting(_host, default=None)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     decoders: int = _setting(_count, default=1)
@@ -159,7 +140,7 @@ class Settings:
     api_keys: tuple[str, ...] = _setting(_hashes, secret=True, default=())
     push_audience: str | None = _setting(_word, default=None)
     push_account: str | None = _setting(_account, default=None)
-    push_certs_url: str = _setting(_address, default="https://www.googleapis.com/oauth2/v1/certs")
+    push_certs_url: str = _setting(_url, default="https://www.googleapis.com/oauth2/v1/certs")
     call_seconds: int = _setting(_count, default=10)
     sweep_seconds: int = _setting(_count, default=240)
     sweep_after_seconds: int = _setting(_age, default=Policy().after_seconds)

@@ -1,4 +1,4 @@
-"""The door to Cloud Storage: blobs in a bucket, whatever they mean."""
+"""Buckets of Cloud Storage."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
@@ -18,7 +18,7 @@ from quickthumb.buckets import Blob, Unread
 from quickthumb.documents.untrusted import shown
 from quickthumb.problems import InvalidMessage, NoCredentials, Unavailable
 
-_CONNECTIONS = 64  # kept open to Cloud Storage; above any concurrency of ours
+_CONNECTIONS = 64  # kept open; above our concurrency
 
 Client = storage.Client
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 def _translated(
     call: Callable[Concatenate["CloudBucket", P], T],
 ) -> Callable[Concatenate["CloudBucket", P], T]:
-    """Turn what the client library raises into `Unavailable`."""
+    """Convert errors of the client library to `Unavailable`."""
 
     @wraps(call)
     def wrapper(self: "CloudBucket", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -49,13 +49,13 @@ def _translated(
 
 
 class CloudBucket:
-    """A bucket of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names.
+    """A `Bucket` of Cloud Storage, or of the emulator that `STORAGE_EMULATOR_HOST` names.
 
     Args:
         client: from `connect`.
         name: of the bucket.
         call_seconds: how long a call is retried, seconds.
-        sessions_url: scheme and host of resumable uploads, None for those that the client uses.
+        sessions_url: scheme and host of resumable uploads; None for those of the client.
     """
 
     def __init__(
@@ -69,19 +69,17 @@ class CloudBucket:
         self._bucket = client.bucket(name)
         self._sessions_url = sessions_url
         retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2).with_timeout(call_seconds)
-        timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to hear the next byte
+        timeout = (min(call_seconds, 3.0), call_seconds)  # to connect, to receive the next byte
         self._patience: dict[str, Any] = {"retry": retry, "timeout": timeout}
 
     @property
     def name(self) -> str:
-        """See `Bucket`."""
         return str(self._bucket.name)
 
     @_translated
     def create(
         self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> int | None:
-        """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         try:
@@ -90,7 +88,9 @@ class CloudBucket:
             )
         except PreconditionFailed:
             return None
-        return _generation(blob)
+        if blob.generation is None:
+            raise Unavailable(f"Cloud Storage returned no generation for {name}")
+        return int(blob.generation)
 
     @_translated
     def begin(
@@ -101,7 +101,6 @@ class CloudBucket:
         metadata: Mapping[str, str],
         origin: str | None,
     ) -> str:
-        """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.metadata = dict(metadata)
         url: str = blob.create_resumable_upload_session(
@@ -118,14 +117,12 @@ class CloudBucket:
 
     @_translated
     def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
-        """See `Bucket`."""
         blob = self._bucket.blob(name)
         blob.cache_control = cache_control
         blob.upload_from_string(data, content_type=content_type, **self._patience)
 
     @_translated
     def read(self, name: str, generation: int | None = None) -> bytes | None:
-        """See `Bucket`."""
         blob = self._bucket.blob(name, generation=generation)
         try:
             data: bytes = blob.download_as_bytes(single_shot_download=True, **self._patience)
@@ -135,13 +132,11 @@ class CloudBucket:
 
     @_translated
     def stat(self, name: str) -> Blob | None:
-        """See `Bucket`."""
         blob = self._bucket.get_blob(name, **self._patience)
         return _described(blob) if blob else None
 
     @_translated
     def delete(self, name: str, generation: int | None = None) -> bool:
-        """See `Bucket`."""
         try:
             self._bucket.blob(name, generation=generation).delete(**self._patience)
         except NotFound:
@@ -149,7 +144,6 @@ class CloudBucket:
         return True
 
     def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:
-        """See `Bucket`."""
         pages = self._client.list_blobs(
             self._bucket,
             prefix=prefix or None,
@@ -162,7 +156,7 @@ class CloudBucket:
 
     @_translated
     def _next_page(self, pages: Iterator[Iterator[storage.Blob]]) -> list[Blob | Unread]:
-        """Return the next page that has blobs, an empty list after the last."""
+        """Return the next page that has blobs, an empty list after the last one."""
         for page in pages:
             if blobs := [_described_or_not(blob) for blob in page]:
                 return blobs
@@ -179,24 +173,18 @@ def connect() -> storage.Client:
         client = storage.Client()
     except DefaultCredentialsError as error:
         raise NoCredentials("STORAGE_EMULATOR_HOST") from error
-    # requests keeps ten connections to a host and drops the others after each use.
+    # By default, requests keeps ten connections to a host.
     adapter = requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS)
     client._http.mount("https://", adapter)
     client._http.mount("http://", adapter)
     return client
 
 
-def _generation(blob: storage.Blob) -> int:
-    if blob.generation is None:
-        raise Unavailable(f"Cloud Storage answered without a generation for {blob.name}")
-    return int(blob.generation)
-
-
 def _described(blob: storage.Blob) -> Blob:
-    """Return what Cloud Storage tells of a blob.
+    """Return the description of a blob.
 
     Raises:
-        InvalidMessage: a part of it is missing or of another form; an emulator may lose it.
+        InvalidMessage: a part is missing or malformed, as in an emulator that lost it.
     """
     try:
         metadata = blob.metadata or {}
@@ -211,7 +199,7 @@ def _described(blob: storage.Blob) -> Blob:
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidMessage(
-            f"what Cloud Storage tells of the blob {shown(blob.name)} cannot be read: {error}"
+            f"the description of the blob {shown(blob.name)} cannot be read: {error}"
         ) from error
 
 

@@ -1,12 +1,10 @@
-"""The story of a sweep: what was accepted and has not ended is published again, or given up.
+"""Sweeps: jobs that were lost are published again, or given up.
 
-It walks over originals and results side by side, both in the order of their names and page by page,
-so that a million of them need no more memory than a thousand. It cannot feed a loop: each time
-that a job is published again is counted first, the pauses between grow, and after the last one the
-job is given up for good.
+A sweep merges the listings of originals and results, both sorted by name, page by page, so memory
+use does not depend on their number. It cannot cause a loop: a retry is counted before it is
+published, the pauses between retries grow, and after the last retry the job is given up for good.
 
-One bad upload does not stop the others: what cannot be read is counted and logged, and the sweep
-goes on.
+Whatever cannot be read is counted, logged and skipped.
 """
 
 import logging
@@ -23,17 +21,18 @@ from quickthumb.sweeping.sweeper import Sweeper
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
-"""Uploads that are seen to in parallel."""
+"""Number of uploads to process in parallel."""
 
 NOTED_EVERY = 10.0
-"""How often a sweep notes how far it came, seconds."""
+"""Interval at which a sweep saves its cursor, seconds."""
 
 
 def sweep_on(sweeper: Sweeper, seconds: float) -> Report:
-    """Go on where the last sweep ended, for about some seconds, and note how far this one came.
+    """Continue at the saved cursor for some seconds, and save the new cursor.
 
     Raises:
-        Unavailable: Cloud Storage or Pub/Sub did not answer; the next sweep goes on from the note.
+        Unavailable: Cloud Storage or Pub/Sub is unavailable; the next sweep continues at the
+            cursor.
     """
     end = time.monotonic() + seconds
     cursor, total = sweeper.store.ledger.cursor(), Report()
@@ -47,32 +46,32 @@ def sweep_on(sweeper: Sweeper, seconds: float) -> Report:
 
 
 def sweep(sweeper: Sweeper, start: str = "", seconds: float = float("inf")) -> Report:
-    """Walk over both buckets for about some seconds.
+    """Sweep both buckets for some seconds.
 
     Args:
-        sweeper: decides what to do about each upload.
-        start: where the walk before this one ended; empty for the beginning.
-        seconds: when they have passed, the walk ends after the upload it has come to.
+        sweeper: processes an upload.
+        start: where the previous sweep ended; empty for the beginning.
+        seconds: time limit; the upload at hand is finished.
 
     Raises:
-        Unavailable: Cloud Storage or Pub/Sub did not answer; what was done is done, and a sweep
-            from the same place goes on with the rest.
+        Unavailable: Cloud Storage or Pub/Sub is unavailable; the sweep can be repeated from the
+            same start.
     """
     report, batch = Report(), list[Entry]()
     end = time.monotonic() + seconds
 
-    def pass_over(unread: Unread) -> None:
-        log.error("passed over %r: %s", unread.name, unread.reason)
+    def skip(unread: Unread) -> None:
+        log.error("skipped %r: %s", unread.name, unread.reason)
         report.add("unread")
 
-    def see_to_batch() -> None:
-        for outcome in pool.map(partial(_see_to, sweeper), batch):
+    def process_batch() -> None:
+        for outcome in pool.map(partial(_process, sweeper), batch):
             report.add(outcome)
         batch.clear()
 
     entries = side_by_side(
-        sweeper.store.originals.walk(start, sweeper.default, pass_over),
-        sweeper.store.results.walk(start, pass_over),
+        sweeper.store.originals.walk(start, sweeper.default, skip),
+        sweeper.store.results.walk(start, skip),
     )
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for entry in entries:
@@ -85,22 +84,22 @@ def sweep(sweeper: Sweeper, start: str = "", seconds: float = float("inf")) -> R
                 report.next = entry.key
                 break
             if len(batch) == AT_ONCE:
-                see_to_batch()
-        see_to_batch()
+                process_batch()
+        process_batch()
     return report
 
 
-def _see_to(sweeper: Sweeper, entry: Entry) -> Outcome:
-    """See to an entry; what is wrong with it must not stop the sweep."""
+def _process(sweeper: Sweeper, entry: Entry) -> Outcome:
+    """Process an entry; its errors must not stop the sweep."""
     try:
-        return sweeper.see_to(entry)
+        return sweeper.process(entry)
     except NotPublished:
         raise
     except Unavailable as error:
-        sweeper.store.check()  # it is this entry alone, or else this raises
-        log.error("passed over %r: %s", entry.key, error)
+        sweeper.store.check()  # raises unless it is this entry alone
+        log.error("skipped %r: %s", entry.key, error)
     except QuickThumbError as error:
-        log.error("passed over %r: %s", entry.key, error)
+        log.error("skipped %r: %s", entry.key, error)
     except Exception:
-        log.exception("passed over %r", entry.key)
+        log.exception("skipped %r", entry.key)
     return "unread"

@@ -1,4 +1,4 @@
-"""The story of an upload: check it, store it, ask for its thumbnails."""
+"""Accepts uploads: checks a picture, stores it, publishes its job."""
 
 import logging
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it was sent.
+    """An uploaded file.
 
     Attributes:
-        filename: the name that came with it, or empty; never used as a path.
-        data: its bytes.
+        filename: as sent, or empty; never used as a path.
+        data: its content.
     """
 
     filename: str
@@ -37,24 +37,24 @@ def expect(
     store: Store,
     origin: str | None,
 ) -> str:
-    """Have Cloud Storage take an upload that is too large for this service; return where.
+    """Return the URL of a resumable upload for a picture that is too large for this service.
 
-    The URL is that of a resumable upload, and lets whoever has it write this one blob. Nothing is
-    kept before all of its bytes have arrived; then Cloud Storage notifies `resize`.
+    Anyone who has the URL can write this one blob. Nothing is stored until the blob is complete;
+    then Cloud Storage notifies `resize`.
 
     Args:
-        id: of the upload, not used for any other picture.
+        id: of the upload; unique.
         announced: the upload.
         renditions: the thumbnails to make.
-        store: where it will be kept.
-        origin: of the web page that will send it, None if no browser does.
+        store: where it will be stored.
+        origin: of the web page that will send it; None if no browser does.
 
     Raises:
-        Unavailable: Cloud Storage does not answer.
+        Unavailable: Cloud Storage is unavailable.
     """
     logs.about(id)
-    told = (announced.size, announced.content_type, announced.filename)
-    url = store.originals.expect(id, *told, tuple(renditions), origin)
+    about = (announced.size, announced.content_type, announced.filename)
+    url = store.originals.expect(id, *about, tuple(renditions), origin)
     log.info(
         "expecting %s: %s, %d bytes",
         *(id, announced.content_type, announced.size),
@@ -73,24 +73,23 @@ def accept(
     *,
     repeated: bool = False,
 ) -> Job:
-    """Store a picture and publish its job; once this returns, the upload is not lost.
+    """Store a picture and publish its job; once this returns, the upload cannot be lost.
 
     Args:
-        id: of the upload, not used for any other picture.
+        id: of the upload; unique.
         file: the picture.
         renditions: the thumbnails to make.
-        store: where it is kept.
-        uploads: topic for the job.
-        limits: of one picture.
-        repeated: whether this may be, or may become, one of several attempts under the same id.
-            Doing it again leaves the same.
+        store: where to store it.
+        uploads: topic of jobs.
+        limits: of a picture.
+        repeated: whether there may be several attempts with this id, which are idempotent.
 
     Raises:
-        EmptyFile: the file has no bytes.
-        Unprocessable: its header shows that it cannot be done.
-        Unavailable: it could not be stored or published. Nothing is left behind, as far as Cloud
-            Storage could still be reached, unless it is `repeated`: then what one attempt has
-            stored may be what another one has promised, so it stays, for the next or for `sweep`.
+        EmptyFile: the file is empty.
+        Unprocessable: its header shows that it cannot be processed.
+        Unavailable: it could not be stored or published. The original is then deleted if possible,
+            unless `repeated`: another attempt may have accepted it, so it is left to the next
+            attempt or `sweep`.
     """
     if not file.data:
         raise EmptyFile("The file is empty.")
@@ -102,8 +101,7 @@ def accept(
         )
         uploads.publish(job.to_json(), schema=SCHEMA)
     except Unavailable:
-        # Also where it was the original that could not be stored: perhaps it was, and only the
-        # answer was lost.
+        # Even if storing failed: perhaps only the response was lost.
         if not repeated:
             _take_back(id, store)
         raise
@@ -118,7 +116,7 @@ def accept(
 
 
 def _take_back(id: str, store: Store) -> None:
-    """Delete an original that was not accepted; what cannot be deleted is left for `sweep`."""
+    """Delete an original that was not accepted, or leave it to `sweep`."""
     try:
         store.originals.delete(id)
     except Unavailable as error:

@@ -75,5 +75,5 @@ def test_a_picture_that_crashes_its_decoder_fails_at_its_first_delivery(url, log
     answer = requests.get(f"{url}/{id}/256", timeout=30)
     assert (answer.status_code, answer.json()["code"]) == (422, "decoder-crashed")
     assert "killed by SIGSEGV" in log.getvalue()
-    assert "delivered again" not in log.getvalue()
+    assert "retry later" not in log.getvalue()
     assert client.wait(client.upload(sound, {}), 60)["status"] == "done"

@@ -51,15 +51,15 @@ def test_all_figures_are_measured_and_drawn(tmp_path, capsys):
     both = {name: row for name, row in rows.items() if re.fullmatch(r"\S+ \| \S+ \(\S+\)", row)}
     assert {
         "peak memory, MB",
-        "upload p50, 1 at once, ms",
-        "upload p99, 8 at once, ms",
-        "thumbnails a second, 8 at once",
+        "upload p50, concurrency 1, ms",
+        "upload p99, concurrency 8, ms",
+        "thumbnails per second, concurrency 8",
         "upload to thumbnail, ms",
-        "CPU a picture, ms",
-        "CPU a picture, storage, ms",
+        "CPU per picture, ms",
+        "CPU per picture, storage, ms",
     } <= both.keys()
     for ours, theirs, ratio in (re.findall(r"[\d.]+", row) for row in both.values()):
         assert float(ratio) == pytest.approx(float(ours) / float(theirs), rel=0.2)
-    assert {"CPU a picture, resize, ms", "CPU a picture, worker, ms"} <= rows.keys()
+    assert {"CPU per picture, resize, ms", "CPU per picture, worker, ms"} <= rows.keys()
     for theme in ("light", "dark"):
         assert "RQ SimpleWorker, bucket" in (tmp_path / f"pipeline-{theme}.svg").read_text()

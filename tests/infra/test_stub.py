@@ -32,6 +32,14 @@ def test_a_certificate_in_use_is_not_deleted(cloud):
         cloud.delete("google_compute_managed_ssl_certificate", certificate)
 
 
+def test_what_is_unused_is_deleted_though_a_longer_name_is_in_use(cloud):
+    channel = cloud.create(wanted("google_monitoring_notification_channel"))
+    longer = [channel["id"] + "7"]
+    cloud.create(wanted("google_monitoring_alert_policy", notification_channels=longer))
+    cloud.delete("google_monitoring_notification_channel", channel)
+    assert cloud.resources("google_monitoring_notification_channel") == []
+
+
 def test_what_is_protected_is_not_deleted(cloud):
     service = wanted(runs.SERVICE, name="a", location="here", template=[{}])
     made = cloud.create(service)

@@ -298,7 +298,7 @@ def test_terraform_itself_makes_and_unmakes_what_a_trial_asks_for(tmp_path, nowh
     assert deployment.plan() == {}
     deployment.destroy()
     assert deployment.left() == []
-    with pytest.raises(Failed, match="begin with the step apply"):
+    with pytest.raises(Failed, match="start with the step apply"):
         Locally(Gcloud("my-trial", "europe-west1"), "no-bucket", tmp_path).output("urls")
 
 
@@ -340,7 +340,7 @@ def test_nothing_is_made_before_somebody_has_agreed(nowhere):
     assert result.returncode == 1
     assert "1 google_storage_bucket" in result.stderr
     assert "1 google_project" not in result.stderr  # that is only read
-    assert "--yes goes on without" in result.stderr
+    assert "use --yes to go on" in result.stderr
     assert "apply" not in nowhere.verbs("terraform")
     assert "destroy" not in nowhere.verbs("terraform")
 
@@ -423,7 +423,7 @@ def test_ctrl_c_waits_for_terraform_and_deletes_what_was_made(nowhere):
 def test_what_is_kept_can_be_tried_again_and_deleted(world):
     kept = trial(world, "--yes", "--keep", "--burst", "2", "--only", "apply", "--only", "smoke")
     assert kept.returncode == 0, kept.stderr
-    assert "It stays, and costs" in kept.stderr
+    assert "It is kept, and costs" in kept.stderr
     assert world.terraform["made"] == MADE
     again = trial(world, "--only", "delete")
     assert again.returncode == 0, again.stderr

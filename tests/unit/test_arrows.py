@@ -138,5 +138,5 @@ def test_the_description_of_the_api_is_built_only_for_whoever_asks_for_it():
 
 def test_these_rules_see_an_import_inside_a_function_and_one_by_a_detour():
     assert imports(["quickthumb.tracing"], "google.auth")
-    [way, *_] = reaches(["main"], "quickthumb.sweeping.pace")
-    assert way == "main -> quickthumb.sweeping.sweeper -> quickthumb.sweeping.pace"
+    [way, *_] = reaches(["main"], "quickthumb.sweeping.entries")
+    assert way == "main -> quickthumb.sweep -> quickthumb.sweeping.entries"

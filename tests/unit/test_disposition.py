@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quickthumb.api.disposition import attachment
+from quickthumb.api.headers import attachment
 
 
 def read_back(header):

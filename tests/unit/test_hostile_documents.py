@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from emulator.parts.functions import SOURCE
-from quickthumb.api import build
 from quickthumb.api.records import Records
+from quickthumb.api.routes import build
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail
 from quickthumb.documents.names import ANNOUNCED, id_of, new_id
@@ -241,7 +241,7 @@ def test_a_manifest_that_cannot_be_read_tells_who_asks_and_is_mended_by_a_delive
     house.processed.write(f"{job.id}/manifest.json", b"", "application/json", "no-cache")
     state = house.asked(job.id)
     assert (state["status"], state["error"]["code"]) == ("failed", "gave-up")
-    assert "Send the picture again" in state["error"]["detail"]
+    assert "Upload the picture again" in state["error"]["detail"]
     assert house.push("resize", job.to_json(), {}) == 200
     assert house.asked(job.id)["status"] == "done"
 

@@ -79,7 +79,7 @@ def test_the_upload_is_unknown_then_queued_then_done(service):
     document = announce(service, data, options={"sizes": [16]}).json()
     link = document["links"]["self"]
     problem = expect_problem(service.http.get(link), 404, "not-found")
-    assert "its bytes have not all arrived" in problem["detail"]
+    assert "has not arrived completely" in problem["detail"]
     work = finalise(service, document["upload"]["url"], data)
     assert service.http.get(link).json() == {
         "id": document["id"],

@@ -109,7 +109,7 @@ def test_a_malformed_form_is_told_once_and_in_our_words(configure):
     )
     assert answer.status_code == 400
     [line] = written().splitlines()
-    assert line.startswith("INFO refused: The multipart form cannot be read")
+    assert line.startswith("INFO refused: The multipart form is malformed")
 
 
 # Whatever comes into a line, it is a line.

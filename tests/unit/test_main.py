@@ -58,4 +58,4 @@ def test_upload_with_storage_alone_says_what_pubsub_needs(monkeypatch):
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
     problem = upload_answer().json()
-    assert "PUBSUB_EMULATOR_HOST names no emulator" in problem["detail"]
+    assert "PUBSUB_EMULATOR_HOST is not set" in problem["detail"]

@@ -8,7 +8,7 @@ import pytest
 import schemathesis
 from msgspec import structs
 
-from quickthumb.api.idempotency import Attempts
+from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.openapi import describe
 from quickthumb.api.pages import Pages
 from quickthumb.api.records import Records
@@ -45,7 +45,7 @@ def test_the_document_is_valid_openapi():
 
 def test_every_route_is_documented_and_nothing_else():
     store = Store(MemoryBucket(), MemoryBucket())
-    attempts = Attempts(Records(MemoryBucket()), SETTINGS.takeover_seconds)
+    attempts = Idempotency(Records(MemoryBucket()), SETTINGS.takeover_seconds)
     resources = (
         Uploads(store, attempts, MemoryTopic(), SETTINGS),
         Thumbnails(store, SETTINGS),

@@ -106,7 +106,7 @@ def test_the_openapi_builder_is_imported_when_its_document_is_first_asked_for():
         from starlette.testclient import TestClient
         sys.path.append("..")
         import main
-        from quickthumb.api import build
+        from quickthumb.api.routes import build
         from tests.settings import settings_with
         client = TestClient(build(None, None, None, settings_with()))
         for path in ("/", "/health", "/problems/busy", "/nothing", "/openapi.json"):

@@ -264,7 +264,7 @@ def test_a_blob_above_the_limit_fails_without_being_fetched(cloud):
 
 
 def test_a_notification_of_another_bucket_is_not_dropped(cloud):
-    told = "job names bucket 'other'; this service keeps originals in 'originals'"
+    told = "the job is about bucket 'other', but originals are in 'originals'"
     with pytest.raises(InvalidMessage, match=told):
         cloud.take(Message(b"", arrival("incoming/cat.jpg", 1, "other"), "1", 1))
 
@@ -274,7 +274,7 @@ def test_a_forged_job_of_another_bucket_writes_nothing(cloud, name):
     generation = cloud.originals.create(name, picture(), "image/jpeg", {})
     id = id_of("evil", name, generation)  # as whoever forges it knows it
     job = Job(id, "evil", name, generation, (Rendition.square(8),))
-    with pytest.raises(InvalidMessage, match="job names bucket 'evil'"):
+    with pytest.raises(InvalidMessage, match="the job is about bucket 'evil'"):
         cloud.take(Message(job.to_json(), {"schema": "1"}, "1", 1))
     assert not cloud.processed.blobs
     assert not cloud.events()

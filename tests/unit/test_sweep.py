@@ -16,7 +16,7 @@ from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import sweep, sweep_on
-from quickthumb.sweeping.asked import Asked
+from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.report import Report
 from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryBucket, MemoryCloud
@@ -323,20 +323,22 @@ def test_a_walk_reads_page_by_page_and_keeps_none(cellar):
         ({"seconds": "१२", "start": ""}, "whole seconds"),
         ({"start": "ü" * 513}, "at most 1024 bytes"),
         ({"older_than": "1h", "start": ""}, "whole seconds"),
-        ({"everything": "1"}, "no option"),
+        ({"everything": "1"}, "Unknown option"),
         ({"dry_run": "true"}, "where to begin"),
     ],
 )
 def test_a_call_that_asks_for_something_else_is_refused(query, complaint):
     with pytest.raises(InvalidOption, match=complaint):
-        Asked.read(query, 240)
+        SweepOptions.read(query, 240)
 
 
 def test_a_call_without_options_is_that_of_a_schedule():
-    assert Asked.read({}, 240).start is None
-    assert Asked.read({"start": "ab", "dry_run": "true"}, 240) == Asked("ab", 10, None, True)
-    assert Asked.read({"start": "", "seconds": "240"}, 240).seconds == 240
-    assert Asked.read({"start": ""}, 5).seconds == 5
+    assert SweepOptions.read({}, 240).start is None
+    assert SweepOptions.read({"start": "ab", "dry_run": "true"}, 240) == SweepOptions(
+        "ab", 10, None, True
+    )
+    assert SweepOptions.read({"start": "", "seconds": "240"}, 240).seconds == 240
+    assert SweepOptions.read({"start": ""}, 5).seconds == 5
 
 
 DROPPING = replace(POLICY, drop_seconds=3600)
@@ -403,7 +405,7 @@ def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_l
     assert cellar.published() == [job.id] * POLICY.attempts
     assert cellar.store.results.manifest(job.id).failure.code == "gave-up"
     assert sorted(cellar.processed.blobs) == [f"{job.id}/given-up", f"{job.id}/manifest.json"]
-    [told] = [record for record in caplog.records if "stays given up" in record.message]
+    [told] = [record for record in caplog.records if "for good" in record.message]
     assert job.id in told.message
     assert not cellar.completed.messages  # its end was told when it was given up
 
@@ -571,7 +573,7 @@ def test_one_job_that_cannot_be_seen_to_is_no_trouble_of_the_others(cellar, capl
     sweeper.store.ledger.put_attempts = fail
     report = sweep(sweeper)
     assert (report.published, report.unread) == (19, 1)
-    assert f"passed over '{jobs[7]}'" in caplog.text
+    assert f"skipped '{jobs[7]}'" in caplog.text
 
 
 def test_while_storage_does_not_answer_nothing_is_passed_over(cellar):

@@ -1,4 +1,4 @@
-"""Who may write: API keys, of which only hashes are known here."""
+"""API keys, which writing requires; only their hashes are stored."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from quickthumb.problems import Unauthorized
 
 
 class Keys:
-    """The keys that are accepted.
+    """The valid keys.
 
     Args:
         hashes: SHA-256 of each key, hexadecimal; empty if no key is needed.
@@ -20,24 +20,24 @@ class Keys:
         self._hashes = hashes
 
     def holder(self, request: Request) -> str:
-        """Return the hash of the key that a request bears, "" where none is needed.
+        """Return the hash of a request's key, "" if none is needed.
 
-        `X-API-Key` comes first: behind the IAM of Cloud Run, `Authorization` has an identity token.
+        `X-API-Key` takes precedence: behind Cloud Run's IAM, `Authorization` has an identity token.
 
         Raises:
-            Unauthorized: it bears no key, or one that is not accepted.
+            Unauthorized: the key is missing or invalid.
         """
         if not self._hashes:
             return ""
         key = request.headers.get("x-api-key") or _bearer(request)
         if not key:
             raise Unauthorized(
-                "This request needs a key: send X-API-Key: KEY, or Authorization: Bearer KEY."
+                "This request needs an API key: send X-API-Key: KEY, or Authorization: Bearer KEY."
             )
         shown = hashlib.sha256(key.encode("latin-1")).hexdigest()  # the bytes of the header
-        # Compare all of them in constant time, which reveals nothing of a near miss.
+        # In constant time, so that the duration reveals nothing about the keys.
         if not sum(hmac.compare_digest(shown, known) for known in self._hashes):
-            raise Unauthorized("The key is not accepted: it is mistyped, or it was withdrawn.")
+            raise Unauthorized("The API key is invalid: it is mistyped, or was revoked.")
         return shown
 
 

@@ -1,7 +1,6 @@
-"""How the bodies of requests are received: in time, and only as many at once as fit in memory.
+"""Limits the time to receive request bodies, and the memory that they take.
 
-Cloud Run limits how many requests an instance handles at once, and how long each may take;
-elsewhere nothing else does.
+Cloud Run limits concurrency and duration of requests itself; other platforms do not.
 """
 
 import asyncio
@@ -12,17 +11,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from quickthumb.problems import Busy, TooLate
 
 BODIES = 16
-"""How many of the largest bodies there is room for: as many requests as an instance handles."""
+"""Memory for bodies, in bodies of maximum size: the concurrency of an instance."""
 
 
 class Bodies:
-    """Middleware whose errors are raised where the application reads a body.
+    """Middleware that raises errors when the application reads a body.
 
     Args:
         app: the application.
-        seconds: within which a body has to arrive.
-        largest: the largest body that is kept, bytes; a larger one is dropped in the end.
-        bodies: how many of those there is room for, over all unanswered requests.
+        seconds: deadline for receiving a body.
+        largest: maximum size of a body, bytes; larger ones are not kept in memory.
+        bodies: how many bodies of that size fit in memory, over all concurrent requests.
     """
 
     def __init__(self, app: ASGIApp, seconds: float, largest: int, bodies: int = BODIES) -> None:
@@ -33,11 +32,11 @@ class Bodies:
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request.
+        """Handle a request.
 
         Raises:
-            TooLate: its body did not arrive in time.
-            Busy: there is no room for it.
+            TooLate: the body did not arrive in time.
+            Busy: there is no memory for it.
         """
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -48,14 +47,14 @@ class Bodies:
 
         async def in_time() -> Message:
             nonlocal held, is_whole
-            if is_whole:  # next is the news that the client has gone, which may take any time
+            if is_whole:  # what follows is the disconnect, which has no deadline
                 return await receive()
             try:
                 async with asyncio.timeout(end - monotonic()):
                     message = await receive()
             except TimeoutError:
                 raise TooLate(
-                    f"The body of the request did not arrive within {self._seconds:g} seconds: "
+                    f"The request body did not arrive within {self._seconds:g} seconds: "
                     "send a smaller picture, or announce it with POST /uploads."
                 ) from None
             more = min(len(message.get("body", b"")), self._largest - held)

@@ -1,4 +1,4 @@
-"""What changes with a release only: files of web/ and documents made once, to be cached."""
+"""Content that only a release changes: the files of web/, and generated documents."""
 
 import gzip
 import hashlib
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from quickthumb.api.conditional import has_already
+from quickthumb.api.headers import IMMUTABLE, is_current
 from quickthumb.imaging.formats import ACCEPTED, FORMATS, OUTPUTS
 
 _WEB = Path(__file__).parent.parent / "web"
@@ -26,18 +26,15 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 
-_FOR_EVER = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"
-
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Something to answer with.
+    """Cacheable content.
 
     Attributes:
-        zipped: its bytes, compressed with gzip, as nearly all clients take them.
+        zipped: the content, compressed with gzip, which nearly all clients accept.
         media_type: for `Content-Type`.
-        tag: changes with the content.
+        tag: hash of the content.
     """
 
     zipped: bytes
@@ -46,7 +43,7 @@ class Content:
 
     @classmethod
     def of(cls, data: bytes, media_type: str, zipped: bytes | None = None) -> Self:
-        """Return content made from its plain bytes, and compressed ones where they are there."""
+        """Return content from plain bytes, and compressed ones if available."""
         tag = hashlib.sha256(data).hexdigest()[:16]
         return cls(zipped or gzip.compress(data, mtime=0), media_type, tag)
 
@@ -56,19 +53,20 @@ class Content:
         return cls.of(json.dumps(document).encode(), "application/json")
 
     def answer(self, request: Request, headers: Mapping[str, str] | None = None) -> Response:
-        """Return the response, or 304 where the client has it.
+        """Return the response, 304 if the client has the content.
 
-        A request whose `v` is the tag may keep it for ever: with other content the link is another.
+        It is cached forever if the query parameter `v` is the tag, since links to new content
+        differ.
         """
         current = request.query_params.get("v") == self.tag
         sent = {
-            "ETag": f'W/"{self.tag}"',  # weak: it stands for the plain bytes and the zipped ones
-            "Cache-Control": _FOR_EVER if current else _ASK_AGAIN,
+            "ETag": f'W/"{self.tag}"',  # weak: the same for plain and zipped bytes
+            "Cache-Control": IMMUTABLE if current else "no-cache",
             "X-Content-Type-Options": "nosniff",
             "Vary": "Accept-Encoding",
             **(headers or {}),
         }
-        if has_already(request, self.tag):
+        if is_current(request, self.tag):
             return Response(status_code=304, headers=sent)
         encodings = parse_accept_header(request.headers.get("accept-encoding"), Accept)
         if encodings.quality("gzip") > 0:
@@ -83,12 +81,12 @@ def _files() -> dict[str, Path]:
 
 
 ASSETS = {name: _TYPES[Path(name).suffix] for name in _files() if not name.endswith(".html")}
-"""The files that pages refer to, by name, and their types."""
+"""Types of the files that pages refer to, by name."""
 
 
 @cache
 def file(name: str) -> Content:
-    """Return a file of web/ from memory, or from the disk the first time.
+    """Return a file of web/, from memory if it was read before.
 
     Args:
         name: a key of `ASSETS`, or a page.
@@ -103,7 +101,7 @@ def file(name: str) -> Content:
 
 
 def _with_tags(page: str) -> str:
-    """Let a page refer to its files as they are now, so that they may be kept for ever."""
+    """Add tags to the links of a page, so that the files can be cached forever."""
     for name in ASSETS:
         if f'"/web/{name}"' in page:
             page = page.replace(f'"/web/{name}"', f'"/web/{name}?v={file(name).tag}"')
@@ -111,7 +109,7 @@ def _with_tags(page: str) -> str:
 
 
 def _with_formats(page: str) -> str:
-    """List the formats in a page: those accepted, and those of thumbnails that browsers show."""
+    """Insert the formats into a page: accepted ones, and those of thumbnails in browsers."""
     shown = [each for each in OUTPUTS.values() if each.in_browsers]
     lists = {
         "accept": ",".join(
@@ -126,6 +124,6 @@ def _with_formats(page: str) -> str:
 
 
 def prefers_html(request: Request) -> bool:
-    """Tell a browser from a program."""
+    """Return whether a client prefers HTML to JSON, as browsers do."""
     accepted = parse_accept_header(request.headers.get("accept"), MIMEAccept)
     return accepted.best_match(["application/json", "text/html"]) == "text/html"

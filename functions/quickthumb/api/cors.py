@@ -1,4 +1,4 @@
-"""Cross-origin requests: what a browser lets scripts of other origins send and read."""
+"""CORS: which requests browsers allow scripts of other origins to send and read."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,14 @@ _READ = (
     *("ETag", "Accept-Ranges", "Content-Range", "Content-Length", "Content-Disposition"),
     *("Allow", "WWW-Authenticate"),
 )
-_MAX_AGE_SECONDS = 7200  # Chrome keeps the answer to a preflight no longer
+_MAX_AGE_SECONDS = 7200  # the most that Chrome caches a preflight
 
 
 class Cors(CORSMiddleware):
-    """Admits scripts of some origins, and tells the others why they are not admitted.
+    """Allows some origins, and returns a problem document to all others.
 
-    Every answer has `Vary: Origin`, even to requests without an origin: a thumbnail is cached for
-    ever, and an `img` must not leave a copy that a script of the same page cannot read.
+    Every response has `Vary: Origin`, even without an origin: thumbnails are cached forever, and a
+    copy cached for an `img` would have no CORS headers for a script of the same page.
     """
 
     def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class Cors(CORSMiddleware):
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer the request that a browser sends before that of a script."""
+        """Respond to the preflight request of a browser."""
         answer = super().preflight_response(request_headers)
         kept = {
             name: text for name, text in answer.headers.items() if not name.startswith("content-")
@@ -51,7 +51,8 @@ class Cors(CORSMiddleware):
             return Response(status_code=204, headers=kept)
         origin = request_headers["origin"]
         detail = (
-            f"A script of {origin[:200]} may not send this. Origins in QUICKTHUMB_CORS_ORIGINS may "
-            f"send {', '.join(_METHODS)} with the headers {', '.join(_SENT)}."
+            f"Scripts of {origin[:200]} may not send this request. Origins in "
+            f"QUICKTHUMB_CORS_ORIGINS may send {', '.join(_METHODS)} with the headers "
+            f"{', '.join(_SENT)}."
         )
         return refusal(CrossOrigin(detail), kept)

@@ -1,4 +1,4 @@
-"""The JSON that tells of an upload, and of the service."""
+"""The JSON responses about uploads and the service."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,26 +13,26 @@ from quickthumb.store.originals import Queued
 
 
 def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
-    """Describe an upload whose job has not ended."""
+    """Return the status of an upload whose job has not ended."""
     return _json(answers.Queued(id, "queued", _links(id, renditions)))
 
 
 def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
-    """Tell where to send an upload that was announced."""
+    """Return where to send an announced upload."""
     return _json(answers.Session(id, answers.Target("PUT", url), _links(id, renditions)))
 
 
 def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
-    """Describe how an upload stands."""
+    """Return the status of an upload."""
     if isinstance(state, Queued):
         return queued(id, state.renditions)
-    told: dict[str, Any] = {
+    common: dict[str, Any] = {
         "id": id,
         "original": state.original or UNSET,
         "links": _links(id, state.thumbnails),
     }
     if state.failure:
-        return _json(answers.Failed(status="failed", error=state.failure, **told))
+        return _json(answers.Failed(status="failed", error=state.failure, **common))
     thumbnails = {
         thumb.name: answers.Thumbnail(
             *(f"/{id}/{thumb.name}", thumb.width, thumb.height, thumb.bytes, thumb.content_type)
@@ -41,12 +41,12 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
     }
     placeholder = state.placeholder or UNSET
     return _json(
-        answers.Done(status="done", placeholder=placeholder, thumbnails=thumbnails, **told)
+        answers.Done(status="done", placeholder=placeholder, thumbnails=thumbnails, **common)
     )
 
 
 def service(settings: Settings) -> dict[str, Any]:
-    """Describe what this service is and takes."""
+    """Return the description of this service."""
     return _json(
         answers.Service(
             service="QuickThumb",

@@ -1,10 +1,11 @@
-"""`Idempotency-Key`: a request that is repeated under the same key is done once.
+"""`Idempotency-Key`: a request that is repeated with the same key is processed once.
 
-The header is that of https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
+The header is defined by
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
 
-The first attempt claims the key and does the work; the others wait for its answer. If none comes in
-time, because the first attempt died, they take over under the ids of its claim: every step of the
-work can be repeated and leaves the same.
+The first attempt claims the key and does the work; the others wait for its answer. If none appears
+in time, because the first attempt died, they take over with the ids of its claim: every step of the
+work is idempotent.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from quickthumb.problems import InvalidKey, InvalidMessage, KeyReused, Unavailab
 log = logging.getLogger(__name__)
 
 MAX_KEY = 255
-"""The longest key, characters."""
+"""Maximum length of a key, characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class Attempt:
 
     Attributes:
         ids: of its uploads, one for each of its contents.
-        answer: what an earlier attempt was answered with; None if the work is still to be done.
-        record: name of the record of its key, None without a key. With one, other attempts may
-            work under the same ids.
+        answer: the answer to an earlier attempt; None if the work is not done.
+        record: name of the key's record, None without a key. With a key, other attempts may use the
+            same ids.
     """
 
     ids: tuple[str, ...]
@@ -43,11 +44,11 @@ class Attempt:
     record: str | None = None
 
 
-class Attempts:
+class Idempotency:
     """Begins and finishes attempts.
 
     Args:
-        records: of requests that bear keys.
+        records: of requests with keys.
         patience: how long to wait for the answer to an earlier attempt, seconds.
     """
 
@@ -61,23 +62,23 @@ class Attempts:
         options: Sequence[tuple[str, str]],
         contents: Sequence[tuple[str, bytes]],
     ) -> Attempt:
-        """Claim a request, and wait for the answer where another attempt has claimed it.
+        """Claim a key, or wait for the answer if another attempt has claimed it.
 
         Args:
-            request: one whose `state.key` says who holds its API key.
-            options: what it asks for, names and values.
-            contents: the files or documents in it, names and bytes.
+            request: its `state.key` identifies the API key.
+            options: names and values.
+            contents: names and bytes of files or documents.
 
         Raises:
             InvalidKey: the key is empty, too long or given twice.
-            KeyReused: a different request came under the key before, or its record is damaged.
-            Unavailable: the record could be neither written nor read; nothing was done.
+            KeyReused: the key was used for a different request, or its record is damaged.
+            Unavailable: the record could not be written or read; nothing was done.
         """
         ids = tuple(new_id() for _ in contents)
         key = _key(request)
         if key is None:
             return Attempt(ids)
-        record = _hash([request.state.key, key])  # holders of different API keys share none
+        record = _hash([request.state.key, key])  # separate for each API key
         fingerprint = await run_in_threadpool(_fingerprint, request.url.path, options, contents)
         claim = await run_in_threadpool(self._claim, record, Claim(fingerprint, ids))
         if claim.ids == ids:
@@ -86,12 +87,12 @@ class Attempts:
         return Attempt(claim.ids, answer, record)
 
     async def finish(self, attempt: Attempt, answer: Answer) -> None:
-        """Remember the answer to an attempt, if it is final and others may ask for it."""
+        """Store the answer to an attempt for others, if it is final."""
         if attempt.record and answer.final:
             await run_in_threadpool(self._keep, attempt.record, answer)
 
     def _claim(self, record: str, mine: Claim) -> Claim:
-        """Return the first claim of a key, which has to be for the same request."""
+        """Return the first claim of a key, for the same request."""
         try:
             claim = self._records.claim(record, mine)
         except InvalidMessage as error:
@@ -99,8 +100,8 @@ class Attempts:
             raise _unknown() from error
         if claim.fingerprint != mine.fingerprint:
             raise KeyReused(
-                "This Idempotency-Key was used before, with another body or other options: choose "
-                "a new key for each new request, and repeat one only with the same content."
+                "This Idempotency-Key was used before with a different body or options: use a new "
+                "key for each request, and repeat a request unchanged."
             )
         if len(claim.ids) != len(mine.ids):
             log.error("claim %s: %d ids, expected %d", record, len(claim.ids), len(mine.ids))
@@ -111,9 +112,8 @@ class Attempts:
         try:
             self._records.keep_answer(record, answer)
         except Unavailable as error:
-            # The uploads are accepted all the same: a repeated request does them again, to no
-            # effect.
-            log.warning("record %s is left without its answer: %s", record, error)
+            # The uploads are accepted nevertheless: repeating them has no effect.
+            log.warning("cannot store the answer of record %s: %s", record, error)
 
 
 def _key(request: Request) -> str | None:
@@ -122,8 +122,8 @@ def _key(request: Request) -> str | None:
         return None
     if len(keys) > 1 or not 1 <= len(keys[0]) <= MAX_KEY:
         raise InvalidKey(
-            f"Idempotency-Key: expected one header of 1 to {MAX_KEY} characters, a UUID for "
-            "example: the same for every attempt at a request, another one for each request."
+            f"Idempotency-Key: expected one header of 1 to {MAX_KEY} characters, such as a UUID, "
+            "which is new for each request and the same for its retries."
         )
     return keys[0]
 
@@ -131,10 +131,9 @@ def _key(request: Request) -> str | None:
 def _fingerprint(
     path: str, options: Sequence[tuple[str, str]], contents: Sequence[tuple[str, bytes]]
 ) -> str:
-    """Return a hash of what was sent, and where.
+    """Return a hash of the path, contents and options of a request.
 
-    It covers the contents and options themselves, not the form around them, whose boundary differs
-    in every attempt.
+    The body itself is not hashed, since the boundary of a form differs in every attempt.
     """
     hashes = [(name, hashlib.sha256(content).hexdigest()) for name, content in contents]
     return _hash([path, sorted(options), hashes])
@@ -142,8 +141,8 @@ def _fingerprint(
 
 def _unknown() -> KeyReused:
     return KeyReused(
-        "What was sent under this Idempotency-Key before can no longer be read: check whether that "
-        "upload was done, and choose a new key to send it again."
+        "The earlier request with this Idempotency-Key cannot be read any more: check whether its "
+        "upload exists, and use a new key to repeat it."
     )
 
 

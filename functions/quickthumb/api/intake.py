@@ -1,4 +1,4 @@
-"""Reads the body of a request, within limits: files and options."""
+"""Reads files and options from the body of a request, within limits."""
 
 import io
 from collections.abc import AsyncGenerator
@@ -12,7 +12,7 @@ from quickthumb.settings import Settings
 from quickthumb.upload import File
 
 MAX_JSON_BYTES = 64 * 1024
-"""The most JSON that a request may contain, bytes."""
+"""Maximum size of a JSON body, bytes."""
 
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 4096
@@ -20,7 +20,7 @@ _MAX_FIELD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a request contains.
+    """The content of a request.
 
     Attributes:
         files: at least one.
@@ -32,27 +32,26 @@ class Sent:
 
 
 class _InMemory(MultiPartParser):
-    """Keeps files in memory, which the limit on the body bounds: no temporary file can leak."""
+    """Keeps files in memory, so that no temporary file can leak; bodies have a size limit."""
 
     spool_max_size = 0  # of SpooledTemporaryFile: never roll over to the disk
     complete = False
 
     @property
     def _charset(self) -> str:
-        """The encoding of names and fields, which the request does not choose.
+        """The encoding of names and fields, whatever the request declares.
 
-        A form declares it in a field, if at all
-        (https://www.rfc-editor.org/rfc/rfc7578#section-4.6), and Python has codecs that raise, or
-        that produce text which cannot be encoded again.
+        Some of Python's codecs raise, or produce text that cannot be encoded again. A form may only
+        declare it in a field (https://www.rfc-editor.org/rfc/rfc7578#section-4.6).
         """
         return "utf-8"
 
     @_charset.setter
     def _charset(self, _: str) -> None:
-        """Ignore the one in the header `Content-Type`, which the parser sets."""
+        """Ignore the charset of `Content-Type`, which the parser sets."""
 
     def on_end(self) -> None:
-        """Note that the closing boundary has arrived."""
+        """Record that the closing boundary has arrived."""
         self.complete = True
 
 
@@ -68,8 +67,8 @@ async def receive(request: Request, settings: Settings) -> Sent:
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedEncoding(
-            f"The body is encoded as {encoding[:100]!r}: send pictures as they are, without "
-            "Content-Encoding. Their formats are compressed already."
+            f"The body is encoded as {encoding[:100]!r}: send pictures without Content-Encoding; "
+            "their formats are compressed already."
         )
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
@@ -94,7 +93,7 @@ async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
         buffer.write(chunk)
     if not buffer.tell():
         raise NoFile(
-            "The request has no body: send a picture as the body, or as the field file of a "
+            "The request has no body: send a picture as the body, or in the field file of a "
             "multipart form."
         )
     return File("", buffer.getvalue())
@@ -114,9 +113,9 @@ async def _read_form(
         form = await parser.parse()
     except MultiPartException as error:
         raise Refused(
-            f"The multipart form cannot be read: {error.message.rstrip('.')}. A picture is a part "
-            "named file that has a file name, an option is a short part that has none, and the "
-            "boundary in Content-Type is the one between them."
+            f"The multipart form is malformed: {error.message.rstrip('.')}. Expected a part named "
+            "file, with a file name, for each picture, a short part without one for each option, "
+            "and the boundary given in Content-Type."
         ) from error
     files: list[File] = []
     fields: list[tuple[str, str]] = []
@@ -143,9 +142,9 @@ async def _read_form(
 async def _bounded(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
     """Yield the body, up to `limit` bytes.
 
-    A client that is still sending when the connection closes sees the closing, not the answer. So
-    what exceeds the limit is read and dropped, up to as much again, unless the client waits for
-    permission to send (`Expect: 100-continue`).
+    A client that is still sending when the connection closes does not see the response. So the
+    excess is read and dropped, up to as much again, unless the client waits for permission to send
+    (`Expect: 100-continue`).
     """
     refusal = TooLarge(f"The request exceeds the limit of {limit:,} bytes.")
     length = request.headers.get("content-length", "")

@@ -1,4 +1,4 @@
-"""What tells of the service itself: pages for people, documents for programs."""
+"""The routes about the service itself: pages for people, documents for programs."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -9,7 +9,7 @@ from quickthumb.problems import PROBLEMS, NotFound
 from quickthumb.settings import Settings
 
 _OF_PAGES = {
-    # Nothing from elsewhere and no code in the page itself, so that nothing foreign can run here.
+    # No third-party content and no inline code.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -19,41 +19,41 @@ _OF_PAGES = {
 
 
 class Pages:
-    """Handlers that need only the settings; what they answer is made on first use."""
+    """The handlers of the routes; content is made on first use."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._openapi: Content | None = None
 
     async def root(self, request: Request) -> Response:
-        """GET /: a page for browsers, and for programs what this service is."""
+        """GET /: a page for browsers, JSON for programs."""
         headers = {"Vary": "Accept, Accept-Encoding"}
         if prefers_html(request):
             return file("page.html").answer(request, headers | _OF_PAGES)
         return Content.json(documents.service(self._settings)).answer(request, headers)
 
     async def docs(self, request: Request) -> Response:
-        """GET /docs: the API to read and to try out."""
+        """GET /docs: interactive documentation."""
         return file("docs.html").answer(request, _OF_PAGES)
 
     async def openapi(self, request: Request) -> Response:
-        """GET /openapi.json: the API for programs."""
+        """GET /openapi.json: the OpenAPI document."""
         if self._openapi is None:
-            # Few instances are ever asked for it, and each would pay for it in its cold start.
+            # Rarely requested, and importing it would slow down every cold start.
             from quickthumb.api.openapi import describe
 
             self._openapi = Content.json(describe(self._settings))
         return self._openapi.answer(request)
 
     async def asset(self, request: Request) -> Response:
-        """GET /web/{name}: a file that a page refers to."""
+        """GET /web/{name}: a file of the pages."""
         name = request.path_params["name"]
         if name not in ASSETS:
             raise NotFound(f"There is no file {name[:100]!r}.")
         return file(name).answer(request)
 
     async def problem(self, request: Request) -> Response:
-        """GET /problems/{code}: what a type of problem means."""
+        """GET /problems/{code}: the explanation of a problem."""
         code = request.path_params["code"]
         problem = PROBLEMS.get(code)
         if problem is None:
@@ -63,5 +63,5 @@ class Pages:
         return JSONResponse(problem.explained())
 
     async def health(self, _: Request) -> Response:
-        """GET /health: whether this process answers; it asks nobody else."""
+        """GET /health: whether this process responds; it checks nothing else."""
         return JSONResponse({"status": "ok"}, headers={"Cache-Control": "no-store"})

@@ -1,8 +1,7 @@
-"""What is remembered of requests that bear a key, so that the same key gets the same answer.
+"""Records of requests with an `Idempotency-Key`.
 
-Before anything else is done for a request it is claimed, and afterwards its answer is kept: two
-blobs, each written once. The bucket deletes them after a day: then the key is forgotten, and the
-same request is a new one.
+A record consists of a claim, written before the request is processed, and an answer, written
+afterwards: two blobs, each written once. The bucket deletes them after a day.
 """
 
 import json
@@ -21,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class Claim(Struct, frozen=True):
-    """A request that bears a key.
+    """A request with a key.
 
     Attributes:
-        fingerprint: hash of what was sent; under the same key it has to be the same.
-        ids: of its uploads, in the order of its files: whoever does it, does it under these.
+        fingerprint: hash of the request; the same for all requests with this key.
+        ids: of its uploads, in the order of its files; the same for all attempts.
     """
 
     fingerprint: str
@@ -33,11 +32,7 @@ class Claim(Struct, frozen=True):
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
-        """Read what is kept of a claim.
-
-        Raises:
-            InvalidMessage: it is none.
-        """
+        """Read a claim. Raises `InvalidMessage`."""
         claim = untrusted.read(cls, body)
         if not all(map(is_id, claim.ids)):
             raise InvalidMessage("ids: expected the ids of uploads")
@@ -45,12 +40,12 @@ class Claim(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """What a request is answered with.
+    """The answer to a request.
 
     Attributes:
-        status: of HTTP.
+        status: HTTP status.
         document: the body, JSON values.
-        final: whether it stays the same when the request is made again.
+        final: whether a retry cannot change it.
     """
 
     status: Annotated[int, Meta(ge=200, le=599)]
@@ -59,60 +54,55 @@ class Answer(Struct, frozen=True):
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
-        """Read what is kept of an answer.
-
-        Raises:
-            InvalidMessage: it is none.
-        """
-        kept = untrusted.convert(cls, untrusted.load(body))
-        document = kept.document
+        """Read an answer. Raises `InvalidMessage`."""
+        stored = untrusted.convert(cls, untrusted.load(body))
+        document = stored.document
         problem = str(document.get("code", "")), document.get("status")
-        if "code" in document and problem != (document["code"], kept.status):
+        if "code" in document and problem != (document["code"], stored.status):
             raise InvalidMessage("document: expected a problem with the status of the answer")
         if "id" in document and not (isinstance(document["id"], str) and is_id(document["id"])):
             raise InvalidMessage("id: expected the id of an upload")
-        return cls(kept.status, document)
+        return cls(stored.status, document)
 
 
 class Records:
-    """The records, by names that hide the keys. Every method raises `Unavailable`."""
+    """The records, by hash of their keys. Every method raises `Unavailable`."""
 
     def __init__(self, requests: Bucket) -> None:
         self._requests = requests
 
     def claim(self, name: str, claim: Claim) -> Claim:
-        """Claim a request; return the claim of whoever was first, which may be this one.
+        """Claim a request; return the first claim, which may be this one.
 
         Raises:
-            InvalidMessage: there is a claim that cannot be read. Nobody can tell what was asked for
-                under the key and what became of it, so it must not be done again.
+            InvalidMessage: the first claim cannot be read. What it was for is unknown, so the
+                request must not be processed.
         """
         if self._create(f"{name}/claim", to_builtins(claim)):
             return claim
         first = self._requests.read(f"{name}/claim")
         if first is None:
-            raise Unavailable(f"claim {name} was forgotten while it was read")
+            raise Unavailable(f"claim {name} was deleted while it was read")
         return Claim.from_json(first)
 
     def answer(self, name: str) -> Answer | None:
-        """Return the answer to a request, None if it is not done.
+        """Return the answer to a request, None if there is none or it cannot be read.
 
-        One that cannot be read is none: the request is done again, under the ids of its claim, and
-        leaves the same.
+        The request is then processed again, with the ids of its claim, which is idempotent.
         """
-        kept = self._requests.read(f"{name}/answer")
-        if kept is None:
+        stored = self._requests.read(f"{name}/answer")
+        if stored is None:
             return None
         try:
-            return Answer.from_json(kept)
+            return Answer.from_json(stored)
         except InvalidMessage as error:
-            log.warning("answer %s counts as none: %s", name, error)
+            log.warning("ignored answer %s: %s", name, error)
             return None
 
     def keep_answer(self, name: str, answer: Answer) -> None:
-        """Remember the answer to a request; the first one stays."""
-        kept = {"status": answer.status, "document": answer.document}
-        self._create(f"{name}/answer", kept)
+        """Store the answer to a request, unless there is one."""
+        stored = {"status": answer.status, "document": answer.document}
+        self._create(f"{name}/answer", stored)
 
     def _create(self, name: str, document: Mapping[str, Any]) -> bool:
         body = json.dumps(document, separators=(",", ":")).encode()

@@ -1,4 +1,4 @@
-"""Which request goes where."""
+"""The routes, and the middleware around them."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
-from quickthumb.api.idempotency import Attempts
+from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
@@ -29,9 +29,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
-    """Return the application behind the function `upload`."""
+    """Return the application of the function `upload`."""
     handlers = table(
-        Uploads(store, Attempts(records, settings.takeover_seconds), topic, settings),
+        Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
         Thumbnails(store, settings),
         Pages(settings),
     )
@@ -50,7 +50,7 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 def table(
     uploads: Uploads, thumbnails: Thumbnails, pages: Pages
 ) -> Mapping[str, Mapping[str, Handler]]:
-    """Return the handler of each method of each path; the first path that matches counts."""
+    """Return the handlers by path and method; the first matching path wins."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create},
         "/uploads": {"POST": uploads.announce},
@@ -65,16 +65,16 @@ def table(
 
 
 def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
-    """Return one route for all methods of a path; others than its own get 405 and the list.
+    """Return a route for all methods of a path; unsupported ones get 405.
 
-    Methods that change something need a key.
+    Methods other than GET and HEAD need an API key.
     """
     allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 
     async def by_method(request: Request) -> Response:
         handler = handlers.get("GET" if request.method == "HEAD" else request.method)
         if handler is None:
-            return _without_handler(request, allowed)
+            return _unsupported(request, allowed)
         if request.method not in ("GET", "HEAD"):
             request.state.key = keys.holder(request)
         response = await handler(request)
@@ -84,7 +84,7 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
     return Route(path, by_method, methods=_METHODS)
 
 
-def _without_handler(request: Request, allowed: str) -> Response:
+def _unsupported(request: Request, allowed: str) -> Response:
     headers = {"Allow": allowed}
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=headers)

@@ -1,4 +1,4 @@
-"""Puts a request into the trace of its caller, and its log lines under its job and execution."""
+"""Continues the trace of a request, and labels its log lines with upload and execution."""
 
 from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers
@@ -9,13 +9,13 @@ from quickthumb.documents.names import is_id
 
 
 class Traced:
-    """Middleware around the whole application."""
+    """Middleware for tracing and logging."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request inside a span."""
+        """Handle a request in a span."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -30,9 +30,9 @@ class Traced:
             **{"http.request.method": scope["method"], "url.path": scope["path"]},
         ) as span:
 
-            async def noting_the_status(message: Message) -> None:
+            async def record_status(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     span.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
-            await self._app(scope, receive, noting_the_status)
+            await self._app(scope, receive, record_status)

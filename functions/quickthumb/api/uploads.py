@@ -1,4 +1,4 @@
-"""Uploads: `POST /`, `POST /uploads`, and `GET` and `DELETE /{id}`."""
+"""The routes `POST /`, `POST /uploads`, `GET /{id}` and `DELETE /{id}`."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from quickthumb.api import documents
-from quickthumb.api.idempotency import Attempt, Attempts
+from quickthumb.api.idempotency import Attempt, Idempotency
 from quickthumb.api.intake import receive, receive_json
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
@@ -32,55 +32,56 @@ log = logging.getLogger(__name__)
 _NO_STORE = {"Cache-Control": "no-store"}
 
 _FILES_AT_ONCE = 4
-"""Files of one request that are stored at a time: enough to wait for Cloud Storage in parallel, few
-enough that a full form does not keep other people's requests waiting."""
+"""How many files of a request are stored in parallel; more would delay other requests."""
 
 
 class Uploads:
-    """The handlers, over what they need."""
+    """The handlers of the routes."""
 
-    def __init__(self, store: Store, attempts: Attempts, topic: Topic, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, idempotency: Idempotency, topic: Topic, settings: Settings
+    ) -> None:
         self._store = store
-        self._attempts = attempts
+        self._idempotency = idempotency
         self._topic = topic
         self._settings = settings
 
     async def create(self, request: Request) -> Response:
-        """POST /: accept one picture or several."""
+        """POST /: accept one or more pictures."""
         sent = await receive(request, self._settings)
         renditions = renditions_of(sent.fields, self._settings.menu)
         contents = [(file.filename, file.data) for file in sent.files]
-        attempt = await self._attempts.begin(request, sent.fields, contents)
+        attempt = await self._idempotency.begin(request, sent.fields, contents)
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
         answer = _answer(sent.files, await self._judge_all(sent.files, renditions, attempt))
-        await self._attempts.finish(attempt, answer)
+        await self._idempotency.finish(attempt, answer)
         return _response(answer)
 
     async def announce(self, request: Request) -> Response:
-        """POST /uploads: say where to send an upload that is too large for POST /."""
+        """POST /uploads: return where to send an upload that is too large for POST /."""
         body = await receive_json(request)
         query = request.query_params.multi_items()
         announced = read_announced(body, self._settings.max_original_bytes)
         renditions = renditions_of([*announced.given, *query], self._settings.menu)
-        attempt = await self._attempts.begin(request, query, [("", body)])
+        attempt = await self._idempotency.begin(request, query, [("", body)])
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
         [id] = attempt.ids
         origin = request.headers.get("origin")
         url = await run_in_threadpool(expect, id, announced, renditions, self._store, origin)
         answer = Answer(201, documents.session(id, url, renditions))
-        await self._attempts.finish(attempt, answer)
+        await self._idempotency.finish(attempt, answer)
         return _response(answer)
 
     async def status(self, request: Request) -> Response:
-        """GET /{id}: how an upload stands."""
+        """GET /{id}: the status of an upload."""
         id = request.path_params["id"]
         state = await state_of(request, self._store, self._settings.max_wait_seconds)
         return JSONResponse(documents.status(id, state), headers=_NO_STORE)
 
     async def delete(self, request: Request) -> Response:
-        """DELETE /{id}: forget an upload."""
+        """DELETE /{id}: delete an upload."""
         id = request.path_params["id"]
         if not is_id(id) or not await run_in_threadpool(self._store.delete, id):
             raise no_upload(id)
@@ -90,7 +91,7 @@ class Uploads:
     async def _judge_all(
         self, files: Sequence[File], renditions: Sequence[Rendition], attempt: Attempt
     ) -> list[dict[str, Any]]:
-        """Accept or refuse each file by itself; return receipts and problems."""
+        """Accept or reject each file on its own; return receipts and problems."""
         turn = asyncio.Semaphore(_FILES_AT_ONCE)
         needs = (self._store, self._topic, self._settings.limits)
 
@@ -109,7 +110,7 @@ class Uploads:
 
 
 async def state_of(request: Request, store: Store, max_seconds: int) -> Manifest | Queued:
-    """Return how the upload in a request's path stands, once it has ended or `wait` is over.
+    """Return the status of the upload in a request's path, after waiting as requested.
 
     Raises:
         InvalidOption: `wait` is not a number of seconds.
@@ -119,26 +120,24 @@ async def state_of(request: Request, store: Store, max_seconds: int) -> Manifest
     seconds = wait_seconds(request, max_seconds)
     if not is_id(id):
         raise no_upload(id)
-    state = await until(lambda: store.status(id), _has_ended, seconds)
+    state = await until(
+        lambda: store.status(id), lambda found: not isinstance(found, Queued), seconds
+    )
     if state is None:
         raise no_upload(id)
     return state
 
 
 def no_upload(id: str) -> NotFound:
-    """Return the error of an upload that is not there."""
+    """Return the error of an upload that does not exist."""
     return NotFound(
-        f"There is no upload {id[:100]!r}: it never existed, its bytes have not all arrived, or it "
-        "was deleted."
+        f"There is no upload {id[:100]!r}: it never existed, has not arrived completely, or was "
+        "deleted."
     )
 
 
-def _has_ended(state: Manifest | Queued | None) -> bool:
-    return not isinstance(state, Queued)
-
-
 def _answer(files: Sequence[File], verdicts: Sequence[Mapping[str, Any]]) -> Answer:
-    """Return the answer to a request with these files, from the verdict on each."""
+    """Return the answer to a request, from the verdict on each of its files."""
     statuses = [202 if "id" in verdict else verdict["status"] for verdict in verdicts]
     final = max(statuses) < 500
     if len(files) == 1:
@@ -156,7 +155,7 @@ def _response(answer: Answer, *, replayed: bool = False) -> Response:
     if "code" in document:
         response = respond(document)
     else:
-        # Several files may all be refused for reasons that pass.
+        # All files may have been rejected for temporary reasons.
         again_later = Unavailable.headers if answer.status == 503 else {}
         response = JSONResponse(document, answer.status, {**_NO_STORE, **again_later})
     if "id" in document:

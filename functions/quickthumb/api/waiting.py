@@ -1,6 +1,6 @@
-"""Hold an answer back until something has happened: with `?wait=`, until a job has ended.
+"""Long polling: `?wait=` delays a response until a job has ended.
 
-What waits is a sleeping coroutine: it costs a busy function a poll now and then, not a thread.
+A waiting request is a sleeping coroutine that polls now and then; it does not block a thread.
 """
 
 import re
@@ -16,14 +16,14 @@ from quickthumb.problems import InvalidOption
 
 T = TypeVar("T")
 
-_FIRST_PAUSE = 0.03  # seconds; a small picture is done in about this time
+_FIRST_PAUSE = 0.03  # seconds; about the time of a small picture
 _LAST_PAUSE = 1.0
 
-_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")  # as JSON writes it
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?")  # as in JSON
 
 
 def wait_seconds(request: Request, limit: int) -> float:
-    """Return how long a request wants to wait: seconds, at most `limit`.
+    """Return how long a request is to wait: seconds, at most `limit`.
 
     Raises:
         InvalidOption: `wait` is not a number of seconds.
@@ -37,7 +37,7 @@ def wait_seconds(request: Request, limit: int) -> float:
 
 
 async def until(look: Callable[[], T], is_over: Callable[[T], bool], seconds: float) -> T:
-    """Poll until `is_over` or the time is up, and return what was seen last."""
+    """Poll until `is_over` or timeout; return the last result of `look`."""
     end = monotonic() + seconds
     pause = _FIRST_PAUSE
     while True:

@@ -1,7 +1,7 @@
-"""How bytes become requests: uvicorn's protocol, within bounds that it does not set itself.
+"""Protects uvicorn's HTTP protocol from slow and malicious clients.
 
-One thread reads for everybody. Whoever makes it work long for few bytes keeps all others waiting,
-and whoever connects and says nothing has a connection that nobody else can have.
+One thread parses all requests: few bytes that take long to parse delay all other clients. Idle
+connections take up places of other clients.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn_worker import UvicornWorker
 
 _SLICE_BYTES = 8 * 1024
-"""Parsed at a time, of heads and chunks; asyncio reads up to 32 times as much."""
+"""Bytes of heads and chunks to parse at a time; asyncio reads up to 32 times as much."""
 
 _HEAD_BYTES = 64 * 1024
-"""The most that the head of a request may have, about."""
+"""Approximate maximum size of the head of a request."""
 
 _OVERHEAD_BYTES = 2 * _SLICE_BYTES
-"""The most that a body may have around its content, beside as much again as its content. Chunks of
-one byte each have five times as much, and take 20 microseconds each."""
+"""Maximum chunk overhead of a body, beyond the size of its content. Chunks of one byte have an
+overhead of five bytes, and take 20 microseconds each."""
 
 PATIENCE_SECONDS = 20.0
-"""Within which the head of a request has to be complete; and for how long the rest of a body is
-read and dropped after its answer."""
+"""Deadline for receiving the head of a request, and for dropping the rest of a body after the
+response."""
 
 
 class Wire(H11Protocol):
@@ -35,12 +35,10 @@ class Wire(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """See `asyncio.Protocol`."""
         super().connection_made(transport)
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol`."""
         while data and not self.transport.is_closing():
             size = len(data) if self.conn.is_plain else _SLICE_BYTES
             super().data_received(data[:size])
@@ -48,13 +46,12 @@ class Wire(H11Protocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See `asyncio.Protocol`."""
         if self._deadline:
             self._deadline.cancel()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no request, or no longer; there is no other answer beside it."""
+        """Reject an invalid request, unless a response has started."""
         if self.cycle and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -64,7 +61,7 @@ class Wire(H11Protocol):
             self.transport.close()
 
     def _watch(self) -> None:
-        """Give a connection that has nothing to do but wait for its client a deadline."""
+        """Set a deadline while the connection waits for its client."""
         ours, theirs = self.conn.our_state, self.conn.their_state
         waits = theirs is h11.IDLE or (ours is h11.DONE and theirs is h11.SEND_BODY)
         if waits and self._deadline is None:
@@ -75,29 +72,27 @@ class Wire(H11Protocol):
 
 
 class _Strict(h11.Connection):
-    """Refuses a body that is hardly anything but what surrounds it, or whose end is disputed."""
+    """Rejects bodies with excessive chunk overhead or ambiguous length."""
 
     _overhead = 0
     _is_chunked = False
 
     @property
     def is_plain(self) -> bool:
-        """Whether what comes next is content and nothing else."""
+        """Whether the next bytes are plain content."""
         return self.their_state is h11.SEND_BODY and not self._is_chunked
 
     def receive_data(self, data: bytes) -> None:
-        """See `h11.Connection`."""
         self._overhead += len(data)
         super().receive_data(data)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """See `h11.Connection`."""
         event = super().next_event()
         if isinstance(event, h11.Request):
             names = {name for name, _ in event.headers}
             self._overhead, self._is_chunked = 0, b"transfer-encoding" in names
             if self._is_chunked and b"content-length" in names:
-                # A proxy may believe the other one: https://www.rfc-editor.org/rfc/rfc9112#section-6.1-15
+                # Request smuggling: https://www.rfc-editor.org/rfc/rfc9112#section-6.1-15
                 raise h11.RemoteProtocolError("the body has two lengths")
         elif isinstance(event, h11.Data):
             self._overhead = max(0, self._overhead - 2 * len(event.data))
@@ -107,5 +102,5 @@ class _Strict(h11.Connection):
 
 
 def install() -> None:
-    """Have the server that functions-framework starts for ASGI functions use it."""
+    """Use this protocol in the server that functions-framework starts for ASGI functions."""
     UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, "http": Wire}

@@ -1,1 +1,1 @@
-"""Documents that cross a boundary: each has one type, which says how it is read and written."""
+"""Documents that cross a boundary: one type for each, which defines how it is read and written."""

@@ -1,4 +1,4 @@
-"""The JSON that announces a large upload, and its options."""
+"""The announcement of a large upload, with its options."""
 
 import re
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ _Sizes = list[Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": MA
 
 
 def _member(name: str, option: Option) -> tuple[str, Any, Any]:
-    """Return the member for an option; `renditions_of` checks its value as that of a form."""
+    """Return the member of an option; `renditions_of` validates its value, as in a form."""
     kind: Any = int if option.schema["type"] == "integer" else str
     schema = option.schema
     if name == "sizes":
@@ -33,22 +33,22 @@ Options = msgspec.defstruct("Options", _MEMBERS, frozen=True, forbid_unknown_fie
 
 
 class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An upload whose bytes will go to Cloud Storage directly."""
+    """An upload that will be sent to Cloud Storage directly."""
 
-    filename: Annotated[str, Meta(description="As the sender calls it; never used as a path.")] = ""
+    filename: Annotated[str, Meta(description="The file name; never used as a path.")] = ""
     content_type: Annotated[
         str,
         Meta(
-            description="As it is to be stored; what it is, is told from its bytes.",
+            description="The stored content type; the format is detected from the content.",
             extra_json_schema={"pattern": _CONTENT_TYPE},
         ),
     ] = _ANY
-    size: Annotated[int, Meta(ge=1, le=MAX_WHOLE, description="Its bytes.")]
-    options: Annotated[Options, Meta(description="What is made of it.")] = Options()  # type: ignore[valid-type]
+    size: Annotated[int, Meta(ge=1, le=MAX_WHOLE, description="Size in bytes.")]
+    options: Annotated[Options, Meta(description="The options of the upload.")] = Options()  # type: ignore[valid-type]
 
     @property
     def given(self) -> tuple[tuple[str, str], ...]:
-        """The options as a form would have them."""
+        """The options in the form of form fields."""
         given = msgspec.to_builtins(self.options)
         return tuple(
             (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
@@ -57,23 +57,23 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def read_announced(body: bytes, max_bytes: int) -> Announcement:
-    """Read the body of `POST /uploads`.
+    """Parse the body of `POST /uploads`.
 
     Args:
         body: JSON.
-        max_bytes: the largest upload that is taken.
+        max_bytes: maximum size of an upload.
 
     Raises:
         Refused: the body is not a JSON object.
-        InvalidOption: a member is missing, unknown or has a value that is not allowed.
-        TooLarge: the upload will have more bytes than the limit.
+        InvalidOption: a member is missing, unknown or invalid.
+        TooLarge: the upload exceeds the size limit.
     """
     try:
         document = untrusted.read(dict[str, Any], body)
     except InvalidMessage as error:
         raise Refused(
-            f'The body is not a JSON object: {error}. Expected one like {{"size": 104857600}}, and '
-            "then the picture itself, at the URL in the answer."
+            f"The body is not a JSON object: {error}. Expected an object like "
+            '{"size": 104857600}; the picture itself is sent to the URL in the response.'
         ) from None
     try:
         announced = untrusted.convert(Announcement, _whole(document))
@@ -82,7 +82,7 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
         raise InvalidOption(f"{error}.", field=field[:100] or None) from None
     if not re.search(_CONTENT_TYPE, announced.content_type):
         raise InvalidOption(
-            f"content_type: {untrusted.shown(announced.content_type)}: expected one like "
+            f"content_type: {untrusted.shown(announced.content_type)}: expected a type like "
             f"image/tiff, or {_ANY}.",
             field="content_type",
         )
@@ -95,7 +95,7 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
 
 
 def _whole(value: Any) -> Any:
-    """Return a value with numbers like 5.0 as what they are to JSON Schema: whole ones."""
+    """Return a value with numbers like 5.0 as integers, which they are in JSON Schema."""
     if isinstance(value, dict):
         return {name: _whole(part) for name, part in value.items()}
     if isinstance(value, list):

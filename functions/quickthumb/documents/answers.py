@@ -1,4 +1,4 @@
-"""The JSON that clients are answered with, but for problems."""
+"""The JSON of responses."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from quickthumb.documents.rendition import Rendition
 Id = Annotated[
     str,
     Meta(
-        description="128 random bits: the capability to read and delete an upload.",
+        description="128 random bits; anyone who has the id can read and delete the upload.",
         extra_json_schema={"pattern": "^[0-9a-f]{32}$"},
     ),
 ]
@@ -18,7 +18,7 @@ Link = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
 
 
 class Links(Struct, frozen=True, rename={"status": "self"}):
-    """Where to go from an upload."""
+    """Links of an upload."""
 
     status: Link
     thumbnails: dict[str, Link]
@@ -33,7 +33,7 @@ class Queued(Struct, frozen=True):
 
 
 class Thumbnail(Struct, frozen=True):
-    """A thumbnail that can be fetched."""
+    """A thumbnail that is ready."""
 
     href: Link
     width: Pixels
@@ -43,7 +43,7 @@ class Thumbnail(Struct, frozen=True):
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """An upload whose thumbnails are there."""
+    """An upload whose thumbnails are ready."""
 
     id: Id
     status: Literal["done"]
@@ -51,13 +51,13 @@ class Done(Struct, frozen=True, kw_only=True):
     placeholder: Placeholder | UnsetType = UNSET
     thumbnails: Annotated[
         dict[str, Thumbnail],
-        Meta(description="By name: the size that was asked for, or a name that is set."),
+        Meta(description="By name: a requested size, or the name of a rendition."),
     ]
     links: Links
 
 
 class Failed(Struct, frozen=True, kw_only=True):
-    """An upload whose job ended without thumbnails."""
+    """An upload whose job failed for good."""
 
     id: Id
     status: Literal["failed"]
@@ -67,22 +67,22 @@ class Failed(Struct, frozen=True, kw_only=True):
 
 
 class Target(Struct, frozen=True):
-    """The request that takes an announced picture."""
+    """The request that uploads an announced picture."""
 
     method: Literal["PUT"]
     url: Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
 
 class Session(Struct, frozen=True):
-    """Where to send an announced picture."""
+    """The response to an announcement."""
 
     id: Id
-    upload: Annotated[Target, Meta(description="The request that takes it.")]
+    upload: Annotated[Target, Meta(description="The request that uploads it.")]
     links: Links
 
 
 class Service(Struct, frozen=True):
-    """What this service is and takes."""
+    """The service, its limits and defaults."""
 
     service: str
     upload: str
@@ -90,23 +90,21 @@ class Service(Struct, frozen=True):
     links: dict[str, str]
     renditions: Annotated[
         list[Rendition],
-        Meta(description="The default thumbnails, made of an upload that requests none."),
+        Meta(description="The default thumbnails, used when an upload requests none."),
     ]
     sizes: Annotated[
         list[int],
-        Meta(description="The default sizes, used when an upload requests none; pixels."),
+        Meta(description="The default sizes in pixels, used when an upload requests none."),
     ]
-    options: Annotated[
-        bool, Meta(description="Whether an upload may ask for thumbnails of its own.")
-    ]
-    max_upload_bytes: Annotated[int, Meta(ge=1, description="The most bytes of a request.")]
+    options: Annotated[bool, Meta(description="Whether uploads may request other thumbnails.")]
+    max_upload_bytes: Annotated[int, Meta(ge=1, description="Maximum size of a request, bytes.")]
     max_original_bytes: Annotated[
-        int, Meta(ge=1, description="The most bytes of a picture that was announced.")
+        int, Meta(ge=1, description="Maximum size of an announced picture, bytes.")
     ]
 
 
 class Health(Struct, frozen=True):
-    """Whether the service answers."""
+    """The service responds."""
 
     status: Literal["ok"]
 
@@ -114,15 +112,11 @@ class Health(Struct, frozen=True):
 class Problem(Struct, frozen=True):
     """An error (RFC 9457)."""
 
-    type: Annotated[Link, Meta(description="Explains this type of problem.")]
+    type: Annotated[Link, Meta(description="Link to an explanation.")]
     title: str
     status: Annotated[int, Meta(ge=400, le=599)]
-    code: Annotated[
-        str, Meta(description="The stable name of the problem, the last part of `type`.")
-    ]
-    detail: Annotated[
-        str, Meta(description="What was wrong and what to do, a sentence for a person.")
-    ]
+    code: Annotated[str, Meta(description="Stable name of the problem, the last part of `type`.")]
+    detail: Annotated[str, Meta(description="What is wrong and how to fix it, for people.")]
     field: Annotated[
         str | UnsetType, Meta(description="The form field, query parameter or header at fault.")
     ] = UNSET

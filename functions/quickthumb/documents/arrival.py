@@ -1,4 +1,4 @@
-"""The notification of Cloud Storage that a blob was written."""
+"""The notification by Cloud Storage that a blob was written."""
 
 import re
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ _ATTRIBUTES = {"bucket": "bucketId", "name": "objectId", "generation": "objectGe
 
 
 class Arrival(msgspec.Struct, frozen=True, rename=_ATTRIBUTES):
-    """What Cloud Storage tells of a blob that was written.
+    """A blob that was written.
 
-    Its form is https://docs.cloud.google.com/storage/docs/pubsub-notifications#attributes; all that
-    is needed is in the attributes, so that the payload may be left out.
+    The attributes of a notification suffice, so its payload may be empty:
+    https://docs.cloud.google.com/storage/docs/pubsub-notifications#attributes
 
     Attributes:
         bucket: of the blob.
@@ -34,16 +34,16 @@ class Arrival(msgspec.Struct, frozen=True, rename=_ATTRIBUTES):
 
     @property
     def job(self) -> Job:
-        """What is to be done, without the thumbnails, which the blob itself asks for."""
+        """The job, without renditions: those are in the metadata of the blob."""
         id = id_of(self.bucket, self.name, self.generation)
         return Job(id, self.bucket, self.name, self.generation, ())
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, str]) -> Self | None:
-        """Read the attributes of a message; None if it is no notification of Cloud Storage.
+        """Parse the attributes of a message; None if it is not from Cloud Storage.
 
         Raises:
-            InvalidMessage: it is one, but not of a blob that was written.
+            InvalidMessage: the notification is malformed, or about another event.
         """
         event = attributes.get("eventType")
         if event is None:

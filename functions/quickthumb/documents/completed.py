@@ -1,4 +1,4 @@
-"""The JSON Schema of what is published when a job ends: a manifest.
+"""The JSON Schema of the event that is published when a job ends: a manifest.
 
 PYTHONPATH=functions python3 -m quickthumb.documents.completed > docs/completed.schema.json
 """
@@ -15,12 +15,12 @@ from quickthumb.imaging.formats import THUMBNAIL_TYPES
 _HEAD = {
     "schema": {
         "const": SCHEMA,
-        "description": "Version of this form. A later version may add members under the same "
-        "number; it changes when members change or go.",
+        "description": "Version of this format. It changes when members change or are removed, but "
+        "not when members are added.",
     },
     "state": {
         "enum": ["done", "failed"],
-        "description": "done: all thumbnails are there; failed: there are none.",
+        "description": "done: all thumbnails are ready; failed: there are none.",
     },
 }
 _DONE = {
@@ -37,7 +37,7 @@ _FAILED = {
 
 
 def schema() -> dict[str, Any]:
-    """Return the schema; every member is always written, and there are no others."""
+    """Return the schema: every member is required, and no others are allowed."""
     parts = components([Manifest])
     parts["Thumbnail"]["properties"]["content_type"]["enum"] = list(THUMBNAIL_TYPES)
     for part in parts.values():
@@ -50,8 +50,8 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A job has ended",
-        "description": "Data of a message on the topic completed. Its attributes repeat schema, id "
-        "and state, for filters.",
+        "description": "Data of a message on the topic completed. The attributes schema, id and "
+        "state are for filters.",
         **event,
         "if": {"properties": {"state": {"const": "done"}}},
         "then": {"properties": _DONE},
@@ -61,7 +61,7 @@ def schema() -> dict[str, Any]:
 
 
 def text() -> str:
-    """Return the schema as it stands in docs/completed.schema.json."""
+    """Return the content of docs/completed.schema.json."""
     return json.dumps(schema(), indent=2) + "\n"
 
 

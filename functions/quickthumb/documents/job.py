@@ -1,4 +1,4 @@
-"""The message that asks `resize` for thumbnails, and its JSON."""
+"""The message that makes `resize` create thumbnails."""
 
 import json
 from typing import Annotated, Self
@@ -13,23 +13,23 @@ from quickthumb.documents.untrusted import MAX_WHOLE, shown
 from quickthumb.problems import InvalidMessage
 
 SCHEMA = "1"
-"""Version of the job message and of the manifest, kept in the message attribute `schema`."""
+"""Version of the job message and of the manifest; the message attribute `schema`."""
 
 MAX_FILENAME = 255
-"""The longest file name that is kept, characters."""
+"""Maximum length of a stored file name, characters."""
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What `upload` asks of `resize`: these thumbnails of this original.
+    """The thumbnails to make of an original.
 
     Attributes:
         id: the upload.
         bucket: the bucket of the original.
         name: the blob of the original.
-        generation: the version of that blob, given by Cloud Storage.
-        renditions: the thumbnails to make; empty if they are noted on the original.
+        generation: the version of that blob.
+        renditions: the thumbnails to make; empty if they are in the metadata of the original.
         size: of that blob, bytes.
-        filename: the name that came with the picture, or empty.
+        filename: of the upload, or empty.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Job(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
-        """Read the body of a message.
+        """Parse the body of a message.
 
         Raises:
             InvalidMessage: it is not a job of this schema.
@@ -55,23 +55,21 @@ class Job(msgspec.Struct, frozen=True):
             job = untrusted.read(cls, body)
             blob_name(job.name)
         except InvalidMessage as error:
-            raise InvalidMessage(f"message is no job: {error}") from error
+            raise InvalidMessage(f"not a job: {error}") from error
         if job.id != id_of(job.bucket, job.name, job.generation):
-            raise InvalidMessage(
-                f"message is no job: {shown(job.id)} is not the id of {shown(job.name)}"
-            )
+            raise InvalidMessage(f"not a job: {shown(job.id)} is not the id of {shown(job.name)}")
         return msgspec.structs.replace(job, filename=job.filename[:MAX_FILENAME])
 
     def within(self, bucket: str) -> Self:
-        """Return the job if it is in this bucket, the only one that we read.
+        """Return the job if it is about this bucket.
 
-        The id of a job follows from its bucket, so in another bucket somebody could choose it.
+        Blobs of other buckets could have any id, since a blob's name may be its id.
 
         Raises:
-            InvalidMessage: it names another bucket.
+            InvalidMessage: the job is about another bucket.
         """
         if self.bucket != bucket:
             raise InvalidMessage(
-                f"job names bucket {shown(self.bucket)}; this service keeps originals in {bucket!r}"
+                f"the job is about bucket {shown(self.bucket)}, but originals are in {bucket!r}"
             )
         return self

@@ -1,4 +1,4 @@
-"""The end of a job, and its JSON; it is also the data of the event `completed`."""
+"""The manifest: how a job ended; also the data of the event `completed`."""
 
 import json
 from typing import Annotated, Any, Literal, Self
@@ -12,19 +12,19 @@ from quickthumb.documents.untrusted import MAX_WHOLE
 from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 
 Pixels = Annotated[int, Meta(ge=1, description="Pixels.")]
-SeenPixels = Annotated[int, Meta(ge=1, description="Pixels, as a viewer shows it.")]
-Bytes = Annotated[int, Meta(ge=1, description="Its size.")]
+SeenPixels = Annotated[int, Meta(ge=1, description="Pixels, after EXIF orientation.")]
+Bytes = Annotated[int, Meta(ge=1, description="Size in bytes.")]
 
 
 def _text(description: str, **schema: str) -> Meta:
-    """Describe text whose form is promised when written, but not required when read."""
+    """Describe text; `schema` is guaranteed when written, but not validated when read."""
     return Meta(description=description, extra_json_schema=schema)
 
 
 class Original(Struct, frozen=True):
-    """What is known of the uploaded picture."""
+    """The uploaded picture."""
 
-    content_type: Annotated[str, _text("Told from its bytes, never from its name.")]
+    content_type: Annotated[str, _text("Detected from the content.")]
     width: SeenPixels
     height: SeenPixels
     orientation: Annotated[
@@ -35,24 +35,24 @@ class Original(Struct, frozen=True):
 
 
 class Thumbnail(Struct, frozen=True):
-    """A thumbnail in the processed bucket."""
+    """A thumbnail in the bucket of results."""
 
     name: Annotated[str, _text("The last part of its link, /{id}/{name}.")]
-    blob: Annotated[str, _text("Its name in the bucket processed.")]
+    blob: Annotated[str, _text("Name in the bucket of results.")]
     content_type: str
     width: Pixels
     height: Pixels
     bytes: Bytes
-    sha256: Annotated[str, _text("Hash of its bytes.", pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, _text("Hash of the content.", pattern="^[0-9a-f]{64}$")]
 
 
 class Placeholder(Struct, frozen=True):
-    """What a page shows before a thumbnail has loaded."""
+    """What to show while a thumbnail loads."""
 
     data_uri: Annotated[
         str,
         _text(
-            "The picture in about 16 pixels, under a kilobyte.",
+            "The picture at about 16 pixels, below a kilobyte.",
             format="uri",
             pattern="^data:image/",
         ),
@@ -61,68 +61,70 @@ class Placeholder(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """Why a job has no thumbnails."""
+    """Why a job failed."""
 
     code: Annotated[str, _text("Stable name; GET /problems/{code} explains it.")]
-    detail: Annotated[str, _text("A sentence for the person who uploaded.")]
+    detail: Annotated[str, _text("A sentence for people.")]
 
 
 class Manifest(Struct, frozen=True):
-    """The end of a job, written after everything else: the commit point."""
+    """How a job ended; written last, as the commit."""
 
     id: Annotated[
-        str, _text("The upload. Whoever has it can read and delete it.", pattern="^[0-9a-f]{32}$")
+        str,
+        _text(
+            "The upload. Anyone who has the id can read and delete it.", pattern="^[0-9a-f]{32}$"
+        ),
     ]
-    name: Annotated[str, _text("The blob of the original, in the bucket originals.")]
+    name: Annotated[str, _text("The blob of the original.")]
     generation: Annotated[
         int,
-        Meta(ge=0, le=MAX_WHOLE, description="The version of that blob, given by Cloud Storage."),
+        Meta(
+            ge=0, le=MAX_WHOLE, description="The version of that blob, assigned by Cloud Storage."
+        ),
     ]
     original: Annotated[
         Original | None,
-        Meta(description="What the picture was; null where it could not be read."),
+        Meta(description="The uploaded picture; null if it could not be read."),
     ] = None
-    thumbnails: Annotated[
-        tuple[Thumbnail, ...], Meta(description="In the order in which they were asked for.")
-    ] = ()
+    thumbnails: Annotated[tuple[Thumbnail, ...], Meta(description="In the requested order.")] = ()
     failure: Annotated[
         Failure | None,
-        Meta(description="Why there are no thumbnails; null when the job is done."),
+        Meta(description="Why there are no thumbnails; null if the job is done."),
     ] = None
     placeholder: Annotated[
         Placeholder | None,
-        Meta(description="What to show before a thumbnail has loaded; null when the job failed."),
+        Meta(description="What to show while a thumbnail loads; null if the job failed."),
     ] = None
     filename: Annotated[
         str,
-        _text("The name that came with the picture, or empty. Never use it as a path."),
+        _text("The name of the uploaded file, or empty. Never use it as a path."),
     ] = ""
 
     @classmethod
     def failed(cls, job: Job, error: Unprocessable) -> Self:
-        """Return the end of a job that no retry can help."""
+        """Return the manifest of a job that failed for good."""
         return cls(job.id, job.name, job.generation, failure=Failure(error.code, str(error)))
 
     @classmethod
     def unreadable(cls, id: str) -> Self:
-        """Return a stand-in for a manifest that cannot be read: that of a job that was given up.
+        """Return a substitute for a manifest that cannot be read: that of a job that was given up.
 
-        The upload has ended as far as anybody can tell, and clients are told what to do. Another
-        delivery of the job repairs it, as for every job that was given up.
+        As with every job that was given up, another delivery repairs it.
         """
-        detail = "How the job ended cannot be read any more. Send the picture again."
+        detail = "The result of the job cannot be read any more. Upload the picture again."
         return cls(id, id, 0, failure=Failure(GaveUp.code, detail))
 
     def ends(self, job: Job) -> bool:
-        """Tell whether there is nothing left to do for a job.
+        """Return whether there is nothing left to do for a job.
 
-        A job that was given up is retried when it is delivered again, late or by hand.
+        A job that was given up is retried when it is redelivered.
         """
         return self.generation == job.generation and not self.gave_up
 
     @property
     def gave_up(self) -> bool:
-        """Whether the job ended although nothing is known to be wrong with its picture."""
+        """Whether the job ended although its picture may be fine."""
         return self.failure is not None and self.failure.code == GaveUp.code
 
     @property
@@ -141,17 +143,17 @@ class Manifest(Struct, frozen=True):
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
-        """Read the content of `manifest.json`.
+        """Parse the content of `manifest.json`.
 
         Raises:
             InvalidMessage: it is not a manifest of this schema.
         """
         try:
             document = untrusted.read(dict[str, Any], body)
-            # Earlier versions wrote no name: all blobs of originals were named by their ids.
+            # Earlier versions wrote no name: originals were named by their ids.
             manifest = untrusted.convert(cls, {"name": document.get("id"), **document})
             if "thumbnails" not in document:
                 raise InvalidMessage("thumbnails is missing")
         except InvalidMessage as error:
-            raise InvalidMessage(f"no manifest: {error}") from error
+            raise InvalidMessage(f"not a manifest: {error}") from error
         return manifest

@@ -1,4 +1,4 @@
-"""The ids of uploads, and the names of the blobs of originals."""
+"""Ids of uploads, and names of originals."""
 
 import hashlib
 import re
@@ -8,36 +8,34 @@ from quickthumb.documents.untrusted import shown
 from quickthumb.problems import InvalidMessage
 
 INCOMING = "incoming/"
-"""Prefix of originals that did not come through the function `upload`."""
+"""Prefix of originals that were sent to Cloud Storage directly."""
 
 ANNOUNCED = f"{INCOMING}announced/"
-"""Prefix of originals that were announced to it; an id follows."""
+"""Prefix of originals that were announced; the id follows."""
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _MAX_NAME_BYTES = 1024  # of a blob
 
 
 def new_id() -> str:
-    """Return a new id: 128 random bits, the capability to read and delete an upload.
+    """Return a new id: 128 random bits, since anyone who has it can read and delete the upload.
 
-    Hexadecimal, since Cloud Run keeps some paths that end in "z" for itself
+    Hexadecimal, since Cloud Run reserves some paths that end in "z"
     (https://docs.cloud.google.com/run/docs/known-issues).
     """
     return secrets.token_hex(16)
 
 
 def is_id(text: str) -> bool:
-    """Tell whether the text has the form of an id made by `new_id`."""
-    return _ID.fullmatch(text) is not None
+    """Return whether a text has the form of an id."""
+    return re.fullmatch(r"[0-9a-f]{32}", text) is not None
 
 
 def id_of(bucket: str, name: str, generation: int) -> str:
-    """Return the id of the upload that a blob of the originals is.
+    """Return the id of an original.
 
-    The uploads of this service are named by their ids. What another program puts under `incoming/`
-    is an upload of its own each time it is written, also where its name looks like an id; its id
-    follows from the version of the blob, so that whoever wrote it knows it: the first 32 digits of
-    SHA-256 of "bucket/name#generation".
+    Uploads through this service are named by their ids. Every version of any other blob under
+    `incoming/` is an upload of its own. Its id is the first 32 digits of the SHA-256 of
+    "bucket/name#generation", so that its writer can compute it.
     """
     own = name.removeprefix(ANNOUNCED)
     if is_id(own):
@@ -46,12 +44,12 @@ def id_of(bucket: str, name: str, generation: int) -> str:
 
 
 def blob_name(text: str) -> str:
-    """Return a text that can be the name of a blob.
+    """Return a text if it is a valid name of a blob.
 
-    The rules are https://docs.cloud.google.com/storage/docs/objects#naming.
+    See https://docs.cloud.google.com/storage/docs/objects#naming.
 
     Raises:
-        InvalidMessage: no blob can have that name.
+        InvalidMessage: it is invalid.
     """
     if not 1 <= len(text.encode()) <= _MAX_NAME_BYTES:
         raise InvalidMessage(
@@ -59,10 +57,10 @@ def blob_name(text: str) -> str:
             f"expected 1 to {_MAX_NAME_BYTES:,}"
         )
     if text in (".", "..") or "\n" in text or "\r" in text:
-        raise InvalidMessage(f"{shown(text)} cannot be the name of a blob")
+        raise InvalidMessage(f"{shown(text)} is not a valid name of a blob")
     return text
 
 
 def is_folder(name: str) -> bool:
-    """Tell whether a blob is the placeholder with which consoles show an empty folder."""
+    """Return whether a blob is the placeholder of a folder, as created by consoles."""
     return name.endswith("/")

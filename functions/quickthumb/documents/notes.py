@@ -1,7 +1,7 @@
 """Metadata of an original: its file name and the requested thumbnails.
 
-Both are custom metadata of the blob, so a picture found in the bucket can be processed as requested
-even if its message is lost.
+With these, a picture found in the bucket can be processed as requested even if its message was
+lost.
 """
 
 import json
@@ -16,13 +16,13 @@ from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.problems import InvalidOption
 
 MAX_BYTES = 3_072
-"""The largest metadata of a blob, bytes of JSON.
+"""Maximum size of a blob's metadata, bytes of JSON.
 
-Cloud Storage takes 8 KiB of keys and values together, and 4 KiB of one value
+Cloud Storage allows 8 KiB of keys and values, and 4 KiB per value
 (https://docs.cloud.google.com/storage/docs/reference/rpc/google.storage.v1#serviceconstants). The
-emulator takes less: fake-gcs-server keeps all it knows of a blob as JSON in one extended attribute
-of its file, for which ext4 has 4,036 bytes. Of these its other fields take 681 at most, for the
-longest content type that is accepted, and some are left for what a system adds to a file.
+emulator allows less: fake-gcs-server stores the description of a blob as JSON in one extended
+attribute of its file, 4,036 bytes on ext4. Its other fields take at most 681 bytes, for the longest
+accepted content type; the rest is left for attributes of the system.
 """
 
 _FILENAME = "filename"
@@ -34,11 +34,11 @@ _Listed = Annotated[list[Any], Meta(min_length=1, max_length=MAX_LISTED)]
 def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
     """Return the metadata of an original.
 
-    The thumbnails are written in the form that earlier versions read, for a rollback, or in short
-    form if that leaves no room for the file name.
+    The thumbnails are written in a form that earlier versions can read, to allow a rollback, or in
+    short form if that does not fit.
 
     Raises:
-        InvalidOption: the requested thumbnails do not fit into the metadata.
+        InvalidOption: the metadata would be too large.
     """
     kept = cut(filename)
     for form in (Rendition.to_dict, Rendition.to_list):
@@ -48,8 +48,8 @@ def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
         if size <= MAX_BYTES:
             return metadata
     raise InvalidOption(
-        f"{len(renditions)} thumbnails with these options and this file name take {size:,} bytes "
-        f"to note, and there are {MAX_BYTES:,}: ask for fewer, or give the file a shorter name.",
+        f"{len(renditions)} thumbnails with these options and this file name need {size:,} bytes "
+        f"of metadata, but the limit is {MAX_BYTES:,}: request fewer, or shorten the file name.",
         field="sizes",
     )
 
@@ -57,7 +57,7 @@ def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
 def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]]:
     """Return the file name and the requested thumbnails.
 
-    For a picture that did not come through `upload` the name is None, and there are none.
+    For a picture that was not uploaded through this service, these are None and empty.
 
     Raises:
         InvalidMessage: they cannot be read.
@@ -72,16 +72,15 @@ def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]
 
 
 def cut(filename: str) -> str:
-    """Return a file name cut to the length that is kept, without lone surrogates."""
+    """Return a file name truncated to `MAX_FILENAME`, without lone surrogates."""
     return filename[:MAX_FILENAME].encode(errors="replace").decode()
 
 
 def _size(text: str) -> int:
-    """Return how many bytes a text takes in its largest form: JSON written by Go.
+    """Return the size of a text in JSON as written by Go, which is the largest.
 
-    That is UTF-8, but for what JSON escapes, and for what Go escapes beside it so that HTML may
-    contain it (https://pkg.go.dev/encoding/json#Marshal). The four more are for quotes, and for the
-    colon or comma behind.
+    Go also escapes characters of HTML (https://pkg.go.dev/encoding/json#Marshal). Four bytes are
+    for quotes, and the colon or comma that follows.
     """
     return 4 + sum(map(_size_of, text))
 

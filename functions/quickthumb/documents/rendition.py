@@ -1,4 +1,4 @@
-"""A requested thumbnail, and its JSON."""
+"""A requested thumbnail."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -18,12 +18,12 @@ else:
     Format = Literal[FORMAT_OPTIONS]
 
 MAX_SIZE = 4096
-"""The largest size that can be requested, pixels."""
+"""Maximum size of a thumbnail, pixels."""
 
 MAX_LISTED = 64
-"""The most renditions that are read for one upload; far fewer can be requested."""
+"""Maximum number of renditions to read for an upload; fewer can be requested."""
 
-Side = Annotated[int, Meta(ge=1, le=MAX_SIZE, description="The most, pixels.")]
+Side = Annotated[int, Meta(ge=1, le=MAX_SIZE, description="Maximum, pixels.")]
 
 
 class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -31,15 +31,15 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     Attributes:
         name: the last part of its link and the stem of its blob ("256").
-        width: greatest width, pixels.
-        height: greatest height, pixels.
+        width: maximum width, pixels.
+        height: maximum height, pixels.
         fit: `contain` fits the picture into the box; `cover` fills the box and crops.
         gravity: which part `cover` keeps.
         format: one of `formats.FORMAT_OPTIONS`; `auto` is JPEG for opaque pictures, WebP for
             transparent ones.
         quality: 1 to 100; None is the default of the format.
-        background: "#rrggbb" to flatten transparency onto; None keeps it where the format can.
-        max_bytes: the most a thumbnail may weigh, bytes; None is no limit.
+        background: "#rrggbb" to put under transparency; None keeps it if the format can.
+        max_bytes: maximum size of the file, bytes; None for no limit.
     """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}\Z")]
@@ -58,11 +58,11 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
         return cls(str(size), size, size)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the rendition as JSON values, defaults left out."""
+        """Return the rendition as JSON values, without defaults."""
         return dict(msgspec.to_builtins(self))
 
     def to_list(self) -> list[Any]:
-        """Return the rendition in short form: its values in order, null for defaults."""
+        """Return the rendition in short form: values in order, null for defaults."""
         given = self.to_dict()
         values = [given.get(name) for name in self.__struct_fields__]
         while values[-1] is None:
@@ -71,10 +71,10 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
-        """Read the result of `to_dict` or `to_list`.
+        """Parse the result of `to_dict` or `to_list`.
 
         Raises:
-            InvalidMessage: it is something else, or a rendition that cannot be requested.
+            InvalidMessage: the rendition is malformed or not allowed.
         """
         if isinstance(document, list):
             names = cls.__struct_fields__

@@ -1,4 +1,4 @@
-"""JSON Schema of documents, made from their types."""
+"""JSON Schema of documents, generated from their types."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,14 +7,14 @@ import msgspec
 
 
 def components(kinds: Iterable[Any], place: str = "#/$defs/") -> dict[str, dict[str, Any]]:
-    """Return the schema of each type, and of the types it is made of, by name.
+    """Return the schemas of types, and of the types of their members, by name.
 
-    Titles and descriptions of whole types are left out: msgspec takes them from names and
-    docstrings, which are for readers of the code, and not there under -OO.
+    Titles and descriptions of types are left out, since msgspec takes them from names and
+    docstrings. Those are for readers of the code, and do not exist under -OO.
 
     Args:
         kinds: structs.
-        place: where the schemas will lie, for references.
+        place: prefix of references.
     """
     kinds = list(kinds)
     _, found = msgspec.json.schema_components(kinds, ref_template=place + "{name}")
@@ -29,14 +29,14 @@ def components(kinds: Iterable[Any], place: str = "#/$defs/") -> dict[str, dict[
 
 
 def _without_null(member: dict[str, Any]) -> None:
-    """Leave null out of the schema of a member that is null by default, and then left out."""
+    """Remove null from the schema of a member that is omitted if it is null."""
     if member.get("default", ...) is None:
         del member["default"]
         member["anyOf"] = [choice for choice in member["anyOf"] if choice != {"type": "null"}]
 
 
 def _plain(schema: Any) -> Any:
-    """Return a schema in the regular expressions of JSON Schema, and without needless choices."""
+    """Return a schema with regular expressions of JSON Schema, and without `anyOf` of one."""
     if isinstance(schema, list):
         return [_plain(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,10 +1,9 @@
-"""JSON from elsewhere, read within limits.
+"""Parses untrusted JSON, within limits.
 
-Messages, blobs and their metadata may come from other programs or other versions, or may have been
-cut off. Whatever is wrong with a document is raised as `InvalidMessage`, and concerns that document
-alone.
+Messages, blobs and metadata may be written by other programs or versions, or truncated. All errors
+are raised as `InvalidMessage`.
 
-If a member comes twice, the last one counts, as in most JSON parsers.
+Of duplicate members the last one counts, as in most JSON parsers.
 """
 
 import json
@@ -17,13 +16,13 @@ import msgspec
 from quickthumb.problems import InvalidMessage
 
 MAX_BYTES = 1024 * 1024
-"""The largest document, far above any of ours."""
+"""Maximum size of a document, far above any of ours."""
 
 MAX_DEPTH = 16
-"""The deepest nesting of lists and objects in documents of any form; ours have four levels."""
+"""Maximum nesting of lists and objects; our documents have four levels."""
 
 MAX_WHOLE = 2**63 - 1
-"""The largest whole number, which is the largest generation that Cloud Storage can give."""
+"""The largest integer, which is the largest generation of Cloud Storage."""
 
 T = TypeVar("T")
 
@@ -38,10 +37,10 @@ _PLAIN = {
 
 
 class WrongMember(InvalidMessage):
-    """A document is JSON, but not of the expected form.
+    """A document is JSON, but has an unexpected form.
 
     Attributes:
-        member: the name of the member at fault, empty where it is the document itself.
+        member: name of the member at fault, empty for the document itself.
     """
 
     def __init__(self, message: str, member: str = "") -> None:
@@ -50,16 +49,16 @@ class WrongMember(InvalidMessage):
 
 
 def read(kind: type[T], body: bytes | str) -> T:
-    """Read a JSON document in UTF-8.
+    """Parse a JSON document in UTF-8.
 
     Args:
-        kind: what to read it as, a type that msgspec knows.
+        kind: type of the result, supported by msgspec.
         body: the document.
 
     Raises:
-        WrongMember: it has another form; the message names the member, its value and what was
+        WrongMember: it has another form; the message has the member, its value and what was
             expected.
-        InvalidMessage: it is not JSON, or larger or more deeply nested than allowed.
+        InvalidMessage: it is not JSON, or is too large or too deeply nested.
     """
     try:
         return _decode(kind, body)
@@ -68,26 +67,27 @@ def read(kind: type[T], body: bytes | str) -> T:
 
 
 def load(body: bytes | str) -> Any:
-    """Read a JSON document of any form.
+    """Parse a JSON document of any form.
 
     Raises:
-        InvalidMessage: it is not JSON, or larger, deeper or with larger numbers than allowed.
+        InvalidMessage: it is not JSON, is too large or too deeply nested, or has a number that is
+            too large.
     """
     try:
         document = _decode(object, body)
-    except msgspec.ValidationError as error:  # a number that has no place in 64 bits
+    except msgspec.ValidationError as error:  # a number that exceeds 64 bits
         raise InvalidMessage(f"not valid JSON: {error}") from error
     _check(document, MAX_DEPTH)
     return document
 
 
 def convert(kind: type[T], document: Any) -> T:
-    """Return a parsed document as an instance of a type.
+    """Convert a parsed document to a type.
 
     Raises:
         WrongMember: see `read`.
-        InvalidMessage: it is nested too deeply, or has a number that is too large, or text that is
-            not Unicode.
+        InvalidMessage: it is too deeply nested, has a number that is too large, or text that is not
+            Unicode.
     """
     _check(document, MAX_DEPTH)
     try:
@@ -97,7 +97,7 @@ def convert(kind: type[T], document: Any) -> T:
 
 
 def shown(value: Any) -> str:
-    """Return a value for a message to a person: on one line, of limited length."""
+    """Return a value for a message: on one line, of limited length."""
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:100]}…"
 
@@ -116,10 +116,10 @@ def _decode(kind: type[T], body: bytes | str) -> T:
 
 
 def _check(value: Any, levels: int) -> None:
-    """Check the depth of a document, the size of its numbers, and that its text is Unicode."""
+    """Check the depth of a document, the size of numbers, and that text is Unicode."""
     if isinstance(value, str):
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
-            raise InvalidMessage(f"{shown(value)}: half of a surrogate pair is missing")
+            raise InvalidMessage(f"{shown(value)}: lone surrogate")
     elif isinstance(value, dict | list):
         if not levels:
             raise InvalidMessage("nested too deeply")
@@ -130,7 +130,7 @@ def _check(value: Any, levels: int) -> None:
 
 
 def _wrong(kind: Any, document: Any, error: str) -> WrongMember:
-    """Return an error that adds the value at fault to msgspec's, in the terms of JSON."""
+    """Return msgspec's error in the terms of JSON, with the value at fault."""
     problem, at, where = error.rpartition(" - at `")
     if not at:
         problem, where = error, ""
@@ -160,7 +160,7 @@ def _wrong(kind: Any, document: Any, error: str) -> WrongMember:
 
 
 def _schema_at(kind: Any, keys: list[int | str]) -> dict[str, Any]:
-    """Return the JSON Schema of a type's member, as far as it can be found."""
+    """Return the JSON Schema of a member, or of the nearest member around it."""
     whole = msgspec.json.schema(kind)
     node: dict[str, Any] = whole
     with suppress(KeyError):

@@ -1,6 +1,6 @@
-"""What is kept in which bucket, under which name: the only state there is.
+"""The persistent state: which blobs are in which bucket.
 
-Each part knows its own blobs; what concerns several parts, in which order, is here.
+Each part manages its own blobs; operations on several parts are here.
 """
 
 from quickthumb.buckets import Bucket
@@ -14,12 +14,12 @@ from quickthumb.store.results import Results
 
 
 class Store:
-    """Originals, results and the sweep's ledger. Every method, of these too, raises `Unavailable`.
+    """Originals, results and the sweep's ledger. All methods of all parts raise `Unavailable`.
 
     Attributes:
-        originals: what was uploaded.
+        originals: uploaded pictures.
         results: thumbnails and manifests.
-        ledger: what `sweep` notes, beside the results.
+        ledger: records of `sweep`, in the bucket of results.
     """
 
     def __init__(self, originals: Bucket, processed: Bucket) -> None:
@@ -29,35 +29,35 @@ class Store:
         self._buckets = (originals, processed)
 
     def check(self) -> None:
-        """Check that both buckets answer."""
+        """Check that both buckets are available."""
         for bucket in self._buckets:
             walks.check(bucket)
 
     def status(self, id: str) -> Manifest | Queued | None:
-        """Return the state of an upload, None if there is none with that id."""
+        """Return the state of an upload, None if it does not exist."""
         return self.results.manifest(id) or self.originals.queued(id)
 
     def delete(self, id: str) -> bool:
-        """Delete everything that is kept of an upload; return whether there was anything.
+        """Delete all blobs of an upload; return whether there were any.
 
-        The original goes first: a `resize` that is at work now finds it gone and cleans up. The
-        manifest goes last: an interrupted call can be made again.
+        The original is deleted first, so that a `resize` in progress notices and cleans up; the
+        manifest last, so that an interrupted call can be repeated.
         """
         found = [self.originals.delete(name) for name in (id, ANNOUNCED + id)]
         manifest = self.results.manifest(id)
         if manifest is None and not any(found):
-            # A guessed id, or a repeated call, costs these three calls and no listing.
+            # For a guessed id or a repeated call, avoid the cost of a listing.
             return False
-        # Another program may have overwritten what it wrote: that is another upload.
+        # Another program may have overwritten its blob: that is another upload.
         if manifest and self.originals.is_current(manifest):
             self.originals.delete(manifest.name, manifest.generation)
         self.results.delete(id)
         return True
 
     def drop_original(self, job: Job) -> None:
-        """Delete the original of a job that is done and stays so.
+        """Delete the original of a job that is done, but keep its results.
 
-        That is noted first, since to `resize` a missing original means that its user deleted it.
+        This is recorded first, since `resize` takes a missing original for a deletion by its user.
         """
         self.results.note_dropped(job.id)
         self.originals.delete(job.name, job.generation)

@@ -1,4 +1,4 @@
-"""What `sweep` notes beside the results: attempts, jobs given up for good, and how far it came."""
+"""The records of `sweep`: retries, jobs given up for good, and its cursor."""
 
 import json
 import logging
@@ -18,15 +18,15 @@ GIVEN_UP = "given-up"
 _CURSOR = "sweep/cursor.json"
 
 _MAX_ATTEMPTS = 1_000
-"""A count above this was not written by any sweep."""
+"""Maximum count; a sweep never writes a larger one."""
 
 
 class Attempts(Struct, frozen=True):
     """How often a job was published again.
 
     Attributes:
-        count: times.
-        name: the blob of its original.
+        count: number of times.
+        name: of the original.
     """
 
     count: Annotated[int, Meta(ge=0, le=_MAX_ATTEMPTS)]
@@ -38,15 +38,15 @@ class _Cursor(Struct, frozen=True):
 
 
 class Ledger:
-    """The notes of all sweeps. Every method raises `Unavailable`."""
+    """The records of all sweeps. Every method raises `Unavailable`."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
     def attempts(self, id: str) -> Attempts | None:
-        """Return how often a job was published again, None if it never was.
+        """Return how often a job was published again, None if never, or if it cannot be read.
 
-        A count that cannot be read is none. That feeds no loop: the next one is written over it.
+        An unreadable count cannot cause a loop, since the next one overwrites it.
         """
         body = self._bucket.read(f"{id}/{COUNT}")
         if body is None:
@@ -56,38 +56,35 @@ class Ledger:
             blob_name(attempts.name)
             return attempts
         except InvalidMessage as error:
-            log.warning("the count of %s begins anew: %s", id, error)
+            log.warning("restarted the count of %s: %s", id, error)
             return None
 
     def put_attempts(self, id: str, attempts: Attempts) -> None:
-        """Note that a job is published again."""
+        """Record that a job is published again."""
         self._write(f"{id}/{COUNT}", to_builtins(attempts))
 
     def forget_attempts(self, id: str) -> None:
-        """Forget how often a job was published again."""
+        """Delete the count of a job."""
         self._bucket.delete(f"{id}/{COUNT}")
 
     def leave_given_up(self, id: str) -> None:
-        """Note that a job that was given up is not to be published again."""
+        """Record that a job was given up for good."""
         self._bucket.create(f"{id}/{GIVEN_UP}", b"", "text/plain", {})
         self.forget_attempts(id)
 
     def cursor(self) -> str:
-        """Return where the next sweep goes on, empty for the beginning.
-
-        One that cannot be read is the beginning: from there, a sweep comes past everything.
-        """
+        """Return where the next sweep continues; empty for the beginning, or if unreadable."""
         body = self._bucket.read(_CURSOR)
         if body is None:
             return ""
         try:
             return untrusted.read(_Cursor, body).next
         except InvalidMessage as error:
-            log.warning("the sweep begins at the beginning: %s: %s", _CURSOR, error)
+            log.warning("restarted the sweep from the beginning: %s: %s", _CURSOR, error)
             return ""
 
     def put_cursor(self, cursor: str) -> None:
-        """Note where the next sweep goes on."""
+        """Record where the next sweep continues."""
         self._write(_CURSOR, to_builtins(_Cursor(cursor)))
 
     def _write(self, name: str, document: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The bucket of originals: what was uploaded, and what each picture asks for."""
+"""The bucket of originals: uploaded pictures and the thumbnails they request."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.store import walks
 
 _AFTER_ANNOUNCED = ANNOUNCED.removesuffix("/") + "0"
-"""The first name behind all that begin with `ANNOUNCED`: "0" follows "/"."""
+"""Sorts after all names that begin with `ANNOUNCED`: "0" follows "/"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class FoundOriginal:
-    """An original that a walk over the bucket met.
+    """An original found in a listing.
 
     Attributes:
-        job: what it asks for.
-        stem: its name without the prefix of its folder, by which the walk is ordered.
+        job: its job.
+        stem: sort key: its name without the prefix of its folder.
         updated: when it was written.
-        fault: why its request cannot be read; None where it can.
+        fault: why its metadata cannot be read; None if they can.
     """
 
     job: Job
@@ -70,19 +70,16 @@ class Originals:
         metadata = notes.written(filename, renditions)
         generation = self._bucket.create(id, data, content_type, metadata)
         if generation is None:
-            # The id is for this picture alone, so this is it: an earlier write succeeded, and its
-            # answer was lost, or the process ended before it went on.
-            generation = self._generation(id)
+            # The id is unique, so this is the same picture: an earlier attempt wrote it, but its
+            # response was lost or its process died.
+            try:
+                blob = self._bucket.stat(id)
+            except InvalidMessage as error:
+                raise Unavailable(str(error)) from error
+            if blob is None:
+                raise Unavailable(f"original {id} was deleted while it was stored")
+            generation = blob.generation
         return Job(id, self.bucket, id, generation, renditions, len(data), metadata["filename"])
-
-    def _generation(self, id: str) -> int:
-        try:
-            blob = self._bucket.stat(id)
-        except InvalidMessage as error:
-            raise Unavailable(str(error)) from error
-        if blob is None:
-            raise Unavailable(f"original {id} vanished while it was stored")
-        return blob.generation
 
     def expect(
         self,
@@ -93,27 +90,27 @@ class Originals:
         renditions: tuple[Rendition, ...],
         origin: str | None,
     ) -> str:
-        """Return the URL to which an upload may be sent directly; see `Bucket.begin`."""
+        """Return the URL of a resumable upload; see `Bucket.begin`."""
         metadata = notes.written(filename, renditions)
         return self._bucket.begin(ANNOUNCED + id, size, content_type, metadata, origin)
 
     def queued(self, id: str) -> Queued | None:
-        """Return what an upload asks for whose job has not ended, None if it is not there."""
+        """Return the request of an upload whose job has not ended, None if it does not exist."""
         try:
             blob = self._bucket.stat(id) or self._bucket.stat(ANNOUNCED + id)
             return Queued(notes.read(blob.metadata)[1]) if blob else None
         except InvalidMessage:
-            return Queued(())  # until it ends as failed, nobody knows what was asked for
+            return Queued(())  # unknown until the job fails
 
     def job_of(self, blob: Blob, default: tuple[Rendition, ...]) -> Job:
         """Return the job of an original.
 
         Args:
-            blob: the original, written by this service or by another program.
-            default: the thumbnails to make where the original does not say.
+            blob: the original, written by this service or another program.
+            default: thumbnails for an original that requests none.
 
         Raises:
-            InvalidMessage: what it asks for cannot be read.
+            InvalidMessage: its metadata cannot be read.
         """
         filename, requested = notes.read(blob.metadata)
         if filename is None:
@@ -126,7 +123,7 @@ class Originals:
         return Job(id, self.bucket, blob.name, blob.generation, renditions, blob.size, filename)
 
     def requested(self, job: Job, default: tuple[Rendition, ...]) -> Job | None:
-        """Return a job with what its original asks for, None if that was deleted or replaced.
+        """Return a job with its renditions, None if the original was deleted or replaced.
 
         Raises:
             InvalidMessage: see `job_of`.
@@ -137,13 +134,13 @@ class Originals:
         return self.job_of(blob, default)
 
     def read(self, job: Job) -> bytes | None:
-        """Return the picture of a job, None if it was deleted or replaced."""
+        """Return the original of a job, None if it was deleted or replaced."""
         return self._bucket.read(job.name, job.generation)
 
     def is_current(self, job: Job | Manifest) -> bool:
-        """Return whether the picture of a job is still there, not deleted or replaced.
+        """Return whether the original of a job still exists, and was not replaced.
 
-        One that cannot be described counts as that picture: nothing is deleted on its account.
+        This is assumed if its description cannot be read, so that nothing is deleted by mistake.
         """
         try:
             blob = self._bucket.stat(job.name)
@@ -152,29 +149,29 @@ class Originals:
         return blob is not None and blob.generation == job.generation
 
     def exists(self, name: str) -> bool:
-        """Return whether there is an original with that name, whichever generation."""
+        """Return whether there is an original of that name, in any generation."""
         return walks.exists(self._bucket, name)
 
     def delete(self, name: str, generation: int | None = None) -> bool:
-        """Delete an original, or only that generation of it; return whether it was there."""
+        """Delete an original, or only that generation; return whether it existed."""
         return self._bucket.delete(name, generation)
 
     def walk(
-        self, start: str, default: tuple[Rendition, ...], tell: Callable[[Unread], None]
+        self, start: str, default: tuple[Rendition, ...], on_unread: Callable[[Unread], None]
     ) -> Iterator[FoundOriginal]:
-        """Walk over the originals by stem, from `start` on, page by page.
+        """Yield the originals by stem.
 
-        What was sent to the bucket directly lies behind `incoming/` and is merged in, so that all
-        that are named by their ids come in the order of ids.
+        Those below `incoming/` are merged in, so that all originals named by ids are in the order
+        of ids.
 
         Args:
-            start: the first stem that may come.
-            default: the thumbnails of a picture that asks for none.
-            tell: is told of what cannot be read; see `walks`.
+            start: the first stem to yield, inclusive.
+            default: thumbnails for an original that requests none.
+            on_unread: called with what cannot be read; see `walks`.
         """
 
         def walk(letters: str, prefix: str, start: str, end: str = "") -> Iterator[Blob]:
-            return walks.walk(self._bucket, tell, letters, prefix, start, end)
+            return walks.walk(self._bucket, on_unread, letters, prefix, start, end)
 
         own = walk(walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
         announced = walk(walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start)

@@ -1,4 +1,4 @@
-"""The bucket of results: thumbnails, and the manifest that says how their job ended."""
+"""The bucket of results: thumbnails and manifests."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -22,14 +22,14 @@ _DROPPED = "original-dropped"
 
 @dataclass(frozen=True, slots=True)
 class FoundResults:
-    """What there is of a job in the bucket of results.
+    """The results of a job, found in a listing.
 
     Attributes:
         id: of the upload.
         updated: when the newest blob was written.
         ended: whether there is a manifest.
-        swept: when a sweep last published the job again; None if it never did.
-        gave_up: whether the manifest says that the job was given up, and a sweep may try it again.
+        swept: when a sweep last published the job again; None if never.
+        gave_up: whether the job was given up, but may be retried by a sweep.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Results:
         self._bucket = bucket
 
     def put_thumbnail(self, blob: str, data: bytes, content_type: str) -> None:
-        """Write a thumbnail under the name that its manifest will give."""
+        """Write a thumbnail, before its manifest."""
         self._bucket.write(blob, data, content_type, _IMMUTABLE)
 
     def thumbnail(self, blob: str) -> bytes | None:
@@ -54,26 +54,26 @@ class Results:
         return self._bucket.read(blob)
 
     def put_manifest(self, manifest: Manifest) -> None:
-        """Write the end of a job: from now on it is done or failed."""
+        """Write the manifest of a job, which ends it."""
         name, body = f"{manifest.id}/{_MANIFEST}", manifest.to_json()
         self._bucket.write(name, body, "application/json", _CHANGING)
 
     def give_up(self, manifest: Manifest) -> Manifest:
-        """Write that a job was given up, unless it has ended already; return how it ended.
+        """Write the manifest of a job that was given up, unless there is one; return the manifest.
 
-        The metadata of the manifest say so too, for `walk` to see.
+        The code is repeated in its metadata, for `walk`.
         """
-        name, noted = f"{manifest.id}/{_MANIFEST}", {"code": GaveUp.code}
+        name, metadata = f"{manifest.id}/{_MANIFEST}", {"code": GaveUp.code}
         body = manifest.to_json()
-        if self._bucket.create(name, body, "application/json", noted) is not None:
+        if self._bucket.create(name, body, "application/json", metadata) is not None:
             return manifest
         found = self.manifest(manifest.id)
         return manifest if found is None or found == Manifest.unreadable(manifest.id) else found
 
     def manifest(self, id: str) -> Manifest | None:
-        """Return the end of a job, None if it has not ended or never was.
+        """Return the manifest of a job, None if the job has not ended or does not exist.
 
-        Where it cannot be read, it is `Manifest.unreadable`.
+        If it cannot be read, that is `Manifest.unreadable`.
         """
         body = self._bucket.read(f"{id}/{_MANIFEST}")
         if body is None:
@@ -81,42 +81,42 @@ class Results:
         try:
             return Manifest.from_json(body)
         except InvalidMessage as error:
-            log.error("%s counts as given up: %s", id, error)
+            log.error("treating %s as given up: %s", id, error)
             return Manifest.unreadable(id)
 
     def note_dropped(self, id: str) -> None:
-        """Note that the original goes because the job is done."""
+        """Record that a sweep deletes the original, because the job is done."""
         self._bucket.create(f"{id}/{_DROPPED}", b"", "text/plain", {})
 
     def was_dropped(self, id: str) -> bool:
-        """Return whether the original is missing because the job is done."""
+        """Return whether a sweep deleted the original."""
         return walks.exists(self._bucket, f"{id}/{_DROPPED}")
 
     def delete(self, id: str) -> None:
-        """Delete the thumbnails and then the manifest."""
+        """Delete the thumbnails, then the manifest."""
         names = [blob.name for blob in self._bucket.walk(f"{id}/")]
         for name in sorted(names, key=f"{id}/{_MANIFEST}".__eq__):
             self._bucket.delete(name)
 
     def delete_older(self, id: str, before: datetime) -> None:
-        """Delete what was written before some time for a job that nobody will end."""
+        """Delete the results that were written before some time."""
         for blob in self._bucket.walk(f"{id}/"):
             if isinstance(blob, Blob) and blob.updated < before:
                 self._bucket.delete(blob.name, blob.generation)
 
-    def walk(self, start: str, tell: Callable[[Unread], None]) -> Iterator[FoundResults]:
-        """Walk over the results of all jobs by id, from `start` on, page by page.
+    def walk(self, start: str, on_unread: Callable[[Unread], None]) -> Iterator[FoundResults]:
+        """Yield the results of all jobs by id.
 
         Args:
-            start: the first id that may come.
-            tell: is told of what cannot be read; see `walks`.
+            start: the first id to yield, inclusive.
+            on_unread: called with what cannot be read; see `walks`.
         """
-        blobs = walks.walk(self._bucket, tell, walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
+        blobs = walks.walk(self._bucket, on_unread, walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
         for id, group in groupby(blobs, lambda blob: blob.name.partition("/")[0]):
             yield _found(id, group)
 
     def find(self, id: str) -> FoundResults | None:
-        """Return what there is of one job, None if there is nothing."""
+        """Return the results of a job, None if there are none."""
         names = (_MANIFEST, ledger.COUNT)
         blobs = [blob for name in names if (blob := self._described(id, name))]
         if not blobs:
@@ -127,7 +127,7 @@ class Results:
         return found
 
     def _described(self, id: str, name: str) -> Blob | None:
-        """Return a blob beside the thumbnails; one that cannot be read is none, as in a walk."""
+        """Return a blob of a job, None if it does not exist or cannot be read, as in a walk."""
         try:
             return self._bucket.stat(f"{id}/{name}")
         except InvalidMessage as error:

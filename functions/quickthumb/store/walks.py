@@ -1,9 +1,9 @@
-"""Lists a bucket and skips what cannot be read.
+"""Lists a bucket, skipping what cannot be read.
 
-A listing can fail because of a single blob: fake-gcs-server keeps the metadata of a blob in an
-attribute of its file, and while that is missing, every listing that includes the file fails. In
-production a page may be refused again and again. Either way the rest of the bucket is still read: a
-listing that fails is split by the next letter of the names, and a part that fails is split again.
+A single blob can make a listing fail: fake-gcs-server stores the metadata of a blob in an attribute
+of its file, and without that attribute every listing with the file fails. In production, a page may
+fail repeatedly. To read the rest of the bucket, a listing that fails is split by the next letter of
+the names, recursively.
 """
 
 import logging
@@ -20,38 +20,34 @@ HEXADECIMAL = "0123456789abcdef"
 """The letters of ids, in order."""
 
 AFTER_IDS = "g"
-"""Sorts after every id: so does everything in a bucket that is neither original nor result."""
+"""Sorts after every id; everything but originals and results sorts after it."""
 
 PRINTABLE = "".join(sorted({" ", *string.digits, *string.ascii_letters, *string.punctuation}))
-"""The letters of most other names. Where a listing fails, names with other letters are missed."""
+"""The letters of most other names. If a listing fails, names with other letters are skipped."""
 
 _DEEPEST = 32
-"""How many letters longer than the prefix the smallest part is: a whole id. Names that share more
-are skipped together with the one that cannot be read."""
+"""Maximum number of letters to split by: a whole id. Names that share more than that are skipped
+together."""
 
 PATIENCE_SECONDS = 60.0
-"""How long failing listings may take, seconds; after that no smaller parts are tried. In the
-emulator they fail at once, in production after retries."""
+"""Maximum time spent on failing listings, seconds; then they are not split further. They fail
+immediately in the emulator, but after retries in production."""
 
 _NOWHERE = "\x7f"
-"""No name begins with it: an empty listing shows whether the bucket answers at all."""
+"""No name begins with it: an empty listing shows whether the bucket is available."""
 
 
 def check(bucket: Bucket) -> None:
-    """Check that a bucket answers.
-
-    Raises:
-        Unavailable: it does not.
-    """
+    """Check that a bucket is available. Raises `Unavailable`."""
     for _ in bucket.walk(_NOWHERE):
         return
 
 
 def exists(bucket: Bucket, name: str) -> bool:
-    """Return whether there is a blob with that name, even one that cannot be described.
+    """Return whether a blob exists, even if its description cannot be read.
 
     Raises:
-        Unavailable: the bucket does not answer.
+        Unavailable: the bucket is unavailable.
     """
     try:
         return bucket.stat(name) is not None
@@ -61,41 +57,41 @@ def exists(bucket: Bucket, name: str) -> bool:
 
 def walk(
     bucket: Bucket,
-    tell: Callable[[Unread], None],
+    on_unread: Callable[[Unread], None],
     letters: str,
     prefix: str = "",
     start: str = "",
     end: str = "",
 ) -> Iterator[Blob]:
-    """Walk over blobs by name, as `Bucket.walk` does, and skip what cannot be read.
+    """Yield blobs like `Bucket.walk`, skipping what cannot be read.
 
     Args:
-        bucket: where they are.
-        tell: is told of each blob, or part of the listing, that cannot be read.
-        letters: those that the names consist of, in order.
+        bucket: contains the blobs.
+        on_unread: called with each blob, or part of the listing, that cannot be read.
+        letters: those of the names, in order.
         prefix: of the names.
-        start: the first name that may come.
-        end: the first name that may not; empty for no such limit.
+        start: the first name to yield, inclusive.
+        end: where to stop, exclusive; empty for no limit.
 
     Raises:
-        Unavailable: the bucket does not answer.
+        Unavailable: the bucket is unavailable.
     """
-    yield from _Walk(bucket, tell, letters, len(prefix) + _DEEPEST).part(prefix, start, end)
+    yield from _Walk(bucket, on_unread, letters, len(prefix) + _DEEPEST).part(prefix, start, end)
 
 
 class _Walk:
     def __init__(
-        self, bucket: Bucket, tell: Callable[[Unread], None], letters: str, deepest: int
+        self, bucket: Bucket, on_unread: Callable[[Unread], None], letters: str, deepest: int
     ) -> None:
         self._bucket = bucket
-        self._tell = tell
+        self._on_unread = on_unread
         self._letters = letters
         self._deepest = deepest
-        self._told = 0
+        self._unread = 0
         self._lost = 0.0  # seconds
 
     def part(self, prefix: str, start: str, end: str) -> Iterator[Blob]:
-        """Walk over the blobs whose names begin with `prefix`."""
+        """Yield the blobs whose names begin with `prefix`."""
         last, begun = None, time.monotonic()
         try:
             for blob in self._bucket.walk(prefix, start, end):
@@ -112,16 +108,16 @@ class _Walk:
         else:
             return
         if len(prefix) + _DEEPEST == self._deepest:
-            log.warning("%s is listed in parts: %s", self._bucket.name, failure)
-        told = self._told
+            log.warning("listing %s in parts: %s", self._bucket.name, failure)
+        before = self._unread
         if len(prefix) < self._deepest and self._lost < PATIENCE_SECONDS:
             for blob in self._in_parts(prefix, start if last is None else last, end):
                 if last is None or blob.name > last:
                     yield blob
-        # If no part has failed, it is what is left: the blob of just this name, or other letters.
-        # Or it is what nobody asked for here: fake-gcs-server looks at all that have the prefix.
+        # If no part failed, then the blob of exactly this name did, or one with other letters. Or
+        # one outside of the range: fake-gcs-server reads all blobs with the prefix.
         is_whole = start <= prefix and not (end and end.startswith(prefix))
-        if self._told == told and is_whole:
+        if self._unread == before and is_whole:
             self._miss(Unread(f"{prefix}…", failure))
 
     def _in_parts(self, prefix: str, start: str, end: str) -> Iterator[Blob]:
@@ -134,12 +130,12 @@ class _Walk:
                 yield from self.part(part, max(part, start), end)
 
     def _named(self, name: str) -> Blob | None:
-        """Return the blob that has just this name."""
+        """Return the blob of exactly this name."""
         try:
             return self._bucket.stat(name)
         except (InvalidMessage, Unavailable):
             return None
 
     def _miss(self, unread: Unread) -> None:
-        self._told += 1
-        self._tell(unread)
+        self._unread += 1
+        self._on_unread(unread)

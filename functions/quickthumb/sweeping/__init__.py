@@ -1,1 +1,1 @@
-"""What a sweep is made of; the story itself is `quickthumb.sweep`."""
+"""The parts of `quickthumb.sweep`."""

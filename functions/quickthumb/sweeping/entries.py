@@ -1,4 +1,4 @@
-"""What both buckets have of each upload, found in one walk over both."""
+"""Merges the listings of both buckets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from quickthumb.store.results import FoundResults
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What both buckets have of one upload: an original, results, or both.
+    """The original and results of an upload.
 
     Attributes:
-        key: by which the walk is ordered.
-        original: None if it is not there.
-        results: None if there are none, or if they lie elsewhere in the walk.
+        key: sort key.
+        original: None if it does not exist.
+        results: None if there are none, or if they have another key.
     """
 
     key: str
@@ -26,9 +26,9 @@ class Entry:
 def side_by_side(
     originals: Iterator[FoundOriginal], results: Iterator[FoundResults]
 ) -> Iterator[Entry]:
-    """Bring together what both buckets have of an upload, in one walk over both.
+    """Merge the listings of both buckets.
 
-    Originals that are not named by their id come without results, since those lie elsewhere.
+    An original that is not named by its id comes without results, since they have another key.
     """
     result = next(results, None)
     for original in originals:

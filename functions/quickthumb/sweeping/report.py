@@ -1,4 +1,4 @@
-"""What a sweep did, counted."""
+"""The report of a sweep."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -11,14 +11,14 @@ class Report:
     """What a sweep did.
 
     Attributes:
-        next: where to go on; None at the end of the buckets.
-        seen: originals met.
-        waiting: those not ended that are not due yet.
-        published: those published again.
-        gave_up: those ended as failed.
-        removed: uploads whose results had neither original nor manifest.
+        next: where to continue; None at the end of the buckets.
+        seen: originals found.
+        waiting: uploads whose job has not ended and is not due.
+        published: jobs published again.
+        gave_up: jobs given up.
+        removed: uploads that had results, but neither original nor manifest.
         dropped: originals deleted because their thumbnails are done.
-        unread: blobs, or parts of the listings, that could not be read and were passed over.
+        unread: blobs, or parts of the listings, that could not be read.
     """
 
     next: str | None = None
@@ -36,6 +36,6 @@ class Report:
             setattr(self, outcome, getattr(self, outcome) + 1)
 
     def include(self, further: "Report") -> None:
-        """Add the report of the walk that continued this one."""
+        """Add the report of a sweep that continued this one."""
         for name, value in asdict(further).items():
             setattr(self, name, value if name == "next" else getattr(self, name) + value)

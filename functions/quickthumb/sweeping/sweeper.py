@@ -1,6 +1,8 @@
-"""What a sweep does about one upload."""
+"""Processes the uploads that a sweep finds."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,26 +19,41 @@ from quickthumb.store.ledger import Attempts
 from quickthumb.store.originals import FoundOriginal
 from quickthumb.store.results import FoundResults
 from quickthumb.sweeping.entries import Entry
-from quickthumb.sweeping.pace import Pace
 from quickthumb.sweeping.report import Outcome
 
 log = logging.getLogger(__name__)
 
 
+class _Pace:
+    """Limits the rate of calls."""
+
+    def __init__(self, per_second: int) -> None:
+        self._interval = 1 / per_second
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Wait for the next turn."""
+        with self._lock:
+            turn = max(self._next, time.monotonic())
+            self._next = turn + self._interval
+        time.sleep(max(0.0, turn - time.monotonic()))
+
+
 @dataclass
 class Sweeper:
-    """Sees to one upload after the other.
+    """Processes uploads.
 
     Attributes:
         store: both buckets.
-        uploads: topic for the jobs that are published again.
-        completed: topic for the ends of those that are given up.
-        policy: when and how fast.
-        default: the thumbnails of a picture whose metadata ask for none.
-        first_after_seconds: age of an original that is published for the first time, in place of
-            the policy's; a backfill need not wait.
-        dry_run: report what would be done, and do nothing.
-        now: returns the time of day.
+        uploads: topic of jobs.
+        completed: topic of finished jobs, for those that are given up.
+        policy: when and how fast to publish.
+        default: the thumbnails of a picture without metadata.
+        first_after_seconds: minimum age of an original, instead of the policy's; a backfill need
+            not wait.
+        dry_run: report what would be done, but do nothing.
+        now: returns the current time.
     """
 
     store: Store
@@ -47,13 +64,13 @@ class Sweeper:
     first_after_seconds: int | None = None
     dry_run: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _pace: Pace = field(init=False)
+    _pace: _Pace = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pace = Pace(self.policy.per_second)
+        self._pace = _Pace(self.policy.per_second)
 
     def is_settled(self, entry: Entry) -> bool:
-        """Return whether there is nothing to do, as far as the listings show."""
+        """Return whether the listings show that there is nothing to do."""
         results = entry.results
         if results is None or not results.ended:
             return False
@@ -61,11 +78,12 @@ class Sweeper:
             return True
         return results.swept is None and not results.gave_up and not self._may_drop(results)
 
-    def see_to(self, entry: Entry) -> Outcome:
-        """Do what an entry needs; return what that was.
+    def process(self, entry: Entry) -> Outcome:
+        """Process an entry; return the outcome.
 
         Raises:
-            QuickThumbError: it could not be done; `NotPublished` where Pub/Sub did not answer.
+            QuickThumbError: the entry could not be processed; `NotPublished` if Pub/Sub is
+                unavailable.
         """
         if entry.original is None:
             return self._remove(entry.results) if entry.results else "ended"
@@ -74,7 +92,7 @@ class Sweeper:
             return "waiting"
         results = entry.results or self.store.results.find(original.job.id)
         if results is None or not results.ended or results.gave_up:
-            return self._ask_again(original, results)
+            return self._retry(original, results)
         if results.swept and not self.dry_run:
             self.store.ledger.forget_attempts(results.id)
         return self._drop(original.job) if self._may_drop(results) else "ended"
@@ -85,8 +103,8 @@ class Sweeper:
             return self.policy.pause(0)
         return timedelta(seconds=self.first_after_seconds)
 
-    def _ask_again(self, original: FoundOriginal, results: FoundResults | None) -> Outcome:
-        """Publish a job that was lost or given up, or end it."""
+    def _retry(self, original: FoundOriginal, results: FoundResults | None) -> Outcome:
+        """Republish a job that was lost or given up, or give it up for good."""
         job = original.job
         gave_up = results is not None and results.gave_up
         swept = results.swept if results else None
@@ -103,15 +121,15 @@ class Sweeper:
             return self._end(job, fault, gave_up)
         self._publish(job, attempts)
         log.info(
-            "published %s again, which was %s, time %d of %d",
+            "published %s again after it was %s, retry %d of %d",
             *(job.id, "given up" if gave_up else "lost", attempts.count + 1, self.policy.attempts),
         )
         return "published"
 
     def _publish(self, job: Job, attempts: Attempts) -> None:
-        """Publish a job once more."""
+        """Publish a job again."""
         self._pace.wait()
-        # Counted first: whatever happens from here on, this cannot go on for ever.
+        # Counted first, so that no error can cause a loop.
         self.store.ledger.put_attempts(job.id, Attempts(attempts.count + 1, job.name))
         try:
             self.uploads.publish(job.to_json(), schema=SCHEMA)
@@ -120,7 +138,7 @@ class Sweeper:
             raise
 
     def _uncount(self, id: str, attempts: Attempts) -> None:
-        """Take back a count: what Pub/Sub did not take is no attempt at the job."""
+        """Undo a count: a message that Pub/Sub did not accept is no attempt."""
         ledger = self.store.ledger
         try:
             ledger.put_attempts(id, attempts) if attempts.count else ledger.forget_attempts(id)
@@ -128,39 +146,39 @@ class Sweeper:
             log.error("%s was counted but not published: %s", id, error)
 
     def _end(self, job: Job, fault: str, gave_up: bool) -> Outcome:
-        """Give a job up for good; `gave_up` tells that it has been given up before."""
+        """Give up a job for good; `gave_up` if its manifest says that it was given up before."""
         if not gave_up:
             give_up(job, GaveUp(fault), self.store, self.completed)
         self.store.ledger.leave_given_up(job.id)
-        log.warning("%s stays given up: %s", job.id, fault)
+        log.warning("gave up %s for good: %s", job.id, fault)
         return "ended" if gave_up else "gave_up"
 
     def _may_drop(self, results: FoundResults) -> bool:
-        """Return whether the original of a job that has ended may go, if the job is done."""
+        """Return whether the original of a finished job is old enough to delete."""
         seconds = self.policy.drop_seconds
         return seconds is not None and self.now() - results.updated > timedelta(seconds=seconds)
 
     def _drop(self, job: Job) -> Outcome:
-        """Delete the original of a job that is done; of a failed one it is all there is."""
+        """Delete the original if the job is done; that of a failed job is kept."""
         manifest = self.store.results.manifest(job.id)
         if manifest is None or manifest.failure or not manifest.ends(job):
             return "ended"
         if not self.dry_run:
             self.store.drop_original(job)
-            log.info("dropped the original of %s, which is done", job.id)
+            log.info("dropped the original of %s", job.id)
         return "dropped"
 
     def _remove(self, results: FoundResults) -> Outcome:
-        """Delete results without a manifest whose original is gone."""
+        """Delete results without a manifest whose original was deleted."""
         before = self.now() - self.policy.pause(0)
         if results.updated > before:
             return "waiting"
         names = [results.id, ANNOUNCED + results.id]
         if results.swept and (attempts := self.store.ledger.attempts(results.id)):
-            names.append(attempts.name)  # of a picture that is not named by its id
+            names.append(attempts.name)  # if the original is not named by its id
         if any(self.store.originals.exists(name) for name in names):
             return "waiting"
         if not self.dry_run:
             self.store.results.delete_older(results.id, before)
-            log.info("removed what was left of %s", results.id)
+            log.info("removed the results of %s, which has no original", results.id)
         return "removed"

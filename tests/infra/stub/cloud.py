@@ -8,6 +8,7 @@ not know formats of names, quotas, who may do what, or how long anything takes.
 import contextlib
 import fcntl
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -312,9 +313,10 @@ def _users(resources: dict[str, Any], id: str) -> Iterator[str]:
     family = next((f for f in ("google_compute_", "google_monitoring_") if kind.startswith(f)), "-")
     # An alert names its uptime check within a filter, by the last part of its name alone.
     name = id.rpartition("/")[2] if kind.endswith("uptime_check_config") else id
+    named = re.compile(re.escape(name) + r"(?![\w-])")  # channel 8 is not channel 87
     for other, resource in resources.items():
         is_akin = resource["type"].startswith(family) and other != id
-        if is_akin and any(name in text for text in _strings(resource["config"])):
+        if is_akin and any(map(named.search, _strings(resource["config"]))):
             yield other
 
 

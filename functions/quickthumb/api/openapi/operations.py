@@ -1,5 +1,6 @@
-"""The operations on uploads and thumbnails, and with those of the service all paths."""
+"""The operations on uploads and thumbnails; `paths` adds those about the service."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from quickthumb import problems
@@ -10,67 +11,43 @@ from quickthumb.api.openapi.schemas import ID, Schema, ref
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
 
-_ID = parameter("path", "id", "Of the upload.", ref("Id"), ID)
+_ID = parameter("path", "id", "Of the upload.", ID, **ref("Id"))
 _NAME = parameter(
     "path",
     "name",
-    "Of the thumbnail: the size that was asked for, or a name that is set.",
-    {"type": "string", "pattern": "^([1-9][0-9]{0,3}|[a-z][a-z0-9_-]{0,31})$"},
+    "Of the thumbnail: a requested size, or the name of a rendition.",
     "256",
+    type="string",
+    pattern="^([1-9][0-9]{0,3}|[a-z][a-z0-9_-]{0,31})$",
 )
-_DOWNLOAD = parameter(
-    "query",
-    "download",
-    "1 has browsers save the thumbnail, under the original's name with the thumbnail's added.",
-    {"type": "integer", "enum": [0, 1], "default": 0},
-)
-_RANGE = parameter(
-    "header",
-    "Range",
-    "The bytes to send. Several ranges, or what is no range of bytes, get the whole.",
-    {"type": "string"},
-    "bytes=0-999",
-)
-_IF_RANGE = parameter(
-    "header",
-    "If-Range",
-    "An `ETag`: where it is not the right one, the whole is sent.",
-    {"type": "string"},
-)
+_SAVE = "1 makes browsers save the thumbnail, under a name like cat_256.jpg."
+_DOWNLOAD = parameter("query", "download", _SAVE, type="integer", enum=[0, 1], default=0)
 _IDEMPOTENCY_KEY = parameter(
     "header",
     "Idempotency-Key",
-    "A UUID, for example: another one for each request, and the same for every attempt at it. What "
-    "is sent again under the same key within a day is done once, and gets the first answer.",
-    {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+    "A unique key for each request, such as a UUID, and the same for its retries. A request that "
+    "is repeated with the same key within a day is not processed again: it gets the first answer.",
     "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    type="string",
+    minLength=1,
+    maxLength=MAX_KEY,
 )
 _REPLAYED = maybe(
-    {
-        "Idempotent-Replayed": header(
-            "This is the answer to an earlier request with the same `Idempotency-Key`.", "true"
-        )
-    }
+    {"Idempotent-Replayed": header("The answer to an earlier request with the same key.", "true")}
 )
-_PICTURES = {
-    each: {"schema": schemas.BINARY}
-    for each in ("application/octet-stream", *CONTENT_TYPES.values())
-}
+_RANGE = parameter(
+    "header", "Range", "A range of bytes; anything else, such as two, is ignored.", "bytes=0-999"
+)
+_IF_RANGE = parameter("header", "If-Range", "An `ETag`: `Range` is ignored unless it is current.")
 
 KEYS = {
-    "key": {
-        "type": "apiKey",
-        "in": "header",
-        "name": "X-API-Key",
-        "description": "One of the keys that the service is set to.",
-    },
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
     "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The same key, where `Authorization` is not taken by Google's IAM.",
+        **{"type": "http", "scheme": "bearer"},
+        "description": "An API key, if Google Cloud IAM does not use `Authorization`.",
     },
 }
-"""How a key is shown."""
+"""Ways to send an API key."""
 
 
 def paths(settings: Settings) -> dict[str, Any]:
@@ -86,63 +63,52 @@ def paths(settings: Settings) -> dict[str, Any]:
 
 
 def _create(settings: Settings) -> Schema:
-    refused = [
-        kind
-        for kind in problems.family(problems.Refused)
-        if settings.api_keys or kind is not problems.Unauthorized
-    ]
-    several = refusals([*refused, *problems.family(problems.Unprocessable), problems.Busy])
-    for status in ("400", "415", "422", "503"):  # of several files of which none was accepted
+    kinds = (*problems.family(problems.Refused), *problems.family(problems.Unprocessable))
+    several = _refusals(settings, *kinds, problems.Busy)
+    for status in ("400", "415", "422", "503"):  # several files, none of them accepted
         several[status]["content"]["application/json"] = {"schema": ref("Verdicts")}
         several[status]["headers"] = maybe(several[status]["headers"] | parts.NO_STORE) | _REPLAYED
+    types = ("application/octet-stream", *CONTENT_TYPES.values())
     return _change(
         settings,
         "createUpload",
-        "Send a picture, or several",
-        "The body is a picture, or a form with pictures in the field `file`. The answer comes as "
-        "soon as the pictures are stored; the thumbnails are made afterwards, and their links are "
-        f"in the answer. A request has {settings.max_upload_bytes:,} bytes at most. What a picture "
-        "is, is told from its bytes; its name and content type do not matter. An option is a query "
-        "parameter or, in a form, a field, and not both.",
+        "Upload one or more pictures",
+        "The body is a picture, or a form with pictures in the field `file`, of at most "
+        f"{settings.max_upload_bytes:,} bytes. The response is sent as soon as the pictures are "
+        "stored, and has links to the thumbnails, which are made afterwards. The format is "
+        "detected from the content; name and content type do not matter. An option is either a "
+        "query parameter or a form field.",
         {"202": _accepted(settings)} | several,
         requestBody={
             "required": True,
-            "content": {"multipart/form-data": {"schema": ref("Form")}} | _PICTURES,
+            "content": {"multipart/form-data": {"schema": ref("Form")}} | _pictures(types),
         },
-        parameters=_parameters(settings),
+        parameters=_options(settings),
     )
 
 
 def _announce(settings: Settings) -> Schema:
-    location = {"Location": header("The status, once it has arrived.", f"/{ID}")}
+    location = {"Location": header("The status, once the picture has arrived.", f"/{ID}")}
     session = json(ref("Session"), session=schemas.SESSION)
+    headers = location | _REPLAYED | parts.NO_STORE
     kinds = [
-        problems.Refused,
-        problems.InvalidOption,
-        problems.TooLarge,
-        problems.TooLate,
-        problems.Busy,
-        problems.InvalidKey,
-        problems.KeyReused,
+        *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
+        *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
     ]
     return _change(
         settings,
         "announceUpload",
         "Announce a picture that is too large for a request",
-        "The answer has a URL of Cloud Storage. `PUT` the picture there, within a week, and go on "
-        "where a connection broke off, by the protocol of resumable uploads "
-        "(https://docs.cloud.google.com/storage/docs/performing-resumable-uploads). Once all of "
-        "its bytes have arrived the upload is queued; until then it is not known, and its status "
-        f"is 404. A picture has {settings.max_original_bytes:,} bytes at most. Whoever has the URL "
-        "can send this one picture, and needs no key for that.",
-        {
-            "201": answer(
-                "Where to send the picture.", session, location | _REPLAYED | parts.NO_STORE
-            )
-        }
-        | refusals([*kinds, *_keys(settings)]),
+        "The response has a URL of Cloud Storage. `PUT` the picture there within a week; an "
+        "interrupted upload can be resumed "
+        "(https://docs.cloud.google.com/storage/docs/performing-resumable-uploads). The upload is "
+        "queued once the picture has arrived completely; until then, its status is 404. The limit "
+        f"is {settings.max_original_bytes:,} bytes. The URL is valid for this picture only, and "
+        "needs no API key.",
+        {"201": answer("Where to send the picture.", session, headers)}
+        | _refusals(settings, *kinds),
         requestBody={"required": True, "content": json(ref("Announcement"))},
-        parameters=_parameters(settings),
+        parameters=_options(settings),
     )
 
 
@@ -154,8 +120,8 @@ def _accepted(settings: Settings) -> Schema:
         {"oneOf": [ref("Queued"), ref("Verdicts")]}, one=schemas.QUEUED, several=schemas.VERDICTS
     )
     accepted = answer(
-        "Accepted: the upload will not be lost. Of several files, at least one is accepted, and "
-        "each has its own verdict.",
+        "Accepted and safely stored. Of several files, at least one was accepted; each has its own "
+        "result.",
         content,
         maybe(location) | _REPLAYED | parts.NO_STORE,
     )
@@ -165,7 +131,7 @@ def _accepted(settings: Settings) -> Schema:
             "thumbnail": {
                 "operationId": "getThumbnail",
                 "parameters": id | name,
-                "description": "Of an upload that gets the default thumbnails.",
+                "description": "If the upload gets the default thumbnails.",
             },
             "delete": {"operationId": "deleteUpload", "parameters": id},
         }
@@ -177,10 +143,10 @@ def _status(settings: Settings) -> Schema:
     return operation(
         "uploads",
         "getUpload",
-        "How an upload stands",
-        "With `wait`, the answer comes as soon as the job has ended.",
+        "Get the status of an upload",
+        "With `wait`, the response is sent as soon as the job has ended.",
         {"200": answer("Queued, done or failed.", content, parts.NO_STORE)}
-        | refusals([problems.InvalidOption, problems.NotFound]),
+        | refusals(problems.InvalidOption, problems.NotFound),
         parameters=[_wait(settings)],
     )
 
@@ -189,70 +155,67 @@ def _delete(settings: Settings) -> Schema:
     return _change(
         settings,
         "deleteUpload",
-        "Forget an upload",
-        "The original, its thumbnails and its status are gone. Caches may keep thumbnails that "
-        "they were given before.",
+        "Delete an upload",
+        "Deletes the original, its thumbnails and its status. Caches may keep thumbnails that were "
+        "fetched before.",
         {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
-        | refusals([problems.NotFound, *_keys(settings)]),
+        | _refusals(settings, problems.NotFound, problems.Unauthorized),
     )
 
 
 def _thumbnail(settings: Settings) -> Schema:
-    name = header("With `download`: the name to save it under.", 'attachment; filename="cat.jpg"')
+    name = header("With `download`: the file name.", 'attachment; filename="cat.jpg"')
     known = {
         **parts.ETAG,
         "Cache-Control": header("It never changes.", "public, max-age=31536000, immutable"),
-        "Accept-Ranges": header("Parts may be asked for.", "bytes"),
+        "Accept-Ranges": header("Ranges are supported.", "bytes"),
         **maybe({"Content-Disposition": name}),
         **parts.NOSNIFF,
     }
-    part = {"Content-Range": header("Which bytes these are.", "bytes 0-999/7712")}
-    content = {media_type: {"schema": schemas.BINARY} for media_type in THUMBNAIL_TYPES}
-    kinds = [
-        problems.InvalidOption,
-        problems.NotFound,
-        problems.NotReady,
-        problems.RangeNotSatisfiable,
-        *problems.family(problems.Unprocessable),
-    ]
+    part = {"Content-Range": header("The range sent.", "bytes 0-999/7712")}
+    content = _pictures(THUMBNAIL_TYPES)
+    found = (problems.InvalidOption, problems.NotFound, problems.NotReady)
     return operation(
         "thumbnails",
         "getThumbnail",
-        "The picture",
-        "It never changes, and may be kept for ever.",
+        "Get a thumbnail",
+        "It never changes, and can be cached forever.",
         {
             "200": answer("The thumbnail.", content, known),
-            "206": answer("The bytes that `Range` asks for.", content, known | part),
+            "206": answer("The bytes requested by `Range`.", content, known | part),
             "304": parts.unchanged(known),
-            **refusals(kinds),
+            **refusals(
+                *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
+            ),
         },
         parameters=[_wait(settings), _DOWNLOAD, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE],
     )
 
 
-def _change(settings: Settings, *told: Any, **more: Any) -> Schema:
-    """Return an operation that needs a key, where the service has any."""
+def _pictures(types: Iterable[str]) -> Schema:
+    return {media_type: {"schema": schemas.BINARY} for media_type in types}
+
+
+def _change(settings: Settings, *about: Any, **more: Any) -> Schema:
+    """Return an operation that needs an API key, if the service has any."""
     if settings.api_keys:
         more["security"] = [{name: []} for name in KEYS]
-    return operation("uploads", *told, **more)
+    return operation("uploads", *about, **more)
 
 
-def _keys(settings: Settings) -> list[type[problems.Unauthorized]]:
-    return [problems.Unauthorized] if settings.api_keys else []
+def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
+    """Return `refusals`, without `Unauthorized` if the service has no API keys."""
+    unused = None if settings.api_keys else problems.Unauthorized
+    return refusals(*(kind for kind in kinds if kind is not unused))
 
 
-def _parameters(settings: Settings) -> list[Schema]:
-    """Return every option as a query parameter, and the key of a request."""
-    given = schemas.options(settings).items()
-    return [*(parameter("query", name, *told) for name, told in given), _IDEMPOTENCY_KEY]
+def _options(settings: Settings) -> list[Schema]:
+    """Return the options of an upload as query parameters, and `Idempotency-Key`."""
+    options = schemas.options(settings).items()
+    query = [parameter("query", name, meaning, **schema) for name, (meaning, schema) in options]
+    return [*query, _IDEMPOTENCY_KEY]
 
 
 def _wait(settings: Settings) -> Schema:
-    return parameter(
-        "query",
-        "wait",
-        "Hold the answer back until the job has ended, for so many seconds; "
-        f"{settings.max_wait_seconds} at most, more counts as that.",
-        {"type": "number", "minimum": 0, "default": 0},
-        20,
-    )
+    about = f"Seconds to wait for the job to end; {settings.max_wait_seconds} at most."
+    return parameter("query", "wait", about, 20, type="number", minimum=0, default=0)

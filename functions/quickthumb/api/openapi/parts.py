@@ -1,6 +1,6 @@
-"""What operations are made of: parameters, headers and answers."""
+"""The building blocks of operations: parameters, headers and responses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from quickthumb.api.openapi.schemas import Schema, ref
@@ -12,75 +12,71 @@ Problem = type[QuickThumbError]
 def operation(
     tag: str, id: str, summary: str, description: str, responses: Schema, **more: Any
 ) -> Schema:
-    """Return an operation; `more` are further members, under the names of OpenAPI."""
-    told = {"operationId": id, "tags": [tag], "summary": summary, "description": description}
-    return {**told, "parameters": [], **more, "responses": responses}
+    """Return an operation; `more` are further members of OpenAPI."""
+    members = {"operationId": id, "tags": [tag], "summary": summary, "description": description}
+    return {**members, "parameters": [], **more, "responses": responses}
 
 
 def parameter(
-    where: str, name: str, description: str, schema: Schema, example: Any = None
+    where: str, name: str, description: str, example: Any = None, **schema: Any
 ) -> Schema:
-    """Return a parameter of a request; one that has an example in a path is required."""
-    told = {"name": name, "in": where, "description": description, "schema": schema}
+    """Return a parameter, required if it is in the path; `schema` defaults to a string."""
+    members = {"name": name, "in": where, "description": description}
     more = {"required": True} if where == "path" else {}
-    return {**told, **more, **({} if example is None else {"example": example})}
+    more |= {} if example is None else {"example": example}
+    return {**members, "schema": schema or {"type": "string"}, **more}
 
 
 def header(description: str, example: str, **schema: Any) -> Schema:
-    """Return a header of an answer that is always there."""
+    """Return a response header that is always sent."""
     shape = {"type": "string", **schema}
     return {"description": description, "required": True, "schema": shape, "example": example}
 
 
 def maybe(headers: Mapping[str, Schema]) -> dict[str, Schema]:
-    """Return headers that are not always there."""
+    """Return headers that are not always sent."""
     return {name: {**header, "required": False} for name, header in headers.items()}
 
 
-ETAG = {"ETag": header("Of the content; send it back as `If-None-Match`.", '"c2b7a1d6e0f94a35"')}
-NOSNIFF = {"X-Content-Type-Options": header("The type is what it says.", "nosniff")}
-NO_STORE = {"Cache-Control": header("Ask again, it may change.", "no-store")} | NOSNIFF
-IF_NONE_MATCH = parameter(
-    "header",
-    "If-None-Match",
-    "An `ETag` that was given before: 304 if it is still the right one.",
-    {"type": "string"},
-)
+ETAG = {"ETag": header("Of the content; send it as `If-None-Match`.", '"c2b7a1d6e0f94a35"')}
+NOSNIFF = {"X-Content-Type-Options": header("`Content-Type` is correct.", "nosniff")}
+NO_STORE = {"Cache-Control": header("Not to be cached.", "no-store")} | NOSNIFF
+IF_NONE_MATCH = parameter("header", "If-None-Match", "An earlier `ETag`: 304 if still current.")
 _OF_PROBLEMS = {
-    "Retry-After": header("Seconds after which to ask again.", "2", pattern="^[0-9]+$"),
-    "WWW-Authenticate": header("How to show a key.", 'Bearer realm="QuickThumb"'),
-    "Accept-Encoding": header("How a body may be encoded.", "identity"),
-    "Content-Range": header("How many bytes there are.", "bytes */7712"),
+    "Retry-After": header("Seconds to wait before a retry.", "2", pattern="^[0-9]+$"),
+    "WWW-Authenticate": header("How to send a key.", 'Bearer realm="QuickThumb"'),
+    "Accept-Encoding": header("The accepted encoding of bodies.", "identity"),
+    "Content-Range": header("The size of the thumbnail.", "bytes */7712"),
 }
 
 
 def answer(description: str, content: Schema, headers: Mapping[str, Schema]) -> Schema:
-    """Return an answer with content."""
+    """Return a response with content."""
     return {"description": description, "headers": dict(headers), "content": content}
 
 
 def unchanged(headers: Mapping[str, Schema]) -> Schema:
-    """Return the answer to a client that has the content already."""
-    return {"description": "It is what `If-None-Match` names.", "headers": dict(headers)}
+    """Return the response to a client that already has the content."""
+    return {"description": "Not modified: `If-None-Match` is current.", "headers": dict(headers)}
 
 
 def json(schema: Schema, **examples: Any) -> Schema:
-    """Return JSON as the content of an answer."""
+    """Return JSON content."""
     shown = {"examples": {name: {"value": value} for name, value in examples.items()}}
     return {"application/json": {"schema": schema, **(shown if examples else {})}}
 
 
-def refusals(kinds: Iterable[Problem]) -> dict[str, Schema]:
-    """Return an answer for each status of these problems and of those that any route may have."""
+def refusals(*kinds: Problem) -> dict[str, Schema]:
+    """Return a response for each status of some problems, and of those that any route may have."""
     by_status: dict[int, list[Problem]] = {}
     everywhere: tuple[Problem, ...] = (QuickThumbError, InvalidSetting, Unavailable)
-    for kind in (*kinds, *everywhere):
+    for kind in kinds + everywhere:
         by_status.setdefault(kind.status, []).append(kind)
     return {str(status): _of_status(kinds) for status, kinds in sorted(by_status.items())}
 
 
 def _of_status(kinds: list[Problem]) -> Schema:
-    """Return the answer with problems of one status; a header is sure where each of them has it."""
+    """Return the response for problems of one status; its headers are required if all send them."""
     codes = {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}
     content = {
         "schema": {"allOf": [ref("Problem"), codes]},

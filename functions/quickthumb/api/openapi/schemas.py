@@ -1,4 +1,4 @@
-"""The documents that go over the wire, as JSON Schema, most of it made from their types."""
+"""JSON Schema of requests and responses, mostly made from their types."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
 from quickthumb.settings import Settings
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
-"""The upload of the examples."""
+"""The upload in the examples."""
 
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
@@ -22,15 +22,15 @@ _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0
 QUEUED = documents.queued(ID, [Rendition.square(256)])
 _PLACEHOLDER = Placeholder("data:image/webp;base64,UklGRhoAAABXRUJQ", "#34568b")
 DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeholder=_PLACEHOLDER))
-FAILED = documents.status(ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "It ends early.")))
+FAILED = documents.status(
+    ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "The file is truncated."))
+)
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
 SESSION = documents.session(ID, _URL, [Rendition.square(256)])
 
 _NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
-
-_OPTIONS_OF_EXAMPLE = {"options": {"sizes": [256, 1024], "format": "webp"}}
 
 Schema = dict[str, Any]
 
@@ -41,23 +41,23 @@ BINARY: Schema = {
 }
 
 _TYPED: dict[type, tuple[str, *tuple[Any, ...]]] = {
-    Announcement: ("A picture that is to come.",),
-    answers.Session: ("Where to send a picture that was announced.", SESSION),
-    answers.Target: ("The request that takes an announced picture.",),
+    Announcement: ("A picture that will be sent to Cloud Storage.",),
+    answers.Session: ("Where to send an announced picture.", SESSION),
+    answers.Target: ("The request that uploads an announced picture.",),
     answers.Queued: ("An accepted upload whose job has not ended.", QUEUED),
-    answers.Done: ("All thumbnails are there.", DONE),
-    answers.Failed: ("The job ended without thumbnails, and no retry can help.", FAILED),
-    answers.Thumbnail: ("A thumbnail that can be fetched.",),
-    answers.Links: ("Where to go from here; links of thumbnails are known before they are made.",),
-    answers.Service: ("What this service is and takes.",),
-    answers.Health: ("Whether it answers.",),
+    answers.Done: ("An upload whose thumbnails are ready.", DONE),
+    answers.Failed: ("An upload whose job failed for good.", FAILED),
+    answers.Thumbnail: ("A thumbnail that is ready.",),
+    answers.Links: ("Links of an upload; those of thumbnails are known in advance.",),
+    answers.Service: ("The service, its limits and defaults.",),
+    answers.Health: ("The service responds.",),
     answers.Problem: ("An error (RFC 9457).", _NOT_A_PICTURE),
-    Original: ("What the picture was.",),
-    Placeholder: ("What to show before a thumbnail has loaded.",),
-    Failure: ("Why a job has no thumbnails.",),
-    Rendition: ("A thumbnail that an upload gets.",),
+    Original: ("The uploaded picture.",),
+    Placeholder: ("What to show while a thumbnail loads.",),
+    Failure: ("Why there are no thumbnails.",),
+    Rendition: ("A thumbnail to make.",),
 }
-"""What each document is, with examples."""
+"""Description and examples of each document."""
 
 
 def ref(name: str) -> Schema:
@@ -69,25 +69,33 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     """Return all schemas by name."""
     found = components(_TYPED, ref("")["$ref"])
     for kind, (description, *examples) in _TYPED.items():
-        told = {"examples": examples} if examples else {}
-        found[kind.__name__] |= {"description": description, **told}
+        members = {"examples": examples} if examples else {}
+        found[kind.__name__] |= {"description": description, **members}
     _member(found, "Original", "content_type")["enum"] = list(CONTENT_TYPES.values())
     _member(found, "Thumbnail", "content_type")["enum"] = list(THUMBNAIL_TYPES)
     _member(found, "Failure", "code")["enum"] = [kind.code for kind in family(Unprocessable)]
     _member(found, "Problem", "code")["enum"] = sorted(PROBLEMS)
-    del found["Rendition"]["additionalProperties"]  # of an answer; a later version may add some
+    del found["Rendition"]["additionalProperties"]  # a response; later versions may add members
     _member(found, "Announcement", "size")["maximum"] = settings.max_original_bytes
     example = {"filename": "scan.tif", "content_type": "image/tiff", "size": 104_857_600}
-    found["Announcement"]["examples"] = [example | _OPTIONS_OF_EXAMPLE]
+    chosen = {"options": {"sizes": [256, 1024], "format": "webp"}}
+    found["Announcement"]["examples"] = [example | ({} if settings.only_renditions else chosen)]
     if settings.only_renditions:
         found["Options"]["properties"] = {}
-        found["Announcement"]["examples"] = [example]
     elif settings.sizes:
         _member(found, "Options", "sizes")["default"] = list(settings.sizes)
     return found | {
         "Id": _member(found, "Queued", "id") | {"examples": [ID]},
         "Form": _form(settings),
-        "Status": _one_of("status", queued="Queued", done="Done", failed="Failed"),
+        "Status": {
+            "oneOf": [ref("Queued"), ref("Done"), ref("Failed")],
+            "discriminator": {
+                "propertyName": "status",
+                "mapping": {
+                    name.lower(): ref(name)["$ref"] for name in ("Queued", "Done", "Failed")
+                },
+            },
+        },
         "Verdicts": _verdicts(),
     }
 
@@ -98,22 +106,13 @@ def _member(schemas: dict[str, Schema], name: str, member: str) -> Schema:
 
 
 def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
-    """Return what each option that an upload may have means, and its schema."""
+    """Return the description and schema of each available option of an upload, by name."""
     if settings.only_renditions:
         return {}
-    told = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
+    found = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
     if settings.sizes:
-        told["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
-    return told
-
-
-def _one_of(member: str, **kinds: str) -> Schema:
-    references = {value: ref(name) for value, name in kinds.items()}
-    mapping = {value: reference["$ref"] for value, reference in references.items()}
-    return {
-        "oneOf": list(references.values()),
-        "discriminator": {"propertyName": member, "mapping": mapping},
-    }
+        found["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
+    return found
 
 
 def _verdicts() -> Schema:
@@ -125,7 +124,7 @@ def _verdicts() -> Schema:
     }
     return {
         "type": "object",
-        "description": "What became of each of several files, in their order.",
+        "description": "The result of each of several files, in order.",
         "properties": {"uploads": {"type": "array", "items": verdict}},
         "required": ["uploads"],
         "examples": [VERDICTS],
@@ -133,16 +132,16 @@ def _verdicts() -> Schema:
 
 
 def _form(settings: Settings) -> Schema:
-    about = f"The pictures, {settings.max_files} at most, each judged by itself."
+    about = f"The pictures, {settings.max_files} at most, each accepted or rejected on its own."
     files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
-    given = {
-        name: {"description": meaning, **schema}
-        for name, (meaning, schema) in options(settings).items()
-    }
+    given = options(settings).items()
     return {
         "type": "object",
         "description": "Pictures and options.",
-        "properties": {"file": files | {"description": about}, **given},
+        "properties": {
+            "file": files | {"description": about},
+            **{name: {"description": meaning, **schema} for name, (meaning, schema) in given},
+        },
         "required": ["file"],
         "additionalProperties": False,
     }

@@ -1,4 +1,4 @@
-"""The options of a call of the function `sweep`."""
+"""The options of the function `sweep`."""
 
 import re
 from collections.abc import Mapping
@@ -12,13 +12,12 @@ _OLDEST = 999_999_999  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The options of a call; a schedule gives none.
+class SweepOptions:
+    """The options of a call; calls by a schedule have none.
 
     Attributes:
-        start: walk once from here on, and leave the schedule's cursor alone; None goes on from
-            that cursor.
-        seconds: how long at most, where `start` is given.
+        start: where to start, without changing the cursor; None continues at the cursor.
+        seconds: time limit if `start` is given.
         first_after_seconds: see `Sweeper`.
         dry_run: see `Sweeper`.
     """
@@ -30,17 +29,17 @@ class Asked:
 
     @classmethod
     def read(cls, query: Mapping[str, str], most: int) -> Self:
-        """Read the query parameters `start`, `seconds`, `older_than` (seconds) and `dry_run`.
+        """Parse the query parameters `start`, `seconds`, `older_than` (seconds) and `dry_run`.
 
         Args:
             query: of the call.
-            most: how long a sweep may work before the platform cuts it off, seconds.
+            most: maximum duration of a sweep, below the timeout of the function, seconds.
 
         Raises:
-            InvalidOption: one has a value that is not allowed.
+            InvalidOption: an option is unknown or invalid.
         """
         for name in query.keys() - {"start", "seconds", "older_than", "dry_run"}:
-            raise InvalidOption(f"There is no option {name[:100]!r}.", field=name[:100])
+            raise InvalidOption(f"Unknown option {name[:100]!r}.", field=name[:100])
         dry_run = query.get("dry_run", "false")
         if dry_run not in ("true", "false"):
             raise InvalidOption("dry_run: expected true or false.", field="dry_run")
