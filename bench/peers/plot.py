@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 PANELS = {
-    "upload p50, concurrency 1, ms": "upload p50\nms, less is better",
-    "upload p99, concurrency 32, ms": "upload p99, concurrency 32\nms, less is better",
-    "thumbnails per second, concurrency 8": "thumbnails per second, concurrency 8\nmore is better",
-    "upload to thumbnail, ms": "upload to thumbnail\nms, less is better",
-    "CPU per picture, ms": "CPU time per picture\nms, less is better",
-    "peak memory, MB": "peak memory\nMB, less is better",
+    "upload p50, concurrency 1, ms": "upload p50, ms\nconcurrency 1",
+    "upload p99, concurrency 32, ms": "upload p99, ms\nconcurrency 32",
+    "thumbnails per second, concurrency 8": "thumbnails per second\nconcurrency 8, more is better",
+    "upload to thumbnail, ms": "upload to thumbnail, ms\none by one",
+    "CPU per picture, ms": "CPU per picture, ms\nall processes",
+    "peak memory, MB": "peak memory, MB\nall processes",
 }
 THEMES = {"light": ("#1f2933", "#4285f4", "#9aa5b1"), "dark": ("#e6edf3", "#4285f4", "#6b7785")}
 """Colours of text, of the first contestant and of the others; the page is seen behind."""
