@@ -27,6 +27,7 @@ TESTED = {
     'printf %s "$KEY"': "tests/e2e/test_access.py",
     "python3 -c 'import hashlib": "tests/e2e/test_access.py",
     ".venv/bin/python -m bench.cost": "tests/unit/test_cost.py",
+    ".venv/bin/python -m bench.pipeline": "tests/e2e/test_pipeline.py",
     "python3 infra/image.py": "tests/infra/test_image.py",
     "python3 infra/release.py": "tests/infra/test_release.py",
     "infra/trial.sh --url": "tests/infra/test_trial.py",
