@@ -26,7 +26,9 @@ from time import monotonic
 
 from emulator.client import Client, Failed
 
-_GRACE = 5.0  # seconds after the patience, before uploads in flight are abandoned
+GRACE = 5.0
+"""Seconds after the patience, before uploads in flight are abandoned."""
+
 _DELETED_AT_ONCE = 8
 _MAX_FAILURES = 8  # deletions that may fail before the rest is skipped
 _BATCH = 1000  # deletions queued at a time, to limit memory
@@ -175,7 +177,7 @@ class Load:
         return tally
 
     def _is_over(self) -> bool:
-        grace = self._plan.patience + _GRACE if self.tally.in_flight else 0.0
+        grace = self._plan.patience + GRACE if self.tally.in_flight else 0.0
         return monotonic() >= self._end + grace
 
     def _send_all(self, due: Iterable[float]) -> None:

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     completed = _watch(load, plan)
     tally = load.close()
     terminal = Console(record=True, highlight=False)
-    terminal.print("\n".join(_report(tally, plan, load.seconds())), markup=False)
+    terminal.print("\n".join(report(tally, plan, load.seconds())), markup=False)
     if args.svg:
         svg = terminal.export_svg(title=f"load {url}")
         # Without @font-face, which would load fonts from a server.
@@ -137,7 +137,7 @@ def _milliseconds(seconds: Iterable[float], *shares: float) -> list[str]:
     return [f"{percentile(ordered, share) * 1000:,.0f} ms" if ordered else "-" for share in shares]
 
 
-def _report(tally: Tally, plan: Plan, seconds: float) -> Iterator[str]:
+def report(tally: Tally, plan: Plan, seconds: float) -> Iterator[str]:
     """Yield the parts of the report."""
     last = max(map(sum, zip(tally.done_due, tally.done, strict=True)), default=0.0)
     due, done = tally.sent + tally.unsent, len(tally.done)
@@ -161,10 +161,10 @@ def _report(tally: Tally, plan: Plan, seconds: float) -> Iterator[str]:
         yield "\nSent late: this machine is too slow for the rate, which distorts the latencies."
     if done:
         yield "\nThumbnails by time due: █ p50, ░ p99"
-        yield from _plot(tally, seconds)
+        yield from plot(tally, seconds)
 
 
-def _plot(tally: Tally, length: float) -> Iterator[str]:
+def plot(tally: Tally, length: float) -> Iterator[str]:
     """Yield bars over time: p50 and p99 of the pictures due in each slice."""
     width = max(1.0, length / _MAX_SLICES)
     jobs = sorted(zip(tally.done_due, tally.done, strict=True))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.client import Client, Failed
-from emulator.commands.load import _plot, _report
+from emulator.commands.load import plot, report
 from emulator.load import Load, Plan, Tally, arrivals, delete, paced, percentile
 from emulator.ports import HOST
 from tests.pictures import ROCKET
@@ -171,14 +171,12 @@ def test_a_failed_job_has_an_upload_but_no_thumbnails():
 
 
 def test_a_stopped_load_has_a_tally():
-    service = Service()
-
     def wait(number):
         if number > 2:
             service.stopped.wait(20)
             raise Failed("interrupted")
 
-    service._wait = wait
+    service = Service(wait=wait)
     load = Load(service, Plan([ROCKET], {}, 50, 3600, 100, 60))
     load.start()
     assert not load.wait(0.5)
@@ -192,7 +190,7 @@ def test_a_stopped_load_has_a_tally():
 
 
 def test_endless_uploads_are_abandoned_and_do_not_change_the_report_later(monkeypatch):
-    monkeypatch.setattr("emulator.load._GRACE", 0.1)
+    monkeypatch.setattr("emulator.load.GRACE", 0.1)
     go_on = threading.Event()
     service = Service(lambda _: go_on.wait(30))
     load = Load(service, Plan([ROCKET], {}, 10, 0.2, 100, 0.1))
@@ -289,7 +287,7 @@ def test_a_tally_becomes_a_report_and_a_plot():
         tally.done.append(0.001 * (number + 1))
         tally.done_due.append(number * 0.3)
     plan = Plan([ROCKET], {}, 4, 30, 256, 60)
-    *texts, last = (part for part in _report(tally, plan, 30.0) if isinstance(part, str))
+    *texts, last = (part for part in report(tally, plan, 30.0) if isinstance(part, str))
     text = "\n".join(texts)
     assert "Rate asked 4/s, sent 3.4/s, thumbnails 3.3/s, for 30.0 seconds" in text
     assert "107 due, 100 done, 0 refused, 2 failed, 1 interrupted, 4 not sent" in text
@@ -297,12 +295,12 @@ def test_a_tally_becomes_a_report_and_a_plot():
     assert "7 pictures without thumbnails are not in the percentiles" in text
     assert "Sent late" in text
     assert last.split()[-4:] == ["98", "ms", "100", "ms"]
-    bars = list(_plot(tally, 30.0))
+    bars = list(plot(tally, 30.0))
     assert len(bars) == 20
     assert [bar.count("█") + bar.count("░") for bar in bars][::19] == [2, 40]
 
 
 def test_a_load_without_answers_has_a_report_too():
     tally = Tally(sent=2, interrupted=2)
-    parts = list(_report(tally, Plan([ROCKET], {}, 1, 2, 256, 60), 2.0))
+    parts = list(report(tally, Plan([ROCKET], {}, 1, 2, 256, 60), 2.0))
     assert "sent 1.0/s, thumbnails 0.0/s" in parts[0]
