@@ -6,7 +6,7 @@ from functools import cached_property
 from google.auth.transport.requests import Request as Fetch
 from starlette.types import ASGIApp
 
-from quickthumb import messaging, storage, tracing
+from quickthumb import json_api, messaging, tracing
 from quickthumb.api.records import Records
 from quickthumb.api.routes import build
 from quickthumb.callers import Callers
@@ -69,8 +69,8 @@ class Parts:
         return build(self.store, records, self.uploads, self.settings)
 
     @cached_property
-    def _storage(self) -> storage.Client:
-        return storage.connect()
+    def _storage(self) -> json_api.Client:
+        return json_api.connect()
 
     @cached_property
     def _publisher(self) -> messaging.Publisher:

@@ -9,7 +9,7 @@ from emulator.console import Console
 from emulator.parts.storage import storage_parts
 from emulator.ports import free_port
 from emulator.processes import Supervisor
-from quickthumb import storage
+from quickthumb import json_api
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
 
@@ -38,7 +38,7 @@ def bucket(request):
     url = request.getfixturevalue("server")
     monkeypatch = request.getfixturevalue("monkeypatch")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-    return CloudBucket(storage.connect(), "contract", call_seconds=5)
+    return CloudBucket(json_api.connect(), "contract", call_seconds=5)
 
 
 @pytest.fixture(params=["memory", "cloud"])
@@ -46,7 +46,7 @@ def broken(request, monkeypatch):
     if request.param == "memory":
         return MemoryBucket("contract", broken=True)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
-    return CloudBucket(storage.connect(), "contract", call_seconds=0.3)
+    return CloudBucket(json_api.connect(), "contract", call_seconds=0.3)
 
 
 @pytest.fixture
