@@ -6,16 +6,15 @@ import a fifth. https://docs.cloud.google.com/storage/docs/json_api/v1
 
 import json
 import os
-import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urlencode
 
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
+from quickthumb.attempts import attempts
 from quickthumb.problems import NoCredentials, Unavailable
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"  # scheme and host, as for google-cloud-storage
@@ -30,8 +29,6 @@ _CONNECT_SECONDS = 3.0
 
 _TEMPORARY = frozenset((408, 429, 500, 502, 503, 504))
 """Statuses to retry: https://docs.cloud.google.com/storage/docs/retry-strategy"""
-
-_FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +109,8 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         url = f"{self._url}{path}?{urlencode(given)}"
         timeout = Timeout(connect=min(seconds, _CONNECT_SECONDS), read=seconds)
-        end, pause, is_repeated = monotonic() + seconds, _FIRST_PAUSE, False
-        while True:
+        failure = ""
+        for attempt in attempts(seconds):
             try:
                 answer = self._http.urlopen(
                     *(method, url),
@@ -131,15 +128,11 @@ class Client:
             else:
                 status = answer.status
                 if 200 <= status < 300 or status in accepted:
-                    return Answer(status, answer.headers, answer.data, is_repeated)
+                    return Answer(status, answer.headers, answer.data, attempt > 0)
                 failure = f"{method} {path}: {status} {_message(answer.data)}"
                 if status not in _TEMPORARY:
-                    raise Unavailable(failure)
-            wait = random.uniform(0, pause)  # noqa: S311 - spreads attempts, guards nothing
-            if monotonic() + wait > end:
-                raise Unavailable(failure)
-            sleep(wait)
-            pause, is_repeated = min(2 * pause, _LAST_PAUSE), True
+                    break
+        raise Unavailable(failure)
 
 
 def connect() -> Client:

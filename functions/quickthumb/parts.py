@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from functools import cached_property
 
-from google.auth.transport.requests import Request as Fetch
 from starlette.types import ASGIApp
 
-from quickthumb import json_api, messaging, tracing
+from quickthumb import json_api, messaging
 from quickthumb.api.records import Records
 from quickthumb.api.routes import build
 from quickthumb.callers import Callers
@@ -33,12 +32,15 @@ class Parts:
         """Verifies tokens; None if no token is needed."""
         if self.settings.push_audience is None:
             return None
+        from google.auth.transport.urllib3 import Request
+        from urllib3 import PoolManager
+
         return Callers(
             self.settings.push_audience,
             self.settings.push_certs_url,
             self.settings.push_account,
             self.settings.call_seconds,
-            Fetch(),
+            Request(PoolManager()),  # type: ignore[no-untyped-call]
         )
 
     @cached_property
@@ -73,8 +75,8 @@ class Parts:
         return json_api.connect()
 
     @cached_property
-    def _publisher(self) -> messaging.Publisher:
-        return messaging.connect(traced=tracing.is_configured(self._environment))
+    def _publisher(self) -> messaging.Channel:
+        return messaging.connect()
 
     def _bucket(self, name: str, sessions_url: str | None = None) -> CloudBucket:
         return CloudBucket(self._storage, name, self.settings.call_seconds, sessions_url)

@@ -44,11 +44,6 @@ def configure(env: Mapping[str, str]) -> None:
     trace.set_tracer_provider(provider)
 
 
-def is_configured(env: Mapping[str, str]) -> bool:
-    """Return whether spans are recorded."""
-    return _endpoint(env) is not None
-
-
 def _endpoint(env: Mapping[str, str]) -> str | None:
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
@@ -90,7 +85,7 @@ def of_request(headers: Mapping[str, str]) -> Context:
 def of_message(attributes: Mapping[str, str]) -> Context:
     """Return the trace context of a message; that of its push request if it has none.
 
-    When spans are recorded, the client library adds an attribute of its own, after ours.
+    google-cloud-pubsub, with which other programs publish, adds an attribute of its own.
     """
     value = attributes.get("googclient_traceparent") or attributes.get("traceparent", "")
     return _PROPAGATOR.extract({"traceparent": value}, get_current())
