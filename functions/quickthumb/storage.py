@@ -132,9 +132,7 @@ class CloudBucket:
     @_named
     def delete(self, name: str, generation: int | None = None) -> bool:
         query = {"generation": generation}
-        answer = self._client.ask(
-            "DELETE", self._path(name), query, self._seconds, accepted=(404,)
-        )
+        answer = self._client.ask("DELETE", self._path(name), query, self._seconds, accepted=(404,))
         return answer.status != 404
 
     def walk(self, prefix: str = "", start: str = "", end: str = "") -> Iterator[Blob | Unread]:

@@ -30,8 +30,8 @@ def configure(env: Mapping[str, str]) -> None:
     Args:
         env: the environment; the SDK reads it as well.
     """
-    endpoint = _endpoint(env)
-    if endpoint is None:
+    target = endpoint(env)
+    if target is None:
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -40,7 +40,7 @@ def configure(env: Mapping[str, str]) -> None:
 
     name = env.get("OTEL_SERVICE_NAME") or env.get("K_SERVICE") or env.get("FUNCTION_TARGET", "")
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session(endpoint))))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session(target))))
     trace.set_tracer_provider(provider)
 
 

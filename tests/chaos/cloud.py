@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.parts.pubsub import Broker
@@ -30,17 +32,19 @@ def impatient(max_delivery_attempts: int) -> Topology:
     """
     topology = read_topology()
     subscriptions = {
-        name: replace(
+        name: structs.replace(
             subscription,
             minimum_backoff_seconds=1,
             maximum_backoff_seconds=5,
             ack_deadline_seconds=20,
             dead_letter=subscription.dead_letter
-            and replace(subscription.dead_letter, max_delivery_attempts=max_delivery_attempts),
+            and structs.replace(
+                subscription.dead_letter, max_delivery_attempts=max_delivery_attempts
+            ),
         )
         for name, subscription in topology.subscriptions.items()
     }
-    return replace(topology, subscriptions=subscriptions, schedules={})
+    return structs.replace(topology, subscriptions=subscriptions, schedules={})
 
 
 class ShakenCloud(Cloud):

@@ -109,5 +109,5 @@ def test_an_endpoint_that_fails_is_told_again_and_the_next_up_without_one_tells_
 def test_what_is_no_address_of_the_web_is_refused_with_a_sentence(tmp_path, url):
     result = run("up", "--data", tmp_path, "--notify", url)
     assert result.returncode == 2
-    assert f"--notify: {url!r}: expected where your program listens" in result.stderr
+    assert f"--notify: {url!r}: expected a URL such as" in result.stderr
     assert not (tmp_path / "lock").exists()

@@ -59,7 +59,7 @@ def test_a_blob_that_storage_has_lost_the_metadata_of_keeps_no_other_from_being_
         assert not listing.ok  # or else there is nothing to come past
         swept = run("sweep", "--data", data, "--older-than", 0)
         assert "2 published again" in swept.stdout, swept.stdout + swept.stderr
-        assert "1 that could not be read" in swept.stdout
+        assert "1 unreadable" in swept.stdout
         for id in (ids[0], ids[2]):
             answer = requests.get(f"{url}/{id}", params={"wait": 30}, timeout=60)
             assert answer.json()["status"] == "done"

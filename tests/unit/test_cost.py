@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bench.cost import month
 from bench.cost.__main__ import BEGIN, END, SETTINGS, main
@@ -241,15 +242,17 @@ def test_soft_delete_costs_as_many_days_more():
     assert month.keeping_originals(kept) == {"stored_gib_month": 10}
     assert month.soft_deleted(kept, topology) == {"stored_gib_month": pytest.approx(10 * 7 / 30)}
     assert month.soft_deleted(replace(kept, has_originals=False), topology)["stored_gib_month"] == 0
-    forever = replace(topology, buckets={"originals": replace(topology.buckets["processed"])})
+    forever = structs.replace(
+        topology, buckets={"originals": structs.replace(topology.buckets["processed"])}
+    )
     assert month.soft_deleted(kept, forever)["stored_gib_month"] == 0
 
 
 def test_instances_that_are_kept_waiting_are_paid_for_all_the_time():
     topology = read_topology()
     assert not any(month.warm(topology).values())
-    upload = replace(topology.functions["upload"], min_instances=2, cpu=1, memory=2 * GIB)
-    used = month.warm(replace(topology, functions={"upload": upload}))
+    upload = structs.replace(topology.functions["upload"], min_instances=2, cpu=1, memory=2 * GIB)
+    used = month.warm(structs.replace(topology, functions={"upload": upload}))
     assert used == {"idle_vcpu_second": 2 * 730 * 3600, "idle_gib_second": 4 * 730 * 3600}
 
 

@@ -207,7 +207,7 @@ def test_a_file_system_that_keeps_too_little_metadata_is_told(tmp_path):
 def test_a_file_system_without_attributes_is_told(tmp_path):
     with (
         mounted(tmp_path / "disk", "-t", "ramfs", "ramfs") as folder,
-        pytest.raises(StorageUnusable, match=r"choose a folder on a file system that has them"),
+        pytest.raises(StorageUnusable, match=r"choose a file system that supports them"),
     ):
         storage_parts(folder, 1, ())
 

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 from emulator.parts.front.http1 import (
     Malformed,
-    TooLong,
-    chunks,
     read_answer,
     read_request,
     write_head,
 )
+from emulator.parts.front.streams import chunks
 
 TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!~", min_size=1, max_size=20)
 VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40).map(str.strip)
@@ -195,5 +194,6 @@ def test_what_are_no_chunks_is_refused(body):
 
 
 def test_trailers_end():
-    with pytest.raises(TooLong):
+    with pytest.raises(Malformed, match="too many trailers") as raised:
         list(chunks(Bytes(b"0\r\n" + b"X: 1\r\n" * 1000)))
+    assert raised.value.status == 431

@@ -66,7 +66,7 @@ def test_a_picture_named_twice_is_taken_once(tmp_path, out):
 
 
 def test_a_name_that_is_not_there_is_told(tmp_path, out):
-    with pytest.raises(InvalidOption, match=r"nothing\.jpg: there is no such file"):
+    with pytest.raises(InvalidOption, match=r"nothing\.jpg: no such file"):
         find_inputs([tmp_path / "nothing.jpg"], out)
 
 

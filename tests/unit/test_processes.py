@@ -76,7 +76,7 @@ def test_a_part_that_dies_is_started_again_and_made_ready(supervise, log):
     eventually(lambda: len(readied) == 2)
     assert supervisor.pids()["server"] != first
     assert answers(port)
-    assert "server | ended with status -9: started again" in log.getvalue()
+    assert "server | ended with status -9: restarted" in log.getvalue()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX: process groups")

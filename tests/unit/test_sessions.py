@@ -190,7 +190,7 @@ def test_a_condition_is_kept_when_the_upload_ends(storage, name, stored):
 def test_another_size_than_announced_is_refused(session, stored, size):
     answer = put(session, bytes(size))
     assert answer.status_code == 400
-    assert "were announced" in answer.json()["error"]["message"]
+    assert "were declared" in answer.json()["error"]["message"]
     for content_range in (f"bytes 0-0/{size}", f"bytes */{size}"):
         body = b"x" if content_range.startswith("bytes 0") else b""
         assert put(session, body, content_range).status_code == 400
@@ -213,7 +213,7 @@ def test_more_bytes_than_announced_are_refused_also_in_chunks(session, stored):
 def test_a_body_that_is_not_what_its_range_says_is_refused(session):
     fewer = put(session, iter([DATA[:1000]]), f"bytes 0-{UNIT - 1}/*")
     assert fewer.status_code == 400
-    assert "should at" in fewer.json()["error"]["message"]
+    assert "instead of" in fewer.json()["error"]["message"]
 
 
 # Whose sessions.

@@ -411,7 +411,7 @@ def test_metadata_that_finds_no_room_is_refused_and_breaks_nothing(storage, name
         timeout=20,
     )
     assert answer.status_code == 400
-    assert "finds no room" in answer.json()["error"]["message"]
+    assert "does not fit" in answer.json()["error"]["message"]
     listed = requests.get(storage.listing, params={"prefix": name}, timeout=20)
     assert [blob["name"] for blob in listed.json()["items"]] == [name]
 

@@ -26,7 +26,7 @@ def test_this_machine_is_called_by_its_own_names_at_any_port(name, port):
     ],
 )
 def test_another_name_is_not_answered_for(host):
-    with pytest.raises(Refused, match=r"Call this server as 127\.0\.0\.1"):
+    with pytest.raises(Refused, match=r"expected 127\.0\.0\.1"):
         Visitors([PAGE]).check(host, None)
 
 

@@ -1,4 +1,4 @@
-"""From a reduced picture as it lies in the file to one that can be encoded."""
+"""Turns a reduced picture into a thumbnail that can be encoded."""
 
 from PIL import Image
 
@@ -12,33 +12,35 @@ from quickthumb.imaging.parsing import hostile_bytes
 
 
 class Finish:
-    """Colours, orientation and crop of one thumbnail; all its frames are cut alike.
+    """Applies colour conversion, orientation and crop; all frames get the same crop.
 
     Attributes:
-        reduced: the size of what it takes: the whole picture, reduced, as it lies in the file.
+        rendition: the request.
+        reduced: required size of its input, the whole picture in stored orientation, pixels.
+        final: size of the thumbnail, pixels.
     """
 
     def __init__(self, encoded: Encoded, rendition: Rendition) -> None:
+        self.rendition = rendition
         source, box = encoded.source, (rendition.width, rendition.height)
         planned = plan((source.width, source.height), box, rendition.fit)
         self.reduced: Size = turned(planned.reduced, encoded.turns)
-        self._final = planned.final
+        self.final = planned.final
         self._header = encoded.header
         self._orientation = encoded.turns
-        self._gravity = rendition.gravity
         self._window: Window | None = None
 
     def __call__(self, reduced: Image.Image) -> Image.Image:
         """Return the thumbnail in mode L, LA, RGB or RGBA, upright and in sRGB.
 
         Raises:
-            Corrupt: the colours of the file make no sense.
+            Corrupt: the colour information of the file is invalid.
         """
         with hostile_bytes("The colour information of the picture"):
             coloured = to_srgb(reduced, self._header)
         image = upright(coloured, self._orientation)
-        if image.size == self._final:
+        if image.size == self.final:
             return image
         if self._window is None:
-            self._window = window(image, self._final, self._gravity)
+            self._window = window(image, self.final, self.rendition.gravity)
         return image.crop(self._window)

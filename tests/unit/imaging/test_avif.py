@@ -88,7 +88,7 @@ def test_every_frame_of_a_stream_counts_also_those_that_are_not_shown() -> None:
 def test_a_picture_larger_than_its_header_says_is_not_decoded(claimed: tuple[int, int]) -> None:
     data = claiming(encoded(quarters(1200, 900), "AVIF", speed=10), *claimed)
     assert (probe(data, LIMITS).width, probe(data, LIMITS).height) == claimed
-    with pytest.raises(TooManyPixels, match="MB are granted"):
+    with pytest.raises(TooManyPixels, match="MB of memory: the limit is"):
         render(data, [Rendition.square(16)], Limits(max_decoded_bytes=6 * 1200 * 900))
 
 
@@ -125,7 +125,7 @@ def test_a_file_in_countless_pieces_is_refused(data: bytes) -> None:
 
 def test_an_index_that_ends_too_early_is_refused() -> None:
     iloc = box(b"iloc", b"\0\0\0\0\x44\0" + struct.pack(">H", 1))
-    with pytest.raises(Corrupt, match="within its index"):
+    with pytest.raises(Corrupt, match="index of the picture is truncated"):
         stream_pixels(box(b"meta", b"\0\0\0\0" + iloc))
 
 
@@ -136,7 +136,7 @@ def test_bytes_that_are_no_stream_have_no_pixels() -> None:
 
 
 def test_a_file_that_ends_with_the_head_of_its_index_of_places_is_refused() -> None:
-    with pytest.raises(Corrupt, match="within its index"):
+    with pytest.raises(Corrupt, match="index of the picture is truncated"):
         stream_pixels(box(b"meta", b"\0\0\0\0" + box(b"iloc", b"")))
 
 
@@ -270,5 +270,5 @@ def test_a_stream_for_a_decoder_that_keeps_time_is_refused() -> None:
     out.put(0, 64)
     out.put(0)
     out.put(1)
-    with pytest.raises(Corrupt, match="keeps time"):
+    with pytest.raises(Corrupt, match="decoder model"):
         stream_pixels(avif(out.unit(1, extended=False)))

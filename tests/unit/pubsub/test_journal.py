@@ -31,10 +31,8 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
         first = self.journal.earlier.last_number() + 1
-        self.registry = Registry(
-            self, self.journal, compose=wire.compose_dead_letter, first_number=first
-        )
-        self.catalogue = Catalogue(self.registry, self.journal)
+        self.registry = Registry(self, self.journal, first_number=first)
+        self.catalogue = Catalogue(self.registry)
         restore(self.journal, self.registry)
         self.journal.start()
 
