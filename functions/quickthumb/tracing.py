@@ -44,7 +44,8 @@ def configure(env: Mapping[str, str]) -> None:
     trace.set_tracer_provider(provider)
 
 
-def _endpoint(env: Mapping[str, str]) -> str | None:
+def endpoint(env: Mapping[str, str]) -> str | None:
+    """Return where spans are sent, None if they are not recorded."""
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     return env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
