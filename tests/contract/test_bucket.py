@@ -1,4 +1,7 @@
-"""What the functions rely on in a bucket: of the one in memory, and of the real client."""
+"""What the functions rely on in a bucket.
+
+Of the one in memory and of ours, and for reference of one that uses google-cloud-storage.
+"""
 
 import pytest
 import requests
@@ -8,6 +11,11 @@ from quickthumb.documents.names import new_id
 from quickthumb.problems import Unavailable
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
+
+
+@pytest.fixture(params=["memory", "cloud", "library"])
+def bucket(request, open_bucket):
+    return open_bucket(request.param)
 
 
 @pytest.fixture
