@@ -1,4 +1,4 @@
-"""`thumb`, as a person uses it."""
+"""The command `thumb`."""
 
 import json
 import os

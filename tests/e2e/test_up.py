@@ -1,4 +1,4 @@
-"""`up` and `env`, as a developer uses them."""
+"""The commands `up` and `env`."""
 
 import os
 import shlex
@@ -125,13 +125,13 @@ def test_a_taken_port_is_told_with_the_way_out(tmp_path):
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
-def test_what_is_no_port_is_told(tmp_path, port):
+def test_an_invalid_port_is_reported(tmp_path, port):
     result = run("up", "--data", tmp_path, "--port", port)
     assert result.returncode == 2
     assert f"{port!r}: expected a port from 1 to 65535" in result.stderr
 
 
-def test_a_data_folder_that_cannot_be_is_told(tmp_path):
+def test_an_unusable_data_folder_is_reported(tmp_path):
     (tmp_path / "file").touch()
     result = run("up", "--data", tmp_path / "file", "--port", free_port())
     assert result.returncode == 1

@@ -244,7 +244,7 @@ def test_a_broker_on_a_full_disk_says_so_and_ends(tmp_path):
 # `up` itself.
 
 
-def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_path):
+def test_an_unwritable_log_does_not_stop_parts_and_reports_lost_lines(tmp_path):
     with small(tmp_path / "disk", 1) as disk, (disk.folder / "log").open("w") as log:
         console = Console(out=log)
         console.line("part", "before")
@@ -260,7 +260,7 @@ def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_p
         assert "lines could not be written here" in lines[-2]
 
 
-def test_a_reader_that_goes_away_stops_nobody():
+def test_a_closed_output_does_not_stop_parts():
     read, write = os.pipe()
     os.close(read)
     console = Console(out=io.TextIOWrapper(os.fdopen(write, "wb", buffering=0)))

@@ -78,9 +78,7 @@ def test_no_two_inputs_share_a_stem(tmp_path_factory, names):
     assert len(set(keys)) == len(keys) == len(set(names))
 
 
-def test_one_odd_entry_of_a_folder_keeps_none_of_the_others_from_being_found(
-    tmp_path, out, monkeypatch
-):
+def test_an_unreadable_entry_of_a_folder_does_not_hide_the_others(tmp_path, out, monkeypatch):
     touch(tmp_path / "in" / "a.jpg")
     locked = touch(tmp_path / "in" / "locked.jpg")
     (tmp_path / "in" / "loop").symlink_to("loop")

@@ -1,4 +1,4 @@
-"""A platform that refuses everything for a while, played with the topology's own numbers.
+"""Simulates an outage of the platform with the settings of the topology.
 
 The broker, the functions and the sweep are the real ones; buckets are in memory, and the clock is
 turned to whatever happens next.

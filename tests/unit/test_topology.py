@@ -100,7 +100,7 @@ def test_a_mistake_is_told_with_its_place(tmp_path, path, value, message):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: [", "functions: 5"])
-def test_what_is_no_topology_is_told(tmp_path, text):
+def test_an_invalid_topology_is_reported(tmp_path, text):
     file = tmp_path / "topology.yaml"
     file.write_text(text)
     with pytest.raises(InvalidTopology, match=r"topology\.yaml"):
@@ -174,6 +174,6 @@ def test_a_cloud_takes_pictures_with_the_function_that_the_public_calls(tmp_path
     assert cloud.addresses.tokens.keys() == {"resize", "bury", "sweep"}
 
 
-def test_where_no_function_is_public_there_is_nowhere_to_send_pictures(tmp_path):
+def test_without_a_public_function_pictures_cannot_be_sent(tmp_path):
     document = changed("functions.upload.trigger", "pubsub")
     assert load(document, tmp_path).called_by("http") is None

@@ -1,4 +1,4 @@
-"""What is installed, and what is told when it cannot be."""
+"""Installations, and messages if they fail."""
 
 import importlib.util
 import subprocess
@@ -79,7 +79,7 @@ def test_a_package_that_the_lock_forgot_is_named(place, lock, tmp_path):
     assert "`python3 -m emulator lock`" in message
 
 
-def test_a_package_that_has_no_file_for_this_python_is_named(place, lock):
+def test_a_package_without_a_wheel_for_this_python_is_named(place, lock):
     message = failure(place, lock(f"elsewhere==1 --hash=sha256:{0:064x}\n"))
     assert message.startswith("elsewhere==1 has no package for this Python")
 

@@ -1,4 +1,4 @@
-"""The rules alone, with a clock that tests move."""
+"""The rules of the broker without clock, socket or file."""
 
 from typing import Any
 

@@ -78,7 +78,7 @@ def test_an_empty_filter_lets_everything_through(expression):
         (f'attributes.a = "{"x" * MAX_BYTES}"', "the maximum is 256 bytes"),
     ],
 )
-def test_what_is_not_of_the_language_is_refused_with_the_place_and_the_reason(expression, reason):
+def test_an_invalid_filter_is_refused_with_place_and_reason(expression, reason):
     with pytest.raises(InvalidArgument, match=reason):
         parse(expression)
 
