@@ -15,7 +15,7 @@ class Finish:
     """Applies colour conversion, orientation and crop; all frames get the same crop.
 
     Attributes:
-        rendition: the request.
+        rendition: what is asked for.
         reduced: required size of its input, the whole picture in stored orientation, pixels.
         final: size of the thumbnail, pixels.
     """

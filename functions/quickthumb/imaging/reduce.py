@@ -43,22 +43,13 @@ class Reducer:
         self.order = (*near, largest, *far)
         self._next = dict(zip((largest, *far), far, strict=False))
         self._source: Image.Image | None = None
-        self._reduced: Image.Image | None = None
 
     def to(self, size: Size) -> Image.Image:
         """Return the picture at exactly `size` pixels, in stored orientation.
 
-        The same size may be asked for again before the next.
-
         Raises:
             Corrupt: it cannot be decoded.
         """
-        if self._reduced is None or self._reduced.size != size:
-            self._reduced = None  # it may be large, and so may be what the next needs
-            self._reduced = self._made(size)
-        return self._reduced
-
-    def _made(self, size: Size) -> Image.Image:
         if self._source is None:
             reduced = self._engine.decode(self._encoded, size)
         else:

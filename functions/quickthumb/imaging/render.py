@@ -28,9 +28,10 @@ from quickthumb.pictures import Picture, Rendered
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:
     """Make every rendition of a picture, at least one.
 
-    The picture is opened, then reduced to each size. Each thumbnail of that size is finished
-    (colours, orientation, crop), animated if applicable, and encoded. The smallest also becomes the
-    placeholder. Of an animation, as many thumbnails as fit into memory are made at a time.
+    The picture is opened, then reduced to each size. For each thumbnail of that size, it is
+    finished (colours, orientation, crop), animated if applicable, and encoded. The smallest size
+    also becomes the placeholder. Of an animation, as many thumbnails as fit into memory are made
+    in one pass over its frames.
 
     The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
@@ -46,18 +47,22 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
     reducer = Reducer(encoded, [finish.reduced for finish in finishes])
     finishes.sort(key=lambda finish: reducer.order.index(finish.reduced))
     made: dict[Rendition, Picture] = {}
+    reduced: Image.Image | None = None
     for batch in batches(encoded, finishes):
         stills: dict[Finish, Image.Image] = {}
         for finish in batch:
-            deadline.check()
-            stills[finish] = finish(reducer.to(finish.reduced))
+            if reduced is None or reduced.size != finish.reduced:
+                deadline.check()
+                reduced = None  # free memory for the next size
+                reduced = reducer.to(finish.reduced)
+            stills[finish] = finish(reduced)
         moving = animations(encoded, batch)
         for finish in batch:
             animation = moving.pop(finish, None)
             made[finish.rendition] = _written(stills[finish], animation, finish.rendition, encoded)
         if len(made) == len(finishes):
             shown = placeholder(stills[finish])  # the smallest, or not much larger
-        del stills, animation  # free memory for the next batch
+        del stills, animation  # likewise
     return Rendered(encoded.source, tuple(made[rendition] for rendition in renditions), shown)
 
 

@@ -167,6 +167,11 @@ def test_an_animation_that_breaks_off_shows_the_frames_before() -> None:
     assert 1 < cut < whole
 
 
+def test_a_gif_that_breaks_off_after_its_first_frame_is_a_still() -> None:
+    data = moving("GIF", frames=1)[:-1] + b",\0\0"
+    assert thumbnail(data, 50).content_type == "image/jpeg"
+
+
 def test_a_still_for_old_viewers_is_not_a_frame() -> None:
     first, *others = [Image.new("RGB", (60, 60), each) for each in COLOURS]
     data = encoded(
