@@ -30,7 +30,7 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from bench.cost.uploads import requests_in
-from bench.pipeline import mosaic
+from bench.imaging_inputs import photograph
 from bench.processes import Processes
 from emulator.client import Client
 from emulator.cloud import Cloud
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="quickthumb-") as folder:
         picture = Path(folder) / "picture.jpg"
-        picture.write_bytes(mosaic())
+        picture.write_bytes(photograph())
         with _cloud(Path(folder) / "plain") as (cloud, _):
             _processors(cloud, picture, options.uploads)
             _starts(cloud, picture.read_bytes(), options.starts)

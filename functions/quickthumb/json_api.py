@@ -78,7 +78,7 @@ class Client:
     ) -> None:
         self._url = url.rstrip("/")
         self._http = http or PoolManager(maxsize=_CONNECTIONS)
-        self._temporary = (HTTPError, *temporary)
+        self._temporary: tuple[type[Exception], ...] = (HTTPError, *temporary)
         self._permanent = permanent
 
     def ask(
@@ -153,7 +153,7 @@ def connect() -> Client:
     except DefaultCredentialsError as error:
         raise NoCredentials(_EMULATOR) from error
     connections = PoolManager(maxsize=_CONNECTIONS, ca_certs=certifi.where())
-    http = AuthorizedHttp(credentials, connections, default_host=_HOST)
+    http = AuthorizedHttp(credentials, connections, default_host=_HOST)  # type: ignore[no-untyped-call]
     return Client(f"https://{_HOST}", http, (TransportError,), (GoogleAuthError,))
 
 
