@@ -67,6 +67,9 @@ class Client:
         http: the connections; by default, without credentials.
         temporary: errors of `http` after which a request is repeated.
         permanent: further errors of `http`.
+
+    Attributes:
+        url: scheme and host of Cloud Storage.
     """
 
     def __init__(
@@ -76,7 +79,7 @@ class Client:
         temporary: tuple[type[Exception], ...] = (),
         permanent: tuple[type[Exception], ...] = (),
     ) -> None:
-        self._url = url.rstrip("/")
+        self.url = url.rstrip("/")
         self._http = http or PoolManager(maxsize=_CONNECTIONS)
         self._temporary: tuple[type[Exception], ...] = (HTTPError, *temporary)
         self._permanent = permanent
@@ -107,7 +110,7 @@ class Client:
             Unavailable: there is no such answer.
         """
         given = {name: value for name, value in query.items() if value is not None}
-        url = f"{self._url}{path}?{urlencode(given)}"
+        url = f"{self.url}{path}?{urlencode(given)}"
         timeout = Timeout(connect=min(seconds, _CONNECT_SECONDS), read=seconds)
         failure = ""
         for attempt in attempts(seconds):

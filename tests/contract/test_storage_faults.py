@@ -331,8 +331,8 @@ def in_production(monkeypatch, server, credentials):
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setattr(google.auth, "default", lambda scopes: (credentials, "p"))
     client = json_api.connect()
-    assert client._url == "https://storage.googleapis.com"
-    client._url = server.url
+    assert client.url == "https://storage.googleapis.com"
+    client.url = server.url
     return CloudBucket(client, "contract", call_seconds=5)
 
 
