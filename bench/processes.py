@@ -25,6 +25,10 @@ class Processes:
         """Return the CPU time used so far, seconds, including processes that have ended."""
         return sum(_cpu(pid) for pid in self._all())
 
+    def lasting_cpu(self) -> float:
+        """Return the CPU time used so far by `lasting` themselves, seconds."""
+        return sum(_cpu(pid, ended=False) for pid in self.lasting)
+
     @property
     def peak(self) -> float:
         """Peak memory of all together while watched, MB; shared pages count once."""
@@ -65,11 +69,11 @@ def _descendants(pid: int) -> list[int]:
     return [each for child in _children(pid) for each in (child, *_descendants(child))]
 
 
-def _cpu(pid: int) -> float:
-    """Return the CPU time of a process and of its children that have ended, seconds."""
+def _cpu(pid: int, *, ended: bool = True) -> float:
+    """Return the CPU time of a process, and of its children that have ended, seconds."""
     with suppress(OSError):
         figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, figures[11:15])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, figures[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 

@@ -18,8 +18,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
 from msgspec.structs import replace
 
 from bench.cost import logs
@@ -28,12 +26,13 @@ from bench.cost.uploads import Operations, cpu_seconds, logged, processes_of, re
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.ports import answers
-from emulator.project import PROJECT, bucket_name
+from emulator.project import bucket_name
 from emulator.topology import Topology
 from emulator.topology_file import read_topology
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import INCOMING, id_of, new_id
+from quickthumb.json_api import Client
 from quickthumb.options import Menu
 from quickthumb.problems import GaveUp
 from quickthumb.storage import CloudBucket
@@ -138,11 +137,7 @@ def _sweep(cloud: Cloud) -> None:
 
 def _fill(address: str, case: Case) -> None:
     """Put finished uploads into the buckets, some of them like another program does."""
-    client = storage.Client(
-        PROJECT,
-        AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": address},
-    )
+    client = Client(address)
     buckets = [CloudBucket(client, bucket_name(each), 20) for each in ("originals", "processed")]
     store = Store(buckets[0], buckets[1])
     renditions = Menu((), (256,)).standard

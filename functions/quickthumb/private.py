@@ -10,15 +10,17 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 from opentelemetry import context
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from quickthumb import logs, problems, tracing
-from quickthumb.callers import Callers
 from quickthumb.printable import printable
+
+if TYPE_CHECKING:
+    from quickthumb.callers import Callers
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ class _Plain(flask.Response):
 
 
 def protect(
-    app: flask.Flask, callers: Callable[[], Callers | None], *, is_last: bool = False
+    app: flask.Flask, callers: "Callable[[], Callers | None]", *, is_last: bool = False
 ) -> None:
     """Guard the function that the framework runs in an application.
 

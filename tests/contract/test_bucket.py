@@ -1,13 +1,21 @@
-"""What the functions rely on in a bucket: of the one in memory, and of the real client."""
+"""What the functions rely on in a bucket.
+
+Of the one in memory and of ours, and for reference of one that uses google-cloud-storage.
+"""
 
 import pytest
 import requests
 
-from quickthumb import storage
+from quickthumb import json_api
 from quickthumb.documents.names import new_id
 from quickthumb.problems import Unavailable
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
+
+
+@pytest.fixture(params=["memory", "cloud", "library"])
+def bucket(request, open_bucket):
+    return open_bucket(request.param)
 
 
 @pytest.fixture
@@ -146,6 +154,6 @@ def test_a_bucket_that_does_not_answer_is_unavailable(broken, call):
 
 def test_a_bucket_that_does_not_exist_is_unavailable_to_writers(server, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
-    bucket = CloudBucket(storage.connect(), "no-such-bucket", call_seconds=1)
+    bucket = CloudBucket(json_api.connect(), "no-such-bucket", call_seconds=1)
     with pytest.raises(Unavailable, match="no-such-bucket"):
         bucket.create("a", b"x", "text/plain", {})

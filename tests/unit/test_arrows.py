@@ -35,7 +35,7 @@ STORIES = {
     "bury": of("quickthumb.bury"),
     "sweep": of("quickthumb.sweep", "quickthumb.sweeping"),
 }
-DOORS = of("quickthumb.storage", "quickthumb.messaging")
+DOORS = of("quickthumb.storage", "quickthumb.json_api", "quickthumb.messaging")
 IDENTITY = of(
     *("quickthumb.callers", "quickthumb.certificates", "quickthumb.parts", "quickthumb.tracing")
 )

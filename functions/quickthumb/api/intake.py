@@ -1,9 +1,10 @@
 """Reads files and options from the body of a request, within limits."""
 
-import io
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -32,10 +33,20 @@ class Sent:
 
 
 class _InMemory(MultiPartParser):
-    """Keeps files in memory, so that no temporary file can leak; bodies have a size limit."""
+    """Keeps files in memory, so that no temporary file can leak; bodies have a size limit.
 
-    spool_max_size = 0  # of SpooledTemporaryFile: never roll over to the disk
+    The base class copies a file twice more, into a `SpooledTemporaryFile` and out of it.
+
+    Attributes:
+        complete: whether the closing boundary has arrived.
+        contents: the files, in the pieces in which they arrived.
+    """
+
     complete = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.contents: dict[UploadFile, list[bytes]] = {}
 
     @property
     def _charset(self) -> str:
@@ -49,6 +60,14 @@ class _InMemory(MultiPartParser):
     @_charset.setter
     def _charset(self, _: str) -> None:
         """Ignore the charset of `Content-Type`, which the parser sets."""
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Keep a piece of a part."""
+        file = self._current_part.file
+        if file is None:
+            super().on_part_data(data, start, end)
+        else:
+            self.contents.setdefault(file, []).append(data[start:end])
 
     def on_end(self) -> None:
         """Record that the closing boundary has arrived."""
@@ -88,15 +107,13 @@ async def receive_json(request: Request) -> bytes:
 
 
 async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
-    buffer = io.BytesIO()
-    async for chunk in body:
-        buffer.write(chunk)
-    if not buffer.tell():
+    data = b"".join([chunk async for chunk in body])
+    if not data:
         raise NoFile(
             "The request has no body: send a picture as the body, or in the field file of a "
             "multipart form."
         )
-    return File("", buffer.getvalue())
+    return File("", data)
 
 
 async def _read_form(
@@ -131,7 +148,7 @@ async def _read_form(
                     f"The form has a file in the field {name[:100]!r}: expected it in file.",
                     field=name[:100],
                 )
-            files.append(File(value.filename or "", value.file.read()))
+            files.append(File(value.filename or "", b"".join(parser.contents.pop(value, ()))))
     if not parser.complete:
         raise Refused("The multipart form ends before its closing boundary: send it again.")
     if not files:
