@@ -14,7 +14,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from quickthumb import tracing
-from quickthumb.buckets import Blob, Unread
+from quickthumb.buckets import Blob, Content, Unread
 from quickthumb.documents.untrusted import shown
 from quickthumb.problems import InvalidMessage, NoCredentials, Unavailable
 
@@ -116,10 +116,29 @@ class CloudBucket:
         return url
 
     @_translated
-    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str,
+        cache_control: str,
+        metadata: Mapping[str, str] | None = None,
+        if_generation: int | None = None,
+    ) -> bool:
         blob = self._bucket.blob(name)
         blob.cache_control = cache_control
-        blob.upload_from_string(data, content_type=content_type, **self._patience)
+        if metadata:
+            blob.metadata = dict(metadata)
+        try:
+            blob.upload_from_string(
+                data,
+                content_type=content_type,
+                if_generation_match=if_generation,
+                **self._patience,
+            )
+        except PreconditionFailed:
+            return False
+        return True
 
     @_translated
     def read(self, name: str, generation: int | None = None) -> bytes | None:
@@ -129,6 +148,17 @@ class CloudBucket:
         except NotFound:
             return None
         return data
+
+    @_translated
+    def fetch(self, name: str) -> Content | None:
+        blob = self._bucket.blob(name)
+        try:
+            data = blob.download_as_bytes(single_shot_download=True, **self._patience)
+        except NotFound:
+            return None
+        if blob.generation is None:
+            raise Unavailable(f"Cloud Storage returned no generation for {name}")
+        return Content(data, int(blob.generation))
 
     @_translated
     def stat(self, name: str) -> Blob | None:

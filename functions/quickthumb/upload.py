@@ -116,8 +116,8 @@ def accept(
 
 
 def _take_back(id: str, store: Store) -> None:
-    """Delete an original that was not accepted, or leave it to `sweep`."""
+    """Delete an upload that was not accepted, or leave it to `sweep`."""
     try:
-        store.originals.delete(id)
+        store.take_back(id)
     except Unavailable as error:
-        log.error("original %s was not accepted and could not be deleted: %s", id, error)
+        log.error("upload %s was not accepted and could not be deleted: %s", id, error)

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from quickthumb.buckets import Blob
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.manifest import Manifest, Thumbnail
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.policy import Policy
@@ -19,7 +19,7 @@ from quickthumb.sweep import sweep, sweep_on
 from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.report import Report
 from quickthumb.sweeping.sweeper import Sweeper
-from tests.doubles import MemoryBucket, MemoryCloud
+from tests.doubles import MemoryBucket, MemoryCloud, left_in
 
 POLICY = Policy(after_seconds=900, growth=4, attempts=3, per_second=100_000)
 RENDITIONS = (Rendition.square(8),)
@@ -40,8 +40,10 @@ class Cellar(MemoryCloud):
         return id_of("originals", name, generation)
 
     def end(self, job: Job) -> None:
-        self.store.results.put_thumbnail(f"{job.id}/8.jpg", b"thumbnail", "image/jpeg")
-        self.store.results.put_manifest(Manifest(job.id, job.name, job.generation))
+        thumb = Thumbnail("8", f"{job.id}/8.jpg", "image/jpeg", 8, 8, 9, "0" * 64)
+        manifest = Manifest(job.id, job.name, job.generation, thumbnails=(thumb,))
+        self.store.results.put_thumbnails(manifest, [b"thumbnail"])
+        assert self.store.results.put(manifest, self.store.results.read(job.id))
 
     def sweeper(self, policy=POLICY, **options) -> Sweeper:
         return Sweeper(
@@ -351,9 +353,10 @@ def test_the_original_of_a_job_that_is_done_goes_when_that_is_wanted(cellar):
     assert cellar.sweep(policy=DROPPING).dropped == 0
     cellar.later(minutes=2)
     assert cellar.sweep(policy=DROPPING, dry_run=True).dropped == 1
-    assert not cellar.store.results.was_dropped(job.id)
+    assert not cellar.store.results.manifest(job.id).dropped
     assert cellar.sweep(policy=DROPPING).dropped == 1
     assert not cellar.originals.blobs
+    assert cellar.store.results.manifest(job.id).dropped
     assert cellar.store.results.manifest(job.id).state == "done"
     assert cellar.sweep(policy=DROPPING) == Report()
 
@@ -373,7 +376,7 @@ def test_the_picture_of_another_program_goes_too_but_not_what_replaced_it(cellar
 
 def test_the_original_of_a_failed_job_stays(cellar):
     job = cellar.upload()
-    cellar.store.results.put_manifest(Manifest.failed(job, GaveUp("why")))
+    cellar.store.results.put(Manifest.failed(job, Corrupt("why")))
     cellar.later(days=1)
     assert cellar.sweep(policy=DROPPING) == Report(seen=1)
     assert cellar.originals.blobs
@@ -385,12 +388,12 @@ def test_an_upload_whose_original_was_dropped_can_be_deleted(cellar):
     cellar.later(hours=2)
     cellar.sweep(policy=DROPPING)
     assert cellar.store.delete(job.id)
-    assert not cellar.processed.blobs
+    assert not left_in(cellar.processed)
 
 
 def give_up(cellar, job):
     """Have a job given up as `bury` does it."""
-    cellar.store.results.give_up(Manifest.failed(job, GaveUp("It was refused 16 times.")))
+    cellar.store.results.put(Manifest.failed(job, GaveUp("It was refused 16 times.")))
 
 
 def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_left(cellar, caplog):
@@ -460,7 +463,7 @@ def test_a_job_that_was_given_up_and_is_done_after_all_is_left_alone(cellar):
 
 def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(cellar):
     job = cellar.upload()
-    cellar.store.results.put_manifest(Manifest.failed(job, Corrupt("The picture ends early.")))
+    cellar.store.results.put(Manifest.failed(job, Corrupt("The picture ends early.")))
     cellar.later(days=2)
     assert cellar.sweep() == Report(seen=1)
     assert not cellar.uploads.messages
