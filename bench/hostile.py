@@ -1,13 +1,14 @@
 """Measures the cost of hostile requests: `.venv/bin/python -m bench.hostile`.
 
-Starts a cloud and sends it, one kind after the other, what an attacker would send to the ports of
-`upload` and `resize`. Before each and while it goes on, a person uploads an ordinary picture twenty
-times a second, and another asks for `/health`, each from a process of its own. Prints, for each
-kind: how it was answered; of one of it alone the time, and the processor time of the attacked part;
-of a picture, what became of it and how long after it was answered; how many a second were then
-sent, the most memory that the part and `resize` had, the longest answer of `/health`, and the 99th
-percentile of the person's uploads meanwhile, also in relation to calm, which is the median of as
-many measurements before each kind. Fails if a process of a function has died.
+Starts a cloud and attacks the ports of `upload` and `resize` with one kind of request after the
+other. Before and during each attack, one process uploads an ordinary picture twenty times a second,
+and another requests `/health`.
+
+Prints for each kind: the responses; time and CPU time of a single request; for a picture, the
+outcome and duration of its job; then, during the attack, the rate of requests, the peak memory of
+the attacked part and of `resize`, the slowest response of `/health`, and the 99th percentile of the
+ordinary uploads, also relative to the median of those before the attacks. Fails if a process of a
+function has died.
 """
 
 import argparse
@@ -37,8 +38,8 @@ from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.topology_file import read_topology
 
-_RATE = 20  # uploads a second, of the person
-_ALONE = 2  # requests, to measure what one costs
+_RATE = 20  # ordinary uploads per second
+_ALONE = 2  # requests to measure the cost of one
 
 
 def person(url: str, seconds: float) -> list[float]:
@@ -85,7 +86,7 @@ def becomes(url: str, data: bytes) -> str:
 
 
 def settle(url: str) -> None:
-    """Wait until the thumbnails of what was uploaded before are made: jobs come in order."""
+    """Wait until earlier uploads have their thumbnails: jobs are processed in order."""
     with requests.Session() as session:
         id = session.post(url, PICTURE, timeout=60).json()["id"]
         while session.get(f"{url}/{id}?wait=20", timeout=60).json()["status"] == "queued":
@@ -141,9 +142,9 @@ class Line:
     """A line of the table.
 
     Attributes:
-        text: its beginning.
-        calm: the 99th percentile of uploads right before, seconds.
-        meanwhile: that of uploads during the attack.
+        text: its first columns.
+        calm: 99th percentile of ordinary uploads before the attack, seconds.
+        meanwhile: that during the attack, seconds.
     """
 
     text: str
@@ -159,7 +160,7 @@ def _measure(cloud: Cloud, kind: Kind, people: Executor, seconds: float) -> Line
     """Measure one kind.
 
     Raises:
-        Died: some part did not survive it.
+        Died: a process of a function died.
     """
     parts = {name: Processes(pid) for name, pid in cloud.pids().items() if pid is not None}
     part, cook = parts[kind.part], parts["resize"]
@@ -207,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if re.search(args.only, kind.name)
     ]
     if not kinds:
-        parser.error(f"--only {args.only!r}: no kind has such a name")
+        parser.error(f"--only {args.only!r}: no kind has a matching name")
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Path(os.devnull).open("w") as quiet,
@@ -219,11 +220,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for kind in kinds:
             print(kind.name, file=sys.stderr, flush=True)
             lines.append(_measure(cloud, kind, people, args.seconds))
-    # Each by itself is at the mercy of what else the machine does in these seconds.
+    # A single one depends on what else the machine happens to do.
     calm = statistics.median(line.calm for line in lines)
-    print(f"p99 of an ordinary upload in calm, median of {len(lines)}: {calm * 1000:.0f} ms\n")
+    print(f"p99 of ordinary uploads before attacks, median of {len(lines)}: {calm * 1000:.0f} ms\n")
     print(
-        "| what | to | answers | CPU | time | becomes | a second | memory | of `resize` "
+        "| what | to | responses | CPU | time | job | per second | memory | of `resize` "
         "| `/health` | p99 | times |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")

@@ -1,6 +1,6 @@
-"""Small, mostly valid files that cost a decoder seconds or minutes, or crash it.
+"""Small, mostly valid files that take a decoder seconds or minutes, or crash it.
 
-Each stands for a kind. `attacks` names them; tests, the storm and `bench.hostile` send them.
+`ATTACKS` lists them; tests, the storm and `bench.hostile` send them.
 """
 
 import io
@@ -13,7 +13,7 @@ from PIL import Image
 
 
 def avif_of_items(count: int) -> bytes:
-    """Return a picture behind `count` items without content: libavif compares each with all."""
+    """Return a picture after `count` empty items: libavif compares each with all others."""
     items = b"".join(
         _full_box(b"infe", 3, struct.pack(">IH", 100_000 + number, 0) + b"mime\0\0")
         for number in range(count)
@@ -28,7 +28,7 @@ def avif_of_items(count: int) -> bytes:
     def with_more(kind: bytes, content: bytes) -> tuple[bytes, bytes]:
         if kind != b"iinf":
             return kind, content
-        [known] = struct.unpack(">H", content[4:6])  # of version 0, which Pillow's encoder writes
+        [known] = struct.unpack(">H", content[4:6])  # version 0, as written by Pillow
         return kind, b"\1\0\0\0" + struct.pack(">I", known + count) + content[6:] + items
 
     plain = _encoded(Image.new("RGB", (64, 64), (9, 9, 9)), "AVIF")
@@ -36,7 +36,7 @@ def avif_of_items(count: int) -> bytes:
 
 
 def webp_of_frames(count: int, side: int = 7000) -> bytes:
-    """Return `count` frames of one pixel on a canvas of `side` x `side` pixels."""
+    """Return an animation of `count` frames of one pixel on a canvas of `side` x `side` pixels."""
     pixel = _encoded(Image.new("RGB", (1, 1)), "WEBP")[12:]
     canvas = b"\2\0\0\0" + (side - 1).to_bytes(3, "little") * 2
     frame = b"ANMF" + struct.pack("<I", 16 + len(pixel)) + bytes(12) + b"\x64\0\0\0" + pixel
@@ -46,7 +46,7 @@ def webp_of_frames(count: int, side: int = 7000) -> bytes:
 
 
 def gif_of_frames(count: int) -> bytes:
-    """Return `count` frames of one pixel on a screen of 2,000 x 2,000 pixels."""
+    """Return an animation of `count` frames of one pixel on a screen of 2,000 x 2,000 pixels."""
     screen = b"GIF89a" + struct.pack("<HHBBB", 2000, 2000, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
     return screen + frame * count + b";"
@@ -74,20 +74,20 @@ def png_of_frames(count: int) -> bytes:
 
 
 def jpeg_of_segments(count: int) -> bytes:
-    """Return a picture behind `count` empty segments."""
+    """Return a picture after `count` empty segments."""
     plain = _encoded(Image.new("RGB", (64, 64)), "JPEG")
     return plain[:2] + b"\xff\xe5\0\2" * count + plain[2:]
 
 
 def jpeg_of_scans(count: int) -> bytes:
-    """Return a progressive picture of 24 megapixels whose last scan comes `count` times more."""
+    """Return a progressive picture of 24 megapixels whose last scan is repeated `count` times."""
     plain = _encoded(Image.new("RGB", (6000, 4000)), "JPEG", progressive=True)
     last = plain.rindex(b"\xff\xda")
     return plain[:-2] + plain[last:-2] * count + plain[-2:]
 
 
 def tiff_of_tags(count: int) -> bytes:
-    """Return a directory of `count` tags of 99 MB each that are not there."""
+    """Return a directory of `count` tags that declare 99 MB each, without the data."""
     tags = b"".join(struct.pack("<HHII", 1000 + n, 7, 99_000_000, 8) for n in range(count))
     return b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(4)
 
@@ -105,12 +105,12 @@ ATTACKS: Mapping[str, Callable[[], bytes]] = {
     "JPEG of 100 scans, 24 megapixels": lambda: jpeg_of_scans(90),
     "TIFF of 45,000 tags": lambda: tiff_of_tags(45_000),
 }
-"""Each file by what it is."""
+"""Functions that make the files, by description."""
 
 
 @cache
 def attack(name: str) -> bytes:
-    """Return one of `ATTACKS`, made once."""
+    """Return one of `ATTACKS`, which is cached."""
     return ATTACKS[name]()
 
 
@@ -129,7 +129,7 @@ def _full_box(kind: bytes, version: int, content: bytes) -> bytes:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of each box (ISO/IEC 14496-12, 4.2)."""
+    """Yield type and content of each box (ISO/IEC 14496-12, 4.2)."""
     at = 0
     while at < len(data):
         size, kind = struct.unpack_from(">I4s", data, at)

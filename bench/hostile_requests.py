@@ -1,4 +1,4 @@
-"""What an attacker sends, by kind; each attack returns how it was answered."""
+"""Hostile requests by kind."""
 
 import base64
 import hashlib
@@ -21,11 +21,11 @@ PICTURE = (ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg").read_bytes()
 TINY = bytes.fromhex(
     "47494638396101000100800000000000ffffff2c00000000010001000002024401003b"
 )  # GIF
-_CUT = 5.0  # seconds after which a client that would never end is cut off here
+_CUT = 5.0  # seconds after which a client that would never end gives up
 
 Attack = Callable[..., str]
-"""Does something to a URL, with headers that prove who calls where a function wants that; returns
-how it was answered."""
+"""Attacks a URL, with headers that authenticate the caller if the function requires it; returns a
+short description of the response."""
 
 Headers = dict[str, str]
 
@@ -36,13 +36,13 @@ class Kind:
 
     Attributes:
         name: for the table.
-        part: the function it is sent to.
-        attack: one of it.
-        at_once: how many attackers there are.
-        per_second: how many requests they begin in a second, at most: on one machine more of them
-            take from the service the processors that the attackers would bring along.
-        picture: name of a costly file that is sent, one of `ATTACKS`; what becomes of it is looked
-            at as well.
+        part: the function to attack.
+        attack: makes one request.
+        at_once: number of attackers.
+        per_second: maximum rate of requests. More would take the processors from the service, since
+            the attackers run on the same machine.
+        picture: name of the expensive file to send, one of `ATTACKS`, if any; the outcome of its
+            job is reported as well.
     """
 
     name: str
@@ -59,7 +59,7 @@ def _send(url: str, pieces: Iterator[bytes], seconds: float = 30) -> str:
     assert address.hostname
     assert address.port
     with socket.create_connection((address.hostname, address.port), seconds) as connection:
-        with suppress(OSError):  # it was closed while we sent: there may be an answer all the same
+        with suppress(OSError):  # closed while we sent; there may be a response anyway
             for piece in pieces:
                 connection.sendall(piece)
         with suppress(OSError):
@@ -165,7 +165,7 @@ def slow_body(url: str) -> str:
 
 
 def slow_reader(url: str) -> str:
-    """A client that asks and does not read."""
+    """A client that sends requests and does not read the responses."""
     address = urlsplit(url)
     assert address.hostname
     assert address.port
@@ -188,7 +188,7 @@ def length_too_small(url: str) -> str:
 
 
 def length_nonsense(url: str) -> str:
-    """A Content-Length that is no number."""
+    """A Content-Length that is not a number."""
     return _send(url, _request(PICTURE, length="-1"))
 
 
@@ -198,7 +198,7 @@ def length_lie(url: str) -> str:
 
 
 def two_lengths(url: str) -> str:
-    """Content-Length and Transfer-Encoding at once, for smuggling."""
+    """Both Content-Length and Transfer-Encoding, for request smuggling."""
     body = b"0\r\n\r\nDELETE /x HTTP/1.1\r\nHost: x\r\n\r\n"
     return _send(url, _request(body, Transfer_Encoding="chunked"))
 
@@ -218,7 +218,7 @@ _NAMES = (
 
 
 def odd_names(url: str) -> str:
-    """File names that are paths, cut strings, turn text around or are no text."""
+    """File names with paths, terminators, bidirectional controls or invalid characters."""
     statuses = {
         _send(url, _form([_part(f'name="file"; filename="{name}"', PICTURE)])) for name in _NAMES
     }
@@ -244,11 +244,11 @@ def repeated_ids(url: str) -> str:
 
 
 def polyglot(url: str) -> str:
-    """A GIF that is also a page."""
+    """A GIF that is also an HTML page."""
     data = TINY[:-1] + b"<script>alert(1)</script>" + TINY[-1:]
     answer = requests.post(url, data, headers={"Content-Type": "text/html"}, timeout=30)
     id = answer.json()["id"]
-    for _ in range(6):  # other pictures are in front of it
+    for _ in range(6):  # jobs of other pictures precede it
         thumb = requests.get(f"{url}/{id}/256", params={"wait": 20}, timeout=60)
         if thumb.ok:
             break
@@ -275,7 +275,7 @@ def _push(url: str, body: bytes, headers: Headers) -> str:
 
 
 def push_nonsense(url: str, headers: Headers) -> str:
-    """What is no JSON, no message or no job."""
+    """Bodies that are not JSON, not messages or not jobs."""
     bodies = (
         b"",
         b"\xff\xfe",
@@ -290,7 +290,7 @@ def push_nonsense(url: str, headers: Headers) -> str:
 
 
 def push_deep(url: str, headers: Headers) -> str:
-    """JSON in a hundred thousand brackets."""
+    """JSON with a hundred thousand nested brackets."""
     return _push(url, b'{"message":' + b"[" * 100_000 + b"]" * 100_000 + b"}", headers)
 
 
@@ -300,7 +300,7 @@ def push_huge(url: str, headers: Headers) -> str:
 
 
 def push_bucket(url: str, headers: Headers) -> str:
-    """A job of another bucket, with the id that follows from it."""
+    """A job in another bucket, with the id derived from it."""
     name = "incoming/a.jpg"
     job = {
         "id": hashlib.sha256(f"evil/{name}#1".encode()).hexdigest()[:32],
@@ -314,17 +314,17 @@ def push_bucket(url: str, headers: Headers) -> str:
 
 
 def push_garbage_token(url: str, headers: Headers) -> str:
-    """What is no token where one is due."""
+    """An invalid token where one is required."""
     return _push(url, b"{}", headers | {"Authorization": "Bearer " + "A" * 4000})
 
 
 def costly_file(name: str, url: str) -> str:
-    """A small file that costs much."""
+    """A small file that is expensive to decode."""
     return str(requests.post(url, attack(name), timeout=60).status_code)
 
 
 def most_metadata(url: str) -> str:
-    """As many options, and as long a file name, as a request can have."""
+    """The most options, and the longest file name, that a request can have."""
     options = {"sizes": "4001,4002,4003,4004,4005,4006,4007,4008", "fit": "cover"}
     options |= {"gravity": "smart", "format": "webp", "quality": "99", "background": "abcdef"}
     files = {"file": ("\U0001f600" * 255, PICTURE)}
@@ -332,7 +332,7 @@ def most_metadata(url: str) -> str:
 
 
 def pictures() -> Iterator[Kind]:
-    """Yield every costly file as a kind; two a second, since some keep a processor busy."""
+    """Yield every expensive file as a kind; two per second, since some keep a processor busy."""
     for name in ATTACKS:
         yield Kind(name, "upload", partial(costly_file, name), per_second=2, picture=name)
 

@@ -3,10 +3,10 @@
     .venv/bin/python -m bench.imaging [--rounds 7] [--sharp FOLDER]
 
 Every contender takes the bytes of a file and returns JPEG thumbnails at quality 80, with one
-thread, in one run, turn and turn about; what is shown are medians of CPU time, and ratios of them.
-`--sharp` (or QUICKTHUMB_SHARP) names a folder in which `npm install sharp` was run; without it, or
-without Node, sharp is left out. Likeness is measured before encoding, against
-a full decoding reduced with Lanczos.
+thread. They take turns in one run; shown are medians of CPU time, and their ratios. `--sharp` (or
+QUICKTHUMB_SHARP) names a folder in which `npm install sharp` was run; without it, or without Node,
+sharp is skipped. Similarity is measured before encoding, against a full decode reduced with
+Lanczos.
 """
 
 import argparse
@@ -46,23 +46,23 @@ from quickthumb.limits import Limits
 QUALITY = 80
 
 _LONG_ENOUGH = 0.1
-"""Seconds of CPU for one measurement: what takes less is done again and again, since whoever ran
-before has left the processor's caches to it."""
+"""Minimum CPU seconds of a measurement. Faster work is repeated, so that the state in which the
+contender before it left the processor's caches does not matter."""
 
 PEAK = 12
 """Memory limit for a 12-megapixel JPEG to 256, megabytes."""
 
 WAY = 2.0
-"""Limit of the round trip to a child for a picture of 0.8 MB, milliseconds."""
+"""Limit for the round trip to a child with a picture of 0.8 MB, milliseconds."""
 
 LIMITS = Limits()
 SIZES = ((256,), (1024,), (256, 512, 1024, 2048))
 
 Contender = Callable[[str, tuple[int, ...]], float]
-"""Makes thumbnails of the input of a name, and returns the CPU time in seconds."""
+"""Makes thumbnails of a named input, and returns the CPU time in seconds."""
 
 Medians = dict[tuple[str, tuple[int, ...]], dict[str, float]]
-"""Seconds of each contender, for each input and sizes."""
+"""Seconds by input and sizes, then by contender."""
 
 SHARP_SCRIPT = """
 const sharp = require("sharp");
@@ -107,7 +107,7 @@ ACCEPTANCE = (
 
 
 def ours(files: Mapping[str, bytes]) -> Contender:
-    """Return QuickThumb at the same work as its peers: `render` without the placeholder."""
+    """Return QuickThumb doing the same work as its peers: `render` without the placeholder."""
 
     def make(name: str, sizes: tuple[int, ...]) -> float:
         before = time.process_time()
@@ -122,7 +122,7 @@ def ours(files: Mapping[str, bytes]) -> Contender:
 
 
 def whole(files: Mapping[str, bytes]) -> Contender:
-    """Return QuickThumb's `render`, which makes a placeholder and weighs its results as well."""
+    """Return QuickThumb's `render`, which also makes a placeholder and limits the size in bytes."""
 
     def make(name: str, sizes: tuple[int, ...]) -> float:
         renditions = [
@@ -136,7 +136,7 @@ def whole(files: Mapping[str, bytes]) -> Contender:
 
 
 def libvips(files: Mapping[str, bytes]) -> Contender:
-    """Return libvips as its documentation advises: one `thumbnail_buffer` for each size."""
+    """Return libvips as its documentation recommends: one `thumbnail_buffer` per size."""
     image = vips.library().Image
 
     def make(name: str, sizes: tuple[int, ...]) -> float:
@@ -151,7 +151,7 @@ def libvips(files: Mapping[str, bytes]) -> Contender:
 
 @contextmanager
 def sharp(files: Mapping[str, bytes], folder: Path, scratch: Path) -> Iterator[Contender]:
-    """Run sharp in one Node process, which is told what to do line by line."""
+    """Run sharp in one Node process, which takes one command per line."""
     for name, data in files.items():
         (scratch / name).write_bytes(data)
     node = subprocess.Popen(
@@ -250,7 +250,7 @@ def show_times(medians: Medians) -> None:
 
 
 def show_likeness(files: Mapping[str, bytes]) -> bool:
-    """Print how near our pictures are to the reference; tell whether all are near enough."""
+    """Print how similar our pictures are to the reference; return whether all are good enough."""
     print(f"\n{'input':12} {'size':>5} {'PSNR':>8} {'SSIM':>7}  wanted")
     all_hold = True
     for name, data in files.items():
@@ -268,7 +268,7 @@ def show_likeness(files: Mapping[str, bytes]) -> bool:
 
 
 def show_acceptance(medians: Medians) -> bool:
-    """Print each bound on a ratio, and whether it holds; tell whether all do."""
+    """Print each limit on a ratio, and whether it holds; return whether all do."""
     print("\nRatio of our CPU time to theirs")
     all_hold = True
     for line in ACCEPTANCE:
@@ -285,10 +285,10 @@ def show_acceptance(medians: Medians) -> bool:
 
 
 def show_kitchen(rounds: int) -> bool:
-    """Print what it takes to have a picture decoded in another process; tell whether it is little.
+    """Print the overhead of decoding in another process; return whether it is within the limit.
 
-    It is wall time, as two processes share the work, and the fastest of many runs, turn and turn
-    about: what else the machine does only adds to it, and more where two have to be waited for.
+    This is wall time, since two processes share the work, and the fastest of many interleaved runs,
+    since other load only adds to it, the more so for two processes.
     """
     data, renditions = photograph(), [Rendition.square(256)]
     kitchen = Kitchen(LIMITS)
@@ -315,7 +315,7 @@ def show_kitchen(rounds: int) -> bool:
 
 
 def main() -> int:
-    """Run everything; the exit status tells whether every bound holds."""
+    """Run everything; the exit status is 0 if every limit holds."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.imaging", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="measured rounds (default 7)")
     parser.add_argument("--sharp", type=Path, default=os.environ.get("QUICKTHUMB_SHARP"))

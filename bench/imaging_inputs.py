@@ -1,6 +1,6 @@
-"""Pictures to measure with: mosaics of the samples at native resolution, with a sensor's noise.
+"""Pictures for benchmarks: mosaics of the samples at native resolution, with sensor noise.
 
-An upscaled picture compresses and decodes unlike a photograph; so does one without noise.
+Upscaled or noise-free pictures do not compress and decode like photographs.
 """
 
 import io
@@ -13,11 +13,11 @@ from PIL import Image
 
 SAMPLES = Path(__file__).parents[1] / "tests" / "fixtures" / "samples"
 NOISE = 3.0
-"""Standard deviation of a sensor's noise, of 255 levels."""
+"""Standard deviation of the noise, of 255 levels."""
 
 
 def mosaic(width: int, height: int) -> Image.Image:
-    """Return a collage of the samples in columns; always the same one."""
+    """Return a deterministic collage of the samples in columns."""
     choice = random.Random(7)  # noqa: S311  # no secret
     samples = [Image.open(path).convert("RGB") for path in sorted(SAMPLES.glob("*.*g"))]
     collage = Image.new("RGB", (width, height))
@@ -31,20 +31,20 @@ def mosaic(width: int, height: int) -> Image.Image:
             top += tile.height
     noise = np.random.default_rng(7)
     rows = np.asarray(collage).copy()
-    for row in rows:  # one by one, for noise of a whole large picture needs gigabytes
+    for row in rows:  # one by one: noise for all of a large picture takes gigabytes
         row[:] = np.clip(row + noise.normal(0.5, NOISE, row.shape), 0, 255)
     return Image.fromarray(rows)
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """Return a picture as a file of a kind that Pillow names."""
+    """Encode a picture in a format of Pillow."""
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
 
 
 def inputs() -> dict[str, bytes]:
-    """Return what the contenders are given: a picture of 12 megapixels, and a small one."""
+    """Return the inputs of the benchmark: a picture of 12 megapixels, and a small one."""
     large, small = mosaic(4000, 3000), mosaic(640, 480)
     return {
         "jpeg": encoded(large, "JPEG", quality=90),

@@ -1,10 +1,10 @@
-"""The peak memory of making thumbnails.
+"""Measures the peak memory of making thumbnails.
 
     .venv/bin/python -m bench.imaging_memory
 
-makes one thumbnail to 4096 and one to 256 pixels of every kind of picture with 50 megapixels, and
-prints what a process of its own needs for it: above its imports and the file, and in all. With a
-file and a size it prints the former alone, megabytes.
+makes a thumbnail of 4096 and one of 256 pixels from a picture of 50 megapixels in every format,
+each in a process of its own, and prints the peak memory: beyond imports and the file, and in total.
+With a file and a size, it prints both for that file. In megabytes.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ from quickthumb.problems import Unprocessable
 
 
 def memory(field: str) -> float:
-    """Return a field of the process's status (proc(5)), megabytes."""
+    """Return a field of /proc/self/status, see proc(5), megabytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) / 1024
@@ -32,7 +32,7 @@ def memory(field: str) -> float:
 
 
 def one(path: Path, size: int) -> str:
-    """Make a thumbnail; return what that took above what was there before, and in all."""
+    """Make a thumbnail; return the memory that it added, and the total, megabytes."""
     data = path.read_bytes()
     vips.is_there()
     before = memory("VmRSS")
@@ -45,7 +45,7 @@ def one(path: Path, size: int) -> str:
 
 
 def large() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures of 50 megapixels of each kind, smooth enough to weigh less than 32 MiB."""
+    """Yield pictures of 50 megapixels in each format, smooth enough to take less than 32 MiB."""
     image = mosaic(8640, 5784)
     yield "baseline JPEG", encoded(image, "JPEG", quality=85)
     yield "progressive JPEG", encoded(image, "JPEG", quality=85, progressive=True)
@@ -70,13 +70,13 @@ def large() -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> None:
-    """Print a table, or the figure for one file."""
+    """Print a table, or the figures for one file."""
     if len(sys.argv) == 3:
         print(one(Path(sys.argv[1]), int(sys.argv[2])))
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
-        print(f"{'50 megapixels':20} {'MB':>6} {'size':>5} {'above':>6} {'in all':>7}")
+        print(f"{'50 megapixels':20} {'MB':>6} {'size':>5} {'added':>6} {'total':>7}")
         for name, data in large():
             path.write_bytes(data)
             for size in (256, 4096):

@@ -1,8 +1,8 @@
-"""Uploads and thumbnails through the whole cloud: `.venv/bin/python -m bench.pipeline`.
+"""Measures uploads and thumbnails through the whole cloud: `.venv/bin/python -m bench.pipeline`.
 
-Starts a cloud with each broker in turn and sends it 100 JPEGs of about 0.8 MB, one after the other
-and eight at once. Prints the median time of an upload and how many thumbnails were done per second,
-from the first upload to the last thumbnail. The ratio is between the brokers.
+Starts a cloud with each broker in turn and uploads 100 JPEGs of about 0.8 MB, one at a time and
+eight at a time. Prints the median time of an upload, and the thumbnails per second from the first
+upload to the last thumbnail.
 """
 
 import argparse

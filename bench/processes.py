@@ -10,7 +10,7 @@ _SAMPLE_SECONDS = 0.05
 
 
 class Processes:
-    """The processes of a part: its own, and those that it starts and replaces meanwhile."""
+    """The processes of a part: its own and its descendants, which may be replaced meanwhile."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -18,16 +18,16 @@ class Processes:
 
     @property
     def lasting(self) -> tuple[int, ...]:
-        """Ids of the first process and of those it started: none may die."""
+        """Ids of the first process and of its children, none of which may die."""
         return (self._pid, *_children(self._pid))
 
     def cpu(self) -> float:
-        """Return the processor time that all have used so far, seconds; also those that ended."""
+        """Return the CPU time used so far, seconds, including processes that have ended."""
         return sum(_cpu(pid) for pid in self._all())
 
     @property
     def peak(self) -> float:
-        """The most that all had together while they were watched, MB; shared pages count once."""
+        """Peak memory of all together while watched, MB; shared pages count once."""
         return self._peak
 
     @contextmanager
@@ -66,7 +66,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _cpu(pid: int) -> float:
-    """Return the processor time of a process and of its children that ended, seconds."""
+    """Return the CPU time of a process and of its children that have ended, seconds."""
     with suppress(OSError):
         figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, figures[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -1,8 +1,8 @@
 """Compares the embedded Pub/Sub with Google's emulator: `.venv/bin/python -m bench.pubsub`.
 
-Google's is started as it is shipped, by `java -jar`; see `emulator.parts.pubsub` for where it is
-looked for. Each figure is the median of several rounds in which the brokers take turns. The
-last column says how many times better the embedded one is.
+Google's is started as shipped, with `java -jar`; `emulator.parts.pubsub` says where it is searched
+for. Each figure is the median of several rounds in which the brokers take turns. The last column is
+the factor by which the embedded one is better.
 """
 
 import argparse
@@ -39,8 +39,8 @@ class Broker:
     """A broker that can be measured.
 
     Attributes:
-        name: Heading of its column.
-        command: Returns the command that starts it on a port.
+        name: heading of its column.
+        command: returns the command that starts it on a port.
     """
 
     name: str
@@ -49,13 +49,13 @@ class Broker:
 
 @dataclass(frozen=True)
 class Running:
-    """A broker that answers.
+    """A running broker.
 
     Attributes:
-        pid: Its process.
-        ready_seconds: From the start of the process to the first answer.
-        publisher: Client of it.
-        subscriber: Client of it.
+        pid: process id.
+        ready_seconds: from the start of the process to the first response.
+        publisher: a client.
+        subscriber: a client.
     """
 
     pid: int
@@ -64,7 +64,7 @@ class Running:
     subscriber: Any
 
     def rss_megabytes(self) -> float:
-        """Return how much memory the broker has now."""
+        """Return the resident memory of the broker."""
         ps = subprocess.run(
             ["ps", "-o", "rss=", "-p", str(self.pid)],  # noqa: S607 - wherever ps is
             capture_output=True,
@@ -175,7 +175,7 @@ def _topic_and_subscription(running: Running) -> tuple[str, str]:
 
 
 def _publish(running: Running, topic: str, count: int) -> float:
-    """Publish in batches; return the seconds until the last id has come."""
+    """Publish in batches; return the seconds until the last id was received."""
     data = os.urandom(MESSAGE_BYTES)
     began = time.perf_counter()
     futures = [running.publisher.publish(topic, data) for _ in range(count)]
@@ -202,7 +202,7 @@ def _pull(running: Running, subscription: str, count: int) -> float:
 
 
 def _push(running: Running) -> float:
-    """Publish messages to a slow endpoint; return the seconds until all are answered."""
+    """Have messages pushed to a slow endpoint; return the seconds until all are acknowledged."""
     answered = threading.Semaphore(0)
 
     class Endpoint(BaseHTTPRequestHandler):

@@ -1,10 +1,10 @@
-"""Measures the overhead of the front before the storage server: put and get of 0.8 MB, stat.
+"""Measures the overhead of the front of the storage server for put and get of 0.8 MB, and stat.
 
     .venv/bin/python -m bench.storage_front
 
-The client is google-cloud-storage over connections that are kept, as the functions use it. Rounds
-of each way are interleaved, so that what else the machine does falls on all alike; the processor
-time is that of the front's process alone (Linux).
+The client is google-cloud-storage over persistent connections, as in the functions. Rounds with and
+without the front are interleaved, so that other load affects them equally. The CPU time is that of
+the front's process alone (Linux only).
 """
 
 import os
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _start(data: Path, hidden: str | None) -> tuple[Supervisor, str, str]:
-    """Return what runs, the URL of the front, and that of the server behind it."""
+    """Return the running cloud, the URL of the front, and that of the server behind it."""
     port = free_port()
     parts = storage_parts(data, port, (BUCKET,), hidden=hidden)
     command = list(parts[0].command)
@@ -81,7 +81,7 @@ def _measure(ways: dict[str, tuple[Supervisor, str, str]]) -> None:
 def _round(
     call: Callable[[Any], object], bucket: storage.Bucket, count: int, pid: int | None
 ) -> tuple[float, float]:
-    """Return the milliseconds that a call takes, and those of the front's processor."""
+    """Return the time of a call, and its CPU time in the front, milliseconds."""
     call(bucket)
     before, started = _cpu(pid), time.perf_counter()
     for _ in range(count):

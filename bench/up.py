@@ -1,7 +1,7 @@
 """Measures the startup time of the whole cloud with each broker: `.venv/bin/python -m bench.up`.
 
-The time is a person's: from the start of the command to the line that says it is up. The brokers
-take turns, and the ratio is of the medians.
+This is the time from the start of the command to the line that says it is up. The brokers take
+turns; the ratio is that of the medians.
 """
 
 import argparse

@@ -1,3 +1,3 @@
-"""The local cloud: runs QuickThumb on one machine, without accounts, Docker or Java."""
+"""The local cloud: runs QuickThumb on one machine, without an account, Docker or Java."""
 
 __version__ = "1.0.0"

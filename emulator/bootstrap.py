@@ -1,7 +1,4 @@
-"""The first use on a bare machine: creates `.venv`, installs into it, and continues there.
-
-Only the standard library: nothing else is installed yet.
-"""
+"""Creates or updates `.venv` and runs the command line in it. Standard library only."""
 
 import hashlib
 import os
@@ -21,16 +18,12 @@ PYTHON = venv.interpreter(VENV)
 
 RUN = "requirements.txt"
 TEST = "tests/requirements.txt"
-"""Locks, relative to the project. The second has all of the first, in the same versions."""
+"""Locks, relative to the project. The second contains the first."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command line in `.venv`, which is created or updated first.
-
-    Returns:
-        The exit status of the process.
-    """
-    # `lock` must work where the locks cannot be installed; a wheel has brought what it needs.
+    """Run the command line in `.venv`, after creating or updating it; return its exit status."""
+    # `lock` must work even if the locks cannot be installed. A wheel installs its dependencies.
     if argv[:1] == ["lock"] or not (ROOT / RUN).exists():
         return _run(Path(sys.executable), argv)
     try:
@@ -47,16 +40,16 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(python: Path, argv: Sequence[str]) -> int:
     command = [str(python), "-m", "emulator.cli", *argv]
-    if os.name != "nt":  # there, exec starts a second process and ends the one being waited for
+    if os.name != "nt":  # where exec would end the process that the shell waits for
         os.execv(python, command)  # noqa: S606 - the command line is our own
     return subprocess.call(command)
 
 
 def install(lock: str) -> None:
-    """Install in `.venv` what a lock names.
+    """Install a lock in `.venv`.
 
-    The next installation discards one that was interrupted: pip would take a package of which only
-    some files were written for installed.
+    After an interrupted installation `.venv` is created anew, since pip would consider a partly
+    written package installed.
 
     Args:
         lock: the file, relative to the project.
@@ -67,9 +60,9 @@ def install(lock: str) -> None:
     """
     if _is_current(lock):
         return
-    # Held until venv and pip have ended too, which may live on when this process is killed.
+    # `venv` and `pip` hold the lock too: they may outlive this process.
     with exclusive(ROOT / ".venv.lock", wait=True, inherited=True):
-        if _is_current(lock):  # another run has just done it
+        if _is_current(lock):  # another process has just installed it
             return
         try:
             _install(lock)
@@ -78,14 +71,15 @@ def install(lock: str) -> None:
 
 
 def _install(lock: str) -> None:
-    whole = _is_whole()
-    for stamp in _stamps():
+    stamps = list(VENV.glob("complete-*"))
+    is_complete = PYTHON.exists() and bool(stamps)
+    for stamp in stamps:
         stamp.unlink()
-    if not whole:
-        why = "The last installation was cut short" if VENV.exists() else "First use"
-        _say(f"{why}: making {VENV}")
+    if not is_complete:
+        why = "The last installation was interrupted" if VENV.exists() else "First use"
+        say(f"{why}: creating {VENV}")
         venv.make(VENV)
-    _say(f"Installing what {lock} names; this is done once")
+    say(f"Installing {lock}; this happens only once")
     venv.install(VENV, ROOT / lock)
     for done in {lock, RUN}:
         _stamp(done).write_text(_fingerprint(done))
@@ -96,17 +90,8 @@ def _is_current(lock: str) -> bool:
     return PYTHON.exists() and stamp.exists() and stamp.read_text() == _fingerprint(lock)
 
 
-def _is_whole() -> bool:
-    """Return whether the last installation was completed and its Python still exists."""
-    return PYTHON.exists() and bool(_stamps())
-
-
-def _stamps() -> list[Path]:
-    return list(VENV.glob("complete-*"))
-
-
 def _stamp(lock: str) -> Path:
-    """Return the file that is written when an installation is complete."""
+    """Return the file that marks a complete installation."""
     return VENV / f"complete-{lock.replace('/', '-')}"
 
 
@@ -114,5 +99,6 @@ def _fingerprint(lock: str) -> str:
     return hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Report progress on stderr."""
     print(text, file=sys.stderr, flush=True)

@@ -12,24 +12,22 @@ from emulator.bootstrap import ROOT
 from emulator.errors import EmulatorError
 from emulator.project import FILES, PROGRAM
 
-_ABOUT = "QuickThumb and its cloud on this machine: no account, no Docker, no Java."
-
 _COMMANDS = {
     "up": "run the whole cloud until Ctrl-C",
     "thumb": "make thumbnails of files and folders through the whole pipeline",
-    "sweep": "retry lost jobs, and start those of pictures that were in the bucket before",
+    "sweep": "retry lost jobs, and process pictures that were already in the bucket",
     "env": "print the environment of the functions, for `eval`, to run one by hand",
-    "pubsub": "run the embedded Pub/Sub alone, for any project",
+    "pubsub": "run only the embedded Pub/Sub, for any project",
     "test": "run tests, lint and type checks",
-    "lock": "write the locks: the versions and hashes of all packages",
+    "lock": "update the locks: the versions and hashes of all packages",
 }
-"""What each command does. Its module in `emulator.commands` is imported only when it runs."""
+"""Summaries. The modules in `emulator.commands` are imported when needed."""
 
 _IN_A_CHECKOUT = ("test", "lock")
-"""Commands that work on the project's own files, which an installed package does not have."""
+"""Commands that need the project's own files, which an installed package does not have."""
 
 _PASSING_ON = ("test", "pubsub")
-"""Commands that pass options they do not know on: to pytest, and to the broker."""
+"""Commands that pass unknown options on to pytest or the broker."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
-    # Both, since a shell that starts this in the background has Ctrl-C ignored.
+    # SIGINT too: background jobs of a shell ignore it by default.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -51,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=PROGRAM, description=_ABOUT)
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="QuickThumb, run locally.")
     parser.add_argument("--version", action="version", version=f"quickthumb {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, summary in _COMMANDS.items():

@@ -1,40 +1,33 @@
-"""A client of QuickThumb: sends a picture, waits, fetches the thumbnails."""
+"""A client of QuickThumb: uploads a picture, waits, and downloads the thumbnails."""
 
 import os
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import requests
 
-_WAIT_SECONDS = 2  # in one request, and the longest until `stop` takes effect
-_TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect, to hear the next byte, seconds
+_WAIT_SECONDS = 2  # per request; also the delay until `stop` takes effect
+_TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect and to receive the next byte, seconds
 _TRIES = 5
-_HOW_TO_SHOW_A_KEY = "This command sends the one in the variable QUICKTHUMB_API_KEY."
-_SENDING_TIMEOUT = (5, 120)  # of Cloud Storage, as above
-_SENDING_TRIES = 6  # in a row that bring no byte more
+_KEY_ADVICE = "Set it in the environment variable QUICKTHUMB_API_KEY."
+_SENDING_TIMEOUT = (5, 120)  # the same for Cloud Storage
+_SENDING_TRIES = 6  # in a row without progress
 _SENDING_PAUSE = 0.25  # seconds, doubled with each of them
-_FORM_BYTES = 64 * 1024  # that a form with one picture has beside it, at most
+_FORM_BYTES = 64 * 1024  # maximum overhead of a form with one picture
 
 
 class Failed(Exception):
-    """There are no thumbnails; the message is the reason that the service gives."""
+    """There are no thumbnails; the message is the service's reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A thumbnail that was fetched.
-
-    Attributes:
-        name: of the rendition, "256".
-        content_type: media type.
-        width: pixels.
-        height: pixels.
-        data: its bytes.
-    """
+    """A downloaded thumbnail: name of the rendition ("256"), media type, size in pixels, bytes."""
 
     name: str
     content_type: str
@@ -44,61 +37,52 @@ class Thumbnail:
 
 
 class Client:
-    """Talks to the service; may be shared between threads.
-
-    Args:
-        url: of the service.
-        key: API key; empty if the service needs none.
-    """
+    """A client of the service at a URL, with an API key if it needs one. Thread-safe."""
 
     def __init__(self, url: str, key: str = "") -> None:
         self._url = url
         self._key = key
         self._local = threading.local()
-        self._max_upload_bytes: int | None = None
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """Make the calls of other threads fail soon."""
+        """Make the calls of all threads fail soon."""
         self._stopped.set()
 
     def upload(self, path: Path, options: Mapping[str, str]) -> str:
-        """Send a picture; return its id.
+        """Upload a picture; return its id.
 
         Raises:
             Failed: it was refused, or the service does not answer.
             OSError: the file cannot be read.
         """
-        if path.stat().st_size > self._most_in_a_request() - _FORM_BYTES:
+        if path.stat().st_size > self._max_upload_bytes - _FORM_BYTES:
             return self._upload_large(path, options)
         files = {"file": (_name_of(path), path.read_bytes())}
         return str(_content(self._call("POST", "/", data=options, files=files))["id"])
 
     def _upload_large(self, path: Path, options: Mapping[str, str]) -> str:
-        """Send a picture directly to Cloud Storage."""
+        """Upload a picture directly to Cloud Storage."""
         announced = {"filename": _name_of(path), "size": path.stat().st_size}
         document = _content(self._call("POST", "/uploads", json=announced, params=options))
         send_to_session(document["upload"]["url"], path)
         return str(document["id"])
 
-    def _most_in_a_request(self) -> int:
-        """Return how many bytes the service takes in one request; it is asked once."""
-        if self._max_upload_bytes is None:
-            headers = {"Accept": "application/json"}
-            description = _content(self._call("GET", "/", headers=headers))
-            self._max_upload_bytes = int(description["max_upload_bytes"])
-        return self._max_upload_bytes
+    @cached_property
+    def _max_upload_bytes(self) -> int:
+        """The service's limit for one request."""
+        answer = self._call("GET", "/", headers={"Accept": "application/json"})
+        return int(_content(answer)["max_upload_bytes"])
 
     def wait(self, id: str, seconds: float) -> dict[str, Any]:
-        """Wait until a job has ended; return its status document.
+        """Wait until a job is done; return its status document.
 
         Raises:
-            Failed: it failed, or has not ended in time.
+            Failed: it failed, or is not done after `seconds`.
         """
         end = time.monotonic() + seconds
         while True:
-            answer = self._call("GET", f"/{id}", params={"wait": _WAIT_SECONDS})
-            document = _content(answer)
+            document = _content(self._call("GET", f"/{id}", params={"wait": _WAIT_SECONDS}))
             if document["status"] == "failed":
                 raise Failed(document["error"]["detail"])
             if document["status"] == "done":
@@ -109,48 +93,47 @@ class Client:
                 raise Failed(f"not done after {seconds:.0f} seconds; its id is {id}")
 
     def thumbnails(self, document: Mapping[str, Any]) -> list[Thumbnail]:
-        """Fetch the thumbnails of a finished job.
+        """Download the thumbnails of a finished job.
 
         Raises:
-            Failed: one is not there.
+            Failed: one is missing.
         """
-        result = []
-        for name, entry in document["thumbnails"].items():
-            answer = self._call("GET", entry["href"])
-            if not answer.ok:
-                raise Failed(_reason(answer))
-            result.append(
-                Thumbnail(
-                    name, entry["content_type"], entry["width"], entry["height"], answer.content
-                )
+        return [
+            Thumbnail(
+                name,
+                entry["content_type"],
+                entry["width"],
+                entry["height"],
+                _checked(self._call("GET", entry["href"])).content,
             )
-        return result
+            for name, entry in document["thumbnails"].items()
+        ]
 
     def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Make a request; repeat it when the service says so."""
+        """Make a request; repeat it while the service is unavailable."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             if self._key:
                 self._local.session.headers["X-API-Key"] = self._key
         session: requests.Session = self._local.session
         try:
-            for _ in range(_TRIES - 1):
+            for attempt in range(1, _TRIES + 1):
                 answer = session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
-                if answer.status_code != 503:
-                    return answer
+                if answer.status_code != 503 or attempt == _TRIES:
+                    break
                 self._stopped.wait(float(answer.headers.get("Retry-After", "2")))
-            return session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
+            return answer
         except requests.RequestException as error:
             raise Failed(f"{self._url} does not answer: {error}") from error
 
 
 def send_to_session(url: str, path: Path) -> None:
-    """Send a file to a session URL of Cloud Storage; resume where a connection broke off.
+    """Upload a file to a session URL of Cloud Storage; resume after a broken connection.
 
     The protocol is https://docs.cloud.google.com/storage/docs/performing-resumable-uploads.
 
     Raises:
-        Failed: Cloud Storage refused it, or does not answer.
+        Failed: Cloud Storage refuses it, or does not answer.
         OSError: the file cannot be read.
     """
     size = path.stat().st_size
@@ -169,12 +152,12 @@ def send_to_session(url: str, path: Path) -> None:
                 return
             failure = f"it answered {answer.status_code} {answer.text[:200]}"
             if answer.status_code < 500 and answer.status_code != 308:
-                raise Failed(f"Cloud Storage did not take the file: {failure}")
+                raise Failed(f"Cloud Storage refused the file: {failure}")
         except requests.RequestException as error:
             failure = str(error)
         tries += 1
         time.sleep(_SENDING_PAUSE * 2**tries)
-    raise Failed(f"Cloud Storage took {position:,} of {size:,} bytes: {failure}")
+    raise Failed(f"Cloud Storage received {position:,} of {size:,} bytes: {failure}")
 
 
 def _arrived(answer: requests.Response) -> int:
@@ -189,20 +172,24 @@ def _put(url: str, content_range: str, data: BinaryIO | None = None) -> requests
 
 
 def _name_of(path: Path) -> str:
-    """Return the name of a file as Unicode, which names on Linux need not be."""
+    """Return the name of a file as valid Unicode."""
     return os.fsencode(path.name).decode(errors="replace")
 
 
 def _content(answer: requests.Response) -> dict[str, Any]:
+    document: dict[str, Any] = _checked(answer).json()
+    return document
+
+
+def _checked(answer: requests.Response) -> requests.Response:
     if not answer.ok:
         raise Failed(_reason(answer))
-    document: dict[str, Any] = answer.json()
-    return document
+    return answer
 
 
 def _reason(answer: requests.Response) -> str:
     try:
         detail = str(answer.json()["detail"])
-        return f"{detail} {_HOW_TO_SHOW_A_KEY}" if answer.status_code == 401 else detail
+        return f"{detail} {_KEY_ADVICE}" if answer.status_code == 401 else detail
     except (ValueError, KeyError):
         return f"the service answered {answer.status_code} {answer.reason}"

@@ -1,13 +1,12 @@
-"""The cloud on one machine: which parts it has, where they listen, and what they are told."""
+"""The local cloud: its parts, their addresses and settings."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from emulator import data_folder
 from emulator.console import Console
-from emulator.errors import PortTaken
+from emulator.errors import InvalidOption
 from emulator.parts.front.visitors import Visitors
 from emulator.parts.functions import function_part, variables
 from emulator.parts.pubsub import Broker, pubsub_part
@@ -22,21 +21,21 @@ from emulator.topology import Function, Topology
 
 
 class Cloud:
-    """Storage, Pub/Sub and every function of a topology, running while it is entered.
+    """A context manager that runs storage, Pub/Sub and every function of a topology.
 
     Args:
         topology: what to run.
-        data: folder for blobs and messages, made if it does not exist.
-        console: where the parts' lines go.
-        port: of the function that takes pictures; None takes a free one.
+        data: folder for blobs and messages; is created if necessary.
+        console: receives the log lines of the parts.
+        port: of the function that takes pictures; None picks a free one.
         broker: which Pub/Sub.
-        instances: how many of a function, where not one.
-        notify: URL to which finished jobs are pushed; None pushes them nowhere.
+        instances: number of processes of a function, if not one.
+        notify: URL to push finished jobs to, if any.
 
     Raises:
-        PortTaken: another program listens on `port`.
-        NoTokens: functions demand tokens that the broker does not send.
-        Unsafe: others could read or write the user's data through what is in `data`.
+        InvalidOption: another program listens on `port`.
+        NoTokens: functions require tokens that the broker does not send.
+        Unsafe: other users could read or change the data.
         PartFailed, StorageUnusable, OfficialEmulatorMissing: a part cannot run.
     """
 
@@ -52,8 +51,8 @@ class Cloud:
         notify: str | None = None,
     ) -> None:
         if port is not None and not is_free(port):
-            raise PortTaken(
-                f"Port {port} is taken by another program. Stop that, or choose another port: "
+            raise InvalidOption(
+                f"Port {port} is taken by another program. Stop it or choose another port: "
                 f"--port {port + 1}"
             )
         data_folder.make(data)
@@ -66,7 +65,7 @@ class Cloud:
         if port is not None:
             ports[entrance] = port
         storage_port, pubsub_port, keys_port = free_port(), free_port(), free_port()
-        told = {name: variables(function) for name, function in topology.functions.items()}
+        settings = {name: variables(function) for name, function in topology.functions.items()}
         public = {name for name, each in topology.functions.items() if each.trigger == "http"}
         self.addresses = Addresses(
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
@@ -74,7 +73,7 @@ class Cloud:
             f"{HOST}:{pubsub_port}",
             f"http://{HOST}:{keys_port}/oauth2/v1/certs" if broker == "embedded" else "",
             tokens_for(
-                {name: told[name] for name in told if name not in public},
+                {name: each for name, each in settings.items() if name not in public},
                 signed=broker == "embedded",
             ),
             entrance,
@@ -91,7 +90,9 @@ class Cloud:
                 storage_port,
                 tuple(map(bucket_name, topology.buckets)),
                 Events.of(topology, self.addresses.pubsub),
-                visitors=Visitors.of({key: v for name in public for key, v in told[name].items()}),
+                visitors=Visitors.of(
+                    {key: v for name in public for key, v in settings[name].items()}
+                ),
                 log_requests=console.verbose,
             ),
         ]
@@ -102,21 +103,16 @@ class Cloud:
         self._supervisor.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._supervisor.stop()
 
     def authorization(self, function: str) -> dict[str, str]:
-        """Return the header that allows a call of a function that is not public."""
+        """Return the header that authorizes a call of a function; empty if it is public."""
         token = self.addresses.tokens.get(function)
         return token.headers(self._broker_data) if token else {}
 
     def pids(self) -> dict[str, int | None]:
-        """Return the process of each part."""
+        """Return the process id of each part."""
         return self._supervisor.pids()
 
     def function_part(self, name: str, function: Function, instances: int) -> Part:
@@ -125,12 +121,11 @@ class Cloud:
         return function_part(name, function, self.addresses, instances, awaited=awaited)
 
     def push_endpoints(self) -> Mapping[str, str]:
-        """Return the URL of each function to which messages are pushed."""
+        """Return the URLs to which messages are pushed, by function."""
         return self.addresses.functions
 
     def _make_resources(self) -> None:
-        from emulator.parts.pubsub_resources import (
-            make_resources,  # slow; the parts start meanwhile
-        )
+        from emulator.parts import pubsub_resources as resources  # slow; the parts start meanwhile
 
-        make_resources(self._topology, self.addresses, self.push_endpoints(), self._notify)
+        endpoints = self.push_endpoints()
+        resources.make_resources(self._topology, self.addresses, endpoints, self._notify)

@@ -1,4 +1,4 @@
-"""What the parts log, in one stream, with the coloured name of the part before each line."""
+"""The log of all parts in one stream, each line with the coloured name of its part."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ class Console:
     """Writes whole lines, from any thread.
 
     Attributes:
-        verbose: show every line of every part, not only those that matter.
+        verbose: whether to show every line of every part.
     """
 
     def __init__(self, *, verbose: bool = False, out: TextIO | None = None) -> None:
@@ -26,7 +26,7 @@ class Console:
         self._colours: dict[str, int] = {}
 
     def introduce(self, names: Sequence[str]) -> None:
-        """Learn which parts there are, so that their names line up and differ in colour."""
+        """Set the names of the parts, to align and colour them."""
         self._width = max(map(len, names), default=0)
         if self._out.isatty() and "NO_COLOR" not in os.environ:
             self._colours = dict(zip(names, cycle(_COLOURS), strict=False))
@@ -42,11 +42,10 @@ class Console:
     def say(self, text: str) -> None:
         """Write a line of the emulator itself.
 
-        Where the log cannot be written, as on a full disk, the emulator goes on: it counts the
-        lost lines and reports their number as soon as it can write again.
+        Lines that cannot be written, as on a full disk, are counted, and reported later.
         """
         with self._lock:
-            missing = f"({self._lost:,} lines could not be written here)\n" if self._lost else ""
+            missing = f"({self._lost:,} lines could not be written)\n" if self._lost else ""
             try:
                 print(missing + text, file=self._out, flush=True)
                 self._lost = 0

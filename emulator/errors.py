@@ -1,12 +1,12 @@
-"""Errors of the machine or the command line; each message says what to do."""
+"""What the command line reports as one sentence, without a traceback. It says what to do."""
 
 
 class EmulatorError(Exception):
-    """Base of what the command line reports in a sentence, without a traceback."""
+    """Base class."""
 
 
 class InstallError(EmulatorError):
-    """The environment could not be made."""
+    """The virtual environment could not be created."""
 
 
 class Unlockable(EmulatorError):
@@ -18,11 +18,11 @@ class InvalidOption(EmulatorError):
 
 
 class Unwritable(EmulatorError):
-    """A file that has to be written belongs to somebody else."""
+    """A file cannot be written."""
 
 
 class Unsafe(EmulatorError):
-    """Others could read or write the user's data through what is in the data folder."""
+    """Other users could read or change the data."""
 
 
 class InvalidTopology(EmulatorError):
@@ -30,19 +30,15 @@ class InvalidTopology(EmulatorError):
 
 
 class AlreadyRunning(EmulatorError):
-    """Another `up` has the data folder."""
-
-
-class PortTaken(EmulatorError):
-    """Another program listens on the port."""
+    """Another `up` uses the data folder."""
 
 
 class PartFailed(EmulatorError):
-    """A part did not become ready; the message has its last words."""
+    """A part did not become ready; the message has its last log lines."""
 
 
 class StorageUnusable(EmulatorError):
-    """The storage has no server for this platform, or no place for its files."""
+    """The storage server does not run on this platform, or its folder is unsuitable."""
 
 
 class OfficialEmulatorMissing(EmulatorError):
@@ -50,4 +46,4 @@ class OfficialEmulatorMissing(EmulatorError):
 
 
 class NoTokens(EmulatorError):
-    """Functions demand a token with every push, and the broker sends none."""
+    """Functions require a token with every push, and the broker sends none."""

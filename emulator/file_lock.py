@@ -1,4 +1,4 @@
-"""One process at a time, by a lock on a file that the system drops when the process ends."""
+"""File locks, which the system releases when the process ends."""
 
 import os
 from collections.abc import Iterator
@@ -14,22 +14,21 @@ class Locked(Exception):
 
 @contextmanager
 def exclusive(path: Path, *, wait: bool, inherited: bool = False) -> Iterator[None]:
-    """Hold the lock on a file, which is made where it does not exist and left there.
+    """Hold the lock on a file, which is created if necessary and not deleted.
 
     Args:
         path: the file.
-        wait: wait for the process that holds it, instead of raising.
-        inherited: processes that are started meanwhile with `close_fds=False` hold it as well, and
-            it is free only when they have ended. Not so on Windows.
+        wait: wait until the lock is free instead of raising.
+        inherited: child processes started with `close_fds=False` also hold it; not on Windows.
 
     Raises:
         Locked: another process holds it and `wait` is false.
-        Unwritable: the file cannot be made or written to.
+        Unwritable: the file cannot be created or written to.
     """
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
     except OSError as error:
-        raise Unwritable(f"{path}: {error.strerror}. It must be yours to write to.") from None
+        raise Unwritable(f"{path}: {error.strerror}. You need write permission.") from None
     with file:
         if os.name == "nt":
             _lock_on_windows(file.fileno(), wait)

@@ -1,18 +1,12 @@
-"""The formats that the service takes and makes, as its own registry has them."""
+"""The formats of the service, from its own registry."""
 
 import sys
 
 from emulator.project import FILES
 
-# As functions-framework does it: behind what is installed.
+# Behind installed packages, as functions-framework does.
 sys.path.append(str(FILES / "functions"))
 
-from quickthumb.imaging.formats import (
-    AUTO,
-    FORMATS,
-    OUTPUTS,
-    THUMBNAIL_TYPES,
-    listed,
-)
+from quickthumb.imaging.formats import AUTO, FORMATS, OUTPUTS, THUMBNAIL_TYPES, listed
 
 __all__ = ["AUTO", "FORMATS", "OUTPUTS", "THUMBNAIL_TYPES", "listed"]

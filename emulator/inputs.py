@@ -1,23 +1,24 @@
-"""Which files to send, and what their thumbnails are called."""
+"""Which files to upload, and what to call their thumbnails."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePath
 
 from emulator.errors import InvalidOption
 from emulator.formats import FORMATS
 
 _HEAD = 2048
-"""Bytes that tell the format of a file; the longest head is that of AVIF and HEIC."""
+"""Bytes that identify the format of a file; AVIF and HEIC need the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A picture to send.
+    """A picture to upload.
 
     Attributes:
-        path: where it is.
-        stem: where its thumbnails go, below the output folder, without `_256.jpg`.
+        path: the file.
+        stem: path of its thumbnails below the output folder, without `_256.jpg`.
     """
 
     path: Path
@@ -25,14 +26,13 @@ class Input:
 
 
 def find_inputs(arguments: Iterable[Path], out: Path) -> list[Input]:
-    """Return the files named, and the pictures in the folders named, with a stem of its own each.
+    """Return the given files and the pictures in the given folders, each with a unique stem.
 
-    A file is taken whatever it is, so that its refusal is reported; so is one that cannot be read.
-    In a folder, files that are hidden, lie in the output folder or are of no accepted format are
-    skipped.
+    Given files are always included, so that errors are reported. In folders, hidden files, the
+    output folder, and readable files in unsupported formats are skipped.
 
     Raises:
-        InvalidOption: a name is neither a file nor a folder.
+        InvalidOption: an argument is neither a file nor a folder.
     """
     found: dict[Path, PurePath] = {}
     for argument in arguments:
@@ -42,14 +42,14 @@ def find_inputs(arguments: Iterable[Path], out: Path) -> list[Input]:
         elif argument.is_file():
             found.setdefault(argument, PurePath(argument.name))
         else:
-            raise InvalidOption(f"{argument}: there is no such file or folder")
+            raise InvalidOption(f"{argument}: no such file or folder")
     return _with_stems(found, out)
 
 
 def _pictures(folder: Path, out: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        # What is no file is not resolved: it may be a link to itself.
+        # Only files are resolved: anything else may be a link to itself.
         if hidden or not path.is_file() or out in path.resolve().parents:
             continue
         if _looks_like_a_picture(path):
@@ -61,13 +61,13 @@ def _looks_like_a_picture(path: Path) -> bool:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
-        return True  # it may be one, and whoever sends it tells why it cannot be read
+        return True  # the upload will report the reason
     return any(each.begins(head) for each in FORMATS)
 
 
 def _with_stems(found: dict[Path, PurePath], out: Path) -> list[Input]:
-    """Give each input a stem that no other has and that makes no name of an input itself."""
-    # Some file systems take CAT.jpg and cat.jpg for the same.
+    """Give each input a unique stem whose thumbnails do not overwrite an input."""
+    # Some file systems ignore case.
     inputs = {str(path.resolve()).casefold() for path in found}
     taken: set[str] = set()
     result = []
@@ -83,10 +83,8 @@ def _with_stems(found: dict[Path, PurePath], out: Path) -> list[Input]:
 
 
 def _candidates(name: PurePath) -> Iterator[PurePath]:
-    """Yield stems, for `cat.jpg` these: cat, cat.jpg, cat.jpg-2 and so on."""
+    """Yield stems; for `cat.jpg`: cat, cat.jpg, cat.jpg-2, cat.jpg-3 and so on."""
     yield name.with_suffix("")
     yield name
-    number = 2
-    while True:
+    for number in count(2):
         yield name.with_name(f"{name.name}-{number}")
-        number += 1

@@ -25,29 +25,29 @@ def add_data_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cloud_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of commands that start the cloud."""
+    """Add the options of commands that start a cloud."""
     add_data_option(parser)
     parser.add_argument(
         "--pubsub",
         choices=("embedded", "official"),
         default="embedded",
-        help="which broker: our own (default), or Google's emulator, which needs Java",
+        help="broker: our own (default), or Google's emulator, which needs Java",
     )
     parser.add_argument(
         "--instances",
         action="append",
         default=[],
         metavar="NAME=COUNT",
-        help="processes of a function (default: one for each processor if a function takes one "
-        "request at a time, else one)",
+        help="processes of a function (default: one per processor if it handles one request at a "
+        "time, else one)",
     )
 
 
 def port(text: str) -> int:
-    """Read a port from the command line.
+    """Parse a port.
 
     Raises:
-        argparse.ArgumentTypeError: it is not one.
+        argparse.ArgumentTypeError: it is invalid.
     """
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a port from 1 to 65535")
@@ -55,10 +55,10 @@ def port(text: str) -> int:
 
 
 def web_address(text: str) -> str:
-    """Read a URL from the command line to which pushes can be sent.
+    """Parse a URL to which messages can be pushed.
 
     Raises:
-        argparse.ArgumentTypeError: it is not one.
+        argparse.ArgumentTypeError: it is invalid.
     """
     try:
         parts = urlsplit(text)
@@ -67,23 +67,9 @@ def web_address(text: str) -> str:
         port_is_valid = False
     if not (port_is_valid and parts.scheme in ("http", "https") and parts.hostname):
         raise argparse.ArgumentTypeError(
-            f"{text!r}: expected where your program listens, http://127.0.0.1:9000/done"
+            f"{text!r}: expected a URL such as http://127.0.0.1:9000/done"
         )
     return text
-
-
-def make_folder(folder: Path, option: str) -> None:
-    """Make the folder that an option names, if it does not exist.
-
-    Raises:
-        InvalidOption: it cannot be made, is a file, or cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidOption(f"{option} {folder}: {error.strerror}") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InvalidOption(f"{option} {folder}: you may not write to this folder")
 
 
 def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]:
@@ -93,7 +79,7 @@ def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]
         InvalidOption: a function is unknown, or its count is out of range.
     """
     processors = os.cpu_count() or 1
-    # One request at a time is for work that keeps a processor busy.
+    # Functions that handle one request at a time keep a processor busy.
     counts = {
         name: min(processors, function.max_instances) if function.concurrency == 1 else 1
         for name, function in topology.functions.items()
@@ -102,10 +88,8 @@ def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]
         name, _, count = text.partition("=")
         function = topology.functions.get(name)
         if function is None:
-            raise InvalidOption(
-                f"--instances {text}: there is no function {name!r}: "
-                f"expected {', '.join(topology.functions)}"
-            )
+            known = ", ".join(topology.functions)
+            raise InvalidOption(f"--instances {text}: unknown function {name!r}: expected {known}")
         if not count.isdecimal() or not 1 <= int(count) <= function.max_instances:
             raise InvalidOption(
                 f"--instances {text}: expected a number from 1 to {function.max_instances}"

@@ -1,4 +1,4 @@
-"""Ports of this machine, on the loopback interface only."""
+"""Ports on the loopback interface."""
 
 import secrets
 import socket
@@ -7,10 +7,10 @@ HOST = "127.0.0.1"
 
 
 def free_port(host: str = HOST) -> int:
-    """Return a port that nobody listens on at the moment.
+    """Return a port that is free at the moment.
 
     Raises:
-        OSError: the address is none of this machine.
+        OSError: this machine does not have the address.
     """
     with socket.socket() as probe:
         probe.bind((host, 0))
@@ -19,11 +19,10 @@ def free_port(host: str = HOST) -> int:
 
 
 def hidden_host() -> str | None:
-    """Return an address of this machine that no web page finds, None where it has but one.
+    """Return a random loopback address that web pages cannot find, None if there is only one.
 
-    On Linux and Windows all of 127.0.0.0/8 is this machine, so that one address in 16 million is
-    picked; macOS has 127.0.0.1 alone. Programs of this machine can look it up, pages cannot: they
-    would have to try each with each port.
+    Linux and Windows have all of 127.0.0.0/8, 16 million addresses; macOS only has 127.0.0.1.
+    Programs on this machine can look the address up; pages would have to try each with each port.
     """
     host = ".".join(["127", *(str(secrets.choice(range(1, 255))) for _ in range(3))])
     try:
@@ -34,9 +33,9 @@ def hidden_host() -> str | None:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on a port."""
+    """Return whether a server could listen on a port."""
     with socket.socket() as probe:
-        # As servers do it: connections of a server that has just ended do not count.
+        # As servers do, to ignore connections of a server that has just ended.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -46,7 +45,7 @@ def is_free(port: int) -> bool:
 
 
 def answers(port: int, host: str = HOST) -> bool:
-    """Tell whether a server accepts connections on a port."""
+    """Return whether a server accepts connections on a port."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex((host, port)) == 0

@@ -1,4 +1,4 @@
-"""Starts processes that belong together, restarts those that die, and stops all."""
+"""Starts processes that belong together, restarts those that die, and stops them all."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from emulator.errors import PartFailed
 
 _LEASH = Path(__file__).with_name("leash.py")
 _POLL = 0.02  # seconds
-_GRACE = 12.0  # seconds a part has to finish what it does
+_GRACE = 12.0  # seconds a part has to stop
 _LONGEST_PAUSE = 5.0  # seconds between two starts of a part that keeps dying
 
 
@@ -26,16 +26,15 @@ class Part:
     """A process of the local cloud.
 
     Attributes:
-        name: in front of its log lines.
+        name: shown in front of its log lines.
         command: what to run.
-        is_ready: tells whether it takes requests.
-        env: variables beside those of this process.
-        before: called before every start, to put right what the last run left; returns lines to
-            be shown.
-        on_ready: called after every start once it is ready, to make what it has forgotten.
-        matters: tells of a log line whether to show it when not verbose.
-        awaited: whether the rest is of use only once this part is ready. One that is not is
-            started when all others are, so that it takes no processor from them.
+        is_ready: returns whether it takes requests.
+        env: variables in addition to those of this process.
+        before: called before every start, to repair what the last run left; returns lines to show.
+        on_ready: called after every start once it is ready, to recreate what is not persistent.
+        matters: returns whether to show a log line when not verbose.
+        awaited: whether the start of the cloud waits for it. Other parts are started last, to leave
+            the processors to those that are awaited.
     """
 
     name: str
@@ -49,20 +48,18 @@ class Part:
 
 
 class Process:
-    """One part, running or not."""
+    """The process of a part, running or not."""
 
     def __init__(self, part: Part, console: Console) -> None:
         self.part = part
-        self.starts = 0
         self._console = console
-        self._last_words = deque[str](maxlen=15)
+        self._last_lines = deque[str](maxlen=15)
         self._popen: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the process; it ends with this one."""
-        self.starts += 1
-        self._last_words.clear()
+        """Start the process. On Linux it ends when this one does."""
+        self._last_lines.clear()
         for line in self.part.before():
             self._console.line(self.part.name, line)
         self._popen = subprocess.Popen(
@@ -73,78 +70,76 @@ class Process:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            # What it writes is for the user alone.
+            # Only the user may read its files.
             umask=0o077 if os.name == "posix" else -1,
-            # Ctrl-C is for the emulator, which stops its parts in order.
+            # Keeps Ctrl-C from the parts, so that they can be stopped in order.
             start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, args=(self._popen,), daemon=True)
         self._reader.start()
 
     def _read(self, popen: subprocess.Popen[str]) -> None:
-        assert popen.stdout is not None  # noqa: S101 - it was asked for
+        assert popen.stdout is not None  # noqa: S101 - because of PIPE
         with popen.stdout:
-            for raw in popen.stdout:
-                line = raw.rstrip()
-                self._last_words.append(line)
+            for line in map(str.rstrip, popen.stdout):
+                self._last_lines.append(line)
                 if self._console.verbose or self.part.matters(line):
                     self._console.line(self.part.name, line)
 
     @property
     def pid(self) -> int | None:
-        """The process, None before the first start."""
+        """The id of the process, None before the first start."""
         return self._popen.pid if self._popen else None
 
-    def wait(self) -> int | None:
-        """Wait until it has ended, with all that it started; return how."""
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it ends, and return its exit status; after `timeout` seconds, kill it.
+
+        Children that are left are killed, such as workers, which would keep the port.
+        """
         if not self._popen:
             return None
-        status = self._popen.wait()
-        self._end_children()
+        try:
+            status = self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._console.line(self.part.name, "did not stop: killed")
+            self._popen.kill()
+            status = self._popen.wait()
+        if os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(self._popen.pid, signal.SIGKILL)
+        if self._reader:
+            self._reader.join(timeout=1)
         return status
 
     def exit_status(self) -> int | None:
-        """Return how it ended, None while it runs."""
+        """Return the exit status, None while it runs."""
         return self._popen.poll() if self._popen else None
 
-    def last_words(self) -> str:
+    def last_lines(self) -> str:
         """Return the end of its log."""
         if self._reader and self.exit_status() is not None:
             self._reader.join(timeout=1)
-        return "\n".join(f"  {line}" for line in self._last_words)
+        return "\n".join(f"  {line}" for line in self._last_lines)
+
+    def becomes_ready(self) -> bool:
+        """Return whether it takes requests; if so, call `on_ready`."""
+        if self.part.is_ready():
+            self.part.on_ready()
+            return True
+        return False
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM: finish what you do, and end."""
-        if self._popen and self._popen.poll() is None:
+        """Send SIGTERM."""
+        if self._popen:
             self._popen.terminate()
-
-    def wait_stopped(self, deadline: float) -> None:
-        """Wait until it has ended; at the deadline (monotonic seconds) kill it and its children."""
-        if not self._popen:
-            return
-        try:
-            self._popen.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            self._console.line(self.part.name, "does not stop: killed")
-            self._popen.kill()
-            self._popen.wait()
-        self._end_children()
-        if self._reader:
-            self._reader.join(timeout=1)
-
-    def _end_children(self) -> None:
-        """Kill what the process has left behind: a worker without its master keeps the port."""
-        if self._popen and os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
 
 
 class Supervisor:
     """Keeps parts running.
 
     Args:
-        groups: parts in the order in which they are stopped: first those that use the others.
-        console: where their lines go.
+        groups: parts in the order in which they are stopped, dependents first.
+        console: receives their log lines.
     """
 
     def __init__(self, groups: Sequence[Sequence[Part]], console: Console) -> None:
@@ -154,10 +149,10 @@ class Supervisor:
         self._stopping = threading.Event()
 
     def start(self, timeout: float = 60.0) -> None:
-        """Start every part and return when all that are awaited are ready.
+        """Start every part; return when those that are awaited are ready.
 
         Raises:
-            PartFailed: one has ended or was not ready after `timeout` seconds; all are stopped.
+            PartFailed: one ended or was not ready after `timeout` seconds; all are stopped.
         """
         processes = self._processes()
         awaited = [process for process in processes if process.part.awaited]
@@ -176,27 +171,19 @@ class Supervisor:
         except BaseException:
             self.stop()
             raise
-        for process in awaited:
+        for process in processes:
             threading.Thread(target=self._keep, args=(process,), daemon=True).start()
-        for process in others:
-            threading.Thread(target=self._follow, args=(process,), daemon=True).start()
-
-    def _follow(self, process: Process) -> None:
-        """Do for a part that was not waited for what is done when it is ready, and keep it."""
-        self._wait_ready(process)
-        self._keep(process)
 
     def _became_ready(self, process: Process) -> bool:
         status = process.exit_status()
         if status is not None:
             raise _failure(process, f"ended with status {status}")
-        if not process.part.is_ready():
-            return False
-        process.part.on_ready()
-        return True
+        return process.becomes_ready()
 
     def _keep(self, process: Process) -> None:
-        """Restart a part whenever it dies, until told to stop."""
+        """Restart a part whenever it dies, until all are stopped."""
+        if not process.part.awaited:
+            self._wait_ready(process)
         pause = 0.0
         while True:
             started = time.monotonic()
@@ -205,45 +192,42 @@ class Supervisor:
             pause = 0.0 if lived > _LONGEST_PAUSE else min(max(0.2, pause * 2), _LONGEST_PAUSE)
             if self._stopping.wait(pause):
                 return
-            self._console.line(process.part.name, f"ended with status {status}: started again")
-            if words := process.last_words():
-                self._console.say(words)
+            self._console.line(process.part.name, f"ended with status {status}: restarted")
+            if lines := process.last_lines():
+                self._console.say(lines)
             process.start()
             self._wait_ready(process)
 
     def _wait_ready(self, process: Process) -> None:
-        """Wait for a part that was started again; if it dies, the next round sees to it."""
+        """Wait until a part is ready or dies."""
         while process.exit_status() is None and not self._stopping.wait(_POLL):
             try:
-                if not process.part.is_ready():
-                    continue
-                process.part.on_ready()
-            except Exception as error:  # whatever it is, this thread must go on watching
+                if process.becomes_ready():
+                    return
+            except Exception as error:  # of any kind: this thread must keep watching
                 self._console.line(process.part.name, f"is not ready yet: {error}")
                 self._stopping.wait(1)
-            else:
-                return
 
     def _processes(self) -> list[Process]:
         return [process for group in self._groups for process in group]
 
     def pids(self) -> dict[str, int | None]:
-        """Return the processes by the names of their parts."""
+        """Return the process ids by name of part."""
         return {process.part.name: process.pid for process in self._processes()}
 
     def stop(self) -> None:
-        """Stop every part, each group after those that use it. May be called twice."""
+        """Stop every part, dependents first. May be called twice."""
         self._stopping.set()
         for group in self._groups:
             for process in group:
                 process.ask_to_stop()
             deadline = time.monotonic() + _GRACE
             for process in group:
-                process.wait_stopped(deadline)
+                process.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _failure(process: Process, what: str) -> PartFailed:
-    return PartFailed(f"{process.part.name} {what}:\n{process.last_words()}")
+    return PartFailed(f"{process.part.name} {what}:\n{process.last_lines()}")
 
 
 def _leash() -> list[str]:

@@ -1,4 +1,4 @@
-"""The emulated Google Cloud project: its files, its name, and the full names of its resources."""
+"""The emulated Google Cloud project: its files and the full names of its resources."""
 
 import sys
 from pathlib import Path
@@ -6,19 +6,19 @@ from pathlib import Path
 from emulator.bootstrap import ROOT
 
 FILES = ROOT if (ROOT / "functions").is_dir() else Path(__file__).with_name("project_files")
-"""Has `functions` and `infra/topology.yaml`: the checkout, or what a wheel has brought along."""
+"""Contains `functions` and `infra/topology.yaml`: the checkout, or their copy in a wheel."""
 
 PROGRAM = "quickthumb" if Path(sys.argv[0]).stem == "quickthumb" else "python3 -m emulator"
-"""How the user has started this program."""
+"""The command that started this program."""
 
 PROJECT = "quickthumb"
 
-# As Terraform names the accounts and the buckets.
+# Terraform uses the same names.
 PUSHER = f"quickthumb-push@{PROJECT}.iam.gserviceaccount.com"
-"""The account whose tokens Pub/Sub and the scheduler send to functions."""
+"""The service account of the tokens that functions receive."""
 
 NOTIFIER = f"notify@{PROJECT}.iam.gserviceaccount.com"
-"""The account whose tokens are sent with finished jobs to `up --notify`."""
+"""The service account of the tokens that the URL of `up --notify` receives."""
 
 
 def bucket_name(name: str) -> str:

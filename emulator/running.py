@@ -1,10 +1,11 @@
-"""The cloud that runs on a data folder: one at most, found by others through a file there."""
+"""The cloud that uses a data folder: at most one, and how other commands find it."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from emulator.errors import AlreadyRunning, InvalidOption, Unwritable
 from emulator.file_lock import Locked, exclusive
@@ -20,10 +21,9 @@ class Addresses:
         functions: URL of each function.
         storage: URL.
         pubsub: host:port.
-        keys: URL of the keys that verify the tokens of pushes; empty where Google's emulator runs,
-            which sends none.
-        tokens: what is to be sent to functions that only the cloud itself may call.
-        entrance: the function that takes pictures; empty where the topology has none.
+        keys: URL of the public keys of push tokens; empty if the broker sends none.
+        tokens: the tokens required by functions that are not public.
+        entrance: the function that takes pictures; empty if there is none.
     """
 
     functions: Mapping[str, str]
@@ -41,25 +41,25 @@ class Addresses:
 
 @contextmanager
 def only_one(data: Path) -> Iterator[None]:
-    """Claim an existing data folder for this process.
+    """Lock an existing data folder.
 
     Raises:
-        AlreadyRunning: another process has claimed it.
-        Unwritable: it belongs to somebody else.
+        AlreadyRunning: another process has locked it.
+        Unwritable: the lock cannot be written.
     """
     try:
         with exclusive(data / "lock", wait=False):
             yield
     except Locked:
         raise AlreadyRunning(
-            f"Another `up` runs on {data}. Stop it with Ctrl-C in its terminal, or choose another "
+            f"Another `up` uses {data}. Stop it with Ctrl-C in its terminal, or choose another "
             "folder: --data DIR"
         ) from None
 
 
 @contextmanager
 def announced(data: Path, addresses: Addresses) -> Iterator[None]:
-    """Let others find the cloud that runs on a data folder.
+    """Write the addresses to the data folder, for other commands.
 
     Raises:
         Unwritable: the file cannot be written.
@@ -68,13 +68,12 @@ def announced(data: Path, addresses: Addresses) -> Iterator[None]:
     unfinished = file.with_suffix(".new")
     try:
         unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(asdict(addresses)))
+        unfinished.write_bytes(msgspec.json.encode(addresses))
         unfinished.replace(file)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise Unwritable(
-            f"{file}: {error.strerror}. Make room, or choose another --data."
-        ) from None
+        why = f"{file}: {error.strerror}. Free some space or choose another --data."
+        raise Unwritable(why) from None
     try:
         yield
     finally:
@@ -82,34 +81,31 @@ def announced(data: Path, addresses: Addresses) -> Iterator[None]:
 
 
 def find(data: Path) -> Addresses | None:
-    """Return where the cloud on a data folder listens, None if none runs or it is not ready.
+    """Return the addresses of the cloud that uses a data folder, None if none is ready.
 
     Raises:
-        Unwritable: the folder belongs to somebody else.
+        Unwritable: the lock cannot be opened.
     """
     if not (data / "lock").exists():
         return None
     try:
         with exclusive(data / "lock", wait=False):
-            return None  # a file that is still there was left by a cloud that was killed
+            return None  # the file with addresses, if any, is left from a cloud that was killed
     except Locked:
         pass
     try:
-        document = json.loads((data / "addresses.json").read_text())
+        return msgspec.json.decode((data / "addresses.json").read_bytes(), type=Addresses)
     except FileNotFoundError:
         return None
-    tokens = {name: PushToken(**token) for name, token in document.pop("tokens").items()}
-    return Addresses(**document, tokens=tokens)
 
 
 def expect(data: Path) -> Addresses:
-    """Return where the cloud on a data folder listens.
+    """Return the addresses of the cloud that uses a data folder.
 
     Raises:
-        InvalidOption: none runs there.
-        Unwritable: the folder belongs to somebody else.
+        InvalidOption: none runs.
+        Unwritable: the lock cannot be opened.
     """
-    addresses = find(data)
-    if addresses is None:
-        raise InvalidOption(f"Nothing runs on {data}: start `{PROGRAM} up` in another terminal.")
-    return addresses
+    if addresses := find(data):
+        return addresses
+    raise InvalidOption(f"No `up` uses {data}: start `{PROGRAM} up` in another terminal.")

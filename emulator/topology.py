@@ -1,40 +1,49 @@
 """What the cloud consists of, and which function and topic plays which role."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+Trigger = Literal["http", "pubsub", "schedule"]
+TRIGGERS = get_args(Trigger)
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The full name of a resource, as the value of an environment variable.
+class Reference(Struct, frozen=True, forbid_unknown_fields=True):
+    """A resource whose full name is the value of an environment variable.
+
+    Exactly one attribute is set.
 
     Attributes:
-        kind: `bucket` or `topic`.
-        name: of the resource in the topology.
+        bucket: name of a bucket in the topology.
+        topic: name of a topic in the topology.
     """
 
-    kind: str
-    name: str
+    bucket: str | None = None
+    topic: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.bucket is None) == (self.topic is None):
+            raise ValueError("Expected {bucket: …} or {topic: …}")
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True, forbid_unknown_fields=True):
     """A function.
 
     Attributes:
-        entry_point: its name in `functions/main.py`.
+        entry_point: its Python name in `functions/main.py`.
         trigger: who calls it: anyone over `http`, a subscription (`pubsub`) or a `schedule`.
-        memory: of an instance, bytes.
-        cpu: of an instance.
-        concurrency: requests that an instance works on at once.
-        timeout_seconds: after which a request is given up.
-        min_instances: kept waiting.
-        max_instances: at most at work.
-        environment: its variables, those of every function included.
+        memory: per instance, bytes.
+        cpu: per instance.
+        concurrency: maximum concurrent requests per instance.
+        timeout_seconds: of a request.
+        min_instances: instances kept warm.
+        max_instances: limit on running instances.
+        environment: its variables, including those of all functions.
     """
 
     entry_point: str
-    trigger: str
+    trigger: Trigger
     memory: int
     cpu: int
     concurrency: int
@@ -44,56 +53,37 @@ class Function:
     environment: Mapping[str, str | Reference]
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """Where a bucket announces new blobs.
-
-    Attributes:
-        topic: its name.
-        prefix: of the names of the blobs to announce; empty for all.
-    """
+class Notification(Struct, frozen=True, forbid_unknown_fields=True):
+    """The topic to which a bucket announces new blobs whose names start with a prefix."""
 
     topic: str
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A bucket.
-
-    Attributes:
-        delete_after_days: age at which its blobs are deleted; None keeps them.
-        notify: where to announce new blobs; None announces none.
-    """
+class Bucket(Struct, frozen=True, forbid_unknown_fields=True):
+    """A bucket. By default blobs are kept forever and not announced."""
 
     delete_after_days: int | None = None
     notify: Notification | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Where messages go that are never acknowledged.
-
-    Attributes:
-        topic: its name.
-        max_delivery_attempts: 5 to 100.
-    """
+class DeadLetter(Struct, frozen=True, forbid_unknown_fields=True):
+    """The topic for messages that are not acknowledged after 5 to 100 delivery attempts."""
 
     topic: str
     max_delivery_attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
     """A push subscription.
 
     Attributes:
         topic: what it subscribes to.
-        push_to: the function that takes its messages.
+        push_to: the function that receives its messages.
         ack_deadline_seconds: 10 to 600.
         minimum_backoff_seconds: before the second delivery.
-        maximum_backoff_seconds: between late deliveries.
-        dead_letter: None delivers without end.
+        maximum_backoff_seconds: between later deliveries.
+        dead_letter: None delivers forever.
     """
 
     topic: str
@@ -104,8 +94,7 @@ class Subscription:
     dead_letter: DeadLetter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
     """A function that is called at set times.
 
     Attributes:
@@ -117,9 +106,8 @@ class Schedule:
     cron: str
 
 
-@dataclass(frozen=True, slots=True)
-class Topology:
-    """All of it, by name."""
+class Topology(Struct, frozen=True):
+    """The whole cloud, by name."""
 
     runtime: str
     functions: Mapping[str, Function]
@@ -134,18 +122,14 @@ class Topology:
         fed = {s.push_to for s in self.subscriptions.values() if s.topic not in dead}
         return self.functions[function].trigger == "http" or function in fed
 
-    def called_by(self, trigger: str) -> str | None:
-        """Return the function that a trigger calls, the first of several; None if there is none."""
+    def called_by(self, trigger: Trigger) -> str | None:
+        """Return the first function with a trigger, None if there is none."""
         return next((name for name, fn in self.functions.items() if fn.trigger == trigger), None)
 
     def topic_in(self, setting: str) -> str | None:
-        """Return the topic that the functions are given in a setting; None if they are given none.
-
-        Args:
-            setting: name of the environment variable.
-        """
+        """Return the topic that an environment variable of the functions names, None if unset."""
         for function in self.functions.values():
             match function.environment.get(setting):
-                case Reference("topic", name):
+                case Reference(topic=str(name)):
                     return name
         return None

@@ -1,23 +1,22 @@
 """Reads `infra/topology.yaml` and checks it."""
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import MISSING, fields
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import yaml
 from cronsim import CronSim, CronSimError
 
 from emulator.errors import InvalidTopology
 from emulator.project import FILES
 from emulator.topology import (
+    TRIGGERS,
     Bucket,
-    DeadLetter,
     Function,
-    Notification,
     Reference,
     Schedule,
     Subscription,
@@ -29,14 +28,14 @@ TOPOLOGY = FILES / "infra" / "topology.yaml"
 T = TypeVar("T")
 
 _SECTIONS = ("functions", "buckets", "topics", "subscriptions", "schedules")
-_TRIGGERS = ("http", "pubsub", "schedule")
+_UNITS = {"Mi": 2**20, "Gi": 2**30}
 
 
 def read_topology(path: Path = TOPOLOGY) -> Topology:
     """Read a topology.
 
     Raises:
-        InvalidTopology: something is missing, unknown, or refers to what does not exist.
+        InvalidTopology: something is missing, unknown, or refers to something that does not exist.
     """
     try:
         return _topology(yaml.safe_load(path.read_text()))
@@ -46,8 +45,7 @@ def read_topology(path: Path = TOPOLOGY) -> Topology:
 
 def _topology(value: Any) -> Topology:
     document = _mapping("the file", value)
-    places = {"runtime", "environment", *_SECTIONS}
-    if different := document.keys() ^ places:
+    if different := document.keys() ^ {"runtime", "environment", *_SECTIONS}:
         raise InvalidTopology(f"missing or unknown: {', '.join(sorted(different))}")
     sections = {name: _mapping(name, document[name]) for name in _SECTIONS}
     shared = _mapping("environment", document["environment"])
@@ -58,11 +56,9 @@ def _topology(value: Any) -> Topology:
     topology = Topology(
         runtime=str(document["runtime"]),
         functions=each("functions", partial(_function, shared)),
-        buckets=each("buckets", partial(_build_with, Bucket, notify=Notification)),
+        buckets=each("buckets", partial(_read, Bucket)),
         topics=tuple(sections["topics"]),
-        subscriptions=each(
-            "subscriptions", partial(_build_with, Subscription, dead_letter=DeadLetter)
-        ),
+        subscriptions=each("subscriptions", partial(_read, Subscription)),
         schedules=each("schedules", _schedule),
     )
     _check_references(topology)
@@ -70,14 +66,10 @@ def _topology(value: Any) -> Topology:
 
 
 def _check_references(topology: Topology) -> None:
-    """Check that everything that is named exists.
-
-    Raises:
-        InvalidTopology: something does not.
-    """
-    known: dict[str, Collection[str]] = {
+    """Check that everything that is named exists, and that callers may call it in the cloud."""
+    known = {
         "bucket": topology.buckets,
-        "topic": topology.topics,
+        "topic": dict.fromkeys(topology.topics),
         "function": topology.functions,
     }
 
@@ -88,7 +80,6 @@ def _check_references(topology: Topology) -> None:
             )
 
     def expect_function(place: str, name: str, trigger: str) -> None:
-        """Check that a function exists, and that its caller may call it in the cloud."""
         expect(place, "function", name)
         if topology.functions[name].trigger != trigger:
             raise InvalidTopology(
@@ -108,39 +99,42 @@ def _check_references(topology: Topology) -> None:
         expect_function(f"schedules.{name}", schedule.function, "schedule")
     for name, function in topology.functions.items():
         for variable, value in function.environment.items():
-            if isinstance(value, Reference):
-                expect(f"functions.{name}.{variable}", value.kind, value.name)
-
-
-def _mapping(place: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidTopology(f"{place}: {value!r}: expected names and values")
-    return value
+            match value:
+                case Reference(bucket=str(bucket_name)):
+                    expect(f"functions.{name}.{variable}", "bucket", bucket_name)
+                case Reference(topic=str(topic)):
+                    expect(f"functions.{name}.{variable}", "topic", topic)
 
 
 def _function(shared: dict[str, Any], place: str, value: Any) -> Function:
-    given = _mapping(place, value)
-    own = _mapping(f"{place}.environment", given.get("environment"))
+    given = dict(_mapping(place, value))
+    variables = shared | _mapping(f"{place}.environment", given.get("environment"))
     environment = {
-        name: _variable(f"{place}.environment.{name}", text)
-        for name, text in {**shared, **own}.items()
+        name: _read(str | Reference, f"{place}.environment.{name}", text)
+        for name, text in variables.items()
     }
-    memory = _bytes(f"{place}.memory", given.get("memory"))
-    function = _build(Function, place, {**given, "memory": memory, "environment": environment})
-    if function.trigger not in _TRIGGERS:
+    if given.get("trigger") not in TRIGGERS:
         raise InvalidTopology(
-            f"{place}.trigger: {function.trigger!r}: expected {', '.join(_TRIGGERS)}"
+            f"{place}.trigger: {given.get('trigger')!r}: expected {', '.join(TRIGGERS)}"
         )
+    memory = re.fullmatch(r"([0-9]+)(Mi|Gi)", str(given.get("memory")))
+    if not memory:
+        raise InvalidTopology(
+            f"{place}.memory: {given.get('memory')!r}: expected a size like 512Mi or 2Gi"
+        )
+    size = int(memory[1]) * _UNITS[memory[2]]
+    given |= {"memory": size, "environment": environment}
+    function: Function = _read(Function, place, given)
     return function
 
 
 def _schedule(place: str, value: Any) -> Schedule:
-    schedule = _build(Schedule, place, value)
+    schedule: Schedule = _read(Schedule, place, value)
     # Fewer forms than CronSim takes: those that Cloud Scheduler documents too, see
     # https://docs.cloud.google.com/scheduler/docs/configuring/cron-job-schedules
     field = r"(?:[0-9*,/-]|[A-Za-z]{3})+"
     try:
-        if not re.fullmatch(rf"{field}(?: {field}){{4}}", str(schedule.cron)):
+        if not re.fullmatch(rf"{field}(?: {field}){{4}}", schedule.cron):
             raise CronSimError("not five fields")
         CronSim(schedule.cron, datetime.now(UTC))
     except CronSimError as error:
@@ -151,47 +145,16 @@ def _schedule(place: str, value: Any) -> Schedule:
     return schedule
 
 
-def _variable(place: str, value: Any) -> str | Reference:
-    match value:
-        case str():
-            return value
-        case {"bucket": str(name)} | {"topic": str(name)} if len(value) == 1:
-            return Reference(next(iter(value)), name)
-    raise InvalidTopology(f"{place}: {value!r}: expected text, {{bucket: …}} or {{topic: …}}")
+def _mapping(place: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidTopology(f"{place}: {value!r}: expected names and values")
+    return value
 
 
-def _bytes(place: str, value: Any) -> int:
-    units = {"Mi": 2**20, "Gi": 2**30}
-    match = re.fullmatch(r"([0-9]+)(Mi|Gi)", str(value))
-    if not match:
-        raise InvalidTopology(f"{place}: {value!r}: expected a size like 512Mi or 2Gi")
-    return int(match[1]) * units[match[2]]
-
-
-def _build_with(kind: type[T], place: str, value: Any, **parts: type) -> T:
-    """Make a dataclass of a mapping in which some fields, if present, are dataclasses too."""
-    given = _mapping(place, value)
-    built: dict[str, Any] = {
-        name: _build(part, f"{place}.{name}", given[name])
-        for name, part in parts.items()
-        if name in given
-    }
-    return _build(kind, place, {**given, **built})
-
-
-def _build(kind: type[T], place: str, value: Any) -> T:
-    """Make a dataclass of a mapping that has its fields, and no others."""
-    given = _mapping(place, value)
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    if unknown := given.keys() - known.keys():
-        raise InvalidTopology(
-            f"{place}: unknown {', '.join(sorted(unknown))}: expected {', '.join(known)}"
-        )
-    if missing := [
-        name for name, field in known.items() if field.default is MISSING and name not in given
-    ]:
-        raise InvalidTopology(f"{place}: {', '.join(missing)} missing")
-    for name, item in given.items():
-        if known[name].type in (int, int | None) and type(item) is not int:
-            raise InvalidTopology(f"{place}.{name}: {item!r}: expected a whole number")
-    return kind(**given)
+def _read(kind: Any, place: str, value: Any) -> Any:
+    """Convert a value of the file to a type; name the place if it does not fit."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$")
+        raise InvalidTopology(f"{place}{path.rstrip('`')}: {message}") from None

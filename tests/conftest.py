@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""Fixtures and settings for all tests."""
 
 import os
 
@@ -10,18 +10,17 @@ from emulator.console import Console
 from emulator.topology_file import read_topology
 from tests.layers import Layers
 
-# How long an example takes says nothing of the code where other tests run beside it.
-# The examples are the same in every run, so that a run that fails says something of the change. To
-# look for new ones: HYPOTHESIS_PROFILE=search
+# No deadline for examples, since other tests run concurrently. Examples are the same in every run,
+# so that a failure is caused by the change. To search for new ones: HYPOTHESIS_PROFILE=search
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 _GROUPS = {"shared_cloud": "cloud", "chromium": "cloud", "shared_up": "up"}
-"""Which process runs the tests that use a fixture of a session, where several processes do."""
+"""Group of the tests that share a session fixture, by fixture; one process runs each group."""
 
 _OF_A_FILE = {"emulator", "guarded", "programs", "released_once", "server"}
-"""Fixtures of a file that take long to make."""
+"""Slow module fixtures."""
 
 
 def pytest_configure(config):
@@ -29,7 +28,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Have the tests that share a server run in one process, so that it is started once."""
+    """Run tests that share a server in one process, so that it is started once."""
     for item in items:
         if item.get_closest_marker("xdist_group"):
             continue
@@ -45,7 +44,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def shared_cloud(tmp_path_factory):
-    """A cloud with the embedded broker, for tests that leave it as it was."""
+    """A cloud with the embedded broker, for tests that do not change it."""
     topology = read_topology()
     with Cloud(topology, tmp_path_factory.mktemp("cloud"), Console()) as cloud:
         yield cloud

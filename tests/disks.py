@@ -1,4 +1,4 @@
-"""File systems of a test's own: small ones that fill up, and such as keep little metadata."""
+"""File systems for tests: small ones to fill up, and ext4 with small metadata."""
 
 import os
 import shutil
@@ -16,11 +16,11 @@ def _run(*command: str) -> bool:
 
 @contextmanager
 def mounted(folder: Path, *options: str) -> Iterator[Path]:
-    """Mount a file system at a folder; skip the test where that cannot be."""
+    """Mount a file system at a folder; skip the test if that is not possible."""
     folder.mkdir(exist_ok=True)
     is_root = os.name == "posix" and os.geteuid() == 0
     if not (is_root and _run("mount", *options, str(folder))):
-        pytest.skip("needs root and leave to mount file systems")
+        pytest.skip("needs root and permission to mount file systems")
     try:
         yield folder
     finally:
@@ -29,7 +29,7 @@ def mounted(folder: Path, *options: str) -> Iterator[Path]:
 
 @contextmanager
 def small(folder: Path, megabytes: int) -> Iterator["Small"]:
-    """Give a disk of so many megabytes that can be filled."""
+    """Yield a disk of a size in megabytes that can be filled."""
     with mounted(folder, "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs"):
         if not hasattr(os, "setxattr"):
             pytest.skip("needs Linux: extended attributes")
@@ -42,7 +42,7 @@ def small(folder: Path, megabytes: int) -> Iterator["Small"]:
 
 @contextmanager
 def ext4(image: Path, folder: Path, block: int) -> Iterator[Path]:
-    """Give an ext4 with blocks of so many bytes."""
+    """Yield an ext4 with a block size in bytes."""
     if not shutil.which("mkfs.ext4"):
         pytest.skip("needs mkfs.ext4 (Debian: e2fsprogs)")
     with image.open("wb") as file:
@@ -64,7 +64,7 @@ class Small:
         self._ballast = folder / "ballast"
 
     def fill(self, but: int = 0) -> None:
-        """Leave so many bytes free and no more."""
+        """Leave only that many bytes free."""
         size = 65536 if but >= 65536 else 4096
         with suppress(OSError), self._ballast.open("ab", buffering=0) as file:
             while shutil.disk_usage(self.folder).free > but:

@@ -1,4 +1,4 @@
-"""The documents of the repository: their links, and the commands that they show."""
+"""Reads the documents of the repository: their links and commands."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Command:
 
 
 def commands(document: Path) -> Iterator[Command]:
-    """Yield the commands of a document, in their order."""
+    """Yield the commands of a document, in order."""
     for block in re.findall(
         r"^```(?:console|sh)\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE
     ):
@@ -37,20 +37,20 @@ def commands(document: Path) -> Iterator[Command]:
 
 
 def links(document: Path) -> list[str]:
-    """Return the targets of the links and images of a document, except for those on the web."""
+    """Return the targets of the links and images of a document, except URLs."""
     text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
     text = re.sub(r"`[^`]*`", "", text)
     return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
 
 
 def resolves(document: Path, link: str) -> bool:
-    """Return whether the file of a relative link exists, and has the heading that it names."""
+    """Return whether the file of a relative link exists, and has the linked heading."""
     path, _, anchor = link.partition("#")
     target = document.parent / path if path else document
     return target.exists() and (not anchor or anchor in anchors(target))
 
 
 def anchors(document: Path) -> set[str]:
-    """Return the anchors that GitHub gives to the headings of a document."""
+    """Return the anchors that GitHub creates for the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}

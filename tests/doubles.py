@@ -1,4 +1,4 @@
-"""Buckets, topics and a kitchen in memory; contract tests hold them to what the real ones do."""
+"""Buckets, topics and a kitchen in memory; contract tests compare them with the real ones."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,10 +19,10 @@ class MemoryBucket:
     """A bucket.
 
     Attributes:
-        broken: every call fails as when Cloud Storage does not answer.
-        damaged: names of blobs that fake-gcs-server could write and cannot read: they are not
-            there, and no listing comes past them.
-        odd: names of blobs of which what is told makes no sense.
+        broken: every call fails as if Cloud Storage did not respond.
+        damaged: names of blobs that fake-gcs-server could write but cannot read: they are missing,
+            and make listings fail.
+        odd: names of blobs with invalid metadata.
     """
 
     name: str = "memory"
@@ -58,7 +58,7 @@ class MemoryBucket:
         return url
 
     def send(self, url: str, data: bytes) -> int | None:
-        """Send the bytes of an upload that was begun, as its client does."""
+        """Send the data of a started upload, like its client does."""
         name, size, content_type, metadata, _ = self.begun[url]
         assert len(data) == size
         return self.create(name, data, content_type, metadata)
@@ -143,7 +143,7 @@ def left_in(results: MemoryBucket) -> list[str]:
 
 @dataclass
 class MemoryTopic:
-    """A topic that keeps what is published; `broken` makes it fail."""
+    """A topic that keeps published messages; `broken` makes it fail."""
 
     broken: bool = False
     messages: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
@@ -156,7 +156,7 @@ class MemoryTopic:
 
 @dataclass
 class MemoryCloud:
-    """The buckets and topics of the service, with a clock that the test turns."""
+    """The buckets and topics of the service, with a clock controlled by the test."""
 
     time: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     originals: MemoryBucket = field(init=False)
@@ -169,18 +169,18 @@ class MemoryCloud:
         self.processed = MemoryBucket("processed", now=lambda: self.time)
 
     def later(self, **amount: float) -> None:
-        """Let time pass, given as to `timedelta`."""
+        """Advance the clock; arguments as for `timedelta`."""
         self.time += timedelta(**amount)
 
 
 @dataclass
 class MemoryKitchen:
-    """A kitchen that decodes where it is called: as good as the real one while nothing dies."""
+    """A kitchen that decodes in this process."""
 
     limits: Limits = field(default_factory=Limits)
 
     def warm(self) -> None:
-        """There is nothing to start."""
+        """Do nothing."""
 
     def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
         return render(data, renditions, self.limits)

@@ -1,6 +1,6 @@
-"""Environments of their own, for what must not lie beside the tests' packages.
+"""Separate environments, for packages that must not be installed with those of the tests.
 
-They are made inside `.venv`, once for each content of their locks, and kept.
+They are created inside `.venv`, once per content of their locks, and kept.
 """
 
 import hashlib
@@ -15,23 +15,23 @@ _FOLDER = VENV / "others"
 
 
 def environment(name: str, lock: Path) -> Path:
-    """Return the programs of an environment that has what a lock names, and nothing else.
+    """Return the programs of an environment with exactly the packages of a lock.
 
     Args:
         name: of the environment.
         lock: the file.
 
     Returns:
-        The folder where they are.
+        Their folder.
 
     Raises:
-        InstallError: it could not be made; the message says why.
+        InstallError: it could not be created; the message says why.
     """
     wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     place = _FOLDER / name
     stamp = place / "installed"
     _FOLDER.mkdir(exist_ok=True)
-    # Other processes run tests as well.
+    # Other processes may do the same.
     with exclusive(_FOLDER / f"{name}.lock", wait=True, inherited=True):
         if not stamp.exists() or stamp.read_text() != wanted:
             venv.make(place)

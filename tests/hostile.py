@@ -1,4 +1,4 @@
-"""JSON, text and metadata as nobody should write them, for properties."""
+"""Strategies for malformed JSON, text and metadata."""
 
 import json
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ values = (
     | st.sampled_from(TEXTS).map(json.dumps)
     | _plain.map(json.dumps)
 )
-"""Values as they are written."""
+"""JSON values, serialized."""
 
 bodies = (
     values.map(str.encode)
@@ -63,13 +63,13 @@ bodies = (
 
 
 def written(members: Mapping[str, Any]) -> str:
-    """Write an object whose values are written already."""
+    """Serialize an object with serialized values."""
     return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members.items()) + "}"
 
 
 @st.composite
 def spoiled(draw: st.DrawFn, document: Mapping[str, Any]) -> str:
-    """Return a document that is right but for some of its members, at any place."""
+    """Return a valid document with some members changed, at any depth."""
     members = {}
     for name, value in document.items():
         fate = draw(st.sampled_from(["kept", "kept", "kept", "replaced", "spoiled", "dropped"]))
@@ -84,7 +84,7 @@ def spoiled(draw: st.DrawFn, document: Mapping[str, Any]) -> str:
             members[name] = json.dumps(value)
     more = draw(st.dictionaries(st.text(max_size=9), values, max_size=2))
     text = written(members | {name: more[name] for name in more.keys() - document.keys()})
-    if members and draw(st.booleans()):  # a name that comes twice
+    if members and draw(st.booleans()):  # a duplicate name
         name = draw(st.sampled_from(sorted(members)))
         text = f"{text[:-1]},{json.dumps(name)}:{draw(values)}}}"
     return text

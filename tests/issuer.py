@@ -1,4 +1,4 @@
-"""An issuer of tokens on this machine: its certificates, over HTTP, and what can go wrong there."""
+"""A local token issuer that serves its certificates over HTTP, and can fail in several ways."""
 
 import json
 import threading
@@ -15,15 +15,15 @@ ACCOUNT = "push@project.iam.gserviceaccount.com"
 
 
 class Issuer(ThreadingHTTPServer):
-    """Serves the public keys of `keys`, and counts how often it is asked.
+    """Serves the public keys of `keys`, and counts requests.
 
     Attributes:
-        keys: whose public halves are served.
-        asked: how often.
-        status: what it answers with.
-        body: in place of the keys, if not None.
-        max_age: for how long the answer may be kept, seconds.
-        open: as long as this is not set, it takes requests and does not answer.
+        keys: whose public keys are served.
+        asked: number of requests.
+        status: HTTP status of responses.
+        body: sent instead of the keys, if not None.
+        max_age: in `Cache-Control`, seconds.
+        open: while this is not set, requests are accepted but not answered.
     """
 
     daemon_threads = True
@@ -86,7 +86,7 @@ def issuing(*keys: SigningKey) -> Iterator[Issuer]:
 
 
 def bearer(key: SigningKey, **claims: Any) -> str:
-    """Return the header of a call with a good token, but for these claims."""
+    """Return the header of a call with a valid token, with some claims replaced."""
     now = int(time.time())
     said = {
         "iss": ISSUER,

@@ -1,4 +1,4 @@
-"""How long the tests of each layer took, printed after the last one.
+"""Prints how long the tests of each layer took.
 
 A layer is a folder below tests/: `unit`, `api`, `e2e`, and so on.
 """
@@ -9,9 +9,9 @@ import pytest
 
 
 class Layers:
-    """Adds up what every test took, with its fixtures, by layer.
+    """Adds up the time of tests, including fixtures, by layer.
 
-    Where several processes run tests they add up to more than the time that passed.
+    With several processes, the sum exceeds the elapsed time.
     """
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class Layers:
         self._tests = Counter[str]()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the time of one phase of a test: its fixtures, itself, or their end."""
+        """Record the time of a phase of a test: setup, call or teardown."""
         layer = layer_of(report.nodeid)
         self._seconds[layer] += report.duration
         self._tests[layer] += report.when == "setup"
@@ -33,7 +33,7 @@ class Layers:
             terminalreporter.write_line(line)
 
     def table(self) -> list[str]:
-        """Return a line for each layer, the longest first, and one for all of them."""
+        """Return a line for each layer, the slowest first, and one for the total."""
         rows = [
             *((name, self._tests[name], seconds) for name, seconds in self._seconds.most_common()),
             ("all", self._tests.total(), sum(self._seconds.values())),
@@ -42,6 +42,6 @@ class Layers:
 
 
 def layer_of(nodeid: str) -> str:
-    """Return the layer of a test, by its id: `tests/unit/test_jobs.py::test_x` is of `unit`."""
+    """Return the layer of a test id: that of `tests/unit/test_jobs.py::test_x` is `unit`."""
     folders = nodeid.partition("::")[0].split("/")
     return folders[1] if len(folders) > 2 else folders[0]

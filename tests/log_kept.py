@@ -1,4 +1,4 @@
-"""The log of this process, put back after a test in which the functions configured it."""
+"""Restores the log configuration of this process after a test."""
 
 import logging
 import sys
@@ -13,7 +13,7 @@ from quickthumb.logs import setup
 
 @contextmanager
 def log_kept() -> Iterator[None]:
-    """Put back whatever `logs.configure` changes: the functions own their process."""
+    """Restore everything that `logs.configure` changes."""
     root = logging.getLogger()
     named = [log for log in root.manager.loggerDict.values() if isinstance(log, logging.Logger)]
     before = [
@@ -21,7 +21,7 @@ def log_kept() -> Iterator[None]:
     ]
     hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
     ours, last = setup.handler, logging.lastResort
-    _about_nothing()  # what another test was about, which had no need of this
+    _about_nothing()  # the context of an earlier test that did not use this
     with warnings.catch_warnings():
         try:
             yield

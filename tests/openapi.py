@@ -1,4 +1,4 @@
-"""Holds what the API answers to what its OpenAPI document says."""
+"""Checks responses of the API against its OpenAPI document."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from quickthumb.settings import Settings
 
 
 class Contract:
-    """The document of a service with these settings."""
+    """The OpenAPI document of a service."""
 
     def __init__(self, settings: Settings) -> None:
         self.document = describe(settings)
 
     def validator(self, schema: Mapping[str, Any]) -> Draft202012Validator:
-        """Return a validator that also refuses members that are not documented."""
+        """Return a validator that also rejects undocumented members."""
         whole = {**schema, "components": self.document["components"]}
         return Draft202012Validator(closed(whole))
 
     def check(self, method: str, path: str, response: Any) -> None:
-        """Check status, content type, headers and body of an answer.
+        """Check status, content type, headers and body of a response.
 
         Args:
             method: of the request.
@@ -58,7 +58,7 @@ class Contract:
         return None
 
     def _by_specificity(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return paths with the fewest parameters first, as the specification has them matched."""
+        """Return paths with the fewest parameters first, as in the matching of OpenAPI."""
         return sorted(self.document["paths"].items(), key=lambda pair: pair[0].count("{"))
 
     def _check_headers(self, documented: Mapping[str, Any], sent: Mapping[str, str]) -> None:
@@ -75,11 +75,11 @@ _OF_HTTP = {
     *("date", "server", "connection"),
     *("access-control-allow-origin", "access-control-expose-headers"),
 }
-"""Headers that need no description of ours."""
+"""Headers that need not be documented."""
 
 
 def closed(schema: Any, use: bool = True) -> Any:
-    """Return a schema that allows no members but those it names.
+    """Return a schema that forbids additional members.
 
     Args:
         schema: JSON Schema, or a part of one.

@@ -1,4 +1,4 @@
-"""Pictures for tests: the samples, and small ones made on the spot."""
+"""Pictures for tests: the samples, and small generated ones."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ ROCKET = SAMPLES / "rocket.jpg"
 
 
 def picture(width: int = 64, height: int = 48, format: str = "JPEG", **options: object) -> bytes:
-    """Return an encoded gradient, so that its corners differ."""
+    """Return an encoded gradient, whose corners differ."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     out = io.BytesIO()
     image.save(out, format, **options)

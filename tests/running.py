@@ -1,4 +1,4 @@
-"""The whole cloud, for tests of what it answers over HTTP."""
+"""Runs the whole cloud for tests over HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The function `upload` over memory, for tests of what it answers."""
+"""The function `upload` with buckets and topics in memory, for tests of the API."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ SETTINGS = settings_with(
 
 
 class Service:
-    """The routes over memory, and a chef who works on request."""
+    """The routes with buckets and topics in memory; `work` runs the queued jobs."""
 
     def __init__(self, **settings: Any) -> None:
         self.originals = MemoryBucket("originals")
@@ -41,7 +41,7 @@ class Service:
         return self.http.post("/", files=files, **arguments)
 
     def done(self, **arguments) -> str:
-        """Return the id of an upload whose job has ended."""
+        """Return the id of a finished upload."""
         id = self.post(**arguments).json()["id"]
         self.work()
         return id

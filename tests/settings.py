@@ -1,4 +1,4 @@
-"""Settings for tests: what every deployment has to say, and defaults for the rest."""
+"""Settings for tests: the required ones, and defaults for the rest."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ ENV = {
     "QUICKTHUMB_UPLOADS_TOPIC": "projects/p/topics/uploads",
     "QUICKTHUMB_COMPLETED_TOPIC": "projects/p/topics/completed",
 }
-"""The variables without which no function starts."""
+"""The required variables."""
 
 
 def settings_with(**given: Any) -> Settings:
-    """Return the settings of a deployment, with some of its own."""
+    """Return valid settings with some replaced."""
     return Settings(
         *("originals", "processed", "requests"),
         *("projects/p/topics/uploads", "projects/p/topics/completed"),

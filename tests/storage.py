@@ -1,4 +1,4 @@
-"""A storage server with its front, and requests to it that no HTTP library would make."""
+"""A storage server with its front, and raw HTTP requests for it."""
 
 import io
 import re
@@ -18,13 +18,13 @@ BUCKET = "unit-test"
 
 
 class Storage:
-    """Storage that runs.
+    """A running storage server with its front.
 
     Attributes:
-        url: where clients look for it.
+        url: of the front.
         server: URL of the server behind the front.
         data: its folder.
-        log: what its parts have said that matters.
+        log: important log lines of its parts.
     """
 
     def __init__(self, data: Path, **options: Any) -> None:
@@ -44,11 +44,11 @@ class Storage:
 
     @property
     def listing(self) -> str:
-        """The URL that lists the bucket."""
+        """URL of the bucket's listing."""
         return f"{self.url}/storage/v1/b/{BUCKET}/o"
 
     def uploads(self, name: str, kind: str = "media") -> str:
-        """Return the URL to which a blob is uploaded."""
+        """Return the URL for uploading a blob."""
         return f"{self.url}/upload/storage/v1/b/{BUCKET}/o?uploadType={kind}&name={name}"
 
 
@@ -64,13 +64,13 @@ def serving(data: Path, **options: Any) -> Iterator[Storage]:
 
 
 def connect(url: str) -> socket.socket:
-    """Return a connection to where a URL leads."""
+    """Return a connection to the server of a URL."""
     parts = urlsplit(url)
     return socket.create_connection((parts.hostname or "", parts.port or 80), timeout=20)
 
 
 def exchange(url: str, data: bytes) -> bytes:
-    """Send bytes and nothing more; return all that comes back."""
+    """Send bytes, then the end of the stream; return all data received."""
     with connect(url) as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
@@ -78,7 +78,7 @@ def exchange(url: str, data: bytes) -> bytes:
 
 
 def received(connection: socket.socket) -> bytes:
-    """Return what comes over a connection until it ends."""
+    """Return all data received until a connection ends."""
     answer = b""
     while True:
         try:
@@ -91,11 +91,11 @@ def received(connection: socket.socket) -> bytes:
 
 
 def request(method: str, target: str, *lines: str, body: bytes = b"", host: str = HOST) -> bytes:
-    """Return the bytes of a request, as they are given."""
+    """Return the bytes of a request, unmodified."""
     head = "\r\n".join([f"{method} {target} HTTP/1.1", f"Host: {host}", *lines, "", ""])
     return head.encode("latin-1") + body
 
 
 def statuses(answers: bytes) -> list[int]:
-    """Return the status of each answer in what came over a connection."""
+    """Return the status of each response in received data."""
     return [int(status) for status in re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", answers)]

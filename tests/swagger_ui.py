@@ -1,7 +1,7 @@
-"""Takes Swagger UI from its npm package into the function: `python -m tests.swagger_ui 5.35.0`.
+"""Vendors Swagger UI from its npm package: `python -m tests.swagger_ui 5.35.0`.
 
-The files are stored compressed, as they are sent. `vendored.json` tells which package they are
-from; a test holds the files to it.
+The files are stored compressed, as they are sent. `vendored.json` names their package; a test
+compares the files with it.
 """
 
 import base64
@@ -24,7 +24,7 @@ LEGAL = ("LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt")
 
 
 def download(version: str, folder: Path) -> Path:
-    """Fetch the package with npm, which runs none of its scripts, and return its archive."""
+    """Fetch the package with npm, without running its scripts, and return the archive."""
     command = ["npm", "pack", "--silent", f"{PACKAGE}@{version}"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
     [archive] = folder.glob("*.tgz")
@@ -32,7 +32,7 @@ def download(version: str, folder: Path) -> Path:
 
 
 def integrity(archive: Path) -> str:
-    """Return the hash of a package as npm writes it in lock files."""
+    """Return the hash of a package in the format of npm's lock files."""
     digest = hashlib.sha512(archive.read_bytes()).digest()
     return f"sha512-{base64.b64encode(digest).decode()}"
 
@@ -48,14 +48,14 @@ def content(archive: Path) -> dict[str, bytes]:
 
 
 def vendored() -> dict[str, bytes]:
-    """Return the files in the repository, as the package has them."""
+    """Return the vendored files, decompressed."""
     return {name: gzip.decompress((FOLDER / f"{name}.gz").read_bytes()) for name in SERVED} | {
         name: (FOLDER / name).read_bytes() for name in LEGAL
     }
 
 
 def main(version: str) -> None:
-    """Replace the files in the repository by those of another version."""
+    """Replace the vendored files by those of another version."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         archive = download(version, Path(folder))

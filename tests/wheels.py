@@ -1,10 +1,10 @@
-"""Small packages, for tests that install something and need no network."""
+"""Makes small packages, for tests of installations without a network."""
 
 import hashlib
 import zipfile
 
 OPTIONS = "--no-index\n--find-links wheels\n--only-binary :all:\n--require-hashes\n"
-"""Head of a lock whose wheels lie beside it."""
+"""Head of a lock with local wheels."""
 
 
 def make_wheel(project, name, content="", files=(), requires=()):
@@ -14,8 +14,8 @@ def make_wheel(project, name, content="", files=(), requires=()):
         project: folder of the lock.
         name: of the package, and of its module.
         content: of the module.
-        files: others, by name.
-        requires: names of the packages that it needs.
+        files: further files, by name.
+        requires: names of required packages.
     """
     folder = project / "wheels"
     folder.mkdir(exist_ok=True)

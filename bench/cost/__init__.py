@@ -1,5 +1,5 @@
-"""What QuickThumb costs on Google Cloud: measured on this machine, multiplied with list prices.
+"""Estimates what QuickThumb costs on Google Cloud from local measurements and list prices.
 
-calls.py and month.py are arithmetic, prices.py and record.py read what it works with, uploads.py
-and sweeps.py measure on the emulator, and tables.py writes down what comes out.
+calls.py and month.py compute, prices.py and record.py read the inputs, uploads.py and sweeps.py
+measure on the emulator, and tables.py formats the results.
 """

@@ -1,14 +1,14 @@
-"""What QuickThumb costs: `.venv/bin/python -m bench.cost [PICTURE…]`.
+"""Estimates costs: `.venv/bin/python -m bench.cost [PICTURE…]`.
 
-Prints, as tables in Markdown, what a month costs whatever you upload, and what a million uploads
-cost: what was measured (measured.json), multiplied by list prices (prices.toml). Pictures that are
-named are measured now, and take the place of those in the file: they are sent through the whole
-cloud of the emulator, which counts the CPU time of the functions' processes, their requests to
-storage, and the bytes of messages, blobs and log entries.
+Prints tables in Markdown with the fixed costs per month and the cost of a million uploads:
+measurements (measured.json) times list prices (prices.toml). Pictures given as arguments are
+measured now, and replace those in the file: they are sent through the whole emulated cloud, which
+counts the CPU time of the functions, their requests to storage, and the bytes of messages, blobs
+and log entries.
 
-The processors are those of this machine, and the emulator is near. How much slower Cloud Run's
-processors are, and how long a call to another service takes there, is assumed: give what you know.
-Cold starts, retries and taxes are left out. Measuring needs Linux.
+CPU time is measured on this machine, and the emulator has no network latency. The relative speed of
+Cloud Run's processors and the latency of calls are assumed; set them if you know better. Cold
+starts, retries and taxes are not included. Measuring needs Linux.
 """
 
 import argparse
@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import structs
 
 from bench.cost import images, sweeps, tables, uploads
 from bench.cost.month import Assumed
@@ -94,14 +96,19 @@ def _parser() -> argparse.ArgumentParser:
         type=_counts,
         default=KEPT,
         metavar="N,N",
-        help="uploads that are kept, for the table of a month; default 1000,100000,10000000",
+        help="stored uploads, for the monthly table; default 1000,100000,10000000",
     )
     for name, default, metavar, words in (
-        ("--latency", 0.04, "SECONDS", "of a call to storage or Pub/Sub in the cloud"),
-        ("--page-latency", 0.2, "SECONDS", "of a listing's page of 1,000 names"),
-        ("--slower", 1.0, "FACTOR", "of Cloud Run's processor, against the one measured"),
-        ("--at-once", 1.0, "REQUESTS", "that share an instance of upload on average"),
-        ("--jobs-at-once", 1.0, "JOBS", "that share an instance of resize on average"),
+        ("--latency", 0.04, "SECONDS", "latency of a call to storage or Pub/Sub"),
+        ("--page-latency", 0.2, "SECONDS", "time of a page of 1,000 names in a listing"),
+        (
+            "--slower",
+            1.0,
+            "FACTOR",
+            "by which Cloud Run's processors are slower than the measured one",
+        ),
+        ("--at-once", 1.0, "REQUESTS", "average requests that share an instance of upload"),
+        ("--jobs-at-once", 1.0, "JOBS", "average requests that share an instance of resize"),
     ):
         parser.add_argument(
             name,
@@ -114,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "--into",
         type=Path,
         metavar="FILE",
-        help="insert the tables into a document, between its marks",
+        help="insert the tables into a document, between its markers",
     )
     return parser
 
@@ -140,7 +147,7 @@ def _above_0(text: str) -> float:
 
 
 def _record(args: argparse.Namespace) -> Record:
-    """Return what was measured, now as far as asked for, and else before."""
+    """Return the stored measurements, with those requested made now."""
     if not args.measure and not args.pictures:
         return Record.load(args.record)
     if sys.platform != "linux":
@@ -168,11 +175,11 @@ def _measured(files: Sequence[Path], data: Path, rounds: int) -> Record:
     log = io.StringIO()
     # With this variable the functions log as they do on Cloud Run.
     functions = {
-        name: replace(function, environment={**function.environment, "K_SERVICE": name})
+        name: structs.replace(function, environment={**function.environment, "K_SERVICE": name})
         for name, function in topology.functions.items()
     }
     console = Console(verbose=True, out=log)
-    with Cloud(replace(topology, functions=functions), data, console) as cloud:
+    with Cloud(structs.replace(topology, functions=functions), data, console) as cloud:
         meter = uploads.Meter(cloud, log)
         pictures = tuple(meter.picture(file, SETTINGS, rounds) for file in files)
         memory = {name: meter.memory(name) for name in ("upload", "resize")}
@@ -185,10 +192,10 @@ def _when() -> str:
 
 
 def _put_into(path: Path, text: str) -> None:
-    """Replace what stands between the marks of a document.
+    """Replace the text between the markers of a document.
 
     Raises:
-        RuntimeError: it has no marks.
+        RuntimeError: it has no markers.
     """
     before, begin, rest = path.read_text().partition(f"{BEGIN}\n")
     _, end, after = rest.partition(END)

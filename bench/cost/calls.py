@@ -17,12 +17,12 @@ BILLED_STEP = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What an instance of a function has.
+    """An instance of a function.
 
     Attributes:
-        vcpus: its processors.
+        vcpus: number of vCPUs.
         memory: bytes.
-        at_once: requests that share it on average while it works.
+        at_once: average number of requests that share it while it is active.
     """
 
     vcpus: float
@@ -30,26 +30,26 @@ class Instance:
     at_once: float = 1
 
     def second(self, prices: Prices) -> float:
-        """Return the dollars for a second in which it works."""
+        """Return the cost of an active second, dollars."""
         return self.vcpus * prices.vcpu_second + self.memory / GIB * prices.gib_second
 
     def idle_second(self, prices: Prices) -> float:
-        """Return the dollars for a second in which it is kept waiting."""
+        """Return the cost of an idle second that is billed, dollars."""
         return self.vcpus * prices.idle_vcpu_second + self.memory / GIB * prices.idle_gib_second
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one request to a function takes.
+    """The resources that one request to a function uses.
 
     Attributes:
-        cpu_seconds: of one processor.
+        cpu_seconds: CPU time.
         class_a: operations of Cloud Storage that write or list.
         class_b: operations of Cloud Storage that read.
         calls: requests to Cloud Storage that it waits for, charged or not.
-        published: bytes of each message that it publishes.
-        delivered: bytes of the message that it was called with; None if it was not.
-        logged: bytes of the entries that Cloud Logging keeps of it.
+        published: size of each message that it publishes, bytes.
+        delivered: size of the message that was pushed to it, bytes; None if there was none.
+        logged: size of its entries in Cloud Logging, bytes.
     """
 
     cpu_seconds: float
@@ -68,7 +68,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars, by what they are paid for."""
+    """US dollars, by type of cost."""
 
     instances: float = 0.0
     requests: float = 0.0
@@ -93,15 +93,14 @@ class Cost:
 def billed_seconds(call: Call, instance: Instance, latency: float, slower: float) -> float:
     """Return the instance time that a request is billed for, seconds.
 
-    An instance is billed while it works on any request, so requests that share one share the time,
-    except what they take of the processors. Time that nobody shares is rounded up, as it is for a
-    function that is called now and then.
+    An instance is billed while it works on any request, so concurrent requests share the time, but
+    not the CPU time. If requests do not share it, the time is rounded up.
 
     Args:
-        call: what is done.
-        instance: where.
+        call: the request.
+        instance: that handles it.
         latency: of a call to another service, seconds.
-        slower: seconds of the cloud's processor for one second of the one that was measured.
+        slower: CPU seconds in the cloud per measured CPU second.
     """
     working = call.cpu_seconds * slower
     if instance.at_once > 1:
@@ -111,14 +110,14 @@ def billed_seconds(call: Call, instance: Instance, latency: float, slower: float
 
 
 def rounded_up(seconds: float) -> float:
-    """Return the time that is billed for so many seconds of an instance that nobody shares."""
+    """Return the time billed for that many seconds of an instance without concurrency, seconds."""
     return math.ceil(round(seconds / BILLED_STEP, 6)) * BILLED_STEP
 
 
 def cost_of(
     call: Call, instance: Instance, prices: Prices, *, latency: float = 0.0, slower: float = 1.0
 ) -> Cost:
-    """Return what one request costs; the arguments are those of `billed_seconds`."""
+    """Return the cost of one request; the arguments are those of `billed_seconds`."""
     sizes = [*call.published, *([] if call.delivered is None else [call.delivered])]
     return Cost(
         instances=billed_seconds(call, instance, latency, slower) * instance.second(prices),
@@ -130,15 +129,15 @@ def cost_of(
 
 
 def operations(class_a: float, class_b: float, prices: Prices) -> float:
-    """Return the dollars for so many operations of Cloud Storage."""
+    """Return the cost of operations of Cloud Storage, dollars."""
     return (class_a * prices.thousand_class_a + class_b * prices.thousand_class_b) / 1000
 
 
 def storing(size: float, prices: Prices) -> float:
-    """Return the dollars a month for keeping so many bytes."""
+    """Return the cost of storing bytes for a month, dollars."""
     return size / GIB * prices.stored_gib_month
 
 
 def sending(size: float, prices: Prices) -> float:
-    """Return the dollars for sending so many bytes to the internet."""
+    """Return the cost of sending bytes to the internet, dollars."""
     return size / GIB * prices.internet_gib

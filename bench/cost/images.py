@@ -13,7 +13,7 @@ FUNCTIONS = ROOT / "functions"
 
 
 class _Counted(io.RawIOBase):
-    """Forgets what is written to it, and knows how much that was."""
+    """Discards what is written to it, and counts the bytes."""
 
     size = 0
 
@@ -26,10 +26,10 @@ class _Counted(io.RawIOBase):
 
 
 def layer_bytes() -> int:
-    """Return the size of functions/ and all that it needs, compressed as a layer of an image is.
+    """Return the size of functions/ and its packages, compressed like a layer of an image, bytes.
 
     Raises:
-        RuntimeError: the packages cannot be had.
+        RuntimeError: the packages cannot be installed.
     """
     with tempfile.TemporaryDirectory(prefix="quickthumb-") as folder:
         command = [

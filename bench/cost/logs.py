@@ -1,7 +1,7 @@
 """The size of log lines and request logs, as Cloud Logging bills it.
 
-The lines are measured. What the cloud adds to them is not: it is written down here as Google
-documents it, with names of usual length, and counted as JSON:
+The lines are measured. What the cloud adds is taken from Google's documentation, with names of
+usual length, and counted as JSON:
 https://docs.cloud.google.com/run/docs/logging and
 https://docs.cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry.
 """
@@ -16,14 +16,14 @@ _OF_THE_ENTRY = ("severity", "logging.googleapis.com/trace", "logging.googleapis
 
 
 def line_bytes(line: str, service: str) -> int:
-    """Return the size of the entry that a line of a function becomes.
+    """Return the size of the log entry for a line of a function, bytes.
 
     Args:
         line: one JSON object, as quickthumb.logs writes it.
         service: name of the function.
 
     Raises:
-        ValueError: it is no JSON object.
+        ValueError: it is not a JSON object.
     """
     payload = json.loads(line)
     if not isinstance(payload, dict):
@@ -33,7 +33,7 @@ def line_bytes(line: str, service: str) -> int:
 
 
 def request_bytes(service: str, method: str, url: str, agent: str) -> int:
-    """Return the size of the entry that Cloud Run writes for a request."""
+    """Return the size of the log entry that Cloud Run writes for a request, bytes."""
     return _size(
         {
             **_envelope(service, "run.googleapis.com%2Frequests"),
@@ -54,20 +54,20 @@ def request_bytes(service: str, method: str, url: str, agent: str) -> int:
 
 
 def upload_request_bytes() -> int:
-    """Return the size of the entry of a request that sends a picture."""
+    """Return the size of the log entry for an upload, bytes."""
     url = "https://upload-1234567890.europe-west1.run.app/?sizes=256"
     return request_bytes("upload", "POST", url, "python-requests/2.32.5")
 
 
 def push_request_bytes() -> int:
-    """Return the size of the entry of a push of Pub/Sub."""
+    """Return the size of the log entry for a push of Pub/Sub, bytes."""
     url = "https://resize-1234567890.europe-west1.run.app/?__GCP_CloudEventsMode=CUSTOM_PUBSUB"
     agent = "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"
     return request_bytes("resize", "POST", url, agent)
 
 
 def run_request_bytes() -> int:
-    """Return the size of the three entries of a scheduled call: two of them Cloud Scheduler's."""
+    """Return the size of the three entries for a scheduled call, two by Cloud Scheduler, bytes."""
     url = "https://sweep-1234567890.europe-west1.run.app/"
     return 3 * request_bytes("sweep", "POST", url, "Google-Cloud-Scheduler")
 

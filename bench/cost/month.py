@@ -15,48 +15,48 @@ from emulator.topology import Topology
 from quickthumb.settings import Settings
 
 HOURS = 730
-"""Of a month, as Google reckons."""
+"""Per month, as Google computes prices."""
 PAGE = 1000
-"""Names in a page of Cloud Storage's listings."""
+"""Names per page of a listing in Cloud Storage."""
 PIECE = 10.0
-"""Seconds after which `sweep` notes how far it came, and starts its listings anew."""
+"""Seconds after which `sweep` stores its position, and restarts its listings."""
 AT_ONCE = 8
-"""Pictures that `sweep` looks at more closely at once."""
+"""Pictures that `sweep` inspects concurrently."""
 SOFT_DELETE_DAYS = 7
 """The default of the variable `soft_delete_days`."""
 ALERT_CONDITIONS = 18
-"""Of infra/alerts.tf, objective.tf and uptime.tf, with the topology as it is, as
-tests/infra/test_cost.py counts them."""
+"""In infra/alerts.tf, objective.tf and uptime.tf with the current topology, as counted by
+tests/infra/test_cost.py."""
 METRIC_REFERENCES = 24
-"""Metrics that these conditions name: a ratio names two."""
+"""Metrics in these conditions: a ratio has two."""
 EVALUATIONS = HOURS * 3600 / 30
-"""How often a condition is evaluated in a month: each 30 seconds
+"""Evaluations of a condition in a month: one every 30 seconds
 (https://cloud.google.com/stackdriver/observability-pricing-examples)."""
 IMAGES_KEPT = 10
-"""Versions of the functions' image that infra/foundation has Artifact Registry keep."""
+"""Versions of the functions' image that Artifact Registry keeps, see infra/foundation."""
 BASE_IMAGE = 0.3 * GIB
-"""Assumed: Ubuntu and Python, compressed; layers that all images share."""
+"""Assumed size of the layers shared by all images, Ubuntu and Python, compressed, bytes."""
 FORWARDING_RULES = 2
 ARMOR_RULES = 2
-"""What infra/front makes of each."""
+"""Resources of infra/front, by type."""
 UPTIME_PLACES = 6
-"""From which an uptime check calls, unless told otherwise."""
+"""Default number of regions from which an uptime check calls."""
 
 Usage = dict[str, float]
-"""Quantities, by the names of their prices."""
+"""Quantities by name of the price."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What lies in the buckets.
+    """The contents of the buckets.
 
     Attributes:
-        uploads: how many.
-        original: bytes of one.
-        results: bytes of the thumbnails and the manifest of one.
-        blobs: thumbnails and manifest of one, counted.
-        brought: of the uploads, the share that other programs put below `incoming/`, 0 to 1.
-        has_originals: whether all originals are still there, or all deleted by their age.
+        uploads: number of uploads.
+        original: size of an original, bytes.
+        results: size of the thumbnails and the manifest of an upload, bytes.
+        blobs: number of these.
+        brought: share of uploads that other programs put below `incoming/`, 0 to 1.
+        has_originals: whether originals are still there, or were deleted by age.
     """
 
     uploads: int
@@ -69,12 +69,12 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """What nobody can measure here.
+    """Values that cannot be measured locally.
 
     Attributes:
         latency: of a call to another service, seconds.
-        page: of a page of a listing that is full, seconds.
-        slower: seconds of the cloud's processor for one second of the one that was measured.
+        page: time of a full page of a listing, seconds.
+        slower: CPU seconds in the cloud per measured CPU second.
     """
 
     latency: float = 0.04
@@ -89,8 +89,8 @@ class Run:
     Attributes:
         class_a: operations that write or list.
         class_b: operations that read.
-        seconds: how long it works.
-        share: of all that is kept, what it comes past, 0 to 1.
+        seconds: duration.
+        share: share of the stored data that it covers, 0 to 1.
     """
 
     class_a: float
@@ -101,12 +101,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Paces:
-    """How much processor time `sweep` takes, seconds.
+    """CPU time of `sweep`, seconds.
 
     Attributes:
-        start: of a run that finds nothing.
-        page: of a page of names that is full.
-        look: of a picture that it has to look at more closely.
+        start: for a run that finds nothing.
+        page: for a full page of names.
+        look: for a picture that it has to inspect.
     """
 
     start: float
@@ -115,7 +115,7 @@ class Paces:
 
     @classmethod
     def of(cls, walks: Iterable[Walk]) -> "Paces":
-        """Tell it from runs that were measured without any delay."""
+        """Compute it from runs measured without delay."""
         plain = sorted((w for w in walks if not w.brought and not w.delay), key=lambda w: w.uploads)
         first, last = plain[0], plain[-1]
         page = (last.cpu_seconds - first.cpu_seconds) / (blobs_of(last) / last.page)
@@ -128,17 +128,17 @@ class Paces:
 
 
 def blobs_of(walk: Walk) -> int:
-    """Return how many names a measured run listed: original, thumbnail and manifest of each."""
+    """Return the number of names that a measured run listed: three per upload."""
     return 3 * walk.uploads
 
 
 def run_of(kept: Kept, paces: Paces, assumed: Assumed, seconds: float, page: int = PAGE) -> Run:
-    """Return what a run takes that works for so many seconds at most.
+    """Return the resources of a run with a time limit in seconds.
 
-    A run walks over the pages of both buckets. Each piece of it begins with three more listings (of
-    what clients and other programs put below `incoming/`), ends with a note, and reads one page of
-    either bucket again that the piece before had begun. A picture of another program is looked at
-    more closely each time, since its results lie elsewhere.
+    A run lists both buckets. Each piece of it starts with three more listings (of what clients and
+    other programs put below `incoming/`), ends by storing its position, and lists again the page of
+    either bucket that the piece before had begun. Pictures of other programs are inspected every
+    time, since their results are elsewhere.
     """
     originals = kept.uploads if kept.has_originals else 0
     pages = [originals / page, kept.uploads * kept.blobs / page]
@@ -146,8 +146,8 @@ def run_of(kept: Kept, paces: Paces, assumed: Assumed, seconds: float, page: int
     for_look = max(paces.look * assumed.slower, 2 * assumed.latency / AT_ONCE)
     looks = originals * kept.brought
     whole = sum(pages) * for_page + looks * for_look
-    beside = 4 * assumed.latency + paces.start * assumed.slower  # of a piece: lists and the note
-    again = 2 * for_page  # of a piece that is not the first
+    beside = 4 * assumed.latency + paces.start * assumed.slower  # per piece
+    again = 2 * for_page  # per piece but the first
     pieces = max(1, math.ceil(round(whole / (PIECE - beside - again), 6)))
     if whole + pieces * (beside + again) <= seconds:
         share, working = 1.0, whole
@@ -167,7 +167,7 @@ def run_of(kept: Kept, paces: Paces, assumed: Assumed, seconds: float, page: int
 
 @cache
 def runs_a_month(cron: str) -> float:
-    """Return how often a schedule is due in a month, on average over a year."""
+    """Return the average number of runs of a schedule per month, over a year."""
     start = datetime(2027, 1, 1, tzinfo=UTC)
     times = CronSim(cron, start - timedelta(seconds=1))
     due = 0
@@ -179,7 +179,7 @@ def runs_a_month(cron: str) -> float:
 
 
 def sweeping(run: Run, topology: Topology, run_logged: float) -> Usage:
-    """Return what `sweep` uses in a month."""
+    """Return the monthly usage of `sweep`."""
     used: Usage = {}
     for schedule in topology.schedules.values():
         function = topology.functions[schedule.function]
@@ -201,20 +201,20 @@ def sweeping(run: Run, topology: Topology, run_logged: float) -> Usage:
 
 
 def keeping_originals(kept: Kept) -> Usage:
-    """Return what keeping the originals uses in a month."""
+    """Return the monthly usage of storing the originals."""
     size = kept.uploads * kept.original if kept.has_originals else 0
     return {"stored_gib_month": size / GIB}
 
 
 def keeping_results(kept: Kept) -> Usage:
-    """Return what keeping thumbnails and manifests uses in a month."""
+    """Return the monthly usage of storing thumbnails and manifests."""
     return {"stored_gib_month": kept.uploads * kept.results / GIB}
 
 
 def soft_deleted(kept: Kept, topology: Topology) -> Usage:
-    """Return what soft delete uses in a month in which as many originals come as go.
+    """Return the monthly usage of soft delete if as many originals are created as deleted.
 
-    So many days of originals are kept, and beside them those that went in the last few days.
+    Those deleted within the retention of soft delete are stored in addition to the others.
     """
     days = topology.buckets["originals"].delete_after_days
     share = SOFT_DELETE_DAYS / days if days else 0.0
@@ -222,7 +222,7 @@ def soft_deleted(kept: Kept, topology: Topology) -> Usage:
 
 
 def warm(topology: Topology) -> Usage:
-    """Return what instances use in a month that `min_instances` keeps waiting."""
+    """Return the monthly usage of the idle instances of `min_instances`."""
     functions = topology.functions.values()
     return {
         "idle_vcpu_second": sum(f.min_instances * f.cpu for f in functions) * HOURS * 3600,
@@ -231,17 +231,17 @@ def warm(topology: Topology) -> Usage:
 
 
 def images(layer: float) -> Usage:
-    """Return what images use in a month, once there are as many versions as are kept.
+    """Return the monthly usage of images, with the maximum number of versions.
 
     Args:
-        layer: bytes of what one image does not share with others; all functions have the same.
+        layer: size of the layer that images do not share, bytes; all functions use the same image.
     """
     size = BASE_IMAGE + IMAGES_KEPT * layer
     return {"image_gib_month": size / GIB}
 
 
 def alerts() -> Usage:
-    """Return what the alerts use in a month; each condition returns one point at a time."""
+    """Return the monthly usage of alerts; each evaluation returns one point."""
     return {
         "alert_reference_month": METRIC_REFERENCES,
         "alert_million_points": ALERT_CONDITIONS * EVALUATIONS / MILLION,
@@ -249,7 +249,7 @@ def alerts() -> Usage:
 
 
 def balancer() -> Usage:
-    """Return what a load balancer uses in a month in which nobody calls."""
+    """Return the monthly usage of a load balancer without requests."""
     return {
         "forwarding_rules_hour": HOURS * math.ceil(FORWARDING_RULES / 5),
         "armor_policy_month": 1,
@@ -258,9 +258,9 @@ def balancer() -> Usage:
 
 
 def uptime(topology: Topology, seconds: float, logged: float) -> Usage:
-    """Return what an uptime check uses in a month that calls `upload` each so many seconds.
+    """Return the monthly usage of an uptime check of `upload` with an interval in seconds.
 
-    Each call works for a tenth of a second at most, and is logged.
+    Each request takes a tenth of a second at most, and is logged.
     """
     upload = topology.functions["upload"]
     checks = HOURS * 3600 / seconds * UPTIME_PLACES
@@ -280,18 +280,18 @@ def plus(*usages: Usage) -> Usage:
 
 
 def dollars(used: Usage, prices: Prices) -> float:
-    """Return list prices for what is used."""
+    """Return the list price of the usage, dollars."""
     return float(sum(getattr(prices, name) * units for name, units in used.items()))
 
 
 def after_free(used: Usage, prices: Prices) -> float:
-    """Return what is left to pay where nothing else uses what Google gives free of charge."""
+    """Return the usage beyond the free tier, if nothing else uses that."""
     charged = {n: max(0.0, units - prices.free.get(n, 0.0)) for n, units in used.items()}
     return dollars(charged, prices)
 
 
 def sweep_seconds() -> int:
-    """Return how long a run works at most, by its setting's default."""
+    """Return the default time limit of a run, seconds."""
     [seconds] = [each.default for each in fields(Settings) if each.name == "sweep_seconds"]
     assert isinstance(seconds, int)
     return seconds

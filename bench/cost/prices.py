@@ -1,4 +1,4 @@
-"""The list prices, read from prices.toml or a file like it; needs the standard library only."""
+"""Reads list prices from a file such as prices.toml; needs only the standard library."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ PRICES = Path(__file__).with_name("prices.toml")
 
 
 class InvalidPrices(Exception):
-    """The file of prices cannot be used; the message says why."""
+    """The file of prices is invalid; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars for one of each; prices.toml says what each is.
+    """Prices per unit in US dollars; prices.toml describes each.
 
     Attributes:
-        free: units a month that cost nothing, by the name of the price.
-        since: the first day on which it is charged, by the name of the price.
-        region: where these prices apply.
-        checked: when the oldest of the copies was taken that they were read from; None if unknown.
+        free: free units per month, by name of the price.
+        since: first day on which the price is charged, by name of the price.
+        region: for which the prices apply.
+        checked: date of the oldest copy of Google's pages used as a source; None if unknown.
     """
 
     vcpu_second: float

@@ -1,4 +1,4 @@
-"""Stored measurements, so that other prices need no new ones."""
+"""Stores measurements, so that prices can change without measuring again."""
 
 import json
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ RECORD = Path(__file__).with_name("measured.json")
 
 
 class InvalidRecord(Exception):
-    """The file of what was measured cannot be used; the message says why."""
+    """The file of measurements is invalid; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What an upload with its thumbnails took.
+    """The resources used by an upload and its thumbnails.
 
     Attributes:
         options: of the upload.
-        upload: the request that sent it.
-        resize: the request that made all thumbnails.
-        thumbnails: bytes of all together.
-        manifest: bytes of it.
-        results: blobs that are kept of it beside the original: thumbnails and the manifest.
-        view: the request that fetches one thumbnail.
-        largest: bytes of the largest thumbnail.
+        upload: the request to `upload`.
+        resize: the request to `resize`.
+        thumbnails: total size of the thumbnails, bytes.
+        manifest: size of the manifest, bytes.
+        results: number of thumbnails and manifests.
+        view: a request for one thumbnail.
+        largest: size of the largest thumbnail, bytes.
     """
 
     options: dict[str, str]
@@ -42,12 +42,12 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture and what it took.
+    """A measured picture.
 
     Attributes:
         name: of its file.
         size: bytes.
-        taken: with each of the options that were tried.
+        taken: resources used, for each of the measured options.
     """
 
     name: str
@@ -55,10 +55,10 @@ class Picture:
     taken: tuple[Taken, ...]
 
     def with_options(self, options: Mapping[str, str]) -> Taken:
-        """Return what it took with some options.
+        """Return the resources used with given options.
 
         Raises:
-            InvalidRecord: they were not tried.
+            InvalidRecord: they were not measured.
         """
         for taken in self.taken:
             if taken.options == options:
@@ -68,18 +68,18 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One run of `sweep`, and what it took.
+    """A measured run of `sweep`.
 
     Attributes:
-        uploads: that were kept: an original, one thumbnail and a manifest of each.
-        brought: of these, how many another program had put below `incoming/`.
-        page: names that a page of a listing had at most; Cloud Storage's own is 1,000.
-        delay: how long each page was held back, seconds.
+        uploads: number stored, each with an original, one thumbnail and a manifest.
+        brought: how many of them another program had put below `incoming/`.
+        page: maximum names per page of a listing; in Cloud Storage, it is 1,000.
+        delay: added to each page, seconds.
         class_a: operations that write or list.
         class_b: operations that read.
-        cpu_seconds: of one processor.
-        seconds: from the call to its answer.
-        logged: bytes of the entries of its log, without those of the call itself.
+        cpu_seconds: CPU time.
+        seconds: from the request to the response.
+        logged: size of its log entries, without those for the request, bytes.
     """
 
     uploads: int
@@ -95,16 +95,16 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that was measured.
+    """All measurements.
 
     Attributes:
-        measured: on which day, and on what machine.
-        rounds: uploads of each picture and setting.
-        pictures: what each took.
-        memory: the most bytes that a function held.
+        measured: date and machine.
+        rounds: uploads per picture and options.
+        pictures: the measured pictures.
+        memory: peak memory by function, bytes.
         walks: runs of `sweep`.
-        image_bytes: the packages that functions/ asks for, compressed as in an image; None where
-            that was not measured.
+        image_bytes: size of functions/ with its packages, compressed as in an image; None if not
+            measured.
     """
 
     measured: str
@@ -115,15 +115,15 @@ class Record:
     image_bytes: int | None = None
 
     def write(self, path: Path) -> None:
-        """Write the file that `load` reads."""
+        """Write a file for `load`."""
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path = RECORD) -> Self:
-        """Read a file that `write` wrote.
+        """Read a file written by `write`.
 
         Raises:
-            InvalidRecord: it is not there, or none of this version.
+            InvalidRecord: it is missing, or of another version.
         """
         try:
             return cls._read(json.loads(path.read_text()))

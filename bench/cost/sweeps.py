@@ -1,8 +1,8 @@
-"""What a run of `sweep` takes: the function itself, over buckets that were filled for it.
+"""Measures runs of `sweep` over prepared buckets.
 
 Cloud Storage lists the names of a bucket in pages of 1,000; fake-gcs-server returns all of them
-unless it is asked for fewer. So the function talks to it through a relay that asks for fewer, and
-counts the requests.
+unless the request has a limit. So the function uses a relay that adds a limit, and counts the
+requests.
 """
 
 import http.client
@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from msgspec.structs import replace
 
 from bench.cost import logs
 from bench.cost.record import Walk
@@ -39,15 +40,15 @@ from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 
 PAGE = 1000
-"""Names in a page of Cloud Storage: https://docs.cloud.google.com/storage/docs/json_api/v1/objects/list."""
+"""Names per page in Cloud Storage: https://docs.cloud.google.com/storage/docs/json_api/v1/objects/list."""
 
 _FILLING = 8  # threads
-_OLD_ENOUGH = 2.0  # seconds that a picture has to lie before the sweep looks closely
+_OLD_ENOUGH = 2.0  # minimum age of a picture for the sweep to inspect it, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A run to be measured; see `Walk` for what the fields mean."""
+    """A run to measure; `Walk` describes the fields."""
 
     uploads: int
     brought: int = 0
@@ -62,11 +63,11 @@ CASES = (
     Case(500, brought=500),
     Case(1_000, page=50, delay=0.2),
 )
-"""Nothing; some pages; pictures of other programs; and one that takes several pieces of a run."""
+"""No uploads; some pages; pictures of other programs; and a run in several pieces."""
 
 
 def walks(folder: Path, cases: tuple[Case, ...] = CASES) -> tuple[Walk, ...]:
-    """Measure one run for each case, each over buckets of its own below `folder`."""
+    """Measure a run for each case, each with its own buckets below `folder`."""
     return tuple(_walk(folder / f"sweep-{n}", case) for n, case in enumerate(cases))
 
 
@@ -79,7 +80,7 @@ def _walk(data: Path, case: Case) -> Walk:
             _wait_for(cloud.addresses.functions["sweep"])
             _fill(cloud.addresses.storage, case)
             time.sleep(_OLD_ENOUGH)
-            _sweep(cloud)  # what is only needed the first time
+            _sweep(cloud)  # warm up
             processes = processes_of(cloud.pids()["sweep"])
             relay.seen = Operations()
             mark, before = len(log.getvalue()), sum(map(cpu_seconds, processes))
@@ -102,7 +103,7 @@ def _walk(data: Path, case: Case) -> Walk:
 
 
 def _topology(storage_url: str) -> Topology:
-    """Return a topology of `sweep` alone, which speaks to the relay and logs as on Cloud Run."""
+    """Return a topology with only `sweep`, which uses the relay and logs as on Cloud Run."""
     topology = read_topology()
     sweep = topology.functions["sweep"]
     own = {
@@ -135,7 +136,7 @@ def _sweep(cloud: Cloud) -> None:
 
 
 def _fill(address: str, case: Case) -> None:
-    """Put uploads that have ended into the buckets, some of them as another program does."""
+    """Put finished uploads into the buckets, some of them like another program does."""
     client = storage.Client(
         PROJECT,
         AnonymousCredentials(),  # type: ignore[no-untyped-call]
@@ -162,12 +163,12 @@ def _fill(address: str, case: Case) -> None:
 
 
 class _Relay:
-    """Passes requests on to storage: lists in pages, held back for a while, and counted by class.
+    """Relays requests to storage: limits and delays pages of listings, and counts requests.
 
     Attributes:
-        url: where it listens.
+        url: of the relay.
         target: URL of the storage server.
-        seen: how many requests of each class.
+        seen: number of requests by class.
     """
 
     def __init__(self, case: Case) -> None:
@@ -219,7 +220,7 @@ class _Relay:
     def pass_on(
         self, method: str, path: str, kind: str | None, body: bytes
     ) -> tuple[int, str, bytes]:
-        """Make a request in place of the function; return status, type and body of the answer."""
+        """Relay a request of the function; return status, type and body of the response."""
         listing = request(method, path, 200).is_listing
         asked = f"{path}&maxResults={self._case.page}" if listing else path
         if not hasattr(self._local, "connection"):
@@ -230,7 +231,7 @@ class _Relay:
         connection.request(method, asked, body or None, {"Content-Type": kind} if kind else {})
         response = connection.getresponse()
         answer = response.read()
-        # Only a page that has names is long on its way, so only that is held back.
+        # Empty pages are fast, so only those with names are delayed.
         if self._case.delay and listing and b'"items"' in answer:
             time.sleep(self._case.delay)
         with self._lock:
@@ -248,5 +249,5 @@ def _relay(case: Case) -> Iterator[_Relay]:
 
 
 def run_logged(walk: Walk) -> int:
-    """Return the bytes of the entries that a run writes to the log, those of the call included."""
+    """Return the size of the log entries of a run, including those for the request, bytes."""
     return walk.logged + logs.run_request_bytes()

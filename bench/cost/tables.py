@@ -1,4 +1,4 @@
-"""What it costs, as tables in Markdown."""
+"""Formats the costs as tables in Markdown."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from bench.cost.sweeps import run_logged
 from emulator.topology import Topology
 
 _USUAL = "photo-3mp.jpg"
-"""The picture that the tables of a month assume, with the first of its settings."""
+"""The picture assumed for the monthly tables, with the first of its settings."""
 _UPTIME_SECONDS = 60
 
 
@@ -51,7 +51,7 @@ class Basis:
 
     @property
     def kinds(self) -> dict[str, float]:
-        """What `cost_of` needs to know about the cloud."""
+        """Arguments of `cost_of`."""
         return {"latency": self.assumed.latency, "slower": self.assumed.slower}
 
     def kept(self, number: int) -> Kept:

@@ -1,7 +1,4 @@
-"""What an upload takes: sent through the whole cloud of the emulator and measured there.
-
-Linux only, since it reads /proc.
-"""
+"""Measures uploads in the whole emulated cloud. Linux only, since it reads /proc."""
 
 import io
 import os
@@ -23,18 +20,18 @@ from emulator.cloud import Cloud
 from emulator.project import PROJECT, bucket_name
 
 _PATIENCE = 120.0  # seconds for a round of jobs
-_QUIET = 0.3  # seconds without a new line after which a log is taken to be complete
+_QUIET = 0.3  # seconds without a new line after which a log counts as complete
 _REQUEST = re.compile(r'\\"(GET|POST|PUT|PATCH|DELETE) (/\S*) HTTP/1\.1\\" ([0-9]{3})')
 _TRACE = {"X-Cloud-Trace-Context": "0af7651916cd43dd8448eb211c80319c/1;o=1"}
-"""What Cloud Run adds to a request; lines of the log then name the trace."""
+"""Headers that Cloud Run adds to a request, so that log lines contain the trace."""
 
 
 class Meter:
-    """A cloud, and what it takes from one moment to the next.
+    """Measures the resources that a cloud uses.
 
     Args:
         cloud: running, with `K_SERVICE` set, so that it logs as on Cloud Run.
-        log: where its console writes, every line of every part.
+        log: the log of all of its parts.
     """
 
     def __init__(self, cloud: Cloud, log: io.StringIO) -> None:
@@ -49,12 +46,12 @@ class Meter:
             )
 
     def picture(self, file: Path, settings: Sequence[Mapping[str, str]], rounds: int) -> Picture:
-        """Measure a picture with each of the settings, and with each of their sizes alone.
+        """Measure a picture with each of the settings, and with each of their sizes separately.
 
         Raises:
             RuntimeError: a job failed or did not end.
         """
-        self._taken(file, settings[-1], 1)  # what is only needed the first time
+        self._taken(file, settings[-1], 1)  # warm up
         wanted = list(settings)
         for options in settings:
             for size in options["sizes"].split(","):
@@ -64,12 +61,12 @@ class Meter:
         return Picture(file.name, file.stat().st_size, taken)
 
     def memory(self, function: str) -> int:
-        """Return the most bytes that the processes of a function held so far, added up."""
+        """Return the total of the peak memory of a function's processes, bytes."""
         statuses = [(process / "status").read_text() for process in self._processes(function)]
         return sum(int(kib) * 1024 for kib in re.findall(r"VmHWM:\s+(\d+) kB", "".join(statuses)))
 
     def _taken(self, file: Path, options: Mapping[str, str], rounds: int) -> Taken:
-        """Send a picture several times; return what each took on average."""
+        """Send a picture several times; return the average."""
         uploading, resizing = self._cpu("upload"), self._cpu("resize")
         mark = self._mark()
         ids = [self._send(file, options) for _ in range(rounds)]
@@ -79,7 +76,7 @@ class Meter:
         resize_cpu = self._cpu("resize") - resizing
         end = self._mark()
         seen = self._log.getvalue()[mark:end]
-        # Only `upload` writes originals; the rest was `resize`, for nobody has asked for a status.
+        # Only `upload` writes originals. All else is from `resize`, as no status was requested.
         of_upload, of_resize = Operations(), Operations()
         for request in requests_in(seen):
             writes_original = request.kind == "a" and "-originals/" in request.path
@@ -109,7 +106,7 @@ class Meter:
         )
 
     def _manifest(self, id: str) -> int:
-        """Return the bytes of the manifest of an upload."""
+        """Return the size of the manifest of an upload, bytes."""
         bucket = bucket_name("processed")
         url = f"{self._cloud.addresses.storage}/storage/v1/b/{bucket}/o/{id}%2Fmanifest.json"
         answer = requests.get(url, timeout=20)
@@ -148,14 +145,14 @@ class Meter:
         )
 
     def _mark(self) -> int:
-        """Return how long the log is, once all that has happened is in it."""
+        """Return the length of the log, once it is complete."""
         length = -1
         while length != (length := len(self._log.getvalue())):
             time.sleep(_QUIET)
         return length
 
     def _sizes(self, topic: str, count: int) -> int:
-        """Wait for messages; return how many bytes one is billed for on average.
+        """Wait for messages; return the average billed size, bytes.
 
         See https://cloud.google.com/pubsub/pricing for what counts.
         """
@@ -191,12 +188,12 @@ class Meter:
 
 
 def processes_of(leader: int | None) -> list[Path]:
-    """Return the folders in /proc of the processes of a session, by its first process."""
+    """Return the folders in /proc of the processes in a session, given its leader."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             after_name = (process / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended
             continue
         if int(after_name[3]) == leader:
             found.append(process)
@@ -204,7 +201,7 @@ def processes_of(leader: int | None) -> list[Path]:
 
 
 def cpu_seconds(process: Path) -> float:
-    """Return the CPU time that a process took so far, see proc(5)."""
+    """Return the CPU time of a process so far, seconds; see proc(5)."""
     after_name = (process / "stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")  # user, system
 
@@ -214,9 +211,9 @@ class Request:
     """A request to Cloud Storage.
 
     Attributes:
-        kind: its class, `a` or `b`; `free` where it is not charged.
-        path: with the query.
-        is_listing: whether it asks for names.
+        kind: its class, `a` or `b`; `free` if it is not charged.
+        path: including the query.
+        is_listing: whether it lists names.
     """
 
     kind: str
@@ -225,10 +222,10 @@ class Request:
 
 
 def request(method: str, path: str, status: int) -> Request:
-    """Tell what a request is charged as.
+    """Classify a request by how it is charged.
 
     See https://cloud.google.com/storage/pricing#operations-by-class. A resumable upload counts
-    once, when it begins; what is answered with an error is not charged.
+    once, when it begins; failed requests are free.
     """
     listing = method == "GET" and re.search(r"/o/?(\?|$)", path) is not None
     if method == "DELETE" or "upload_id=" in path or status >= 400:
@@ -237,14 +234,14 @@ def request(method: str, path: str, status: int) -> Request:
 
 
 def requests_in(log: str) -> Iterator[Request]:
-    """Walk over the requests in the log of fake-gcs-server."""
+    """Yield the requests in the log of fake-gcs-server."""
     for method, path, status in _REQUEST.findall(log):
         yield request(method, path, int(status))
 
 
 @dataclass
 class Operations:
-    """How many requests of each class."""
+    """Counts requests by class."""
 
     class_a: int = 0
     class_b: int = 0
@@ -254,22 +251,22 @@ class Operations:
         """Count a request."""
         self.class_a += request.kind == "a"
         self.class_b += request.kind == "b"
-        # google-cloud-storage asks for the bucket itself now and then, which nobody waits for.
+        # google-cloud-storage requests the bucket itself now and then, in the background.
         self.calls += re.search(r"/b/[^/?]+(\?|$)", request.path) is None
 
     def each(self, rounds: int) -> tuple[float, float, float]:
-        """Return the fields `class_a`, `class_b` and `calls` of a `Call`, for one of so many."""
+        """Return the averages for the fields `class_a`, `class_b` and `calls` of a `Call`."""
         return self.class_a / rounds, self.class_b / rounds, self.calls / rounds
 
 
 def logged(log: str, function: str) -> int:
-    """Return the bytes of the entries that the lines of a function become in Cloud Logging."""
+    """Return the size of the entries in Cloud Logging for the lines of a function, bytes."""
     lines = re.findall(rf"^{function} *\| (\{{.*)$", log, re.MULTILINE)
     return sum(logs.line_bytes(line, function) for line in lines)
 
 
 def pictures() -> Iterator[tuple[str, bytes]]:
-    """Yield the pictures that are measured when none is named."""
+    """Yield the pictures that are measured by default."""
     yield "small.jpg", encoded(mosaic(640, 480), "JPEG", quality=85)
     yield "photo-3mp.jpg", encoded(mosaic(2000, 1500), "JPEG", quality=88)
     yield "photo-12mp.jpg", encoded(mosaic(4000, 3000), "JPEG", quality=90)

@@ -1,4 +1,4 @@
-"""`env`: the environment that a function needs to be run by hand, as lines for a shell."""
+"""`env`: the environment for running a function by hand, as shell commands."""
 
 import argparse
 import shlex
@@ -15,12 +15,12 @@ _FIRST_PORT = 8081
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     add_data_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the lines, which are of use only while `up` runs."""
+    """Print the commands; they are valid while `up` runs."""
     addresses = expect(args.data)
     variables: dict[str, str] = {}
     for name, function in read_topology().functions.items():

@@ -1,7 +1,7 @@
 """`lock`: pins every package to a version and the hashes of its files.
 
-The requirements are in files `*.in`. Beside each is its lock, `*.txt`, which pip installs.
-Only the standard library: this must work where a lock cannot be installed.
+Each `*.in` lists requirements, and the `*.txt` beside it is the lock that pip installs. Standard
+library only: this must work even if the locks cannot be installed.
 """
 
 import argparse
@@ -10,26 +10,24 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from emulator import venv
-from emulator.bootstrap import ROOT
+from emulator.bootstrap import ROOT, say
 from emulator.errors import InvalidOption, Unlockable, Unwritable
 
 LAYERS = ("functions/requirements", "requirements", "tests/requirements")
-"""Locks, without their suffix. Each asks for all that those before it ask for, and has it in the
-same versions."""
+"""Locks, without suffix. Each includes the requirements and versions of those before it."""
 
 LOCKS = (*LAYERS, "tests/infra/checkov-requirements", "emulator/lock-tools")
 
 WHEELS = Path("functions/wheels")
-"""Wheels of packages that are published as source only; they lie where the functions find them."""
+"""Wheels of packages that are published as source only, deployed with the functions."""
 
 BUILT = "functions/wheels/built"
-"""What is asked for of those, and the hashes of the sources: like a lock, without its suffix."""
+"""The requirements and source hashes of those packages, as for a lock."""
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = (
@@ -39,27 +37,27 @@ PLATFORMS = (
     "x86_64-apple-darwin",
     "x86_64-pc-windows-msvc",
 )
-"""Where everything can be installed, as uv names them: https://docs.astral.sh/uv/reference/cli/."""
+"""Supported platforms, as uv names them: https://docs.astral.sh/uv/reference/cli/."""
 
-_1980 = "315532800"  # the earliest time that a zip archive can hold
+_1980 = "315532800"  # the earliest date in a zip archive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     parser.add_argument(
         "--upgrade",
         nargs="*",
         metavar="PACKAGE",
-        help="upgrade these packages, or all; without this, versions change only if *.in files do",
+        help="upgrade these packages, or all; otherwise versions only change if *.in files do",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Resolve the locks again, with tools that are locked themselves."""
+    """Resolve the locks with pinned tools."""
     upgrade = upgrades(args.upgrade)
     with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
         tools = Path(folder) / "tools"
-        _say("Installing uv into a temporary folder")
+        say("Installing uv into a temporary folder")
         venv.make(tools)
         venv.install(tools, ROOT / "emulator/lock-tools.txt")
         try:
@@ -71,10 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def upgrades(names: Sequence[str] | None) -> list[str]:
-    """Return the options of uv for `--upgrade`.
-
-    Args:
-        names: packages to upgrade; empty: all; None: no package.
+    """Return uv's options to upgrade these packages, all if empty, none if None.
 
     Raises:
         InvalidOption: a package is in no lock.
@@ -89,26 +84,26 @@ def upgrades(names: Sequence[str] | None) -> list[str]:
 
 
 def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:
-    """Resolve all locks again; all of them change, or none.
+    """Resolve all locks; either all are written or none.
 
     Args:
-        python: of an environment that has the tools.
-        upgrade: options of uv that tell which packages may be others than before.
+        python: of an environment with the tools.
+        upgrade: uv's options that select packages to upgrade.
 
     Returns:
-        Which packages have changed, as lines to read.
+        A line of text for each package that has changed.
 
     Raises:
-        Unlockable: no versions satisfy the requirements, or not on every platform.
+        Unlockable: no versions satisfy the requirements on every platform.
     """
     with tempfile.TemporaryDirectory(prefix="quickthumb-lock-") as folder:
         draft = Draft(Path(folder), python)
         draft.build_wheels(upgrade)
         for name in LOCKS:
-            _say(f"Resolving {name}.in")
+            say(f"Resolving {name}.in")
             draft.resolve(name, upgrade)
         for name in LOCKS[len(LAYERS) - 1 :]:
-            _say(f"Checking that {name}.txt can be installed everywhere")
+            say(f"Checking that {name}.txt can be installed everywhere")
             draft.check(name)
         changes = draft.changes()
         draft.keep()
@@ -116,11 +111,11 @@ def lock(python: Path, upgrade: Sequence[str] = ()) -> list[str]:
 
 
 class Draft:
-    """A copy of the files that matter, on which uv works.
+    """A copy of the files that uv works on.
 
     Args:
         folder: for the copy; it is empty.
-        python: of an environment that has the tools.
+        python: of an environment with the tools.
     """
 
     def __init__(self, folder: Path, python: Path) -> None:
@@ -134,10 +129,7 @@ class Draft:
             shutil.copy(wheel, folder / WHEELS)
 
     def build_wheels(self, upgrade: Sequence[str]) -> None:
-        """Build the wheels of what is published as source only, if their versions have changed.
-
-        Nothing is compiled: what compilers and headers a machine has makes no difference.
-        """
+        """Build the wheels of packages published as source only, if their versions have changed."""
         before = pins(_text(ROOT / f"{BUILT}.txt"))
         self._compile(BUILT, "--no-deps", "--no-binary=:all:", "--no-annotate", *upgrade)
         wheels = list((self._folder / WHEELS).glob("*.whl"))
@@ -145,10 +137,10 @@ class Draft:
             return
         for wheel in wheels:
             wheel.unlink()
-        _say(f"Building what {BUILT}.txt names")
+        say(f"Building the wheels of {BUILT}.txt")
         self._run(
             *("-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"),
-            # setuptools is that of the tools; and without cffi beside it pyvips stays pure.
+            # Without isolation setuptools is pinned and cffi is missing, so pyvips is not compiled.
             *("--no-build-isolation", "--no-binary=:all:", "--require-hashes"),
             *("--wheel-dir", str(WHEELS), "--requirement", f"{BUILT}.txt"),
         )
@@ -157,7 +149,7 @@ class Draft:
                 raise Unlockable(f"{wheel.name} is for one platform only")
 
     def resolve(self, name: str, upgrade: Sequence[str]) -> None:
-        """Make one lock."""
+        """Resolve one lock."""
         self._compile(
             name,
             *("--universal", "--python-version", PYTHONS[0], "--fork-strategy", "fewest"),
@@ -171,7 +163,7 @@ class Draft:
         """Check that a lock can be installed on every platform.
 
         Raises:
-            Unlockable: there is no wheel for a platform, or the lock lacks what one needs.
+            Unlockable: it lacks a package or a wheel for a platform.
         """
         for platform in PLATFORMS:
             for python in PYTHONS:
@@ -184,29 +176,28 @@ class Draft:
                     raise Unlockable(f"On {platform} with Python {python}:\n{error}") from None
 
     def changes(self) -> list[str]:
-        """Return which packages have changed."""
-        told = []
+        """Return a line of text for each package that has changed."""
+        lines = []
         for name in LOCKS:
             before, after = (pins(_text(root / f"{name}.txt")) for root in (ROOT, self._folder))
             for package in sorted(before.keys() | after.keys()):
                 old, new = before.get(package, "none"), after.get(package, "none")
                 if old != new:
-                    told.append(f"{name}.txt: {package} {old} -> {new}")
-        return told
+                    lines.append(f"{name}.txt: {package} {old} -> {new}")
+        return lines
 
     def keep(self) -> None:
-        """Copy the files back."""
+        """Copy the locks and wheels back."""
         for name in (*LOCKS, BUILT):
             shutil.copy(self._folder / f"{name}.txt", ROOT / f"{name}.txt")
-        kept = {wheel.name for wheel in (self._folder / WHEELS).glob("*.whl")}
         for wheel in (ROOT / WHEELS).glob("*.whl"):
-            if wheel.name not in kept:
+            if not (self._folder / WHEELS / wheel.name).exists():
                 wheel.unlink()
-        for file in kept:
-            shutil.copy(self._folder / WHEELS / file, ROOT / WHEELS)
+        for wheel in (self._folder / WHEELS).glob("*.whl"):
+            shutil.copy(wheel, ROOT / WHEELS)
 
     def _compile(self, name: str, *options: str) -> None:
-        """Let uv write a lock; where nothing else is asked for, versions stay as they were."""
+        """Let uv write a lock, with the previous versions where possible."""
         self._uv(
             *("compile", *(f"{layer}.in" for layer in _asking(name)), f"--output-file={name}.txt"),
             *("--generate-hashes", "--no-header", *options),
@@ -229,15 +220,11 @@ class Draft:
             check=False,
         )
         if result.returncode:
-            raise Unlockable(f"{result.stdout.strip()}\nAll locks are as they were.")
+            raise Unlockable(f"{result.stdout.strip()}\nNo lock was changed.")
 
 
 def header(name: str) -> str:
-    """Return the first lines of a lock.
-
-    Args:
-        name: of the lock, without its suffix.
-    """
+    """Return the first lines of a lock, named without suffix."""
     lines = [
         f"# What is installed of {Path(name).name}.in, written by `python3 -m emulator lock`",
         f"# when it asked for sha256:{asked(name)}.",
@@ -250,11 +237,7 @@ def header(name: str) -> str:
 
 
 def asked(name: str) -> str:
-    """Return the hash of the requirements, without their comments.
-
-    Args:
-        name: of the lock, without its suffix.
-    """
+    """Return the hash of a lock's requirements, without their comments."""
     lines = (
         raw.partition("#")[0].strip()
         for layer in _asking(name)
@@ -264,12 +247,12 @@ def asked(name: str) -> str:
 
 
 def _asking(name: str) -> Sequence[str]:
-    """Return whose `.in` files a lock is made of, by the names of the locks."""
+    """Return the locks whose `.in` files a lock is resolved from."""
     return LAYERS[: LAYERS.index(name) + 1] if name in LAYERS else (name,)
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Return the versions that a lock names, by package."""
+    """Return the versions in the text of a lock, by package."""
     found: dict[str, str] = {}
     for package, version in re.findall(r"^([\w.-]+)==(\S+)", lock, re.MULTILINE):
         found[package] = f"{found[package]}, {version}" if package in found else version
@@ -277,9 +260,5 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def _text(lock: Path) -> str:
-    """Return the text of a lock; empty if it was removed, to resolve it from scratch."""
+    """Return the text of a file; empty if it is a lock that was deleted to start afresh."""
     return lock.read_text() if lock.exists() or lock.suffix == ".in" else ""
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

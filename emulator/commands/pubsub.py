@@ -1,4 +1,4 @@
-"""`pubsub`: the broker alone, a program of its own with its own options."""
+"""`pubsub`: only the broker, which has its own options."""
 
 import argparse
 
@@ -6,9 +6,9 @@ from emulator.pubsub.command import main
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
-    """Describe no options: the broker does that itself."""
+    """Add nothing: the broker parses its own options."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the broker until it is told to stop."""
+    """Run the broker until it is stopped."""
     return main(args.broker)

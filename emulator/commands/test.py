@@ -1,4 +1,4 @@
-"""`test`: everything that must hold before a change lands."""
+"""`test`: all checks that a change must pass."""
 
 import argparse
 import os
@@ -10,20 +10,13 @@ from dataclasses import dataclass
 
 from emulator.bootstrap import ROOT
 
-_WORKERS = (os.cpu_count() or 1) + 1  # one more than processors: many tests wait for a server
+_WORKERS = (os.cpu_count() or 1) + 1  # one more than processors: many tests wait for servers
 _FAST = ("tests/unit", "-m", "not slow")
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A program that has run, and how it ended.
-
-    Attributes:
-        name: the program and its arguments.
-        status: its exit status.
-        seconds: how long it ran.
-        output: what it printed, where that was kept.
-    """
+    """A program that has run; `output` is empty unless it was captured."""
 
     name: str
     status: int
@@ -35,25 +28,24 @@ class _Step:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     parser.usage = "python3 -m emulator test [-h] [--fast] [PYTEST OPTION ...]"
-    parser.epilog = "With options for pytest, as in `test -k orientation`, pytest runs alone."
+    parser.epilog = "With pytest options, as in `test -k orientation`, only pytest runs."
     parser.add_argument(
         "--fast",
         action="store_true",
-        help="leave out whatever takes long: run lint, types, and the unit tests that are not "
-        "marked `slow`",
+        help="run only lint, type checks, and the unit tests that are not marked `slow`",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run tests, lint and types, all of them; fail if one fails."""
+    """Run all checks, even if one fails; return 1 or more if one failed."""
     if args.pytest and not args.fast:
         return _run("pytest", *args.pytest).status
     began = time.monotonic()
     tests = (*_FAST, *args.pytest) if args.fast else ()
     with ThreadPoolExecutor(1) as beside:
-        types = beside.submit(_run, "mypy", keep=True)
+        types = beside.submit(_run, "mypy", capture=True)
         steps = [
             _run("ruff", "check"),
             _run("ruff", "format", "--check"),
@@ -61,28 +53,27 @@ def run(args: argparse.Namespace) -> int:
         ]
     steps.append(types.result())
     print(types.result().output, *steps, sep="\n")
-    print(f"{'all; types were checked beside the others':50} {time.monotonic() - began:7.1f} s")
+    print(f"{'total; mypy ran in parallel':50} {time.monotonic() - began:7.1f} s")
     if args.fast:
-        print(f"Left out: {', '.join(_left_out())}. `python3 -m emulator test` runs them too.")
+        print(f"Left out: {', '.join(_left_out())}. Run `python3 -m emulator test` for all.")
     return max(step.status for step in steps)
 
 
-def _run(*arguments: str, keep: bool = False) -> _Step:
-    """Run a module of Python; print what it says at once, or keep it."""
+def _run(*arguments: str, capture: bool = False) -> _Step:
+    """Run a Python module; show its output, or capture it."""
     command = [sys.executable, "-m", *arguments]
-    if not keep:
+    if not capture:
         print(f"$ python {' '.join(command[1:])}", flush=True)
-    # Tests must not find the cloud of a shell that ran `env`.
+    # Tests must not use the cloud of a shell that ran `env`.
     env = {name: value for name, value in os.environ.items() if not name.endswith("EMULATOR_HOST")}
     began = time.monotonic()
-    done = subprocess.run(
-        command, cwd=ROOT, env=env, check=False, text=True, stdout=subprocess.PIPE if keep else None
-    )
+    out = subprocess.PIPE if capture else None
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, text=True, stdout=out)
     seconds = time.monotonic() - began
     return _Step(" ".join(arguments), done.returncode, seconds, done.stdout or "")
 
 
 def _left_out() -> list[str]:
-    """Return what is not run by `--fast`."""
+    """Return what `--fast` leaves out."""
     layers = {file.relative_to(ROOT).parts[1] for file in ROOT.glob("tests/*/**/test_*.py")}
     return ["unit tests marked `slow`", *(f"tests/{name}" for name in sorted(layers - {"unit"}))]

@@ -1,4 +1,4 @@
-"""`thumb`: thumbnails of files and folders, through the whole pipeline."""
+"""`thumb`: makes thumbnails of files and folders through the whole pipeline."""
 
 import argparse
 import json
@@ -8,19 +8,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 
 from emulator.client import Client, Failed, Thumbnail
 from emulator.cloud import Cloud
 from emulator.console import Console
+from emulator.data_folder import make_folder
 from emulator.errors import InvalidOption
 from emulator.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, listed
 from emulator.inputs import Input, find_inputs
-from emulator.options import add_cloud_options, instances_of, make_folder
+from emulator.options import add_cloud_options, instances_of
+from emulator.progress import progress_bar
 from emulator.running import find
 from emulator.topology_file import read_topology
 
@@ -28,55 +29,38 @@ _AT_ONCE = 8
 _JOB_SECONDS = 300.0
 _PASSED_ON = ("sizes", "fit", "gravity", "format", "quality", "background", "max_bytes")
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of an input.
-
-    Attributes:
-        input: the picture.
-        id: of the upload, None if it was refused.
-        files: its thumbnails: path, width and height (pixels), bytes, content type.
-        reason: why there are none; None if there are.
-    """
-
-    input: Input
-    id: str | None
-    files: tuple[Mapping[str, object], ...]
-    reason: str | None = None
-
-    def document(self) -> dict[str, object]:
-        """Return the outcome as JSON values."""
-        document: dict[str, object] = {"input": str(self.input.path), "id": self.id}
-        if self.reason is not None:
-            return document | {"status": "failed", "reason": self.reason}
-        return document | {"status": "done", "thumbnails": list(self.files)}
+Outcome = dict[str, Any]
+"""The result of an input, as `--json` prints it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     parser.add_argument(
-        "inputs", nargs="+", type=Path, metavar="FILE|FOLDER", help="pictures, or folders of them"
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="FILE|FOLDER",
+        help="pictures, or folders of them",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the thumbnails"
     )
     parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
     parser.add_argument("--fit", help="contain (default) or cover")
-    parser.add_argument("--gravity", help="what cover keeps: center (default) or smart")
+    parser.add_argument("--gravity", help="which part cover keeps: center (default) or smart")
     parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
     parser.add_argument("--quality", help="1 to 100")
-    parser.add_argument("--background", help="colour behind transparency, such as ffffff")
-    parser.add_argument("--max-bytes", help="the largest size of a thumbnail in bytes")
+    parser.add_argument("--background", help="colour behind transparent pixels, such as ffffff")
+    parser.add_argument("--max-bytes", help="size limit of a thumbnail, bytes")
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_cloud_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the thumbnails; 1 if one input failed."""
+    """Make the thumbnails; return 1 if an input failed."""
     inputs = find_inputs(args.inputs, args.out)
     if not inputs:
-        raise InvalidOption("Found no pictures.")
+        raise InvalidOption("No pictures found.")
     make_folder(args.out, "--out")
     options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
     with _service(args) as url:
@@ -85,49 +69,41 @@ def run(args: argparse.Namespace) -> int:
             inputs, lambda item: _one(client, item, args.out, options), stop=client.stop
         )
     if args.json:
-        print(json.dumps([outcome.document() for outcome in outcomes], indent=2))
-    failed = [outcome for outcome in outcomes if outcome.reason is not None]
-    made = sum(len(outcome.files) for outcome in outcomes)
-    _say(
-        f"{made} thumbnails of {len(outcomes) - len(failed)} pictures in {args.out}"
-        + (f"; {len(failed)} failed" if failed else "")
-    )
+        print(json.dumps(outcomes, indent=2))
+    failed = sum(outcome["status"] == "failed" for outcome in outcomes)
+    made = sum(len(outcome.get("thumbnails", ())) for outcome in outcomes)
+    total = f"{made} thumbnails of {len(outcomes) - failed} pictures in {args.out}"
+    print(total + (f"; {failed} failed" if failed else ""), file=sys.stderr)
     return 1 if failed else 0
 
 
 @contextmanager
 def _service(args: argparse.Namespace) -> Iterator[str]:
     """Yield the URL of the running cloud, or of one started for this command."""
-    addresses = find(args.data)
-    if addresses:
+    if addresses := find(args.data):
         yield addresses.upload
         return
     topology = read_topology()
-    with (
-        tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
-        Cloud(
-            topology,
-            Path(folder),
-            Console(),
-            broker=args.pubsub,
-            instances=instances_of(args, topology),
-        ) as cloud,
-    ):
-        yield cloud.addresses.upload
+    instances = instances_of(args, topology)
+    with tempfile.TemporaryDirectory(prefix="quickthumb-") as name:
+        folder = Path(name)
+        with Cloud(topology, folder, Console(), broker=args.pubsub, instances=instances) as cloud:
+            yield cloud.addresses.upload
 
 
 def _one(client: Client, item: Input, out: Path, options: Mapping[str, str]) -> Outcome:
-    """Send a picture, and write its thumbnails when they are ready."""
-    id = None
+    """Upload a picture, and write its thumbnails when they are ready."""
+    outcome: Outcome = {"input": str(item.path), "id": None}
     try:
-        id = client.upload(item.path, options)
+        outcome["id"] = id = client.upload(item.path, options)
         thumbnails = client.thumbnails(client.wait(id, _JOB_SECONDS))
-        return Outcome(item, id, tuple(_write(out / item.stem, thumb) for thumb in thumbnails))
+        files = [_write(out / item.stem, thumb) for thumb in thumbnails]
     except (Failed, OSError) as error:
-        return Outcome(item, id, (), str(error))
+        return outcome | {"status": "failed", "reason": str(error)}
+    return outcome | {"status": "done", "thumbnails": files}
 
 
-def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
+def _write(stem: Path, thumb: Thumbnail) -> dict[str, object]:
     extension = THUMBNAIL_TYPES[thumb.content_type].extensions[0]
     path = stem.with_name(f"{stem.name}_{thumb.name}.{extension}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,40 +120,28 @@ def _write(stem: Path, thumb: Thumbnail) -> Mapping[str, object]:
 def _all(
     inputs: list[Input], work: Callable[[Input], Outcome], stop: Callable[[], None]
 ) -> list[Outcome]:
-    """Do the work for several inputs at once, reporting each; return in the order of inputs.
+    """Process several inputs at once, reporting each; return outcomes in the order of inputs.
 
-    On an interrupt, call `stop` to end the work in progress.
+    On an interrupt, `stop` is called to end the work in progress.
     """
-    terminal = Terminal(stderr=True)
-    outcomes: dict[Input, Outcome] = {}
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=terminal,
-        disable=not terminal.is_terminal,
-    )
+    progress = progress_bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    terminal = progress.console
     with ThreadPoolExecutor(_AT_ONCE) as pool, progress:
         bar = progress.add_task("Pictures", total=len(inputs))
         try:
-            for future in as_completed([pool.submit(work, item) for item in inputs]):
+            futures = [pool.submit(work, item) for item in inputs]
+            for future in as_completed(futures):
                 outcome = future.result()
-                outcomes[outcome.input] = outcome
                 progress.advance(bar)
-                if outcome.reason is not None or not terminal.is_terminal:
+                if outcome["status"] == "failed" or not terminal.is_terminal:
                     terminal.print(_line(outcome), markup=False, highlight=False, soft_wrap=True)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             stop()
             raise
-    return [outcomes[item] for item in inputs]
+    return [future.result() for future in futures]
 
 
 def _line(outcome: Outcome) -> str:
-    made = ", ".join(str(file["path"]) for file in outcome.files)
-    return f"{outcome.input.path}: {outcome.reason or made}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    made = ", ".join(file["path"] for file in outcome.get("thumbnails", ()))
+    return f"{outcome['input']}: {outcome.get('reason', made)}"

@@ -16,22 +16,20 @@ from emulator.topology import Topology
 from emulator.topology_file import read_topology
 
 SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
-"""A picture to try; only a checkout has it."""
+"""A picture to try, which only a checkout has."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the command line."""
+    """Add the options."""
     add_cloud_options(parser)
-    parser.add_argument(
-        "--port", type=port, default=8080, help="port that takes pictures (default: 8080)"
-    )
+    parser.add_argument("--port", type=port, default=8080, help="port for uploads (default: 8080)")
     parser.add_argument(
         "--notify",
         type=web_address,
         metavar="URL",
-        help="push every finished job there, as a subscription to the topic of finished jobs does",
+        help="push every finished job to this URL, as a Pub/Sub subscription would",
     )
-    parser.add_argument("--verbose", action="store_true", help="show every line that the parts log")
+    parser.add_argument("--verbose", action="store_true", help="show all log lines of all parts")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -97,7 +95,7 @@ def _notified(url: str, keys: str) -> str:
 
 
 def _short(path: Path) -> str:
-    """Return a path as the person who reads it would type it."""
+    """Return a path relative to the current folder, if it is inside."""
     path = path.resolve()
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,4 +1,4 @@
-"""The functions, each served by functions-framework, as in the cloud."""
+"""The functions, served by functions-framework as in the cloud."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from emulator.topology import Function, Reference
 SOURCE = FILES / "functions" / "main.py"
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
-"""Variables that would make functions-framework run something other than the topology says."""
+"""Variables that would make functions-framework ignore the topology."""
 
 
 def function_part(
@@ -28,8 +28,8 @@ def function_part(
     Args:
         name: of the function in the topology.
         function: what to serve.
-        addresses: of the cloud; the function listens at its own.
-        instances: how many processes serve it.
+        addresses: of the cloud, including the function's own.
+        instances: number of processes.
         awaited: see `Part`.
     """
     port = int(addresses.functions[name].rpartition(":")[2])
@@ -44,9 +44,8 @@ def function_part(
         env={
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name)),
-            # What Cloud Run enforces from outside, as far as the framework can. With a single
-            # thread gunicorn takes its sync worker, which waits up to two seconds after each
-            # answer for the client to close a connection that clients mean to keep.
+            # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
+            # uses its sync worker, which may block for two seconds on a connection kept alive.
             "THREADS": str(max(2, function.concurrency)),
             "WORKERS": str(instances),
             "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
@@ -59,13 +58,7 @@ def function_part(
 def environment(
     function: Function, addresses: Addresses, token: PushToken | None = None
 ) -> dict[str, str]:
-    """Return the variables with which a function uses a cloud.
-
-    Args:
-        function: which.
-        addresses: of the cloud.
-        token: what the function demands of its callers.
-    """
+    """Return the environment of a function, given the token that it requires of callers."""
     return {
         "STORAGE_EMULATOR_HOST": addresses.storage,
         "PUBSUB_EMULATOR_HOST": addresses.pubsub,
@@ -77,7 +70,7 @@ def environment(
 
 
 def variables(function: Function) -> dict[str, object]:
-    """Return the variables that a function has from this process and from the topology."""
+    """Return the variables that a function gets from this process and the topology."""
     return {**os.environ, **function.environment}
 
 
@@ -85,7 +78,7 @@ def is_healthy(port: int) -> bool:
     """Return whether a function takes requests.
 
     Raises:
-        PartFailed: it never will, because a setting is wrong.
+        PartFailed: a setting is wrong, so that it never will.
     """
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
@@ -102,9 +95,9 @@ def is_healthy(port: int) -> bool:
 
 def _full_name(value: str | Reference) -> str:
     match value:
-        case Reference("bucket", name):
+        case Reference(bucket=str(name)):
             return bucket_name(name)
-        case Reference("topic", name):
+        case Reference(topic=str(name)):
             return topic_path(name)
         case _:
             return str(value)

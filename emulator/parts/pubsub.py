@@ -1,4 +1,4 @@
-"""Pub/Sub: our own broker, or Google's emulator where its users have it."""
+"""Pub/Sub: our own broker, or Google's emulator."""
 
 import os
 import shutil
@@ -23,9 +23,9 @@ def pubsub_part(
     Args:
         broker: which.
         port: to listen on.
-        keys_port: to serve the keys that verify its tokens on.
-        data: folder of its messages; Google's keeps them in memory.
-        on_ready: called after every start, to make its topics and subscriptions.
+        keys_port: serves the public keys of its tokens.
+        data: folder for messages; Google's emulator keeps them in memory.
+        on_ready: called after every start, to create topics and subscriptions.
 
     Raises:
         OfficialEmulatorMissing: Google's emulator is not installed.
@@ -50,7 +50,7 @@ def pubsub_part(
 def official_command(port: int, env: Mapping[str, str] = os.environ) -> list[str]:
     """Return the command that runs Google's emulator at `port`.
 
-    The jar itself is run: gcloud's own starter leaves Java running when it is stopped.
+    It runs the jar, since gcloud's own launcher leaves Java running when it is stopped.
 
     Raises:
         OfficialEmulatorMissing: there is no jar or no `java` on the PATH.
@@ -64,18 +64,12 @@ def official_command(port: int, env: Mapping[str, str] = os.environ) -> list[str
 
 
 def _find_jar(env: Mapping[str, str]) -> Path:
-    """Return the jar that `QUICKTHUMB_PUBSUB_JAR` names, else that of the gcloud component.
-
-    Raises:
-        OfficialEmulatorMissing: there is none.
-    """
-    named = env.get("QUICKTHUMB_PUBSUB_JAR")
-    if named:
+    """Return the jar that `QUICKTHUMB_PUBSUB_JAR` names, else that of the gcloud component."""
+    if named := env.get("QUICKTHUMB_PUBSUB_JAR"):
         if Path(named).is_file():
             return Path(named)
         raise OfficialEmulatorMissing(f"QUICKTHUMB_PUBSUB_JAR: there is no file {named}.")
-    gcloud = shutil.which("gcloud")
-    if gcloud:
+    if gcloud := shutil.which("gcloud"):
         folder = Path(gcloud).resolve().parent.parent / "platform" / "pubsub-emulator" / "lib"
         jars = sorted(folder.glob("cloud-pubsub-emulator-*.jar"))
         if jars:

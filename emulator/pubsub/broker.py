@@ -1,11 +1,12 @@
-"""The broker as a whole: rules, journal and servers, in this process."""
+"""The whole broker: rules, journal and servers in one process."""
 
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from functools import cached_property
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,14 +15,12 @@ from google.protobuf.message import DecodeError
 from emulator.pubsub.clock import steady_clock
 from emulator.pubsub.doors.api import serve_api
 from emulator.pubsub.doors.backend import Backend
-from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, serve_keys
 from emulator.pubsub.doors.pusher import Pusher
 from emulator.pubsub.errors import DataUnusable, PortTaken
 from emulator.pubsub.journal.journal import Journal
 from emulator.pubsub.journal.restore import restore
-from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import PubsubError
 from emulator.pubsub.rules.registry import Registry
@@ -29,55 +28,45 @@ from emulator.pubsub.rules.registry import Registry
 if TYPE_CHECKING:
     from emulator.pubsub.doors.signing import PushTokens
 
-# Below the backlog of the smallest servers in use (128), so that a burst is never refused.
+# Below the smallest backlog of common servers (128 connections), so that no burst is refused.
 DEFAULT_PUSH_LIMIT = 100
 
 _GRACE_SECONDS = 0.5
 _EXPIRE_SECONDS = 60.0
 
 
+@dataclass(kw_only=True, eq=False)
 class Broker:
-    """A Pub/Sub broker that runs within its context: `async with Broker() as broker`.
+    """A Pub/Sub broker that runs while its context is open: `async with Broker() as broker`.
 
-    In an `async with` it runs on the caller's event loop; in a plain `with`, in a thread.
+    With `async with` it runs on the caller's event loop, with a plain `with` in a thread.
 
     Attributes:
+        host: Address to listen on.
+        port: Port of the gRPC API; 0 for a free one.
+        jwks_port: Port of the server for the key of push tokens; 0 for a free one.
+        data: Folder that keeps messages over a restart; None for memory only.
+        push_limit: Most push requests in flight for one subscription.
         address: `host:port` of the gRPC API, once it runs.
-        jwks_url: Where the key of push tokens is served, once it runs.
+        jwks_url: URL of the key of push tokens, once it runs.
 
     Raises:
         PortTaken: If it cannot listen.
         DataInUse: If another broker uses the data folder.
-        DataUnusable: If the folder cannot be used, or what is in it cannot be read.
-        JournalFailed: At the end, if what happened last could not be written down.
+        DataUnusable: If the data folder cannot be used or read.
+        JournalFailed: On exit, if the last changes could not be written.
     """
 
-    address: str
-    jwks_url: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    jwks_port: int = 0
+    data: Path | str | None = None
+    push_limit: int = DEFAULT_PUSH_LIMIT
+    address: str = field(init=False)
+    jwks_url: str = field(init=False)
 
-    def __init__(
-        self,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        jwks_port: int = 0,
-        data: Path | str | None = None,
-        push_limit: int = DEFAULT_PUSH_LIMIT,
-    ) -> None:
-        """Prepare a broker; nothing is opened yet.
-
-        Args:
-            host: Address to listen on.
-            port: Port of the gRPC API; 0 for a free one.
-            jwks_port: Port where the key of push tokens is served; 0 for a free one.
-            data: Folder in which messages survive; None for memory only.
-            push_limit: Most push requests in flight for one subscription.
-        """
-        self.host = host
-        self.port = port
-        self.jwks_port = jwks_port
-        self.data = Path(data) if data else None
-        self.push_limit = push_limit
+    def __post_init__(self) -> None:
+        self._folder = Path(self.data) if self.data else None
         self._clock = steady_clock()
         self._cleanup = AsyncExitStack()
         self._ended: Future[None]
@@ -85,7 +74,7 @@ class Broker:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables by which client libraries find it."""
+        """The environment variables that connect client libraries to it."""
         return {"PUBSUB_EMULATOR_HOST": self.address}
 
     async def __aenter__(self) -> Self:
@@ -122,26 +111,8 @@ class Broker:
     async def _start(self, cleanup: AsyncExitStack) -> None:
         clock = self._clock
         doorbell = Doorbell(clock)
-        with self._reading():
-            journal = Journal(self.data) if self.data else None
-            last_number = journal.earlier.last_number() if journal else 0
-        if journal is not None:
-            cleanup.callback(journal.close)
-        registry = Registry(
-            doorbell,
-            journal,
-            compose=wire.compose_dead_letter,
-            # Numbers follow the clock, so that they never repeat, not even without a journal.
-            first_number=max(last_number + 1, int(clock() * 1_000_000)),
-        )
-        catalogue = Catalogue(registry, journal)
-        if journal is not None:
-            with self._reading():
-                restore(journal, registry)
-            journal.start()
-        if self.data and (self.data / KEY_FILE_NAME).exists():
-            with self._reading():
-                self._tokens.key.public_keys()
+        registry, journal = self._open(doorbell, cleanup)
+        catalogue = Catalogue(registry)
 
         pusher = Pusher(registry, doorbell, clock, self._token, self.push_limit)
         cleanup.push_async_callback(pusher.close)
@@ -159,32 +130,50 @@ class Broker:
                 pem=lambda: self._tokens.key.public_keys(),
             )
         cleanup.callback(key_server.close)
-        backend = Backend(registry, catalogue, doorbell, clock, _journaled(journal))
+        journaled = partial(_journaled, journal) if journal else nullcontext
+        backend = Backend(registry, catalogue, doorbell, clock, journaled)
         with self._listening(self.port):
             server, port = await serve_api(self.host, self.port, backend)
         cleanup.push_async_callback(server.stop, _GRACE_SECONDS)
+        cleanup.callback(backend.stop)
         self.address = f"{self.host}:{port}"
         jwks_port = key_server.sockets[0].getsockname()[1]
         self.jwks_url = f"http://{self.host}:{jwks_port}{JWKS_PATH}"
 
+    def _open(self, doorbell: Doorbell, cleanup: AsyncExitStack) -> tuple[Registry, Journal | None]:
+        """Return a registry with what the data folder contains, and the journal of that folder.
+
+        Raises:
+            DataInUse: If another broker uses the folder.
+            DataUnusable: If it cannot be used or read.
+        """
+        # Without a journal too, message ids and leases must not repeat: so they follow the clock.
+        first_number = int(self._clock() * 1_000_000)
+        if self._folder is None:
+            return Registry(doorbell, first_number=first_number), None
+        try:
+            journal = Journal(self._folder)
+            cleanup.callback(journal.close)
+            first_number = max(journal.earlier.last_number() + 1, first_number)
+            registry = Registry(doorbell, journal, first_number=first_number)
+            restore(journal, registry)
+            journal.start()
+            if (self._folder / KEY_FILE_NAME).exists():
+                self._tokens.key.public_keys()
+        except (OSError, TypeError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:
+            raise DataUnusable(f"cannot use the data folder {self._folder}: {error}") from error
+        return registry, journal
+
     @cached_property
     def _tokens(self) -> "PushTokens":
-        # Libraries that take long, and are loaded when there is or has to be a key.
+        # Slow to import, and needed only if there is a key.
         from emulator.pubsub.doors.signing import PushTokens, SigningKey
 
-        key = SigningKey(self.data / KEY_FILE_NAME if self.data else None)
+        key = SigningKey(self._folder / KEY_FILE_NAME if self._folder else None)
         return PushTokens(key, self._clock)
 
     def _token(self, service_account: str, audience: str) -> str:
         return self._tokens.token(service_account, audience)
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Turn what goes wrong while reading the data folder into `DataUnusable`."""
-        try:
-            yield
-        except (OSError, TypeError, ValueError, sqlite3.Error, DecodeError, PubsubError) as error:
-            raise DataUnusable(f"cannot use the data folder {self.data}: {error}") from error
 
     @contextmanager
     def _listening(self, port: int) -> Iterator[None]:
@@ -200,13 +189,8 @@ async def _expire(catalogue: Catalogue, clock: Callable[[], float]) -> None:
         await asyncio.sleep(_EXPIRE_SECONDS)
 
 
-def _journaled(journal: Journal | None) -> Enclosing:
-    @asynccontextmanager
-    async def journaled() -> AsyncIterator[None]:
-        if journal is not None:
-            journal.check()
-        yield
-        if journal is not None:
-            await asyncio.wrap_future(journal.committed())
-
-    return journaled
+@asynccontextmanager
+async def _journaled(journal: Journal) -> AsyncIterator[None]:
+    journal.check()
+    yield
+    await asyncio.wrap_future(journal.committed())

@@ -18,9 +18,9 @@ DEFAULT_PORT = 8085
 
 _ADVICE: dict[type[Exception], str] = {
     PortTaken: ". Choose another with --port and --jwks-port.",
-    DataInUse: " is in use by another broker. Stop that, or choose another --data.",
-    DataUnusable: ". Choose another --data, or remove that folder to start empty.",
-    JournalFailed: (". What was acknowledged last will be delivered again; nothing else is lost."),
+    DataInUse: " is in use by another broker. Stop it, or choose another --data.",
+    DataUnusable: ". Choose another --data, or remove the folder to start empty.",
+    JournalFailed: ". The last acknowledged messages will be redelivered; nothing else is lost.",
 }
 
 
@@ -28,10 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the broker until it is told to stop.
 
     Args:
-        argv: Arguments of the command line; those of this process if None.
+        argv: Command line arguments; None for those of this process.
 
     Returns:
-        Exit status: 0 when it was told to stop, 1 when it could not start.
+        Exit status: 0 when it was told to stop, 1 if it could not start or save the last changes.
     """
     options = parse(argv, os.environ)
     try:
@@ -64,14 +64,14 @@ def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argpars
     """Return the arguments of `Broker` from a command line and the environment."""
     parser = argparse.ArgumentParser(
         prog="python3 -m emulator pubsub",
-        description="A local Pub/Sub for every client that knows PUBSUB_EMULATOR_HOST.",
-        epilog="Every option has an environment variable; the command line wins.",
+        description="A local Pub/Sub broker for clients that support PUBSUB_EMULATOR_HOST.",
+        epilog="Every option has an environment variable; the command line takes precedence.",
     )
 
     def add(name: str, kind: type, default: object, text: str) -> None:
         variable = f"QUICKTHUMB_PUBSUB_{name.upper().replace('-', '_')}"
-        # A default that is a string is converted and checked as if it were typed. An empty variable
-        # is what scripts leave where they have nothing to say.
+        # argparse converts and checks string defaults like arguments. Scripts often pass an empty
+        # variable for "not set".
         parser.add_argument(
             f"--{name}",
             type=kind,
@@ -82,13 +82,13 @@ def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argpars
 
     add("host", str, "127.0.0.1", "address to listen on; default %(default)s")
     add("port", int, DEFAULT_PORT, "port of the gRPC API, 0 for a free one; default %(default)s")
-    add("jwks-port", int, 0, "port that serves the key of push tokens; default: a free one")
-    add("data", Path, None, "folder in which messages survive; default: memory only")
+    add("jwks-port", int, 0, "port of the server for the key of push tokens; default: a free one")
+    add("data", Path, None, "folder that keeps messages over a restart; default: memory only")
     add(
         "push-limit",
         int,
         DEFAULT_PUSH_LIMIT,
-        "most push requests in flight for a subscription; default %(default)s",
+        "most push requests in flight per subscription; default %(default)s",
     )
     parser.add_argument("--version", action="version", version=f"pubsub {__version__}")
     options = parser.parse_args(argv)

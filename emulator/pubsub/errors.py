@@ -10,4 +10,4 @@ class DataInUse(Exception):
 
 
 class DataUnusable(Exception):
-    """The data folder cannot be used, or does not hold valid data of a broker."""
+    """The data folder cannot be used, or its content is invalid."""

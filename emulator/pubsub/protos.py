@@ -1,8 +1,8 @@
 """google-cloud-pubsub's message types as plain protobuf classes, without its clients.
 
-The proto-plus wrappers that the package exposes cost more per message than delivering it, and
-`import google.pubsub_v1` loads clients, credentials and transports: three quarters of the time
-that the broker needs to start. So only the module that defines the types is imported.
+The package's proto-plus wrappers cost more per message than its delivery, and `import
+google.pubsub_v1` loads clients, credentials and transports, which takes three quarters of the
+broker's start. So only the module that defines the types is imported.
 """
 
 import importlib
@@ -15,10 +15,10 @@ _PACKAGE = "google.pubsub_v1"
 
 
 def _load_types() -> ModuleType:
-    """Import the types without running the `__init__` of the packages they are in.
+    """Import the types without running the `__init__` of their packages.
 
-    Bare stand-ins take the packages' places meanwhile. They are removed at once: whoever
-    imports the package later gets the real one, with these same types.
+    During the import, empty modules stand in for the packages. A later import of the package gets
+    the real one, with the same types.
     """
     spec = importlib.util.find_spec(_PACKAGE)
     if _PACKAGE in sys.modules or spec is None or not spec.submodule_search_locations:
@@ -40,7 +40,7 @@ _types = _load_types()
 
 
 def __getattr__(name: str) -> Any:
-    """Return a message type by its name, and keep it here."""
+    """Return a message type by its name, and cache it."""
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     kind = globals()[name] = getattr(_types, name).pb()

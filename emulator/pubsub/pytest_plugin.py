@@ -1,4 +1,4 @@
-"""Fixtures for the tests of any project: `pytest_plugins = ["emulator.pubsub.pytest_plugin"]`."""
+"""A fixture for the tests of any project: `pytest_plugins = ["emulator.pubsub.pytest_plugin"]`."""
 
 from collections.abc import Iterator
 

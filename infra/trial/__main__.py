@@ -1,16 +1,16 @@
-"""Tries QuickThumb in a Google Cloud project of its own, and reports what it measured.
+"""Tries QuickThumb in a dedicated Google Cloud project, and reports what it measured.
 
     PROJECT=my-trial infra/trial.sh >trial.md
 
-It deploys with Terraform, sends a picture, measures calls, sends a burst of pictures, rolls back
-from a bad revision, deletes a picture, follows a dead letter, asks Google what all that used, and
-deletes everything. It shows first what it is about to make, and asks. The report is Markdown, on
-standard output; how it goes is told on standard error. Ctrl-C, or a step that fails, ends the
-trial: then too everything is deleted, and what is left is told.
+It deploys with Terraform, sends a picture, measures calls, sends a burst of pictures, rolls back a
+bad revision, deletes a picture, follows a dead letter, asks Google for the usage, and deletes
+everything. It shows the plan first, and asks for confirmation. The report is Markdown, on standard
+output; progress goes to standard error. Ctrl-C or a failed step ends the trial: then everything is
+deleted too, and what is left is reported.
 
-The project has to be prepared as infra/README.md says in its steps 1 to 3. Take one that has
-nothing else in it. The steps smoke, calls, burst and delete can also be tried on a QuickThumb that
-runs already, such as that of `python3 -m emulator up`:
+Prepare the project with steps 1 to 3 of infra/README.md. It must not contain anything else. The
+steps smoke, calls, burst and delete also work with a running QuickThumb, such as that of
+`python3 -m emulator up`:
 
     infra/trial.sh --url http://127.0.0.1:8080
 """
@@ -39,14 +39,14 @@ from infra.trial.usage import DELAY, measure_usage
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 STEPS = {
-    "apply": "deploys, after it has shown what that makes",
-    "smoke": "sends a picture, as a deployment does",
-    "calls": f"makes each call {uploading.IN_A_ROW} times, one after the other",
+    "apply": "deploys, after showing the plan",
+    "smoke": "sends a picture, like a deployment does",
+    "calls": f"makes each call {uploading.IN_A_ROW} times in sequence",
     "burst": "sends many pictures at once",
     "bad-revision": "deploys a revision that does not work, and rolls back",
-    "delete": "deletes a picture, and looks for it",
-    "dead-letter": "publishes a message that cannot be read",
-    "usage": "asks Google what was used, and reckons what it costs",
+    "delete": "deletes a picture, and checks that it is gone",
+    "dead-letter": "publishes a malformed message",
+    "usage": "asks Google for the usage, and computes its cost",
     "destroy": "deletes everything",
 }
 ANYWHERE = ("smoke", "calls", "burst", "delete")
@@ -58,16 +58,16 @@ class Options:
     """The options of a trial.
 
     Attributes:
-        steps: to take, in their order.
-        project: its id; empty where there is a URL.
-        region: where everything is.
-        state_bucket: of Terraform.
-        url: of a QuickThumb that runs already, empty for that of the project.
-        picture: what is sent.
-        burst: how much of it at once.
-        usage_delay: how long to wait until Google has counted, seconds.
-        keep: whether what was deployed stays.
-        yes: whether nobody is asked.
+        steps: to run, in order.
+        project: project id; empty with a URL.
+        region: of the deployment.
+        state_bucket: bucket of Terraform's state.
+        url: of a running QuickThumb; empty to deploy one.
+        picture: file to send.
+        burst: size of the burst.
+        usage_delay: time to wait for Google's metrics, seconds.
+        keep: whether to keep the deployment.
+        yes: whether to skip the confirmation.
     """
 
     steps: tuple[str, ...]
@@ -90,7 +90,7 @@ def options(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     """Read the command line and the environment.
 
     Raises:
-        Refused: something is missing, or does not go together.
+        Refused: an option is missing, or options conflict.
     """
     parser = argparse.ArgumentParser(
         prog="infra/trial.sh",
@@ -134,18 +134,18 @@ def options(arguments: Sequence[str], env: Mapping[str, str]) -> Options:
     given = parser.parse_args(arguments)
 
     if given.url and given.project:
-        raise Refused("--url is for a QuickThumb that runs already: leave --project out.")
+        raise Refused("--url is for a running QuickThumb: omit --project.")
     project = given.project or ("" if given.url else env.get("PROJECT", ""))
     if not given.url and not project:
         raise Refused(
-            "In which project? PROJECT=my-trial infra/trial.sh. Take one that has nothing else in "
-            "it: everything that the trial makes there is deleted at the end. --url tries a "
-            "QuickThumb that runs already."
+            "No project given: PROJECT=my-trial infra/trial.sh. Use one without anything else in "
+            "it; all that the trial creates is deleted at the end. To try a running QuickThumb, "
+            "use --url."
         )
     usual = ANYWHERE if given.url else tuple(STEPS)
     steps = tuple(step for step in STEPS if step in (given.only or usual))
     if given.url and (others := [step for step in steps if step not in ANYWHERE]):
-        raise Refused(f"--url: {', '.join(others)} cannot be tried without a project.")
+        raise Refused(f"--url: these steps need a project: {', '.join(others)}.")
     if given.keep and not given.only:
         steps = tuple(step for step in steps if step != "destroy")
     return Options(
@@ -180,7 +180,7 @@ class Trial:
         self.findings = Findings()
         self._asked = asked
         self._env = env
-        # Of a trial before, of which this takes a further step, the last hour is asked for.
+        # For further steps of an earlier trial, use the last hour.
         before = timedelta(hours=0 if "apply" in asked.steps else 1)
         self._since = datetime.now(UTC) - before
         self._gcloud = Gcloud(asked.project, asked.region)
@@ -276,7 +276,7 @@ class Trial:
         """Show the plan, and ask for confirmation.
 
         Raises:
-            Failed: it is not.
+            Failed: it was not confirmed.
         """
         project = self._asked.project
         say(f"This creates in the project {project}, region {self._asked.region}:")
@@ -292,8 +292,8 @@ class Trial:
         if self._asked.yes:
             return
         if not sys.stdin.isatty():
-            raise Failed("Not a terminal: use --yes to go on without asking.")
-        sys.stderr.write(f"Type {project} to go on: ")
+            raise Failed("Not a terminal: use --yes to continue without confirmation.")
+        sys.stderr.write(f"Type {project} to continue: ")
         sys.stderr.flush()
         if sys.stdin.readline().strip() != project:
             raise Failed("Nothing was created.")
@@ -328,7 +328,7 @@ class Trial:
 
 
 def _commit() -> str:
-    """Return which version this is, empty where git does not know."""
+    """Return the version of this repository, empty if git does not know."""
     try:
         return run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]).strip()
     except (Failed, OSError, subprocess.SubprocessError):

@@ -15,8 +15,8 @@ from infra.trial.commands import Failed
 _TIMEOUT = 70  # seconds; above what `?wait=` may take
 WAIT_SECONDS = 20  # asked of the service in one request
 _CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
-"""What a request meets on a connection that the server has closed since the one before."""
-_TOKEN_SECONDS = 1800  # after which a token is fetched anew; it is good for an hour
+"""Raised by a request on a connection that the server has closed after the last one."""
+_TOKEN_SECONDS = 1800  # after which a new token is fetched; it is valid for an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Answer:
     """A response of the service.
 
     Attributes:
-        status: of HTTP.
+        status: HTTP status.
         body: its bytes.
-        retry_after: seconds that the service asks to wait, 0 if it does not say.
-        seconds: how long the answer took.
+        retry_after: value of `Retry-After`, seconds; 0 if missing.
+        seconds: duration of the request.
     """
 
     status: int
@@ -39,7 +39,7 @@ class Answer:
         """Return the body as JSON.
 
         Raises:
-            Failed: it is none.
+            Failed: it is not JSON.
         """
         try:
             document = json.loads(self.body)
@@ -56,7 +56,7 @@ class Caller:
 
     Attributes:
         url: of the function `upload`.
-        token: returns an identity token, empty for a public function; asked now and then.
+        token: returns an identity token, empty for a public function; called every half hour.
         key: API key, empty for a service that needs none.
     """
 
@@ -68,7 +68,7 @@ class Caller:
     _shown: tuple[float, str] | None = None
 
     def service(self, url: str = "") -> Service:
-        """Return what the smoke test calls: this service, or a revision of it at another URL."""
+        """Return this service, or a revision of it at another URL, for the smoke test."""
         return Service(url or self.url, self._fresh_token(), self.key)
 
     def call(
@@ -77,7 +77,7 @@ class Caller:
         """Make a request.
 
         Raises:
-            Failed: there was no answer.
+            Failed: there was no response.
         """
         own = {"Authorization": f"Bearer {token}"} if (token := self._fresh_token()) else {}
         own |= {"X-API-Key": self.key} if self.key else {}
@@ -134,7 +134,7 @@ def expect(answer: Answer, status: int, what: str) -> Answer:
     """Check the status of a response.
 
     Raises:
-        Failed: it did not.
+        Failed: it differs.
     """
     if answer.status != status:
         text = answer.body.decode(errors="replace")[:500]
@@ -143,7 +143,7 @@ def expect(answer: Answer, status: int, what: str) -> Answer:
 
 
 def wait_until_done(caller: Caller, id: str, seconds: float) -> None:
-    """Wait until the thumbnails of an upload are made.
+    """Wait until an upload has its thumbnails.
 
     Raises:
         Failed: the job failed, or has not ended in time.

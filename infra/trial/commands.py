@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_SHOWN = 3000  # characters of what a command complained about
+_SHOWN = 3000  # characters of a command's standard error
 
 
 class Failed(Exception):
@@ -27,7 +27,7 @@ def need(program: str, where: str) -> None:
     """Check that a program is installed.
 
     Raises:
-        Failed: it is not.
+        Failed: it is not on PATH.
     """
     if shutil.which(program) is None:
         raise Failed(f"{program} is not on PATH: {where}")
@@ -40,19 +40,19 @@ def run(
     env: Mapping[str, str] | None = None,
     shown: bool = False,
 ) -> str:
-    """Run a command to its end; return what it printed.
+    """Run a command to its end; return its output.
 
-    Ctrl-C is passed on to it once, and then it is waited for: terraform has its state to save.
+    Ctrl-C is forwarded to it once; then we wait for it, since terraform has to save its state.
 
     Args:
         command: program and arguments.
-        cwd: where, None for here.
-        env: variables beside those of this process.
-        shown: let it print to standard error as it goes, and return nothing.
+        cwd: working directory; None for the current one.
+        env: additional environment variables.
+        shown: let it print to standard error, and return nothing.
 
     Raises:
-        Failed: it ended with an error.
-        KeyboardInterrupt: someone pressed Ctrl-C; the command has ended.
+        Failed: it failed.
+        KeyboardInterrupt: Ctrl-C was pressed; the command has ended.
     """
     process = subprocess.Popen(
         command,
@@ -62,7 +62,7 @@ def run(
         stdout=sys.stderr if shown else subprocess.PIPE,
         stderr=None if shown else subprocess.PIPE,
         text=True,
-        start_new_session=True,  # so that Ctrl-C reaches it through us alone
+        start_new_session=True,  # so that only we forward Ctrl-C
     )
     interrupted = False
     while True:
@@ -86,8 +86,8 @@ class Gcloud:
     """gcloud, for one project.
 
     Args:
-        project: its id.
-        region: where its services are.
+        project: project id.
+        region: of the services.
     """
 
     def __init__(self, project: str, region: str) -> None:
@@ -95,18 +95,18 @@ class Gcloud:
         self.region = region
 
     def text(self, *arguments: str) -> str:
-        """Return what a command prints.
+        """Return the output of a command.
 
         Raises:
-            Failed: it ended with an error.
+            Failed: it failed.
         """
         return run(["gcloud", *arguments, f"--project={self.project}", "--quiet"]).strip()
 
     def json(self, *arguments: str) -> Any:
-        """Return what a command prints as JSON; None for nothing.
+        """Return the JSON output of a command; None if it is empty.
 
         Raises:
-            Failed: it ended with an error, or printed something else.
+            Failed: it failed, or did not print JSON.
         """
         text = self.text(*arguments, "--format=json")
         try:
@@ -115,21 +115,21 @@ class Gcloud:
             raise Failed(f"gcloud {' '.join(arguments)} printed no JSON: {text[:200]}") from None
 
     def service(self, *arguments: str) -> str:
-        """Run a command of `gcloud run services`, in the region."""
+        """Run a command of `gcloud run services` in the region."""
         return self.text("run", "services", *arguments, f"--region={self.region}")
 
     def described(self, service: str) -> dict[str, Any]:
-        """Return what Cloud Run says of a service."""
+        """Return Cloud Run's description of a service."""
         description: dict[str, Any] = self.json(
             "run", "services", "describe", service, f"--region={self.region}"
         )
         return description
 
     def account(self) -> str:
-        """Return the email of whoever is logged in.
+        """Return the email of the active account.
 
         Raises:
-            Failed: nobody is.
+            Failed: there is none.
         """
         account = run(["gcloud", "config", "get-value", "account", "--quiet"]).strip()
         if not account or account == "(unset)":
@@ -139,7 +139,7 @@ class Gcloud:
     def identity_token(self, audience: str) -> str:
         """Return an identity token for a function.
 
-        A person's token is good for every function; a service account's is made out to one.
+        A user's token is valid for every function; a service account's needs an audience.
         """
         command = ["gcloud", "auth", "print-identity-token", "--quiet"]
         if self.account().endswith(".gserviceaccount.com"):

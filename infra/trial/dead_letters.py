@@ -1,7 +1,7 @@
 """Follows a malformed message to the dead letters.
 
-A subscription gives up after many attempts, over an hour or so. For the trial it is given five of
-them, a second apart, and what it had before in the end.
+A subscription gives up after many attempts, over an hour or so. For the trial, it is set to five
+attempts, a second apart, and restored at the end.
 """
 
 import base64
@@ -16,8 +16,8 @@ from infra.trial.figures import Findings
 
 SUBSCRIPTION = "resize"
 WATCHER = "quickthumb-trial"
-"""The subscription through which the trial sees the dead letters."""
-ATTEMPTS = 5  # the fewest that Pub/Sub takes
+"""The subscription with which the trial receives dead letters."""
+ATTEMPTS = 5  # the minimum of Pub/Sub
 _PATIENCE = 900.0  # seconds
 _BETWEEN = 2.0  # seconds
 
@@ -26,7 +26,7 @@ def try_dead_letter(gcloud: Gcloud, findings: Findings) -> str:
     """Publish a malformed message, and wait for it in the dead letters.
 
     Raises:
-        Failed: it does not get there.
+        Failed: it did not arrive.
     """
     before = gcloud.json("pubsub", "subscriptions", "describe", SUBSCRIPTION)
     dead = before["deadLetterPolicy"]["deadLetterTopic"]
@@ -52,17 +52,17 @@ def try_dead_letter(gcloud: Gcloud, findings: Findings) -> str:
     findings.sections["A dead letter"] = [
         f"- The message {json.dumps(text)} was among the dead letters {seconds:.0f} s after it was "
         f"published; deliveries: {count}.",
-        f"- For this the subscription had {ATTEMPTS} attempts, a second apart; it has its own "
-        f"{before['deadLetterPolicy']['maxDeliveryAttempts']} again.",
+        f"- For this, the subscription was set to {ATTEMPTS} attempts, a second apart, and back to "
+        f"{before['deadLetterPolicy']['maxDeliveryAttempts']}.",
     ]
     return f"among the dead letters after {seconds:.0f} s"
 
 
 def restore(gcloud: Gcloud, before: Mapping[str, Any]) -> None:
-    """Give the subscription the policy that it had, and delete what watched.
+    """Restore the policy of the subscription, and delete the trial's own subscription.
 
     Raises:
-        Failed: one of both could not be done.
+        Failed: one of them failed.
     """
     policy, retry = before["deadLetterPolicy"], before.get("retryPolicy", {})
     faults = []
@@ -79,13 +79,13 @@ def restore(gcloud: Gcloud, before: Mapping[str, Any]) -> None:
     try:
         gcloud.text("pubsub", "subscriptions", "delete", WATCHER)
     except Failed as error:
-        faults.append(f"the subscription {WATCHER} is left: {error}")
+        faults.append(f"the subscription {WATCHER} was not deleted: {error}")
     if faults:
         raise Failed("\n".join(faults))
 
 
 def change_policy(gcloud: Gcloud, topic: str, attempts: int, least: str, most: str) -> None:
-    """Have the subscription give up after so many attempts, with such pauses between."""
+    """Set the maximum delivery attempts of the subscription, and its backoff."""
     gcloud.text(
         *("pubsub", "subscriptions", "update", SUBSCRIPTION, f"--dead-letter-topic={topic}"),
         f"--max-delivery-attempts={attempts}",
@@ -94,10 +94,10 @@ def change_policy(gcloud: Gcloud, topic: str, attempts: int, least: str, most: s
 
 
 def _wait_for(gcloud: Gcloud, mark: str) -> dict[str, Any]:
-    """Return the dead letter that bears a mark.
+    """Return the dead letter with a mark.
 
     Raises:
-        Failed: it did not come.
+        Failed: it did not arrive.
     """
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:

@@ -11,23 +11,23 @@ from infra.trial.commands import Failed, Gcloud, run, say
 
 INFRA = Path(__file__).parents[1]
 PREFIX = "quickthumb-trial"
-"""Of the state in its bucket. That of a deployment which is there to stay is `quickthumb`."""
+"""Of the state in its bucket; a permanent deployment uses `quickthumb`."""
 
 
 class Deployment:
     """The deployment of a trial.
 
     Args:
-        gcloud: of its project.
-        state_bucket: where Terraform keeps the state.
-        folder: of the files *.tf.
+        gcloud: for its project.
+        state_bucket: bucket of Terraform's state.
+        folder: with the *.tf files.
     """
 
     def __init__(self, gcloud: Gcloud, state_bucket: str, folder: Path = INFRA) -> None:
         self._gcloud = gcloud
         self._state_bucket = state_bucket
         self._folder = folder
-        # Terraform's own folder of a trial, so that it does not touch that of another deployment.
+        # A separate folder for Terraform, so that other deployments are not affected.
         self._data = Path(os.environ.get("TF_DATA_DIR") or folder / ".build" / "trial")
         self._plan = self._data / "trial.tfplan"
         self._outputs: dict[str, Any] | None = None
@@ -36,7 +36,7 @@ class Deployment:
         """Connect to the state.
 
         Raises:
-            Failed: the bucket is not there, or not for this account.
+            Failed: the bucket does not exist, or the account has no access to it.
         """
         say("Initializing Terraform.")
         self._data.mkdir(parents=True, exist_ok=True)
@@ -49,10 +49,10 @@ class Deployment:
             ) from None
 
     def check_free(self) -> None:
-        """See that QuickThumb is not deployed in this project already.
+        """Check that QuickThumb is not deployed in this project yet.
 
         Raises:
-            Failed: a bucket of the same name is there that no trial has made.
+            Failed: a bucket of the same name exists, and is not from a trial.
         """
         if self.left():
             return
@@ -62,15 +62,15 @@ class Deployment:
         except Failed:
             return
         raise Failed(
-            f"There is a bucket {bucket} already, so QuickThumb may be deployed in this project. A "
-            "trial makes and deletes everything under the same names: take a project of its own."
+            f"The bucket {bucket} exists, so QuickThumb may be deployed in this project. A trial "
+            "creates and deletes everything under the same names: use a dedicated project."
         )
 
     def build(self) -> None:
-        """Have the image of the functions built, unless it is there.
+        """Build the image of the functions, unless it exists.
 
         Raises:
-            Failed: it was not built; `image.py` has said why.
+            Failed: it was not built; `image.py` has printed why.
         """
         gcloud = self._gcloud
         script = str(self._folder / "image.py")
@@ -78,7 +78,7 @@ class Deployment:
         run([sys.executable, script, *where], shown=True)
 
     def plan(self) -> Counter[str]:
-        """Return what would be made, changed or deleted, counted by kind."""
+        """Return the number of resources to create, change or delete, by type."""
         self._terraform("plan", f"-out={self._plan}", *self._variables())
         document = self._json("show", "-json", str(self._plan))
         kinds = Counter[str]()
@@ -90,19 +90,19 @@ class Deployment:
         return kinds
 
     def apply(self) -> None:
-        """Make what was planned.
+        """Apply the plan.
 
         Raises:
-            Failed: not all of it could be made.
+            Failed: it was not applied completely.
         """
         self._terraform("apply", str(self._plan), shown=True)
         self._outputs = None
 
     def output(self, name: str) -> dict[str, str]:
-        """Return an output of Terraform's, a value for each function.
+        """Return an output of Terraform, a value for each function.
 
         Raises:
-            Failed: there is no such output, since nothing is deployed.
+            Failed: nothing is deployed.
         """
         if self._outputs is None:
             self._outputs = self._json("output", "-json")
@@ -120,8 +120,8 @@ class Deployment:
         self._terraform("destroy", "-auto-approve", *self._variables(), shown=True)
 
     def left(self) -> list[str]:
-        """Return what Terraform has made and not deleted."""
-        # `terraform state list` fails where there is no state yet.
+        """Return the resources that still exist."""
+        # `terraform state list` fails if there is no state yet.
         state = self._json("state", "pull")
         return [
             f"{name}[{json.dumps(instance['index_key'])}]" if "index_key" in instance else name
@@ -138,7 +138,7 @@ class Deployment:
         return str(self._json("version", "-json")["terraform_version"])
 
     def destroy_command(self) -> str:
-        """Return the command by which a person deletes what is left."""
+        """Return the command with which to delete what is left."""
         where = f"PROJECT={self._gcloud.project} REGION={self._gcloud.region}"
         return f"{where} infra/trial.sh --only destroy"
 
@@ -156,13 +156,13 @@ class Deployment:
             "region": self._gcloud.region,
             "callers": json.dumps([f"{kind}:{account}"]),
             "deletion_allowed": "true",
-            "soft_delete_days": "0",  # what is deleted at the end shall be gone, and cost nothing
+            "soft_delete_days": "0",  # what is deleted must not cost anything
             "labels": '{app="quickthumb-trial"}',
         }
         return [f"-var={name}={value}" for name, value in variables.items()]
 
     def _json(self, *arguments: str) -> dict[str, Any]:
-        """Return the document that a command prints, an empty one for nothing."""
+        """Return the JSON output of a command, an empty document if there is none."""
         text = self._terraform(*arguments).strip() or "{}"
         try:
             document: dict[str, Any] = json.loads(text)

@@ -10,12 +10,12 @@ from time import monotonic
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that was taken.
+    """A completed step.
 
     Attributes:
         name: of the step.
         result: in a few words.
-        seconds: how long it took.
+        seconds: duration.
     """
 
     name: str
@@ -25,15 +25,15 @@ class Done:
 
 @dataclass
 class Findings:
-    """All that was measured so far.
+    """The results so far.
 
     Attributes:
-        facts: what was tried, and with what, by name.
-        steps: those that were taken.
-        latencies: seconds of each call, by its name.
+        facts: what was tried, with which versions and settings, by name.
+        steps: completed steps.
+        latencies: durations in seconds, by name of the call.
         sections: further parts of the report: title, and lines of Markdown.
-        uploads: pictures that were accepted.
-        failure: why the trial ended early, empty if it did not.
+        uploads: number of accepted pictures.
+        failure: why the trial ended early; empty if it did not.
     """
 
     facts: dict[str, str] = field(default_factory=dict)
@@ -45,24 +45,24 @@ class Findings:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def took(self, call: str, seconds: float) -> None:
-        """Note how long a call took; from any thread."""
+        """Record the duration of a call; thread-safe."""
         with self._lock:
             self.latencies.setdefault(call, []).append(seconds)
 
     def accepted(self) -> None:
-        """Count a picture that was accepted; from any thread."""
+        """Count an accepted picture; thread-safe."""
         with self._lock:
             self.uploads += 1
 
     @contextmanager
     def timed(self, call: str) -> Iterator[None]:
-        """Note how long the block took, if it ends well."""
+        """Record the duration of a block, if it succeeds."""
         started = monotonic()
         yield
         self.took(call, monotonic() - started)
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Return the smallest value that is not below such a share of all, 0 to 1 (nearest rank)."""
+    """Return a percentile by nearest rank; the share is 0 to 1."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

@@ -13,7 +13,7 @@ def report(findings: Findings) -> str:
         "\n".join(f"- {name}: {value}" for name, value in findings.facts.items()),
     ]
     if findings.failure:
-        parts.append(f"**It did not get through.** {findings.failure}")
+        parts.append(f"**It was not completed.** {findings.failure}")
     rows = [[step.name, step.result, duration(step.seconds)] for step in findings.steps]
     parts.append(table(["step", "result", "took"], rows, words=2))
     if findings.latencies:
@@ -36,7 +36,7 @@ def _latencies(call: str, seconds: list[float]) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
-    """Return a table whose first columns are words and whose others are numbers."""
+    """Return a table with words in the first columns, and numbers in the others."""
     lines = [head, [*["---"] * words, *["---:"] * (len(head) - words)], *rows]
     return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
 

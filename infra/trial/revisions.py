@@ -1,9 +1,8 @@
 """A bad revision of `upload`, and the rollback.
 
-It is made bad by a setting that the function refuses: it starts, and answers every request with
-500. First it has a tag and no traffic, as a deployment tries a revision out; then it is given the
-traffic, which is taken back. In the end the service is as it was, by a new revision without that
-setting.
+It is bad because of an invalid setting: it starts, and answers every request with 500. First it has
+a tag and no traffic, like a revision that a deployment tries; then it gets the traffic, which is
+rolled back. In the end, a new revision without that setting restores the service.
 """
 
 import time
@@ -18,10 +17,10 @@ from infra.trial.figures import Findings
 
 SERVICE = "upload"
 BAD_SETTING = ("QUICKTHUMB_SIZES", "none")
-"""An invalid setting: it must be numbers."""
+"""An invalid setting: numbers are expected."""
 TAG = "trial-bad"
-_PATIENCE = 180.0  # seconds until a change of traffic is seen
-_IN_A_ROW = 5  # answers alike after which a change counts as done
+_PATIENCE = 180.0  # seconds for a change of traffic to take effect
+_IN_A_ROW = 5  # consecutive responses after which a change counts as done
 _BETWEEN = 0.2  # seconds
 
 
@@ -29,7 +28,7 @@ def try_bad_revision(caller: Caller, gcloud: Gcloud, picture: Path, findings: Fi
     """Deploy a revision that does not work, and roll back.
 
     Raises:
-        Failed: the bad revision was not noticed, or had traffic, or the way back does not work.
+        Failed: the bad revision was not noticed, or had traffic, or the rollback failed.
     """
     before = gcloud.described(SERVICE)
     good = serving(before)
@@ -60,9 +59,9 @@ def try_bad_revision(caller: Caller, gcloud: Gcloud, picture: Path, findings: Fi
     findings.accepted()
     findings.sections["A bad revision"] = [
         f"- Under a tag, without traffic, its smoke test failed: {refusal}",
-        f"- With all traffic, the first refusal came after {until_bad:.1f} s.",
-        f"- The command that rolls back took {command:.1f} s; {until_good:.1f} s after it was "
-        "given all answers were good again.",
+        f"- With all traffic, the first failure came after {until_bad:.1f} s.",
+        f"- The rollback command took {command:.1f} s; {until_good:.1f} s after it was started, "
+        "all responses were good again.",
     ]
     return f"noticed without traffic; rolled back in {until_good:.1f} s"
 
@@ -71,7 +70,7 @@ def serving(description: dict[str, Any]) -> str:
     """Return the revision that has the traffic of a service.
 
     Raises:
-        Failed: it is shared.
+        Failed: several share it.
     """
     served = [t for t in description["status"]["traffic"] if t.get("percent") == 100]
     if len(served) != 1:
@@ -80,12 +79,12 @@ def serving(description: dict[str, Any]) -> str:
 
 
 def restore(gcloud: Gcloud, before: dict[str, Any], good: str) -> None:
-    """Put a service back as it was described before: traffic, setting, tags.
+    """Restore a service to an earlier description: traffic, setting, tags.
 
-    Each command is tried, whatever became of the one before, and the traffic comes first.
+    All commands are tried, even if one fails; the traffic comes first.
 
     Raises:
-        Failed: one could not be done.
+        Failed: one of them failed.
     """
     name, _ = BAD_SETTING
     follows_latest = any(t.get("latestRevision") for t in before["spec"].get("traffic", []))
@@ -109,7 +108,7 @@ def _fault_of(gcloud: Gcloud, command: tuple[str, ...]) -> str | None:
 
 
 def _tagged(description: dict[str, Any]) -> tuple[str, str]:
-    """Return name and URL of the revision that has our tag.
+    """Return name and URL of the revision with our tag.
 
     Raises:
         Failed: it has traffic, or there is none.
@@ -136,13 +135,13 @@ def _smoke_test_fails(caller: Caller, url: str, picture: Path) -> str:
 
 
 def _wait_for(caller: Caller, *, well: bool, within: float) -> float:
-    """Wait until the service answers well, or badly, some times in a row.
+    """Wait until the service succeeds, or fails, several times in a row.
 
     Returns:
-        Seconds until the first of these answers.
+        Seconds until the first of these responses.
 
     Raises:
-        Failed: that did not happen in time.
+        Failed: it did not in time.
     """
     started = time.monotonic()
     since, alike = 0.0, 0

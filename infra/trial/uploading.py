@@ -17,19 +17,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 SIZE = 256
-IN_A_ROW = 20  # calls of each kind that are measured one after the other
-_PATIENCE = 600.0  # seconds for the jobs of a burst; and for new permissions to be known
+IN_A_ROW = 20  # measurements of each call
+_PATIENCE = 600.0  # seconds for the jobs of a burst, and for permissions to propagate
 _IN_THE_BURST = ", in the burst"
-_TRIES = 30  # of an upload that is answered with "too many" or "not now"
+_TRIES = 30  # of an upload that is answered with 429 or 503
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """How many pictures are sent at once.
+    """The size of a burst.
 
     Attributes:
-        uploads: in all.
-        at_once: clients.
+        uploads: number of pictures.
+        at_once: number of clients.
     """
 
     uploads: int = 500
@@ -37,10 +37,10 @@ class Burst:
 
 
 def smoke(caller: Caller, picture: Path, findings: Findings) -> str:
-    """Send a picture through the service and look at its thumbnail, as a deployment does.
+    """Send a picture through the service and check its thumbnail, like a deployment does.
 
     Raises:
-        Failed: something is not as promised.
+        Failed: the smoke test failed.
     """
     started = time.monotonic()
     try:
@@ -51,15 +51,15 @@ def smoke(caller: Caller, picture: Path, findings: Findings) -> str:
     except Wrong as error:
         raise Failed(f"the smoke test: {error}") from None
     findings.accepted()
-    findings.facts["first answer"] = f"{healthy:.1f} s after the first question"
+    findings.facts["first answer"] = f"{healthy:.1f} s after the first request"
     return seen
 
 
 def measure_calls(caller: Caller, picture: Path, findings: Findings) -> str:
-    """Make each call some times, one after the other.
+    """Make each call several times in sequence.
 
     Raises:
-        Failed: one was not answered as it should be.
+        Failed: a response was not as expected.
     """
     data = picture.read_bytes()
     for _ in range(IN_A_ROW):
@@ -71,14 +71,14 @@ def measure_calls(caller: Caller, picture: Path, findings: Findings) -> str:
             answer = expect(caller.call("GET", path), 200, f"GET {path}")
             findings.took(name, answer.seconds)
         _delete(caller, id, findings)
-    return f"{IN_A_ROW} pictures, one after the other"
+    return f"{IN_A_ROW} pictures in sequence"
 
 
 def burst(caller: Caller, picture: Path, size: Burst, findings: Findings) -> str:
     """Send many pictures at once, wait for their thumbnails, and delete them.
 
     Raises:
-        Failed: a picture that was accepted has no thumbnails, which must never happen.
+        Failed: an accepted picture has no thumbnails, which must never happen.
     """
     data = picture.read_bytes()
     refused = Counter[int]()
@@ -101,9 +101,9 @@ def burst(caller: Caller, picture: Path, size: Burst, findings: Findings) -> str
     left = [fault for fault in undeleted if fault]
     findings.sections[f"A burst of {size.uploads}"] = [
         f"- {size.at_once} clients sent {size.uploads} pictures of {len(data):,} bytes in "
-        f"{sent:.1f} s: {size.uploads / sent:.1f} a second.",
+        f"{sent:.1f} s: {size.uploads / sent:.1f} per second.",
         f"- The last thumbnail was made {done:.1f} s after the first `POST`: "
-        f"{size.uploads / done:.1f} a second.",
+        f"{size.uploads / done:.1f} per second.",
         f"- Responses with `Retry-After`: {_counted(refused)}.",
         f"- Accepted pictures without thumbnails: {len(lost)}.",
     ]
@@ -115,10 +115,10 @@ def burst(caller: Caller, picture: Path, size: Burst, findings: Findings) -> str
 
 
 def delete(caller: Caller, picture: Path, findings: Findings) -> str:
-    """Upload a picture, delete it, and see that nothing of it is left.
+    """Upload a picture, delete it, and check that nothing of it is left.
 
     Raises:
-        Failed: it can still be had.
+        Failed: it is still available.
     """
     id = _upload(caller, picture.read_bytes(), findings, Counter())
     wait_until_done(caller, id, _PATIENCE)
@@ -133,10 +133,10 @@ def delete(caller: Caller, picture: Path, findings: Findings) -> str:
 
 
 def check_picture(picture: Path) -> str:
-    """Return what the picture of the trial is.
+    """Describe the picture of the trial.
 
     Raises:
-        Failed: it is no JPEG.
+        Failed: it is not a JPEG.
     """
     try:
         data = picture.read_bytes()
@@ -149,7 +149,7 @@ def check_picture(picture: Path) -> str:
 def _upload(
     caller: Caller, data: bytes, findings: Findings, refused: Counter[int], when: str = ""
 ) -> str:
-    """Send a picture, again where the service asks for that; return its id."""
+    """Send a picture, retrying if the service asks for that; return its id."""
     for _ in range(_TRIES):
         answer = caller.call(
             "POST", f"/?sizes={SIZE}", data, {"Content-Type": "application/octet-stream"}
@@ -175,7 +175,7 @@ def _delete(caller: Caller, id: str, findings: Findings, when: str = "") -> Answ
 
 
 def _in_parallel(do: Callable[[T], R], items: Iterable[T], at_once: int) -> list[R]:
-    """Do something with each of the items, so many at once; stop at the first that fails."""
+    """Process items concurrently; stop at the first failure."""
     with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(do, item) for item in items]
         try:
@@ -190,7 +190,7 @@ def _counted(refused: Counter[int]) -> str:
 
 
 def _undeleted(caller: Caller, id: str, findings: Findings) -> str | None:
-    """Delete a picture of the burst; return why that did not work, None if it did."""
+    """Delete a picture of the burst; return why it failed, None if it did not."""
     try:
         _delete(caller, id, findings, _IN_THE_BURST)
     except Failed as error:

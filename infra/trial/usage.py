@@ -1,7 +1,7 @@
-"""What the trial used and costs, as Google itself counts it: the metrics of Cloud Monitoring.
+"""The usage and cost of the trial, from the metrics of Cloud Monitoring.
 
-See https://docs.cloud.google.com/monitoring/api/metrics_gcp for what each counts, and
-https://docs.cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/list for the call.
+For the metrics, see https://docs.cloud.google.com/monitoring/api/metrics_gcp; for the call,
+https://docs.cloud.google.com/monitoring/api/ref_v3/rest/v3/projects.timeSeries/list.
 """
 
 import json
@@ -22,23 +22,23 @@ from infra.trial.figures import Findings
 from infra.trial.report import table
 
 ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_MONITORING"
-"""The variable by which gcloud itself is sent elsewhere."""
+"""The variable that overrides the endpoint for gcloud, too."""
 DELAY = 300
-"""Seconds until metrics are available: most are within four minutes."""
+"""Seconds until metrics are available; most are within four minutes."""
 _CLASS_B = ("ReadObject", "GetObjectMetadata", "GetBucketMetadata")
 _FREE = ("DeleteObject",)
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What was used between two moments.
+    """The usage in a period.
 
     Attributes:
-        seconds: of instances, by service.
-        requests: by service.
-        starts: of instances, by service: how many, and the mean and 95th percentile in seconds.
+        seconds: billed instance time by service.
+        requests: number by service.
+        starts: of instances by service: number, mean and 95th percentile in seconds.
         operations: of Cloud Storage, by method.
-        messages: bytes that Pub/Sub took in and handed out.
+        messages: bytes published to and delivered by Pub/Sub.
     """
 
     seconds: Mapping[str, float]
@@ -51,17 +51,17 @@ class Used:
 def measure_usage(
     gcloud: Gcloud, prices: Prices, since: datetime, delay: float, findings: Findings
 ) -> str:
-    """Ask what the trial used, once that is known, and reckon what it costs.
+    """Wait for the metrics of the trial, and compute its cost.
 
     Args:
-        gcloud: of the project.
-        prices: of one of each.
+        gcloud: for the project.
+        prices: list prices.
         since: when the trial began.
-        delay: how long to wait until Google has counted, seconds.
-        findings: to add to.
+        delay: time to wait for the metrics, seconds.
+        findings: to add the results to.
 
     Raises:
-        Failed: the figures cannot be had.
+        Failed: the metrics are not available.
     """
     say(f"Waiting {delay:g} seconds for Google's metrics.")
     end = datetime.now(UTC)
@@ -86,7 +86,7 @@ def measure_usage(
 
 
 def cost_of(used: Used, instances: Mapping[str, Instance], prices: Prices) -> Cost:
-    """Return list prices for what was used, by instances of such sizes."""
+    """Return the list price of the usage."""
     class_b = sum(count for method, count in used.operations.items() if method in _CLASS_B)
     class_a = sum(c for m, c in used.operations.items() if m not in (*_CLASS_B, *_FREE))
     return Cost(
@@ -100,7 +100,7 @@ def cost_of(used: Used, instances: Mapping[str, Instance], prices: Prices) -> Co
 
 
 def _cost_lines(used: Used, cost: Cost, uploads: int) -> list[str]:
-    """Return the part of the report on money; for a million pictures too, if any were sent."""
+    """Return the cost section of the report; for a million pictures too, if any were sent."""
     rows: list[tuple[str, str, float]] = [
         ("instances", f"{sum(used.seconds.values()):,.0f} s", cost.instances),
         ("requests", f"{sum(used.requests.values()):,.0f}", cost.requests),
@@ -116,8 +116,8 @@ def _cost_lines(used: Used, cost: Cost, uploads: int) -> list[str]:
             cell.append(f"{dollars / uploads * MILLION:,.2f}")
     counted = ", ".join(f"{count:,.0f} {name}" for name, count in sorted(used.operations.items()))
     return [
-        "By list prices, without what is free each month, and without logs, builds and what stands "
-        "still. Pictures are sent, waited for, looked at and deleted.",
+        "At list prices, without the free tier, logs, builds and stored data. Each picture is "
+        "uploaded, polled, downloaded and deleted.",
         "",
         table(head, cells),
         "",
@@ -126,14 +126,14 @@ def _cost_lines(used: Used, cost: Cost, uploads: int) -> list[str]:
 
 
 def _instance(description: Mapping[str, Any]) -> Instance:
-    """Return what an instance of a service has."""
+    """Return the size of an instance of a service."""
     [container, *_] = description["spec"]["template"]["spec"]["containers"]
     limits = container["resources"]["limits"]
     return Instance(quantity(limits["cpu"]), int(quantity(limits["memory"])))
 
 
 def quantity(text: str) -> float:
-    """Return a quantity as Kubernetes writes it: 2, 500m, 512Mi, 2Gi, 1G."""
+    """Parse a quantity in Kubernetes' notation: 2, 500m, 512Mi, 2Gi, 1G."""
     units = {"m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 1e3, "M": 1e6, "G": 1e9}
     for unit, factor in units.items():
         if text.endswith(unit):
@@ -142,17 +142,17 @@ def quantity(text: str) -> float:
 
 
 class Metrics:
-    """Figures of a project between two moments.
+    """Metrics of a project in a period.
 
     Args:
-        gcloud: of the project.
+        gcloud: for the project.
         since: the beginning.
         until: the end.
     """
 
     def __init__(self, gcloud: Gcloud, since: datetime, until: datetime) -> None:
         self._gcloud = gcloud
-        # Figures come by whole minutes.
+        # Metrics have a resolution of a minute.
         minutes = max(1, round((until - since).total_seconds() / 60 + 1))
         self._until = until.replace(second=0, microsecond=0) + timedelta(minutes=1)
         self._since = self._until - timedelta(minutes=minutes)
@@ -160,10 +160,10 @@ class Metrics:
         self._token = gcloud.access_token()
 
     def used(self) -> Used:
-        """Return what was used.
+        """Return the usage.
 
         Raises:
-            Failed: the figures cannot be had.
+            Failed: the metrics are not available.
         """
         run, service = "run.googleapis.com", "resource.labels.service_name"
         counts = self._by(f"{run}/container/startup_latencies", service, "REDUCE_SUM")
@@ -201,7 +201,7 @@ class Metrics:
     def _by(
         self, metric: str, label: str, reducer: str, condition: str = ""
     ) -> dict[str, dict[str, Any]]:
-        """Return a value of a metric over all the time, by a label of it."""
+        """Return a metric, aggregated over the period, by one of its labels."""
         query = {
             "filter": " AND ".join(filter(None, [f'metric.type = "{metric}"', condition])),
             "interval.startTime": _stamp(self._since),
@@ -245,7 +245,7 @@ def _numbers(values: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _number_of(value: Mapping[str, Any]) -> float:
-    """Return the number in a value: whole ones come as text, see TypedValue."""
+    """Return the number in a TypedValue, in which integers are strings."""
     return float(value.get("doubleValue", value.get("int64Value", 0)))
 
 

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know from the document; it loads this file by itself."""
+"""Hooks of schemathesis, for rules that OpenAPI cannot express."""
 
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ PICTURES = st.builds(
     st.sampled_from(["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP"]),
 )
 
-# Bytes that are to be accepted must be a picture.
+# Accepted bodies must be pictures.
 schemathesis.openapi.format("binary", PICTURES)
 for media_type in ("application/octet-stream", *CONTENT_TYPES.values()):
     schemathesis.openapi.media_type(media_type, PICTURES)
@@ -23,9 +23,9 @@ for media_type in ("application/octet-stream", *CONTENT_TYPES.values()):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Keep what is to be accepted to the rules that OpenAPI cannot express.
+    """Make valid requests follow the rules that OpenAPI cannot express.
 
-    An option stands in the body or in the query, and another request has another key.
+    An option is either in the body or in the query, and each request has its own key.
     """
     if not case.meta or case.meta.generation.mode.is_positive:
         body = case.body if isinstance(case.body, dict) else {}
@@ -37,6 +37,6 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def filter_path_parameters(context, path_parameters):
-    """Leave out paths with a line break: functions-framework itself answers these, as text."""
+    """Skip paths with a line break: functions-framework answers these, as text."""
     values = map(str, (path_parameters or {}).values())
     return not any("\n" in value or "%0a" in value.lower() for value in values)

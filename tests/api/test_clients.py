@@ -1,4 +1,4 @@
-"""The page on the API tells what is so, and its clients work as they stand there."""
+"""The document on the API is correct, and its clients work."""
 
 import re
 import shutil

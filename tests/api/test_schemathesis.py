@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises, tried with requests made from it, right and wrong ones."""
+"""Tests the API with valid and invalid requests generated from its OpenAPI document."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.running import running
 
 HERE = Path(__file__).parent
 EXAMPLES = os.environ.get("QUICKTHUMB_SCHEMATHESIS_EXAMPLES", "")
-"""How many requests to make of each operation; without it a few, and the same ones each time."""
+"""Number of requests per operation; by default a few, which are always the same."""
 
 
 def run(url, folder, *options):

@@ -1,4 +1,4 @@
-"""A real browser before the real service."""
+"""A real browser and the real service."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ _FLAGS = (
     *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--window-size=1000,1400",
-    # The page of an attacker, whose name can lead wherever the attacker wants it to.
+    # The attacker's domain, which can resolve to any address.
     f"--host-resolver-rules=MAP evil.test {HOST}",
 )
 
@@ -33,7 +33,7 @@ def chromium(tmp_path_factory):
     for flag in (*_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
         options.add_argument(flag)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # which Chromium has for other users only
+        options.add_argument("--no-sandbox")  # not available for root
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with Chrome(options, ChromeService(DRIVER)) as browser:
         yield browser
@@ -41,7 +41,7 @@ def chromium(tmp_path_factory):
 
 @pytest.fixture
 def browser(chromium):
-    """Return a browser with an empty page, a network, and nothing logged yet."""
+    """Return a browser with an empty page, a network, and an empty log."""
     chromium.set_network_conditions(offline=False, latency=0, throughput=-1)
     chromium.get("about:blank")
     chromium.get_log("browser")

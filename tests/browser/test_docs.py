@@ -1,4 +1,4 @@
-"""The documentation at /docs, as a person uses it."""
+"""The documentation at /docs in a browser."""
 
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait

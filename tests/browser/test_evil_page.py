@@ -1,4 +1,4 @@
-"""A page of the internet, open in the browser of somebody who runs the emulator."""
+"""A malicious web page in the browser of somebody who runs the emulator."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.pictures import ROCKET
 EVIL = "evil.test"
 BUCKET = "quickthumb-originals"
 
-# Makes requests, and tells what came of each: status and text where a script may read them.
+# Makes requests, and returns the result of each: status and text if a script may read them.
 ATTACK = """
 const [requests, done] = [arguments[0], arguments[1]];
 (async () => {
@@ -42,7 +42,7 @@ def cloud(shared_cloud):
 
 @pytest.fixture(scope="module")
 def page():
-    """Give the URL of the page of an attacker."""
+    """Return the URL of the attacker's page."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -65,7 +65,7 @@ def page():
 
 @pytest.fixture(scope="module")
 def unguarded(tmp_path_factory):
-    """Give the URL of a storage server as it is without a front, with one original in it."""
+    """Return the URL of a storage server without a front, with one original."""
     port = free_port()
     url = f"http://{HOST}:{port}"
     command = [
@@ -88,7 +88,7 @@ def unguarded(tmp_path_factory):
 
 @pytest.fixture
 def original(cloud):
-    """Give the id of an upload."""
+    """Return the id of an upload."""
     with ROCKET.open("rb") as file:
         answer = requests.post(cloud.addresses.upload, files={"file": file}, timeout=30)
     id = answer.json()["id"]
@@ -98,7 +98,7 @@ def original(cloud):
 
 
 def attack(browser, page, *attempts):
-    """Have the script of a page make requests; return what it was told."""
+    """Make requests in the script of a page; return the results."""
     browser.get(page)
     browser.set_script_timeout(60)
     return browser.execute_async_script(ATTACK, list(attempts))
@@ -121,7 +121,7 @@ def exists(storage, name):
 
 
 def job(cloud, id):
-    """Return the job of an upload, as Pub/Sub pushes it."""
+    """Return the job of an upload, as pushed by Pub/Sub."""
     blob = requests.get(
         f"{cloud.addresses.storage}/storage/v1/b/{BUCKET}/o/{id}", timeout=20
     ).json()
@@ -141,7 +141,7 @@ def manifest(cloud, id):
 
 
 def test_without_the_front_a_page_reads_and_deletes(browser, page, unguarded):
-    """What the other tests are about: where this fails, they show nothing."""
+    """The attack that the other tests prevent: if this fails, they prove nothing."""
     told = attack(browser, page, *reading(unguarded, "secret"))
     assert [status for _, status, _ in told] == [200, 200, 200, 200, 0, 200]
     assert '"name":"secret"' in told[1][2]
@@ -162,7 +162,7 @@ def test_a_page_gets_nothing_out_of_storage_nor_into_it(browser, page, cloud, or
 
 
 def test_a_page_whose_name_comes_to_lead_here_gets_nothing(browser, cloud, original):
-    """DNS rebinding: to the browser the storage server is now the page's own."""
+    """DNS rebinding: the browser takes the storage server for the page's own."""
     storage = cloud.addresses.storage.replace(HOST, EVIL)
     told = attack(browser, f"{storage}/storage/v1/b", *reading(storage, original))
     assert {(kind, status) for kind, status, _ in told[:4]} == {("basic", 403)}
@@ -174,7 +174,7 @@ def test_a_page_whose_name_comes_to_lead_here_gets_nothing(browser, cloud, origi
 
 @pytest.mark.parametrize("function", ["resize", "bury"])
 def test_a_page_cannot_forge_a_job(browser, page, cloud, original, function):
-    """It can send one without asking the browser for leave; nobody takes it."""
+    """It can send one without a preflight, but the function refuses it."""
     wait_for(cloud, function)
     body = job(cloud, original)
     requests.delete(manifest(cloud, original), timeout=20).raise_for_status()
@@ -185,7 +185,7 @@ def test_a_page_cannot_forge_a_job(browser, page, cloud, original, function):
         ("POST", cloud.addresses.functions[function], {"body": body}),
     )
     assert [kind for kind, _, _ in told] == ["opaque", "error"]
-    # Once the page's own name leads here, it can send whatever it likes, and read the answer.
+    # After DNS rebinding, the page can send anything, and read the response.
     own = cloud.addresses.functions[function].replace(HOST, EVIL)
     as_json = {"body": body, "headers": {"Content-Type": "application/json"}}
     told = attack(browser, own, ("POST", own, as_json))
@@ -202,7 +202,7 @@ def test_a_page_cannot_forge_a_job(browser, page, cloud, original, function):
 
 
 def wait_for(cloud, function):
-    """Wait for a function that the start of a cloud does not wait for."""
+    """Wait for a function for which the start of the cloud does not wait."""
     port = int(cloud.addresses.functions[function].rpartition(":")[2])
     end = time.monotonic() + 60
     while not answers(port):
@@ -229,7 +229,7 @@ def test_a_page_gets_nothing_out_of_the_other_servers(browser, page, cloud):
 
 
 def test_a_page_of_this_machine_may_use_storage(browser, page, cloud, original):
-    """Such as a tool that shows what lies in the buckets."""
+    """Such as a tool that shows the contents of buckets."""
     local = page.replace(EVIL, "localhost")
     url = f"{cloud.addresses.storage}/storage/v1/b/{BUCKET}/o"
     [(kind, status, text), *_] = attack(browser, local, ("GET", url, {}))

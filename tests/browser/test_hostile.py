@@ -1,4 +1,4 @@
-"""What others may have written (names, options, paths) runs nowhere in a browser."""
+"""Untrusted text (names, options, paths) never runs in a browser."""
 
 from urllib.parse import quote
 
@@ -61,7 +61,7 @@ def test_the_page_shows_names_and_options_as_they_are_and_runs_none_of_them(brow
     wait.until(lambda _: all(image.get_property("naturalWidth") == 32 for image in images))
     assert len(images) == len(names)
     assert not ran(browser)
-    assert browser.get_log("browser") == []  # nor was any kept from running
+    assert browser.get_log("browser") == []  # nothing was blocked either
 
     browser.refresh()
     wait.until(lambda _: "MiB" in browser.find_element(By.CSS_SELECTOR, "#limits").text)

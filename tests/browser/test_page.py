@@ -1,4 +1,4 @@
-"""The page at /, as a person uses it."""
+"""The page at / in a browser."""
 
 import base64
 
@@ -10,7 +10,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.pictures import ROCKET, SAMPLES, picture
 
-ROOMY = 60  # seconds that a thumbnail may take where other tests run beside it
+ROOMY = 60  # seconds for a thumbnail while other tests are running
 
 
 def wait(browser, condition):
@@ -26,7 +26,7 @@ def one(browser, selector):
 
 
 def opened(browser, url):
-    """Open the page, and wait until it has asked what the service takes."""
+    """Open the page, and wait until it has loaded the limits of the service."""
     browser.get(url)
     wait(browser, lambda browser: "MiB" in one(browser, "#limits").text)
 
@@ -43,7 +43,7 @@ def sentences(browser):
 
 
 def done(browser):
-    """Tell whether every picture has come to its end and every thumbnail is shown."""
+    """Return whether all uploads have ended and all thumbnails are shown."""
     script = "return [...document.images].every(image => image.complete && image.naturalWidth)"
     return set(sentences(browser)) == {"Done."} and browser.execute_script(script)
 
@@ -74,14 +74,14 @@ def test_chosen_pictures_become_thumbnails_on_the_page(browser, url):
     assert complaints(browser) == []
 
 
-def test_who_chooses_no_sizes_gets_what_the_service_makes_by_itself(browser, url):
+def test_without_sizes_the_page_shows_the_default_thumbnails(browser, url):
     opened(browser, url)
     choose(browser, ROCKET, sizes="")
     wait(browser, done)
     assert size_of_thumbnail(browser) == (256, 171)
 
 
-def test_who_chooses_no_sizes_still_gets_the_shape_that_was_chosen(browser, url):
+def test_without_sizes_the_chosen_shape_still_applies(browser, url):
     opened(browser, url)
     Select(one(browser, "[name=fit]")).select_by_value("cover")
     choose(browser, ROCKET, sizes="")
@@ -104,7 +104,7 @@ def test_a_dropped_picture_becomes_a_thumbnail(browser, url):
     assert len(all_of(browser, ".results img")) == 1
 
 
-def test_what_is_no_picture_is_told_in_a_sentence_and_the_others_go_on(browser, url, tmp_path):
+def test_an_invalid_file_is_reported_and_the_others_continue(browser, url, tmp_path):
     text = tmp_path / "<b>text.jpg"
     text.write_text("hello")
     opened(browser, url)
@@ -117,7 +117,7 @@ def test_what_is_no_picture_is_told_in_a_sentence_and_the_others_go_on(browser, 
     ]
 
 
-def test_a_wrong_option_is_told_in_a_sentence(browser, url):
+def test_an_invalid_option_is_reported(browser, url):
     opened(browser, url)
     choose(browser, ROCKET, sizes="many")
     wait(browser, lambda browser: "expected whole numbers" in sentences(browser)[0])
@@ -166,7 +166,7 @@ def test_the_pages_follow_the_colours_of_the_system(browser, url, path):
             return ground === "rgba(0, 0, 0, 0)" ? whole : ground;
         """
         colour = browser.execute_script(script)
-        transparent = colour == "rgba(0, 0, 0, 0)"  # what the browser itself shows is white then
+        transparent = colour == "rgba(0, 0, 0, 0)"  # the browser then shows white
         return 255 if transparent else sum(map(int, colour[4:-1].split(","))) / 3
 
     browser.get(url + path)

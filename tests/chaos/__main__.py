@@ -1,9 +1,9 @@
 """A long storm: `.venv/bin/python -m tests.chaos --seed 7 --uploads 2000 --kills 60`.
 
-Runs the emulated cloud under load while a schedule drawn from the seed kills its parts and starts
-them again, stops them for a while, has storage refuse, hang and run out of room, and delivers late,
-out of order and twice. Then looks from outside whether every upload that was accepted has ended as
-in calm. Prints a table; fails if the promise of docs/reliability.md was broken.
+Runs the emulated cloud under load, while a random schedule kills and restarts its parts, pauses
+them, makes storage fail, hang and run out of space, and delivers messages late, out of order and
+twice. Then checks from outside whether every accepted upload has ended as it should. Prints a
+table; fails if the promise of docs/reliability.md was broken.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tests.chaos.run import storm
 
 
 def main() -> int:
-    """Run a storm, and tell."""
+    """Run a storm, and print the result."""
     parser = argparse.ArgumentParser(prog="python3 -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10_000))
     parser.add_argument("--uploads", type=int, default=2000, help="default %(default)s")
@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--pubsub", choices=("embedded", "official"), default="embedded")
     parser.add_argument("--log", type=Path, default=Path("chaos.log"), help="of the parts")
     args = parser.parse_args()
-    # Both, since a shell that starts this in the background has Ctrl-C ignored.
+    # Both, since a shell ignores Ctrl-C for background processes.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     print(f"seed {args.seed}", flush=True)

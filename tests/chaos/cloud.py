@@ -1,4 +1,4 @@
-"""The emulated cloud, with hands on each of its parts."""
+"""An emulated cloud whose parts can be made to fail."""
 
 import os
 import signal
@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from emulator.cloud import Cloud
 from emulator.console import Console
@@ -25,35 +27,37 @@ def impatient(max_delivery_attempts: int) -> Topology:
     """Return the project's topology with short pauses between deliveries.
 
     Args:
-        max_delivery_attempts: before a message is moved to the dead letters. Where everything dies
-            every few seconds for minutes, the project's own number would give up good pictures.
+        max_delivery_attempts: before a message is moved to the dead letters. With crashes every few
+            seconds for minutes, the project's own number would abandon valid pictures.
     """
     topology = read_topology()
     subscriptions = {
-        name: replace(
+        name: structs.replace(
             subscription,
             minimum_backoff_seconds=1,
             maximum_backoff_seconds=5,
             ack_deadline_seconds=20,
             dead_letter=subscription.dead_letter
-            and replace(subscription.dead_letter, max_delivery_attempts=max_delivery_attempts),
+            and structs.replace(
+                subscription.dead_letter, max_delivery_attempts=max_delivery_attempts
+            ),
         )
         for name, subscription in topology.subscriptions.items()
     }
-    return replace(topology, subscriptions=subscriptions, schedules={})
+    return structs.replace(topology, subscriptions=subscriptions, schedules={})
 
 
 class ShakenCloud(Cloud):
-    """A cloud whose parts can be killed, stopped, starved and lied to.
+    """A cloud whose parts can be killed, paused and disturbed.
 
     Args:
-        topology: what to run.
+        topology: to run.
         data: folder for blobs and messages.
-        console: where the parts' lines go.
-        broker: which Pub/Sub.
-        seed: of what happens to which delivery.
-        trouble: the part of the deliveries to `resize` that are late.
-        sweep_after: seconds, the age at which a sweep publishes again.
+        console: for the output of the parts.
+        broker: `embedded` or `official`.
+        seed: for disturbing deliveries.
+        trouble: share of the deliveries to `resize` that are late.
+        sweep_after: age at which a sweep publishes a job again, seconds.
     """
 
     def __init__(
@@ -79,7 +83,7 @@ class ShakenCloud(Cloud):
         env: dict[str, str] = {
             **part.env,
             "STORAGE_EMULATOR_HOST": self.proxy.url,
-            # Below what the blows last, so that some calls are given up.
+            # Shorter than the faults, so that some calls time out.
             "QUICKTHUMB_CALL_SECONDS": "2",
             "QUICKTHUMB_SWEEP_AFTER_SECONDS": str(self.sweep_after),
             # So that nothing is given up here that would have been done.
@@ -97,7 +101,7 @@ class ShakenCloud(Cloud):
         self.proxy.stop()
 
     def ask_to_stop(self, name: str) -> None:
-        """Send SIGTERM to a part as the platform does: to its first process."""
+        """Send SIGTERM to the first process of a part, like the platform does."""
         pid = self.pids()[name]
         assert pid is not None
         os.kill(pid, signal.SIGTERM)
@@ -113,7 +117,7 @@ class ShakenCloud(Cloud):
 class Disk:
     """A small file system of its own for the data, which can be filled.
 
-    Mounting needs root; without it the data lies in the folder itself, and is not starved.
+    Mounting needs root; without it, the data is in the folder itself, and the disk is not filled.
     """
 
     def __init__(self, folder: Path, megabytes: int) -> None:
@@ -128,7 +132,7 @@ class Disk:
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Leave no room for anything."""
+        """Fill the disk."""
         if self.is_bounded:
             with suppress(OSError), self._ballast.open("wb", buffering=0) as file:
                 while True:
@@ -139,6 +143,6 @@ class Disk:
         self._ballast.unlink(missing_ok=True)
 
     def unmount(self) -> None:
-        """Give the memory back."""
+        """Unmount it, which frees its memory."""
         if self.is_bounded:
             subprocess.run(["umount", str(self.folder)], check=True)  # noqa: S607 - of the system

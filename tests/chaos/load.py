@@ -1,6 +1,6 @@
-"""People who upload pictures, come back when they are told to, and sometimes change their minds.
+"""Clients that upload pictures, retry when told to, and sometimes delete their uploads.
 
-One of twenty uploads is a picture that does its decoder harm.
+One of twenty uploads is a picture that attacks its decoder.
 """
 
 import io
@@ -39,12 +39,12 @@ def gallery(seed: int) -> list[tuple[str, bytes]]:
 
 @dataclass(frozen=True, slots=True)
 class Hostile:
-    """A picture that does harm.
+    """A picture that attacks its decoder.
 
     Attributes:
         name: of its file.
         data: its bytes.
-        code: with which its job has to fail.
+        code: expected failure code of its job.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Hostile:
 
 
 def hostile() -> list[Hostile]:
-    """Return pictures that crash their decoder, keep it busy, or ask it for all memory."""
+    """Return pictures that crash their decoder, make it hang, or exhaust its memory."""
     return [
         Hostile("crashes.jpg", picture() + CRASHES, DecoderCrashed.code),
         Hostile("hangs.jpg", picture() + HANGS, TooSlow.code),
@@ -63,15 +63,14 @@ def hostile() -> list[Hostile]:
 
 @dataclass
 class Record:
-    """What the people were told.
+    """What the clients observed.
 
     Attributes:
-        accepted: id of each upload that was answered with 202, and the number of its picture; those
-            that do harm come after the others.
-        deleted: ids of those they deleted, and were told so.
-        refused: file names of the attempts that were answered with anything else.
-        keyed: file names of those that were sent with an `Idempotency-Key`, in every attempt alike.
-        counts: of answers by status; "none" where none came.
+        accepted: ids of accepted uploads, with the number of the picture; hostile ones come last.
+        deleted: ids of uploads whose deletion was confirmed.
+        refused: file names of attempts with any other response.
+        keyed: file names of uploads with an `Idempotency-Key`, the same in every attempt.
+        counts: number of responses by status; "none" for no response.
     """
 
     accepted: dict[str, int] = field(default_factory=dict)
@@ -83,15 +82,15 @@ class Record:
 
 
 class Load:
-    """Uploads so many pictures, each until it is accepted.
+    """Uploads pictures, each until it is accepted.
 
     Args:
         url: of `upload`.
-        query: behind it, when a picture is sent.
+        query: for uploads.
         pictures: from `gallery`.
         harm: from `hostile`.
-        uploads: how many.
-        seed: of which picture is sent when, and which is deleted.
+        uploads: number of uploads.
+        seed: for the order of pictures, and for deletions.
     """
 
     def __init__(
@@ -113,11 +112,11 @@ class Load:
 
     @property
     def progress(self) -> float:
-        """How much of it is accepted, 0 to 1."""
+        """Share of accepted uploads, 0 to 1."""
         return len(self.record.accepted) / self._uploads
 
     def run(self, at_once: int = 6) -> None:
-        """Upload all; return when each is accepted."""
+        """Upload all pictures; return when all are accepted."""
         with ThreadPoolExecutor(at_once) as pool:
             for future in [pool.submit(self._one, number) for number in range(self._uploads)]:
                 future.result()
@@ -131,7 +130,7 @@ class Load:
             self._delete(id)
 
     def _which(self, number: int, chance: random.Random) -> int:
-        if number % 20 == 7:  # by turns, so that a short storm has some as well
+        if number % 20 == 7:  # regularly, so that a short storm has some too
             return self._harmless + number // 20 % (len(self._pictures) - self._harmless)
         return chance.randrange(self._harmless)
 
@@ -140,7 +139,7 @@ class Load:
         end = time.monotonic() + _PATIENCE
         for attempt in itertools.count():
             assert time.monotonic() < end, f"upload {number} was never accepted"
-            # Every other one makes sure that it is not done twice; it sends the very same again.
+            # Every other one uses a key, and repeats exactly the same request.
             keyed = number % 2 == 0
             filename = f"{number}-{'keyed' if keyed else attempt}-{name}"
             if keyed:
@@ -176,7 +175,7 @@ class Load:
                 status = requests.delete(f"{self._url}/{id}", timeout=_TIMEOUT).status_code
             except requests.RequestException:
                 status = 0
-            if status in (204, 404):  # gone now, or gone by an attempt whose answer was lost
+            if status in (204, 404):  # deleted now, or by an attempt whose response was lost
                 with self.record.lock:
                     self.record.deleted.add(id)
                 return

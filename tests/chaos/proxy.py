@@ -1,4 +1,4 @@
-"""What stands between the functions and storage: lets everything through, or nothing."""
+"""A proxy between the functions and storage, which forwards, refuses or hangs."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self, target: int) -> None:
-        """Pass what comes on to a port."""
+        """Forward connections to a port."""
         self._target = target
         self._thread.start()
         self._ready.wait()
@@ -39,11 +39,11 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._connections)
 
     def become(self, mood: Mood) -> None:
-        """Change for what comes from now on; what is under way is cut off, or left hanging."""
+        """Change the mood; requests in progress are cut off, or hang."""
         asyncio.run_coroutine_threadsafe(self._become(mood), self._loop).result()
 
     async def _become(self, mood: Mood) -> None:

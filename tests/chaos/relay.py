@@ -1,4 +1,4 @@
-"""What stands between Pub/Sub and a function: delivers late, out of order and twice."""
+"""A relay between Pub/Sub and a function, which delivers late, out of order and twice."""
 
 import random
 import threading
@@ -14,12 +14,12 @@ _SECONDS = 120  # above any ack deadline here
 
 
 class Relay:
-    """Takes pushes on a port of its own and passes them on.
+    """Receives pushes on its own port, and forwards them.
 
     Args:
         target: URL of the function.
-        seed: of what happens to which push.
-        trouble: the part of the pushes that is delayed; a half of that is delivered twice.
+        seed: for delays and duplicates.
+        trouble: share of delayed pushes; half of them are delivered twice.
     """
 
     def __init__(self, target: str, seed: int, trouble: float) -> None:
@@ -56,7 +56,7 @@ class Relay:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def push(self, body: bytes, headers: dict[str, str]) -> int:
-        """Deliver a push, and tell how it was answered."""
+        """Deliver a push; return the status of the response."""
         with self._lock:
             delay = self._random.uniform(0, 1) if self._random.random() < self._trouble else 0
             double = self._random.random() < self._trouble / 2
@@ -82,6 +82,6 @@ class Relay:
             return 502
 
     def stop(self) -> None:
-        """Take no more pushes."""
+        """Stop accepting pushes."""
         self._server.shutdown()
         self._server.server_close()

@@ -16,7 +16,7 @@ from tests.chaos.load import Load, gallery, hostile
 from tests.chaos.schedule import Hand, plan
 from tests.chaos.verdict import SIZES, Verdict, judge, settle, thumbnails
 
-_DISK = 1024  # MB: above what all uploads of a long run need
+_DISK = 1024  # MB, more than a long run needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Outcome:
     seconds: float
 
     def table(self) -> str:
-        """Return it for a person."""
+        """Format the outcome as a table."""
         kills = sum(count for blow, count in self.blows.items() if blow.startswith("kill"))
         verdict = self.verdict
         rows = [
@@ -74,7 +74,7 @@ def storm(
     sweep_after: int = 15,
     settle_seconds: float = 300,
 ) -> Outcome:
-    """Run a cloud under load, let the blows of a seed fall on it, and see what became of all."""
+    """Run a cloud under load with the faults of a seed, and judge the result."""
     started = time.monotonic()
     pictures, harm = gallery(seed), hostile()
     with tempfile.TemporaryDirectory(prefix="quickthumb-chaos-") as folder, log.open("w") as out:
@@ -110,7 +110,7 @@ def storm(
 
 
 def _calm(url: str, query: str, name: str, data: bytes) -> dict[str, bytes]:
-    """Return the thumbnails that a picture has when nothing goes wrong."""
+    """Return the thumbnails of a picture without faults."""
     answer = requests.post(f"{url}/{query}", files={"file": (name, data)}, timeout=60)
     id = answer.json()["id"]
     state = requests.get(f"{url}/{id}", params={"wait": 30}, timeout=60).json()

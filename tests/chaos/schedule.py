@@ -1,4 +1,4 @@
-"""What befalls which part, and when: drawn from a seed, so that it can be had again."""
+"""The faults of a storm, drawn from a seed, so that they can be repeated."""
 
 import random
 import signal
@@ -13,12 +13,12 @@ from tests.chaos.load import Load
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """Something that befalls a part.
+    """A fault of a part.
 
     Attributes:
         kind: kill, pause, refuse, hang or fill.
-        part: which it befalls.
-        seconds: how long, where it passes by itself.
+        part: the affected part.
+        seconds: duration, if it ends by itself.
     """
 
     kind: str
@@ -27,7 +27,7 @@ class Blow:
 
 
 def plan(seed: int, kills: int, *, bounded_disk: bool) -> list[Blow]:
-    """Return so many kills, spread over all parts, and half as many other blows."""
+    """Return that many kills, spread over all parts, and half as many other faults."""
     chance = random.Random(seed)
     blows = [Blow("kill", PARTS[number % len(PARTS)], 0) for number in range(kills)]
     others = ["pause", "refuse", "hang", *(["fill"] if bounded_disk else [])]
@@ -40,14 +40,14 @@ def plan(seed: int, kills: int, *, bounded_disk: bool) -> list[Blow]:
 
 
 class Hand:
-    """Deals the blows while the load runs, each when a certain part of it is done."""
+    """Injects the faults during the load, each at a certain progress of it."""
 
     def __init__(self, cloud: ShakenCloud, disk: Disk, load: Load, blows: list[Blow]) -> None:
         self._cloud, self._disk, self._load, self._blows = cloud, disk, load, blows
         self.dealt: Counter[str] = Counter()
 
     def run(self, is_over: Callable[[], bool]) -> None:
-        """Deal all blows, or those for which there was time."""
+        """Inject all faults, or those for which there is time."""
         for number, blow in enumerate(self._blows):
             due = number / len(self._blows)
             while self._load.progress < due and not is_over():

@@ -1,4 +1,4 @@
-"""A short storm on each broker, a picture that kills, and a part that is asked to stop."""
+"""A short storm on each broker, a picture that kills the function, and a graceful stop."""
 
 import io
 import shutil
@@ -56,7 +56,7 @@ def test_the_verdict_sees_what_goes_wrong(tmp_path):
 
 
 def remove(cloud, *names):
-    """Delete blobs behind the back of the service."""
+    """Delete blobs without the service."""
     for name in names:
         path = cloud.data / name
         if path.is_dir():
@@ -85,7 +85,7 @@ def ended(cloud, id, seconds=120):
         url = f"{cloud.addresses.upload}/{id}"
         try:
             state = requests.get(url, params={"wait": 20}, timeout=60).json()
-        except requests.ConnectionError as error:  # it is being started again
+        except requests.ConnectionError as error:  # it is being restarted
             state = {"status": "queued", "error": error}
             time.sleep(0.2)
         if state["status"] != "queued":

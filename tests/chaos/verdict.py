@@ -1,4 +1,4 @@
-"""What became of every upload, seen from outside: over HTTP, and in the buckets."""
+"""Checks the result of every upload from outside: over HTTP, and in the buckets."""
 
 import time
 from collections import Counter
@@ -17,20 +17,19 @@ SIZES = ("48", "160")
 
 @dataclass
 class Verdict:
-    """How many uploads went wrong, and which.
+    """The uploads that went wrong, and some counts.
 
     Attributes:
-        lost: accepted, and now unknown.
-        stuck: accepted, and never ended.
-        wrong: ended as failed, or with other bytes than in calm; a picture that does harm, with
-            another code than its own.
-        undead: deleted, and something of it is there.
-        orphans: blobs that belong to nothing.
+        lost: accepted, but unknown.
+        stuck: accepted, but never ended.
+        wrong: failed, or with different thumbnails; for a hostile picture, another failure code.
+        undead: deleted, but not completely.
+        orphans: blobs that belong to no upload.
         double: requests with an `Idempotency-Key` that became more than one upload.
-        kept: originals of attempts that were answered with an error and could not be taken back.
-            They are no fault as long as they end, which makes them no orphans.
+        kept: originals of attempts that were answered with an error, but could not be removed. They
+            are allowed if they are processed.
         swept: jobs that sweeps published again.
-        harmless: pictures that do harm, and have failed as they should.
+        harmless: hostile pictures that failed as expected.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -50,7 +49,7 @@ class Verdict:
 
 
 def thumbnails(url: str, id: str) -> dict[str, bytes]:
-    """Return the thumbnails of an upload that is done."""
+    """Return the thumbnails of a finished upload."""
     return {size: requests.get(f"{url}/{id}/{size}", timeout=30).content for size in SIZES}
 
 
@@ -63,7 +62,7 @@ def settle(cloud: ShakenCloud, seconds: float) -> int:
         if not _unended(cloud):
             break
         time.sleep(2)
-    # What is left of attempts that died is removed when it is old enough.
+    # Leftovers of crashed attempts are removed when they are old enough.
     time.sleep(cloud.sweep_after + 1)
     return published + _sweep(cloud)
 
@@ -92,7 +91,7 @@ def _unended(cloud: ShakenCloud) -> set[str]:
 
 
 def blobs(cloud: ShakenCloud, bucket: str) -> Iterator[dict[str, Any]]:
-    """Walk over a bucket, not by way of the code under test."""
+    """List a bucket without the code under test."""
     url = f"{cloud.addresses.storage}/storage/v1/b/{bucket_name(bucket)}/o"
     token = ""
     while True:
@@ -110,7 +109,7 @@ def judge(
     swept: int,
     harm: Sequence[Hostile] = (),
 ) -> Verdict:
-    """Look at every upload, and at every blob."""
+    """Check every upload and every blob."""
     verdict = Verdict(swept=swept)
     url = cloud.addresses.upload
     for id, which in record.accepted.items():
@@ -141,7 +140,7 @@ def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
     results: dict[str, Counter[str]] = {}
     for blob in blobs(cloud, "processed"):
         id, _, name = blob["name"].partition("/")
-        if id != "sweep":  # the note where the next sweep goes on
+        if id != "sweep":  # the position of the next sweep
             results.setdefault(id, Counter())[name] += 1
     for id in record.deleted:
         if id in originals or id in results:

@@ -1,4 +1,4 @@
-"""Brokers to hold to the same rules, each a process that is driven from outside only."""
+"""The brokers under test, each a process that is only used through its API."""
 
 import subprocess
 import sys

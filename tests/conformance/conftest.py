@@ -1,7 +1,7 @@
 """One suite over both brokers.
 
-Where Google's emulator departs from production, a test carries the mark `departure` with what it
-does and the documentation's address; there the test must fail on it, and pass on ours.
+If Google's emulator differs from production, the test has the mark `departure` with what it does
+and the URL of the documentation; the test must then fail on it, and pass on ours.
 """
 
 import time

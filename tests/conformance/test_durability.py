@@ -1,4 +1,4 @@
-"""What the embedded broker keeps over `kill -9`. Google's emulator forgets everything."""
+"""What the embedded broker keeps after `kill -9`. Google's emulator loses everything."""
 
 import random
 import threading

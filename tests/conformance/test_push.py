@@ -1,4 +1,4 @@
-"""What a push endpoint gets, and what its answers do."""
+"""The requests that a push endpoint gets, and the effect of its responses."""
 
 import json
 import threading

@@ -115,7 +115,7 @@ def test_a_dead_letter_policy_has_5_to_100_attempts(subscribe, topic, attempts):
 @pytest.mark.parametrize(
     "text", ["nonsense", 'attributes.a = "b', "attributes:a AND", "(", 'a = "b"']
 )
-def test_a_filter_that_makes_no_sense_is_refused(subscribe, text):
+def test_an_invalid_filter_is_refused(subscribe, text):
     with pytest.raises(InvalidArgument):
         subscribe(filter=text)
 

@@ -71,7 +71,7 @@ def test_a_blob_that_was_begun_is_there_once_its_bytes_have_been_sent(bucket, na
     assert bucket.read(name, blob.generation) == b"bytes"
 
 
-def test_what_is_not_there_is_told_by_none(bucket, name):
+def test_a_missing_blob_is_none(bucket, name):
     assert bucket.read(name) is None
     assert bucket.stat(name) is None
     assert bucket.delete(name) is False
@@ -122,7 +122,7 @@ def test_the_current_generation_of_a_blob_is_deleted(bucket, name):
     assert bucket.read(name) is None
 
 
-def test_a_walk_over_nothing_ends(bucket, name):
+def test_a_walk_over_an_empty_bucket_ends(bucket, name):
     assert list(bucket.walk(name)) == []
 
 

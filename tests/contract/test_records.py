@@ -67,7 +67,7 @@ def test_records_that_do_not_answer_are_unavailable(broken, call):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[" * 3000, b'{"fingerprint":"print","ids":["../x"]}']
 )
-def test_a_claim_that_cannot_be_read_is_told(bucket, records, name, body):
+def test_an_unreadable_claim_is_reported(bucket, records, name, body):
     bucket.create(f"{name}/claim", body, "application/json", {})
     with pytest.raises(InvalidMessage):
         records.claim(name, Claim("print", (new_id(),)))
@@ -85,6 +85,6 @@ def test_a_claim_that_cannot_be_read_is_told(bucket, records, name, body):
         b'{"status":202,"document":{"code":"corrupt"}}',
     ],
 )
-def test_an_answer_that_cannot_be_read_is_none(bucket, records, name, body):
+def test_an_unreadable_answer_is_ignored(bucket, records, name, body):
     bucket.create(f"{name}/answer", body, "application/json", {})
     assert records.answer(name) is None

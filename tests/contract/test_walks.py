@@ -34,7 +34,7 @@ def folder_of_ids(bucket):
     return prefix, names
 
 
-def test_nothing_is_told_of_a_bucket_that_can_be_listed(walk, told, folder_of_ids):
+def test_a_healthy_bucket_has_nothing_to_report(walk, told, folder_of_ids):
     prefix, names = folder_of_ids
     assert walk(prefix) == names
     assert told == []

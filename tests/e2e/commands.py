@@ -1,4 +1,4 @@
-"""Runs the command line as a person does."""
+"""Runs the command line like a user."""
 
 import os
 import subprocess
@@ -27,12 +27,12 @@ def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.Com
 
 
 def environment() -> dict[str, str]:
-    """Return this process's variables without those that point to a cloud."""
+    """Return this process's environment without variables that point to a cloud."""
     return {name: text for name, text in os.environ.items() if not name.endswith("EMULATOR_HOST")}
 
 
 class Up:
-    """An `up` that runs.
+    """A running `up`.
 
     Attributes:
         process: its process.
@@ -46,7 +46,7 @@ class Up:
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
+        """Its output so far."""
         return self._log.read_text()
 
     def wait_for(self, text: str, seconds: float = 60) -> None:
@@ -70,7 +70,7 @@ class Up:
 
 @contextmanager
 def up(folder: Path, *arguments: object) -> Iterator[Up]:
-    """Run `up` with its data in a folder; kill it if it still runs at the end."""
+    """Run `up` with its data in a folder; kill it at the end if it is still running."""
     log = folder / "up.log"
     with log.open("w") as out:
         process = subprocess.Popen(

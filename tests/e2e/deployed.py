@@ -1,10 +1,9 @@
 """The functions in the form in which they are deployed, on the emulator's storage and Pub/Sub.
 
-As Google Cloud's buildpack for Python does it, the folder functions/ is taken alone, its
-requirements are installed into an environment of their own, and functions-framework is started
-there by environment variables: https://docs.cloud.google.com/docs/buildpacks/python. What is
-different: the Python is the one at hand, not the topology's runtime, and the servers listen on this
-machine only.
+Like Google Cloud's buildpack for Python, this takes only the folder functions/, installs its
+requirements into a separate environment, and starts functions-framework with environment variables:
+https://docs.cloud.google.com/docs/buildpacks/python. Unlike it, this uses the current Python, not
+the topology's runtime, and the servers only listen on this machine.
 """
 
 import contextlib
@@ -32,7 +31,7 @@ _LIMITED = Path(__file__).with_name("limited.py")
 
 
 def bundle(folder: Path) -> Path:
-    """Copy what goes into an image of functions/; return where it is."""
+    """Copy the files of an image of functions/; return their folder."""
     leave = shutil.ignore_patterns("__pycache__", "*.pyc")
     return Path(shutil.copytree(ROOT / "functions", folder / "functions", ignore=leave))
 
@@ -65,13 +64,13 @@ def memory_group(limit: int) -> Iterator[Path | None]:
 
 
 def _in_memory() -> Path | None:
-    """Return a folder of a file system in memory; None where there is none."""
+    """Return a folder of a file system in memory; None if there is none."""
     folder = Path("/dev/shm")  # noqa: S108 - only the place for a folder of our own
     return folder if os.access(folder, os.W_OK) else None
 
 
 def limited(memory: int, cpus: int, group: Path | None) -> list[str]:
-    """Return what to put before a command to run it within limits."""
+    """Return the words before a command that run it within limits."""
     return [sys.executable, "-I", "-S", str(_LIMITED), str(memory), str(cpus), str(group or "")]
 
 
@@ -87,7 +86,7 @@ def _remove(group: Path) -> None:
 
 
 class DeployedCloud(Cloud):
-    """A cloud whose functions run in their deployed form, one instance each, within their limits.
+    """A cloud whose functions run in their deployed form, with one instance and limits each.
 
     Args:
         arguments: of `Cloud`.

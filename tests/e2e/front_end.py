@@ -1,6 +1,6 @@
-"""What stands before a function on Cloud Run: no more requests at once than its concurrency.
+"""The front end of a function on Cloud Run, which limits concurrent requests.
 
-Further requests wait for their turn, as they do in the cloud when no instance more is granted.
+Further requests wait, as in the cloud if no further instance may be started.
 """
 
 import http.client
@@ -13,16 +13,16 @@ _OF_A_CONNECTION = {"connection", "keep-alive", "transfer-encoding"}
 
 
 class FrontEnd:
-    """Passes requests on to a server, a limited number at once.
+    """Forwards requests to a server, with limited concurrency.
 
     Args:
-        port: where it listens.
-        server: port that it passes requests on to.
-        concurrency: the most requests at once.
+        port: to listen on.
+        server: port of the server.
+        concurrency: maximum number of concurrent requests.
         timeout: after which a request is answered with 504, seconds.
 
     Attributes:
-        most: requests that were at work at once at most.
+        most: highest number of concurrent requests so far.
     """
 
     def __init__(self, port: int, server: int, concurrency: int, timeout: float) -> None:
@@ -92,7 +92,7 @@ class FrontEnd:
             except TimeoutError:
                 return 504, [], b"upstream request timeout"
             except (OSError, http.client.HTTPException):
-                # The process ended or is not there yet, which Cloud Run tells in this way too.
+                # The process has ended or is not ready, to which Cloud Run responds like this too.
                 return 503, [], b"no instance"
             finally:
                 connection.close()

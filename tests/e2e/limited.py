@@ -1,4 +1,4 @@
-"""Runs a command with no more memory and processors than an instance has: Linux only.
+"""Runs a command with the memory and processors of an instance; Linux only.
 
     python -I -S limited.py BYTES CPUS GROUP COMMAND…
 

@@ -1,4 +1,4 @@
-"""How alike two pictures are."""
+"""Measures the similarity of two pictures."""
 
 import numpy as np
 

@@ -54,7 +54,7 @@ def eventually(is_so, what):
         time.sleep(0.05)
 
 
-def test_who_shows_the_key_may_upload_and_delete_and_nobody_else(guarded):
+def test_only_clients_with_the_key_may_upload_and_delete(guarded):
     before = originals(guarded)
     for headers in ({}, {"X-API-Key": "another"}):
         answer = post(guarded, **headers)
@@ -69,7 +69,7 @@ def test_who_shows_the_key_may_upload_and_delete_and_nobody_else(guarded):
 
 
 @pytest.mark.parametrize("megabytes", [1, 30, 100])
-def test_who_has_no_key_hears_of_it_however_much_they_send(guarded, megabytes):
+def test_clients_without_a_key_get_a_response_to_any_size_of_upload(guarded, megabytes):
     body = bytes(megabytes * 2**20)
     answer = requests.post(guarded.addresses.upload, data=body, timeout=120)
     assert answer.status_code == 401

@@ -218,7 +218,7 @@ def test_a_thumbnail_is_saved_under_the_name_of_its_original(service, tmp_path):
         ({"params": b"sizes=%ff"}, 400, "invalid-option", "whole numbers"),
     ],
 )
-def test_a_request_at_fault_is_told_what_is_wrong(service, originals, request_, status, code, word):
+def test_an_invalid_request_gets_a_problem(service, originals, request_, status, code, word):
     before = originals()
     answer = service.post("/", data=ROCKET.read_bytes(), **request_)
     assert word in expect_problem(answer, status, code)["detail"]
@@ -226,7 +226,7 @@ def test_a_request_at_fault_is_told_what_is_wrong(service, originals, request_, 
 
 
 @pytest.mark.parametrize("path", ["/%ff%fe", "/%00", "/a%2fb", "/%0dSet-Cookie:x", "//x"])
-def test_a_path_that_makes_no_sense_is_not_found(url, path):
+def test_an_invalid_path_is_not_found(url, path):
     answer = requests.get(url + path, timeout=30)
     expect_problem(answer, 404, "not-found")
     assert "set-cookie" not in answer.headers
@@ -246,7 +246,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(service, url, originals):
     assert len(originals() - before) == 1
 
 
-def test_those_who_wait_do_not_keep_others_from_being_served(cloud, service):
+def test_waiting_clients_do_not_block_others(cloud, service):
     """More requests wait than there are threads; this upload is never done."""
     id = uuid.uuid4().hex
     requests.post(

@@ -1,4 +1,4 @@
-"""The whole story once more, with the functions built and run as they are in the cloud."""
+"""The whole story again, with the functions built and run as in the cloud."""
 
 import io
 import json

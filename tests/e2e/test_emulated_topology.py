@@ -57,7 +57,7 @@ def test_a_bucket_tells_of_new_blobs_below_its_prefix(tmp_path, monkeypatch, bro
     assert int(attributes["objectGeneration"]) > 0
 
 
-def test_that_two_buckets_cannot_tell_is_said(tmp_path):
+def test_two_buckets_with_notifications_are_refused(tmp_path):
     notify = {"topic": "told", "prefix": ""}
     sections = {"buckets": {"a": {"notify": notify}, "b": {"notify": notify}}}
     told = topology(tmp_path, **sections, topics={"told": {}})

@@ -189,7 +189,7 @@ def test_a_picture_that_another_program_put_there_gets_its_thumbnails(cloud, url
     assert requests.get(listed, timeout=20).status_code == 404
 
 
-def test_what_another_program_put_there_and_is_no_picture_has_failed(cloud, url):
+def test_an_invalid_file_of_another_program_has_failed(cloud, url):
     status = wait_for(url, put_there(cloud, "incoming/notes.txt", b"hello"))
     assert (status["status"], status["error"]["code"]) == ("failed", "not-a-picture")
 

@@ -1,4 +1,4 @@
-"""`up --notify`, with the example subscriber of the documentation at the other end."""
+"""`up --notify` with the example subscriber of the documentation."""
 
 import base64
 import json
@@ -106,8 +106,8 @@ def test_an_endpoint_that_fails_is_told_again_and_the_next_up_without_one_tells_
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "127.0.0.1:9000", "http://", "http://a:b/"])
-def test_what_is_no_address_of_the_web_is_refused_with_a_sentence(tmp_path, url):
+def test_an_invalid_url_is_refused(tmp_path, url):
     result = run("up", "--data", tmp_path, "--notify", url)
     assert result.returncode == 2
-    assert f"--notify: {url!r}: expected where your program listens" in result.stderr
+    assert f"--notify: {url!r}: expected a URL such as" in result.stderr
     assert not (tmp_path / "lock").exists()

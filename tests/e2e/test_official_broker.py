@@ -15,12 +15,12 @@ from tests.e2e.test_contract import (  # noqa: F401 - tests, and what they need
     test_an_upload_goes_from_its_receipt_to_nothing,
     test_curl_gets_three_verdicts_on_three_files,
     test_fifty_at_once_with_one_key_are_one_job,
-    test_those_who_wait_do_not_keep_others_from_being_served,
+    test_waiting_clients_do_not_block_others,
 )
 from tests.e2e.test_large_uploads import (  # noqa: F401
     test_a_picture_that_another_program_put_there_gets_its_thumbnails,
+    test_an_invalid_file_of_another_program_has_failed,
     test_the_documented_client_does_all_of_it,
-    test_what_another_program_put_there_and_is_no_picture_has_failed,
 )
 from tests.e2e.test_story import (  # noqa: F401
     test_a_broken_picture_ends_as_failed_with_a_reason,

@@ -1,4 +1,4 @@
-"""What a function logs and answers where it is started as on Google Cloud."""
+"""Logs and responses of functions that are started as on Google Cloud."""
 
 import socket
 
@@ -84,7 +84,7 @@ def part_of_a_body(port, path="/"):
 
 
 @pytest.mark.parametrize("function", ["resize", "sweep"])
-def test_bodies_that_do_not_come_do_not_keep_a_function_from_others(function, tmp_path):
+def test_incomplete_bodies_do_not_block_a_function(function, tmp_path):
     with started(function, tmp_path, {**ENV, "THREADS": "2"}) as running:
         slow = [part_of_a_body(running.port) for _ in range(2)]  # one for each thread
         answer = requests.get(f"{running.url}/robots.txt", timeout=60)
@@ -94,7 +94,7 @@ def test_bodies_that_do_not_come_do_not_keep_a_function_from_others(function, tm
                 assert connection.recv(100).startswith(b"HTTP/1.1 ")
 
 
-def test_a_body_that_does_not_come_is_answered_and_its_connection_closed(tmp_path):
+def test_an_incomplete_body_is_answered_and_its_connection_closed(tmp_path):
     settings = {
         **ENV,
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",

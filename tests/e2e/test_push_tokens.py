@@ -1,4 +1,4 @@
-"""Functions that answer only callers who prove who they are."""
+"""Functions that authenticate their callers."""
 
 import pytest
 import requests
@@ -41,7 +41,7 @@ def test_pictures_are_made_and_calls_of_others_are_turned_away(cloud):
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_that_googles_emulator_sends_no_tokens_is_said(tmp_path, monkeypatch):
+def test_tokens_are_refused_with_googles_emulator(tmp_path, monkeypatch):
     monkeypatch.setenv("QUICKTHUMB_PUSH_AUDIENCE", "https://resize.example")
     with pytest.raises(NoTokens, match="--pubsub embedded"):
         Cloud(read_topology(), tmp_path, Console(), broker="official")

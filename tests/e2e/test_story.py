@@ -38,7 +38,7 @@ def test_every_sample_becomes_the_thumbnails_it_should(client, path):
         assert ssim(np.asarray(image), np.asarray(reference)) >= 0.90
 
 
-def test_a_picture_that_lies_on_its_side_is_turned(client, tmp_path):
+def test_a_sideways_picture_is_turned(client, tmp_path):
     path = tmp_path / "sideways.jpg"
     path.write_bytes(sideways(640, 480))
     [thumb] = client.thumbnails(client.wait(client.upload(path, {}), 60))

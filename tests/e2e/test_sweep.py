@@ -1,4 +1,4 @@
-"""The command `sweep`, as one uses it to have existing pictures done."""
+"""The command `sweep`, used to process existing pictures."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def put(storage, name):
     answer.raise_for_status()
 
 
-def test_pictures_that_nobody_told_of_are_done_when_the_bucket_is_swept(tmp_path):
+def test_pictures_without_a_notification_are_done_by_a_sweep(tmp_path):
     with up(tmp_path, "--port", free_port()) as cloud:
         url, storage, data = cloud.url("upload"), cloud.url("storage"), tmp_path / "data"
         ids = [f"{number:032x}" for number in range(3)]
@@ -47,7 +47,7 @@ def test_pictures_that_nobody_told_of_are_done_when_the_bucket_is_swept(tmp_path
 
 
 @pytest.mark.skipif(not hasattr(os, "removexattr"), reason="needs attributes of files, as on Linux")
-def test_a_blob_that_storage_has_lost_the_metadata_of_keeps_no_other_from_being_done(tmp_path):
+def test_a_blob_without_metadata_does_not_block_others(tmp_path):
     with up(tmp_path, "--port", free_port()) as cloud:
         url, storage, data = cloud.url("upload"), cloud.url("storage"), tmp_path / "data"
         ids = [f"{number:032x}" for number in range(3)]
@@ -59,7 +59,7 @@ def test_a_blob_that_storage_has_lost_the_metadata_of_keeps_no_other_from_being_
         assert not listing.ok  # or else there is nothing to come past
         swept = run("sweep", "--data", data, "--older-than", 0)
         assert "2 published again" in swept.stdout, swept.stdout + swept.stderr
-        assert "1 that could not be read" in swept.stdout
+        assert "1 unreadable" in swept.stdout
         for id in (ids[0], ids[2]):
             answer = requests.get(f"{url}/{id}", params={"wait": 30}, timeout=60)
             assert answer.json()["status"] == "done"
@@ -72,7 +72,7 @@ def test_without_up_it_says_what_to_start(tmp_path):
     assert "python3 -m emulator up" in result.stderr
 
 
-def test_an_age_that_is_none_is_told(tmp_path):
+def test_an_invalid_age_is_reported(tmp_path):
     result = run("sweep", "--data", tmp_path, "--older-than", "1h")
     assert result.returncode == 2
     assert "'1h': expected whole seconds" in result.stderr

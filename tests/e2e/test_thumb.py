@@ -1,4 +1,4 @@
-"""`thumb`, as a person uses it."""
+"""The command `thumb`."""
 
 import json
 import os
@@ -103,8 +103,8 @@ def test_pictures_of_the_same_name_do_not_overwrite_each_other(tmp_path, data):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["nothing.jpg", "--out", "x"], 1, "nothing.jpg: there is no such file or folder"),
-        (["bench", "--out", "x"], 1, "Found no pictures"),
+        (["nothing.jpg", "--out", "x"], 1, "nothing.jpg: no such file or folder"),
+        (["bench", "--out", "x"], 1, "No pictures found"),
         ([ROCKET, "--out", "README.md"], 1, "--out README.md: File exists"),
         ([ROCKET], 2, "--out"),
         ([ROCKET, "--out", "x", "--pubsub", "redis"], 2, "embedded"),

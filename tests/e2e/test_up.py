@@ -1,4 +1,4 @@
-"""`up` and `env`, as a developer uses them."""
+"""The commands `up` and `env`."""
 
 import os
 import shlex
@@ -106,8 +106,8 @@ def test_functions_that_are_killed_are_back_and_the_job_is_done(tmp_path):
                 parts[arguments[arguments.index("--target") + 1]] = os.getpgid(pid)
         for group in parts.values():
             os.killpg(group, signal.SIGKILL)
-        cloud.wait_for("upload    | ended with status -9: started again")
-        cloud.wait_for("resize    | ended with status -9: started again")
+        cloud.wait_for("upload    | ended with status -9: restarted")
+        cloud.wait_for("resize    | ended with status -9: restarted")
         id = upload_once_it_listens(url)
         assert thumbnail(url, id, wait=30).status_code == 200
         cloud.stop(signal.SIGINT)
@@ -119,19 +119,19 @@ def test_a_taken_port_is_told_with_the_way_out(tmp_path):
         result = run("up", "--data", tmp_path, "--port", port)
     assert result.returncode == 1
     assert result.stderr == (
-        f"Port {port} is taken by another program. Stop that, or choose another port: "
+        f"Port {port} is taken by another program. Stop it or choose another port: "
         f"--port {port + 1}\n"
     )
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
-def test_what_is_no_port_is_told(tmp_path, port):
+def test_an_invalid_port_is_reported(tmp_path, port):
     result = run("up", "--data", tmp_path, "--port", port)
     assert result.returncode == 2
     assert f"{port!r}: expected a port from 1 to 65535" in result.stderr
 
 
-def test_a_data_folder_that_cannot_be_is_told(tmp_path):
+def test_an_unusable_data_folder_is_reported(tmp_path):
     (tmp_path / "file").touch()
     result = run("up", "--data", tmp_path / "file", "--port", free_port())
     assert result.returncode == 1
@@ -158,7 +158,7 @@ def test_without_java_the_official_emulator_is_told_to_need_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--instances", "paint=2"], "there is no function 'paint': expected upload, resize"),
+        (["--instances", "paint=2"], "unknown function 'paint': expected upload, resize"),
         (["--instances", "resize=0"], f"expected a number from 1 to {MOST}"),
         (["--instances", "resize"], f"expected a number from 1 to {MOST}"),
     ],

@@ -1,4 +1,4 @@
-"""What a page of the internet sends to the servers of a running cloud, by hand."""
+"""Requests of malicious web pages to the servers of a running cloud."""
 
 import json
 

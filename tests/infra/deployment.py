@@ -15,20 +15,20 @@ WHOLE = {
     "domain": "thumbs.example.com",
     "request_log_share": 0.1,
 }
-"""Variables with which everything is made that can be made."""
+"""Variables with which all resources are created."""
 
 _LEAVE = shutil.ignore_patterns(".terraform*", "__pycache__")
 _BACKEND = 'terraform {\n  backend "local" {}\n}\n'
 
 
 class Deployment:
-    """A copy of infra/ and functions/, and the cloud that it is applied to.
+    """A copy of infra/ and functions/, and the cloud to which it is applied.
 
     Args:
-        folder: to work in; where there is no copy yet, it is made and initialised.
-        environment: what `stub.server.served` says of the cloud.
+        folder: to work in; the copy is created and initialised if it does not exist.
+        environment: from `stub.server.served`.
         cloud: the cloud.
-        root: the folder that is applied.
+        root: the folder to apply.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Deployment:
             self.terraform("init", *_HOW)
 
     def terraform(self, *arguments, may_fail=False):
-        """Run Terraform; return what became of it."""
+        """Run Terraform; return the completed process."""
         result = terraform(*arguments, cwd=self._root, env=self.environment)
         assert may_fail or result.returncode == 0, result.stdout + result.stderr
         return result
@@ -55,7 +55,7 @@ class Deployment:
         return json.loads((self._root / "terraform.tfstate").read_text())
 
     def waits(self):
-        """Return what each resource waits for, as Terraform's state has it, by address."""
+        """Return the dependencies of each resource in Terraform's state, by address."""
         return {
             f"{resource['type']}.{resource['name']}": {
                 address
@@ -67,7 +67,7 @@ class Deployment:
         }
 
     def apply(self, *options, may_fail=False, **variables):
-        """Apply with these variables, beside the project's name."""
+        """Apply with these variables, in addition to the project."""
         options = (*options, "-auto-approve", *assigned(variables))
         return self.terraform("apply", *_HOW, *options, may_fail=may_fail)
 

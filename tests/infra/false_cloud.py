@@ -1,9 +1,8 @@
-"""Terraform and gcloud as far as a trial calls them, on the emulator: no Google Cloud is asked.
+"""Fakes of terraform and gcloud for trials, backed by the emulator instead of Google Cloud.
 
-`terraform` only keeps a list of what it would have made. `gcloud` has one Cloud Run service, whose
-traffic decides where a front end passes requests on to, and speaks to the emulator's real Pub/Sub.
-Both write down what they were told. What they cannot do they refuse, as the real ones do with what
-they do not know.
+`terraform` only keeps a list of resources. `gcloud` has one Cloud Run service, whose traffic
+controls a front end, and uses the emulator's Pub/Sub. Both record their commands, and refuse
+unknown ones like the real programs.
 """
 
 import json
@@ -21,12 +20,12 @@ OLD, BAD, NEW = "upload-00001-old", "upload-00002-bad", "upload-00003-new"
 
 
 class FalseCloud:
-    """The programs, and what they know.
+    """The programs and their state.
 
     Args:
-        folder: where the programs and their files go.
+        folder: for the programs and their files.
         url: of the front end of the service.
-        tag_url: of its revision that is to be bad.
+        tag_url: of its bad revision.
         pubsub: address of the emulator, host:port.
     """
 
@@ -46,22 +45,22 @@ class FalseCloud:
                 f"from tests.infra.false_cloud import {name}\n"
                 f"{name}(sys.argv[1:], {str(folder)!r})\n",
             )
-        # No packages: a trial is to run with what Python brings along.
+        # Without packages: a trial must only need the standard library.
         self.program("python3", f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -S "$@"\n')
 
     def program(self, name, text):
-        """Put a program where the trial finds it."""
+        """Put a program on the trial's PATH."""
         (self.bin / name).write_text(text)
         (self.bin / name).chmod(0o755)
 
     @property
     def told(self):
-        """Return all commands so far, each as a list of words."""
+        """Return all commands so far, as lists of words."""
         file = self.folder / "told"
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def verbs(self, program):
-        """Return the first words of the commands that one of the programs was given."""
+        """Return the first words of a program's commands."""
         return [words[1] for words in self.told if words[0] == program]
 
     @property
@@ -69,7 +68,7 @@ class FalseCloud:
         return self.get("terraform")
 
     def become(self, mood):
-        """Have terraform fail or hang at one of its commands: `apply fails`."""
+        """Make terraform fail or hang at a command: `apply fails`."""
         self.put("terraform", {**self.terraform, "mood": mood})
 
     @property
@@ -91,7 +90,7 @@ class FalseCloud:
 
 
 class Reopened(FalseCloud):
-    """The files of a cloud, as one of its programs sees them."""
+    """The files of a cloud, for one of its programs."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -103,7 +102,7 @@ def refuse(text):
 
 
 def option(words, name):
-    """Return the value of an option that was given, None if it was not."""
+    """Return the value of an option, None if it was not given."""
     return next((w.partition("=")[2] for w in words if w.partition("=")[0] == f"--{name}"), None)
 
 
@@ -151,7 +150,7 @@ def terraform(words, folder):
 
 
 def pulled_state(made):
-    """Return a state as `terraform state pull` prints it, as far as a trial looks."""
+    """Return a state as printed by `terraform state pull`, as far as a trial needs it."""
     names = [("data", "google_project", "this")]
     names += [("managed", *name.split(".")) for name in made]
     keys = ("mode", "type", "name")
@@ -213,7 +212,7 @@ def run_services(cloud, command, words):
 
 
 def described(cloud):
-    """Return a service as Cloud Run describes it, as far as a trial looks."""
+    """Return a service as described by Cloud Run, as far as a trial needs it."""
     state = cloud.revisions
     traffic = [
         {"revisionName": name, "percent": percent, "latestRevision": not state["pinned"]}
@@ -262,7 +261,7 @@ def path(name):
 
 
 def as_json(found):
-    """Return a subscription as gcloud prints it, as far as a trial looks."""
+    """Return a subscription as printed by gcloud, as far as a trial needs it."""
     return {
         "topic": found.topic,
         "deadLetterPolicy": {

@@ -12,14 +12,14 @@ def test_nobody_may_call_unless_named(tmp_path):
     assert evaluated("local.http_callers", tmp_path, TOPOLOGY) == {}
 
 
-def test_whom_one_names_may_call_what_has_an_http_trigger(tmp_path):
+def test_named_callers_may_call_http_functions(tmp_path):
     callers = '-var=callers=["user:a@example.com"]'
     assert evaluated("local.http_callers", tmp_path, TOPOLOGY, callers) == {
         "upload user:a@example.com": {"function": "upload", "member": "user:a@example.com"}
     }
 
 
-def test_nobody_needs_a_role_where_nobody_is_asked(tmp_path):
+def test_public_functions_grant_no_roles(tmp_path):
     options = ("-var=public=true", '-var=callers=["user:a@example.com"]')
     assert evaluated("local.http_callers", tmp_path, TOPOLOGY, *options) == {}
 
@@ -98,7 +98,7 @@ def test_results_may_be_deleted_once_there_is_no_original_to_make_them_of(tmp_pa
     assert days in (7, 30)
 
 
-def test_behind_a_domain_nobody_gets_past_its_limits(tmp_path):
+def test_a_domain_cannot_be_bypassed(tmp_path):
     assert evaluated("local.http_ingress", tmp_path, TOPOLOGY) == "INGRESS_TRAFFIC_ALL"
     domain = "-var=domain=thumbs.example.com"
     ingress = evaluated("local.http_ingress", tmp_path, TOPOLOGY, domain)

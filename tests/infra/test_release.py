@@ -120,7 +120,7 @@ def test_wherever_a_promotion_fails_the_traffic_is_where_it_was_or_where_it_was_
         assert cloud.serving() == NEW
 
 
-def test_what_cannot_be_brought_back_is_told_and_the_rest_is_brought_back(capsys):
+def test_a_failed_rollback_is_reported_and_the_others_continue(capsys):
     cloud = CloudRun()
     cloud.fails = lambda service, flags: service == "bury" and "bury-1=100" in str(flags)
 
@@ -217,7 +217,7 @@ def test_the_tag_of_a_candidate_is_the_one_that_the_load_balancer_knows(applied)
     assert json.loads(printed)["release"]["value"]["candidate"]["tag"] == release.CANDIDATE
 
 
-def test_it_says_what_it_lacks(tmp_path, capsys):
+def test_missing_prerequisites_are_reported(tmp_path, capsys):
     assert release.main(["promote", f"--outputs={tmp_path / 'none'}"]) == 1
     (tmp_path / "empty").write_text("{}")
     assert release.main(["back", f"--outputs={tmp_path / 'empty'}"]) == 1

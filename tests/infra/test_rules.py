@@ -61,7 +61,7 @@ def test_nothing_is_granted_to_everyone_or_by_a_primitive_role(everything):
         assert role not in PRIMITIVE, config
 
 
-def test_nobody_is_let_in_without_being_asked_who_they_are(everything):
+def test_services_check_their_callers(everything):
     for service in of(everything, runs.SERVICE):
         assert service["config"]["invoker_iam_disabled"] is False, service["id"]
 
@@ -354,7 +354,7 @@ def test_all_of_the_log_is_kept_unless_one_says_otherwise(nothing):
     assert [r["config"]["name"] for r in kept] == ["quickthumb-uptime-checks"]
 
 
-def test_whoever_asks_whether_it_is_well_may_call_it(applied):
+def test_uptime_checks_may_call_the_function(applied):
     (check,) = applied.cloud.resources("google_monitoring_uptime_check_config")
     (http,) = check["config"]["http_check"]
     assert http["path"] == "/health"
@@ -418,7 +418,7 @@ def test_behind_a_domain_the_header_and_nothing_else_leads_to_the_candidate(appl
     assert "enable_cdn" not in candidate
 
 
-def test_what_is_dead_is_kept_and_what_is_scheduled_has_the_time_of_its_function(applied):
+def test_dead_letters_are_kept_and_schedules_have_the_timeout_of_their_function(applied):
     topics = {
         r["config"]["name"]: r["config"] for r in applied.cloud.resources("google_pubsub_topic")
     }

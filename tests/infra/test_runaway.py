@@ -64,7 +64,7 @@ def reached(start, edges):
     return found
 
 
-def test_what_is_known_of_the_grants_is_true():
+def test_the_grants_are_read_correctly():
     assert access()["resize"] == ({"processed"}, {"completed"})
     assert calls()["upload"] == {"resize"}
 

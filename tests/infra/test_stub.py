@@ -78,6 +78,6 @@ def test_a_named_revision_keeps_its_traffic(cloud):
         [{"type": runs.REVISION, "revision": "a-none", "percent": 100}],
     ],
 )
-def test_traffic_that_makes_no_sense_is_refused(cloud, traffic):
+def test_invalid_traffic_is_refused(cloud, traffic):
     with pytest.raises(runs.Invalid, match="traffic"):
         cloud.create(service(traffic))

@@ -1,11 +1,11 @@
 """Every field of topology.yaml, changed: the deployment changes, and so does the emulator."""
 
 import copy
-import dataclasses
 import itertools
 
 import pytest
 import yaml
+from msgspec.structs import fields
 
 import emulator.cloud
 from emulator.cloud import Cloud
@@ -228,7 +228,7 @@ FIELDS_OF = {
 @pytest.mark.parametrize("section", FIELDS_OF)
 def test_every_field_that_there_can_be_is_changed_by_these_tests(section):
     written = set().union(*DOCUMENT[section].values())
-    assert written == {field.name for field in dataclasses.fields(FIELDS_OF[section])}
+    assert written == {field.name for field in fields(FIELDS_OF[section])}
 
 
 RENDERED = {
@@ -281,7 +281,7 @@ def test_every_value_goes_where_it_belongs(section):
 def test_what_a_bucket_tells_of_reaches_its_notification():
     (block,) = [b for b in of_kind("resource") if b.labels[0] == "google_storage_notification"]
     assert "bucket.notify" in block.body["for_each"]
-    for field in dataclasses.fields(Notification):
+    for field in fields(Notification):
         assert f"each.value.{field.name}" in text_of(block.body)
 
 

@@ -1,4 +1,4 @@
-"""infra/trial.sh against the emulator, with a terraform and a gcloud that are none."""
+"""infra/trial.sh against the emulator, with fakes of terraform and gcloud."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ SCRIPT = ROOT / "infra" / "trial.sh"
 
 
 class Front(FrontEnd):
-    """What Cloud Run has before a service: passes requests on to the revision with the traffic."""
+    """Forwards requests to the revision with the traffic, like Cloud Run."""
 
     def __init__(self, port, good, bad):
         self.cloud = None
@@ -51,7 +51,7 @@ class Front(FrontEnd):
 
 
 class Metrics(ThreadingHTTPServer):
-    """Answers for Cloud Monitoring, and keeps what it was asked."""
+    """A fake of Cloud Monitoring that records requests."""
 
     VALUES: ClassVar = {
         "run.googleapis.com/container/billable_instance_time": {"doubleValue": 100.0},
@@ -101,7 +101,7 @@ class Metrics(ThreadingHTTPServer):
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory):
-    """A cloud of the emulator, and beside it a function that was given a setting it refuses."""
+    """An emulated cloud, and in addition a function with an invalid setting."""
     topology = read_topology()
     console = Console()
     with Cloud(topology, tmp_path_factory.mktemp("data"), console) as cloud:
@@ -154,7 +154,7 @@ def world(emulator, tmp_path):
 
 @pytest.fixture
 def nowhere(tmp_path):
-    """A false cloud in which nothing answers."""
+    """A false cloud without any servers."""
     return FalseCloud(tmp_path / "cloud", "http://127.0.0.1:1")
 
 
@@ -182,7 +182,7 @@ def trial(cloud, *arguments, project="my-trial", **more):
 
 
 def steps_of(report):
-    """Return the steps that a report says were taken."""
+    """Return the completed steps according to a report."""
     steps = report.partition("| step |")[2].partition("\n\n")[0]
     return re.findall(r"^\| ([a-z-]*[a-z]) \|", steps, re.MULTILINE)
 
@@ -230,7 +230,7 @@ def test_a_whole_trial_measures_and_leaves_nothing(emulator, world, metrics, mon
         assert 0 < median <= p95 <= p99 <= longest
     assert "Accepted pictures without thumbnails: 0." in report
     assert re.search(r"its smoke test failed: GET /health: 500: .*QUICKTHUMB_SIZES", report)
-    assert re.search(r"rolls back took [\d.]+ s; [\d.]+ s after", report)
+    assert re.search(r"rollback command took [\d.]+ s; [\d.]+ s after", report)
     assert re.search(
         r'"nobody can read this" was among the dead letters .* deliveries: 5\.', report
     )
@@ -340,20 +340,20 @@ def test_nothing_is_made_before_somebody_has_agreed(nowhere):
     assert result.returncode == 1
     assert "1 google_storage_bucket" in result.stderr
     assert "1 google_project" not in result.stderr  # that is only read
-    assert "use --yes to go on" in result.stderr
+    assert "use --yes to continue" in result.stderr
     assert "apply" not in nowhere.verbs("terraform")
     assert "destroy" not in nowhere.verbs("terraform")
 
 
 def test_whoever_does_not_type_the_project_has_not_agreed(nowhere):
     answer = on_a_terminal(nowhere, b"yes\n")
-    assert b"Type my-trial to go on" in answer
+    assert b"Type my-trial to continue" in answer
     assert b"Nothing was created." in answer
     assert "apply" not in nowhere.verbs("terraform")
 
 
 def on_a_terminal(cloud, typed):
-    """Run a trial with a terminal as its input; return what it told."""
+    """Run a trial with a terminal as its input; return its output."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -384,7 +384,7 @@ def test_what_a_failed_apply_has_made_is_deleted(nowhere):
     assert result.returncode == 1
     assert "the quota is used up" in result.stderr
     assert nowhere.terraform["made"] == []
-    assert "**It did not get through.** terraform apply" in result.stdout
+    assert "**It was not completed.** terraform apply" in result.stdout
     assert re.search(r"^\| apply \| \*\*failed\*\* ", result.stdout, re.MULTILINE)
     assert re.search(r"^\| destroy \| nothing is left", result.stdout, re.MULTILINE)
 
@@ -440,7 +440,7 @@ def test_a_step_on_what_is_not_deployed_says_so(nowhere):
     assert "Nothing is deployed here: start with the step apply." in result.stderr
 
 
-def test_a_bad_revision_that_is_well_is_a_failure_and_is_taken_back(emulator, world):
+def test_a_bad_revision_that_works_is_a_failure_and_is_rolled_back(emulator, world):
     cloud, _ = emulator
     addresses = world.get("addresses")
     world.put("addresses", {**addresses, "tag_url": cloud.addresses.upload})
@@ -452,7 +452,7 @@ def test_a_bad_revision_that_is_well_is_a_failure_and_is_taken_back(emulator, wo
     assert world.revisions["tag"] is None
 
 
-def test_what_runs_already_is_tried_without_google_cloud(emulator, tmp_path):
+def test_a_running_quickthumb_is_tried_without_google_cloud(emulator, tmp_path):
     cloud, _ = emulator
     alone = FalseCloud(tmp_path / "cloud")
     for name in ("terraform", "gcloud"):
@@ -467,20 +467,23 @@ def test_what_runs_already_is_tried_without_google_cloud(emulator, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--url", "http://127.0.0.1:1", "--only", "destroy"], "destroy cannot be tried without"),
-        (["--url", "http://127.0.0.1:1", "--project", "mine"], "leave --project out"),
+        (
+            ["--url", "http://127.0.0.1:1", "--only", "destroy"],
+            "these steps need a project: destroy",
+        ),
+        (["--url", "http://127.0.0.1:1", "--project", "mine"], "omit --project"),
         (["--only", "everything"], "invalid choice: 'everything'"),
         (["--burst", "0"], "expected a whole number above 0"),
     ],
 )
-def test_what_does_not_go_together_is_refused(nowhere, arguments, message):
+def test_conflicting_options_are_refused(nowhere, arguments, message):
     result = trial(nowhere, *arguments)
     assert result.returncode == 2
     assert message in result.stderr
     assert nowhere.told == []
 
 
-def test_a_picture_that_is_none_is_refused_before_anything_is_made(nowhere):
+def test_an_invalid_picture_is_refused_before_anything_is_created(nowhere):
     result = trial(nowhere, "--yes", "--picture", str(ROOT / "README.md"))
     assert result.returncode == 1
     assert "README.md: expected a JPEG" in result.stderr

@@ -32,7 +32,7 @@ def service():
         {"x-api-key": "first key", "authorization": "Basic dTpw"},
     ],
 )
-def test_whoever_shows_a_key_may_upload_and_delete(service, headers):
+def test_a_client_with_a_key_may_upload_and_delete(service, headers):
     id = service.post(headers=headers).json()["id"]
     assert service.http.delete(f"/{id}", headers=headers).status_code == 204
 
@@ -50,7 +50,7 @@ def test_whoever_shows_a_key_may_upload_and_delete(service, headers):
         {"authorization": "Bearer"},
     ],
 )
-def test_whoever_shows_none_is_refused_and_nothing_happens(service, headers, caplog):
+def test_a_client_without_a_key_is_refused(service, headers, caplog):
     caplog.set_level(logging.DEBUG)
     id = service.post(headers={"x-api-key": "first key"}).json()["id"]
     before = dict(service.originals.blobs)
@@ -90,7 +90,7 @@ def test_a_wrong_method_is_told_so_without_a_key(service):
 
 
 @pytest.mark.parametrize("key", ["first key", "zweiter Schlüssel", "another key", "f", "x" * 5000])
-def test_hashes_alone_are_compared_all_of_them_and_in_constant_time(service, monkeypatch, key):
+def test_only_hashes_are_compared_all_of_them_in_constant_time(service, monkeypatch, key):
     compared = []
 
     def compare(shown, known):

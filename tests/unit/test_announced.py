@@ -14,7 +14,7 @@ def read(**document):
     return read_announced(json.dumps(document).encode(), LIMIT)
 
 
-def test_all_that_can_be_announced_is_read():
+def test_every_member_of_an_announcement_is_read():
     announced = read(
         filename="Kätzchen.tif",
         content_type="image/tiff",
@@ -79,7 +79,7 @@ def test_an_upload_above_the_limit_is_refused_before_it_is_sent():
     [b"", b"[]", b"\xff", b"--b", b'{"a\\ud800": 1}', b"[" * 100_000, b'{"size": 1'],
     ids=range(7),
 )
-def test_what_is_no_json_object_is_refused(body):
+def test_a_body_that_is_not_a_json_object_is_refused(body):
     with pytest.raises(Refused, match="not a JSON object"):
         read_announced(body, LIMIT)
 
@@ -93,7 +93,7 @@ names = st.sampled_from(["filename", "content_type", "size", "options"]) | st.te
 
 
 @given(st.dictionaries(names, values, max_size=5))
-def test_any_json_is_an_upload_or_a_sentence(document):
+def test_any_json_is_accepted_or_refused_with_a_sentence(document):
     try:
         announced = read(**document)
     except Refused as error:

@@ -118,7 +118,7 @@ def test_several_files_of_which_none_is_accepted_are_an_error(service):
         ),
     ],
 )
-def test_a_request_at_fault_gets_its_own_answer_and_leaves_nothing(service, request_, status, code):
+def test_an_invalid_request_gets_its_problem_and_stores_nothing(service, request_, status, code):
     expect_problem(service.http.post("/", **request_), status, code)
     assert not service.originals.blobs
     assert not service.uploads.messages
@@ -131,7 +131,7 @@ def test_a_wrong_option_is_refused_with_its_field(service):
 
 
 @pytest.mark.parametrize("part", ["originals", "uploads"])
-def test_while_a_part_does_not_answer_uploads_are_told_to_come_back(service, part):
+def test_uploads_get_503_during_an_outage(service, part):
     getattr(service, part).broken = True
     answer = service.post()
     expect_problem(answer, 503, "unavailable")
@@ -180,7 +180,7 @@ def test_a_thumbnail_that_is_not_made_yet_says_when_to_ask_again(service):
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_thumbnail_nobody_asked_for_is_not_found_before_and_after_the_work(service):
+def test_a_thumbnail_that_was_not_requested_is_never_found(service):
     id = service.post(params={"sizes": "16"}).json()["id"]
     expect_problem(service.http.get(f"/{id}/99"), 404, "not-found")
     service.work()
@@ -197,7 +197,7 @@ def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
     assert expect_problem(service.http.get(f"/{id}/256"), 422, "corrupt")
 
 
-def test_the_thumbnail_of_what_is_no_picture_has_the_status_that_an_upload_of_it_has(service):
+def test_a_thumbnail_of_an_invalid_file_has_the_same_status_as_its_upload(service):
     id = service.post().json()["id"]
     job = Job(id, "originals", id, 1, ())
     service.store.results.put(Manifest.failed(job, NotAPicture("It is text.")))
@@ -205,7 +205,7 @@ def test_the_thumbnail_of_what_is_no_picture_has_the_status_that_an_upload_of_it
 
 
 @pytest.mark.parametrize("charset", ["undefined", "punycode", "unicode_escape", "utf-7", "no such"])
-def test_no_charset_of_a_form_keeps_its_pictures_from_being_answered(service, charset):
+def test_a_form_with_any_charset_gets_a_response(service, charset):
     part = 'content-disposition: form-data; name="file"; filename="\\ud800.jpg"\r\n\r\n'
     parts = [b"--b\r\n" + part.encode() + picture() + b"\r\n"] * 2
     answer = service.http.post(
@@ -217,7 +217,7 @@ def test_no_charset_of_a_form_keeps_its_pictures_from_being_answered(service, ch
     assert len(answer.json()["uploads"]) == len(service.originals.blobs) == 2
 
 
-def test_several_files_that_meet_no_storage_are_told_when_to_come_again(service):
+def test_several_files_get_retry_after_during_an_outage_of_storage(service):
     service.originals.broken = True
     answer = service.http.post("/", files=[("file", (name, picture())) for name in "ab"])
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
@@ -248,7 +248,7 @@ def test_a_wait_may_be_any_number_of_seconds_and_ends_at_the_limit(wait):
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "1e", "nan", "inf", "1_0", ""])
-def test_a_wait_that_is_no_number_of_seconds_is_refused(service, wait):
+def test_an_invalid_wait_is_refused(service, wait):
     assert (
         expect_problem(service.http.get(f"/{UNKNOWN}?wait={wait}"), 400, "invalid-option")["field"]
         == "wait"
@@ -269,7 +269,7 @@ def test_a_deleted_upload_is_gone_and_deleting_it_again_says_so(service):
         expect_problem(answer, 404, "not-found")
 
 
-def test_deleting_what_is_not_there_lists_nothing(service, monkeypatch):
+def test_deleting_an_unknown_upload_lists_nothing(service, monkeypatch):
     def unexpected(*_):
         raise AssertionError("called for an upload that is not there")
 
@@ -303,12 +303,12 @@ def test_the_root_describes_the_service(service):
     assert document["max_upload_bytes"] == 50_000
 
 
-def test_health_asks_nobody_else(service):
+def test_health_does_not_depend_on_other_services(service):
     service.originals.broken = service.processed.broken = True
     assert service.http.get("/health").json() == {"status": "ok"}
 
 
-def test_a_mistake_of_ours_is_a_problem_document_too(service):
+def test_a_bug_is_reported_as_a_problem_document(service):
     service.originals.stat = lambda name: 1 / 0
     problem = expect_problem(service.http.get(f"/{UNKNOWN}"), 500, "internal")
     assert "division" not in problem["detail"]
@@ -349,7 +349,7 @@ def test_named_renditions_are_made_of_every_upload_and_found_under_their_names()
     assert size_of(cover.content) == (20, 10)
 
 
-def test_a_service_that_makes_only_the_named_refuses_options_wherever_they_stand():
+def test_a_service_with_only_named_renditions_refuses_options_anywhere():
     service = Service(renditions=RENDITIONS, sizes=(), only_renditions=True)
     answers = [
         service.post(data={"sizes": "8"}),
@@ -366,7 +366,7 @@ def test_a_service_that_makes_only_the_named_refuses_options_wherever_they_stand
     assert list(service.post().json()["links"]["thumbnails"]) == ["small", "cover"]
 
 
-def test_the_status_tells_what_the_original_was_and_what_to_show_meanwhile(service):
+def test_the_status_describes_the_original_and_has_a_placeholder(service):
     answer = service.http.post("/", content=sideways(64, 48))
     service.work()
     document = service.http.get(answer.headers["location"]).json()

@@ -32,7 +32,7 @@ def in_parts(document):
 @pytest.mark.parametrize(
     "name", ["..", "../a", "a/..", "a/../b", "..\\a", "a\\..\\b", "/../a", "a\0b"]
 )
-def test_a_name_that_climbs_is_refused(name):
+def test_a_name_with_path_traversal_is_refused(name):
     with pytest.raises(Refused):
         expect_safe(name)
     with pytest.raises(Refused):
@@ -68,7 +68,7 @@ def test_what_is_taken_stays_in_the_folder(name):
 
 
 @pytest.mark.parametrize("path", ["/b/x/o/%2e%2e%2fy", "/b/..%2f/o", "/b/x/o/..", "/b/x/o/a%00"])
-def test_a_path_that_climbs_is_refused_however_it_is_written(path):
+def test_a_path_with_traversal_is_refused_in_any_encoding(path):
     with pytest.raises(Refused):
         expect_safe_path(path)
 
@@ -95,6 +95,6 @@ def test_the_name_in_the_url_counts_and_is_written_plainly():
         *(in_parts({"name": ""}), in_parts("[" * 100_000), in_parts('{"Name": "../a"}')),
     ],
 )
-def test_an_upload_that_does_not_tell_its_name_is_refused(body):
+def test_an_upload_without_a_name_is_refused(body):
     with pytest.raises(Refused, match="the name of its blob"):
         upload("uploadType=multipart", body)

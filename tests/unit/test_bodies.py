@@ -87,7 +87,7 @@ def test_what_comes_after_the_body_may_take_its_time():
     assert asyncio.run(main()) == b'"http.disconnect"'
 
 
-def test_there_is_room_for_so_many_bytes_at_once_and_again_when_some_are_answered():
+def test_the_bytes_held_at_once_are_limited():
     async def main():
         app = bodies(largest=50, number=2)
         first, second, third = Client(b"x" * 50, b""), Client(b"x" * 50), Client(b"x")
@@ -114,7 +114,7 @@ def test_there_is_room_for_so_many_bytes_at_once_and_again_when_some_are_answere
     assert asyncio.run(main()) == [b"50"] * 4
 
 
-def test_of_a_body_that_is_too_large_no_more_counts_than_is_kept():
+def test_an_oversized_body_only_counts_up_to_the_limit():
     async def main():
         app = bodies(largest=50, number=2)
         first, second = Client(b"x" * 500, b""), Client(b"x" * 50)
@@ -130,7 +130,7 @@ def test_of_a_body_that_is_too_large_no_more_counts_than_is_kept():
     assert asyncio.run(main()) == b"50"
 
 
-def test_who_goes_away_leaves_room():
+def test_a_disconnected_client_frees_its_room():
     async def main():
         app = bodies(largest=50, number=1)
         for _ in range(3):
@@ -158,7 +158,7 @@ def test_other_things_than_requests_are_passed_on():
     assert seen == ["lifespan"]
 
 
-def test_a_service_without_room_says_when_to_come_again():
+def test_a_full_service_answers_with_retry_after():
     service = Service()
 
     async def main():

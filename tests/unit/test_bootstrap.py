@@ -52,7 +52,7 @@ def test_the_first_use_makes_an_environment_that_the_second_uses_as_it_is(unmade
     bootstrap.install(LOCK)
     assert subprocess.run([bootstrap.PYTHON, "-m", "pip", "--version"], check=False).returncode == 0
     said = capsys.readouterr()
-    assert "First use: making" in said.err
+    assert "First use: creating" in said.err
     assert said.out == ""  # which is for what a command prints
     bootstrap.install(LOCK)
     assert capsys.readouterr().err == ""
@@ -66,8 +66,8 @@ def test_a_changed_lock_is_installed_into_the_environment_that_is_there(project,
     (project / LOCK).write_text("# something else\n")
     bootstrap.install(LOCK)
     said = capsys.readouterr().err
-    assert "Installing what requirements.txt names" in said
-    assert "making" not in said
+    assert "Installing requirements.txt" in said
+    assert "creating" not in said
     assert ours.exists()
 
 
@@ -160,7 +160,7 @@ def test_a_first_use_that_was_cut_short_is_mended_by_the_next(clone):
     process = first_use(clone)
     said = process.communicate()[0]
     assert process.returncode == 0, said
-    assert "The last installation was cut short: making" in said
+    assert "The last installation was interrupted: creating" in said
     assert "COMMAND" in said
     (many,) = (clone / ".venv").glob("lib/*/site-packages/many")
     assert len(list(many.glob("*.py"))) == 1200
@@ -182,7 +182,7 @@ mount -o remount,size=400m tmpfs "$2"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk as on Linux")
 @pytest.mark.parametrize(
-    ("megabytes", "what"), [(8, "Could not make"), (40, "pip could not install")]
+    ("megabytes", "what"), [(8, "Could not create"), (40, "pip could not install")]
 )
 def test_a_first_use_that_filled_the_disk_is_mended_by_the_next(clone, tmp_path, megabytes, what):
     namespace = ["unshare", "--mount", "--map-root-user"]

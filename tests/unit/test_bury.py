@@ -107,7 +107,7 @@ def test_a_dead_notification_of_a_bucket_ends_as_failed_too(originals, store, co
         (b"", {"eventType": "OBJECT_DELETE"}),
     ],
 )
-def test_a_dead_letter_that_nobody_can_read_is_not_delivered_for_ever(
+def test_an_unreadable_dead_letter_is_not_redelivered_forever(
     processed, store, completed, data, attributes
 ):
     bury(Message(data, attributes, "1", None), store, completed)
@@ -131,7 +131,7 @@ def test_a_dead_job_of_another_bucket_writes_nothing(originals, processed, store
     assert not completed.messages
 
 
-def test_a_folder_that_a_console_made_is_nothing_to_bury(originals, processed, store, completed):
+def test_a_folder_placeholder_is_not_buried(originals, processed, store, completed):
     originals.create("incoming/2019/", b"", "text/plain", {})
     notified = {
         "eventType": "OBJECT_FINALIZE",
@@ -150,9 +150,7 @@ def test_how_often_it_was_delivered_is_told_as_a_number_or_not_at_all(store, com
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 3000, b"null"])
-def test_a_manifest_that_cannot_be_read_keeps_no_letter_coming_back(
-    processed, store, completed, job, body
-):
+def test_an_unreadable_manifest_does_not_cause_redelivery(processed, store, completed, job, body):
     processed.write(f"{job.id}/manifest.json", body, "application/json", "no-cache")
     bury(dead(job), store, completed)
     [(event, attributes)] = completed.messages
@@ -168,7 +166,7 @@ def test_an_original_that_cannot_be_described_is_not_taken_for_deleted(
 
 
 @pytest.mark.parametrize("part", ["processed", "originals", "completed"])
-def test_while_a_part_does_not_answer_the_letter_is_delivered_again(request, store, job, part):
+def test_a_dead_letter_is_redelivered_during_an_outage(request, store, job, part):
     broken = request.getfixturevalue(part)
     completed = request.getfixturevalue("completed")
     broken.broken = True

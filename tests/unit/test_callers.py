@@ -1,4 +1,4 @@
-"""Who may call, with keys and tokens such as the broker makes and an issuer over HTTP."""
+"""Authentication of callers, with tokens like the broker's and an issuer over HTTP."""
 
 import base64
 import json
@@ -58,7 +58,7 @@ def test_the_token_of_a_push_lets_it_through(callers):
     callers.check(bearer(KEY).replace("Bearer", "bearer"))
 
 
-def test_any_account_will_do_where_none_is_expected(issuer):
+def test_any_account_is_accepted_if_none_is_configured(issuer):
     callers = Callers(AUDIENCE, issuer.url, None, 10, Request())
     callers.check(bearer(KEY, email="someone@else.example"))
 
@@ -80,7 +80,7 @@ def test_a_call_without_a_token_is_told_what_is_missing(callers, issuer, header)
     ],
     ids=["another audience", "expired", "from the future", "another issuer"],
 )
-def test_a_token_that_proves_nothing_is_refused(callers, claims, reason):
+def test_an_invalid_token_is_refused(callers, claims, reason):
     now = int(time.time())
     said = {
         name: now + value if name in ("iat", "exp") else value for name, value in claims.items()
@@ -158,14 +158,14 @@ KNOWN_HEADER = {"alg": "RS256", "kid": next(iter(KEY.public_keys()))}
         f"{segment({'alg': 'RS256', 'kid': {}})}.{CLAIMS}.{SIGNATURE}",
     ],
 )
-def test_what_cannot_be_a_token_is_refused_without_asking_the_issuer(callers, issuer, token):
+def test_a_malformed_token_is_refused_without_fetching_certificates(callers, issuer, token):
     with pytest.raises(Unauthenticated):
         callers.check(f"Bearer {token}")
     assert issuer.asked == 0
 
 
 @given(st.text(max_size=300) | st.from_regex(r"[A-Za-z0-9_-]{0,80}(\.[A-Za-z0-9_-]{0,80}){2}"))
-def test_nothing_that_is_no_token_does_anything_but_be_refused(text):
+def test_any_invalid_token_is_refused(text):
     with pytest.raises(Unauthenticated):
         key_of(text)
 
@@ -217,7 +217,7 @@ def test_unknown_keys_have_certificates_fetched_once_a_minute_at_most(callers, i
 
 
 @pytest.mark.parametrize("seconds", [61, 601, 600 + DAY - 1])
-def test_a_garbage_token_takes_nothing_from_good_ones_while_the_issuer_is_away(
+def test_a_garbage_token_does_not_affect_valid_ones_during_an_outage_of_the_issuer(
     callers, issuer, clock, seconds
 ):
     callers.check(bearer(KEY))
@@ -228,7 +228,7 @@ def test_a_garbage_token_takes_nothing_from_good_ones_while_the_issuer_is_away(
     callers.check(bearer(KEY))
 
 
-def test_old_certificates_do_not_count_for_ever(callers, issuer, clock):
+def test_certificates_expire(callers, issuer, clock):
     callers.check(bearer(KEY))
     clock[0] = 600 + DAY
     issuer.status = 500
@@ -247,7 +247,7 @@ def test_a_key_that_the_issuer_has_withdrawn_no_longer_counts(callers, issuer, c
     assert refused(callers, bearer(KEY))
 
 
-def test_an_issuer_that_is_away_is_not_asked_with_every_call(callers, issuer, clock):
+def test_an_unavailable_issuer_is_not_requested_with_every_call(callers, issuer, clock):
     issuer.status = 500
     for clock[0] in (0, 1, 2, 4):
         with pytest.raises(Unavailable):
@@ -259,7 +259,7 @@ def test_an_issuer_that_is_away_is_not_asked_with_every_call(callers, issuer, cl
     assert issuer.asked == 2
 
 
-def test_without_certificates_a_message_is_to_come_again():
+def test_without_certificates_a_message_is_redelivered():
     address = f"http://127.0.0.1:{free_port()}/certs"
     callers = Callers(AUDIENCE, address, ACCOUNT, 10, Request())
     with pytest.raises(Unavailable, match=f"Token certificates, {address}"):
@@ -273,7 +273,7 @@ def test_an_address_without_certificates_is_named(callers, issuer, body):
         callers.check(bearer(KEY))
 
 
-def test_an_address_that_turns_to_nonsense_takes_nothing_from_good_tokens(callers, issuer, clock):
+def test_an_invalid_response_of_the_issuer_does_not_affect_valid_tokens(callers, issuer, clock):
     callers.check(bearer(KEY))
     issuer.body = b"<html>"
     clock[0] = 601
@@ -315,7 +315,7 @@ def test_however_many_wait_a_failure_is_shared_too(callers, issuer, pool):
     assert issuer.asked == 1
 
 
-def test_while_one_fetches_the_others_go_on_with_what_they_know(callers, issuer, clock, pool):
+def test_other_threads_use_known_certificates_during_a_fetch(callers, issuer, clock, pool):
     header = bearer(KEY)
     callers.check(header)
     clock[0] = 601

@@ -32,7 +32,7 @@ def server():
         server.shutdown()
 
 
-def test_whoever_waits_for_a_job_that_does_not_end_can_be_stopped(server):
+def test_waiting_for_a_job_can_be_interrupted(server):
     client = Client(f"http://{HOST}:{server.server_port}")
 
     def stop():

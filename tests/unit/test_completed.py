@@ -78,7 +78,7 @@ def test_each_job_has_one_event():
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_what_contradicts_itself_is_no_event(change):
+def test_an_inconsistent_event_is_rejected(change):
     [(event, _)] = events_of(picture())
     with pytest.raises(ValidationError):
         VALIDATOR.validate(event | change)

@@ -73,14 +73,14 @@ def test_errors_can_be_read_too(service):
     assert answer.headers["access-control-allow-origin"] == PAGE
 
 
-def test_a_stranger_is_answered_but_not_let_in(service):
+def test_other_origins_get_no_cors_headers(service):
     answer = service.http.get("/", headers={"origin": STRANGER})
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("origins", [(PAGE,), ("*",)])
-def test_no_cache_gives_a_page_the_answer_for_another_one_or_for_none(origins):
+def test_cached_responses_vary_by_origin(origins):
     service = Service(cors_origins=origins)
     path = f"/{service.done(params={'sizes': '16'})}/16"
     etag = service.http.get(path).headers["etag"]
@@ -97,7 +97,7 @@ def test_every_origin_may_be_let_in():
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_without_origins_in_the_settings_nothing_is_said_of_them():
+def test_without_configured_origins_there_are_no_cors_headers():
     service = Service()
     answer = service.http.get("/", headers={"origin": PAGE})
     assert "access-control-allow-origin" not in answer.headers

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from bench.cost import month
 from bench.cost.__main__ import BEGIN, END, SETTINGS, main
@@ -65,7 +66,7 @@ def test_requests_that_share_an_instance_share_its_time():
     assert billed_seconds(call, shared, 0.1, 1) == pytest.approx((0.1 + 0.9) / 5)
 
 
-def test_what_needs_the_processor_cannot_be_shared():
+def test_cpu_time_cannot_be_shared():
     shared = replace(ALONE, at_once=100)
     assert billed_seconds(Call(0.5, calls=1), shared, 0.1, 1) == pytest.approx(0.5)
 
@@ -94,7 +95,7 @@ def test_costs_add_up():
     assert Cost(1, 2, 3, 4, 5).total == 15
 
 
-def test_bytes_are_paid_for_where_they_lie_and_when_they_leave():
+def test_storage_and_egress_are_billed():
     assert storing(2 * GIB, ROUND) == 10
     assert sending(GIB / 2, ROUND) == 3.5
 
@@ -145,7 +146,7 @@ def test_a_mistake_in_the_prices_is_told(tmp_path, text, message):
     assert str(file) in str(raised.value)
 
 
-def test_that_there_is_no_such_file_is_told():
+def test_a_missing_file_is_reported():
     with pytest.raises(InvalidPrices, match=r"nowhere\.toml"):
         Prices.load(Path("nowhere.toml"))
 
@@ -207,7 +208,7 @@ def test_the_arithmetic_of_a_sweep_has_the_numbers_of_its_code():
 
 
 @given(st.integers(0, 10**8), st.integers(0, 10**8))
-def test_more_that_is_kept_never_costs_a_sweep_less(one, other):
+def test_more_uploads_never_make_a_sweep_cheaper(one, other):
     fewer, more = sorted([one, other])
     small, large = (run_of(Kept(n, 1, 1, 2), PACES, Assumed(), 240) for n in (fewer, more))
     assert small.seconds <= large.seconds + 10  # a piece less may have one page less to read again
@@ -215,7 +216,7 @@ def test_more_that_is_kept_never_costs_a_sweep_less(one, other):
     assert large.seconds <= 240 + month.PIECE
 
 
-def test_a_sweep_that_does_not_get_through_costs_the_same_whatever_is_kept():
+def test_an_incomplete_sweep_costs_the_same_for_any_number_of_uploads():
     million, billion = (run_of(Kept(n, 1, 1, 2), PACES, Assumed(), 240) for n in (10**6, 10**9))
     assert million.seconds == pytest.approx(billion.seconds)
     assert million.class_a == pytest.approx(billion.class_a, rel=0.01)
@@ -241,15 +242,17 @@ def test_soft_delete_costs_as_many_days_more():
     assert month.keeping_originals(kept) == {"stored_gib_month": 10}
     assert month.soft_deleted(kept, topology) == {"stored_gib_month": pytest.approx(10 * 7 / 30)}
     assert month.soft_deleted(replace(kept, has_originals=False), topology)["stored_gib_month"] == 0
-    forever = replace(topology, buckets={"originals": replace(topology.buckets["processed"])})
+    forever = structs.replace(
+        topology, buckets={"originals": structs.replace(topology.buckets["processed"])}
+    )
     assert month.soft_deleted(kept, forever)["stored_gib_month"] == 0
 
 
-def test_instances_that_are_kept_waiting_are_paid_for_all_the_time():
+def test_idle_instances_are_billed_all_the_time():
     topology = read_topology()
     assert not any(month.warm(topology).values())
-    upload = replace(topology.functions["upload"], min_instances=2, cpu=1, memory=2 * GIB)
-    used = month.warm(replace(topology, functions={"upload": upload}))
+    upload = structs.replace(topology.functions["upload"], min_instances=2, cpu=1, memory=2 * GIB)
+    used = month.warm(structs.replace(topology, functions={"upload": upload}))
     assert used == {"idle_vcpu_second": 2 * 730 * 3600, "idle_gib_second": 4 * 730 * 3600}
 
 
@@ -291,7 +294,7 @@ def test_the_tables_are_put_between_the_marks_of_a_document(tmp_path):
         (["--into", "{document}"], "expected the lines <!-- begin"),
     ],
 )
-def test_what_cannot_be_used_is_told(tmp_path, capsys, arguments, message):
+def test_invalid_files_are_reported(tmp_path, capsys, arguments, message):
     document = tmp_path / "document.md"
     document.write_text("no marks")
     assert main([argument.format(document=document) for argument in arguments]) == 2
@@ -304,7 +307,7 @@ def test_what_cannot_be_used_is_told(tmp_path, capsys, arguments, message):
 @pytest.mark.parametrize(
     "arguments", [["--kept", "1,many"], ["--kept", "0"], ["--latency", "0"], ["--slower", "nan"]]
 )
-def test_numbers_that_are_none_are_refused(capsys, arguments):
+def test_invalid_numbers_are_refused(capsys, arguments):
     with pytest.raises(SystemExit):
         main(arguments)
     assert "expected a" in capsys.readouterr().err

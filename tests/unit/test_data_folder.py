@@ -1,4 +1,4 @@
-"""The data folder: whose it is, who may read it, and where paths in it lead."""
+"""The data folder: its owner, its permissions, and links in it."""
 
 import os
 import socket
@@ -56,7 +56,7 @@ def test_what_others_could_read_is_narrowed(data):
     secure(data)  # also the second time
 
 
-def test_what_is_not_of_the_emulator_is_let_alone(data):
+def test_other_files_in_the_folder_are_left_alone(data):
     """Somebody may name a folder that has other things in it, such as their home."""
     (data / "thesis").mkdir(mode=0o755)
     (data / "thesis" / "link").symlink_to("/")
@@ -77,7 +77,7 @@ def test_what_is_not_of_the_emulator_is_let_alone(data):
         ("addresses.json", "/etc/passwd"),
     ],
 )
-def test_a_link_that_leads_elsewhere_is_told_with_the_way_out(data, place, target):
+def test_a_link_out_of_the_folder_is_reported_with_a_remedy(data, place, target):
     (data / place).symlink_to(target)
     with pytest.raises(Unsafe) as error:
         secure(data)
@@ -96,7 +96,7 @@ def test_a_folder_of_ours_that_is_a_link_is_told(data, tmp_path, place):
     assert mode(tmp_path / "moved") == before
 
 
-def test_a_link_to_the_whole_data_folder_is_what_people_make(data, tmp_path):
+def test_the_data_folder_itself_may_be_a_link(data, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(data)
     make(link)
@@ -207,7 +207,7 @@ def test_a_file_system_that_keeps_too_little_metadata_is_told(tmp_path):
 def test_a_file_system_without_attributes_is_told(tmp_path):
     with (
         mounted(tmp_path / "disk", "-t", "ramfs", "ramfs") as folder,
-        pytest.raises(StorageUnusable, match=r"choose a folder on a file system that has them"),
+        pytest.raises(StorageUnusable, match=r"choose a file system that supports them"),
     ):
         storage_parts(folder, 1, ())
 

@@ -46,7 +46,7 @@ def test_a_name_is_there_in_all_its_letters_and_in_ascii(filename, plain):
         ("a\x00b", "a_b"),
     ],
 )
-def test_what_would_end_the_header_name_a_folder_or_lie_is_replaced(filename, saved):
+def test_unsafe_characters_of_a_name_are_replaced(filename, saved):
     assert read_back(re.sub(r' filename="[^"]*";', "", attachment(filename))) == saved
 
 

@@ -61,14 +61,14 @@ def test_storage_keeps_what_it_has_answered_and_recovers(tmp_path):
             else:
                 refused += 1
                 assert answer.status_code == 503
-                assert "Make room" in answer.json()["error"]["message"]
+                assert "Free some space" in answer.json()["error"]["message"]
         assert refused
         assert names(storage) == kept
         disk.fill()
         for kind in ("media", "resumable"):
             answer = requests.post(storage.uploads("full", kind), json={}, timeout=20)
             assert answer.status_code == 503
-            assert "Make room" in answer.json()["error"]["message"]
+            assert "Free some space" in answer.json()["error"]["message"]
         assert names(storage) == kept
         assert requests.delete(storage.blob("before-0"), timeout=20).ok  # which makes some
         kept.remove("before-0")
@@ -115,7 +115,7 @@ def test_a_resumable_upload_goes_on_when_there_is_room_again(tmp_path):
         rest = {"Content-Range": f"bytes {4 * MB}-{len(data) - 1}/{len(data)}"}
         answer = requests.put(url, data[4 * MB :], headers=rest, timeout=20)
         assert answer.status_code == 503
-        assert "Make room" in answer.json()["error"]["message"]
+        assert "Free some space" in answer.json()["error"]["message"]
         # In chunks of which nobody knows how many there will be.
         answer = requests.put(
             url,
@@ -244,7 +244,7 @@ def test_a_broker_on_a_full_disk_says_so_and_ends(tmp_path):
 # `up` itself.
 
 
-def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_path):
+def test_an_unwritable_log_does_not_stop_parts_and_reports_lost_lines(tmp_path):
     with small(tmp_path / "disk", 1) as disk, (disk.folder / "log").open("w") as log:
         console = Console(out=log)
         console.line("part", "before")
@@ -260,7 +260,7 @@ def test_a_log_that_cannot_be_written_stops_nobody_and_says_what_it_misses(tmp_p
         assert "lines could not be written here" in lines[-2]
 
 
-def test_a_reader_that_goes_away_stops_nobody():
+def test_a_closed_output_does_not_stop_parts():
     read, write = os.pipe()
     os.close(read)
     console = Console(out=io.TextIOWrapper(os.fdopen(write, "wb", buffering=0)))

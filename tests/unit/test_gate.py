@@ -48,7 +48,7 @@ def test_all_of_it_is_tests_lint_and_types_and_each_has_its_time(gate, capsys):
 
 
 @pytest.mark.parametrize("fails", ["ruff", "pytest", "mypy"])
-def test_one_that_fails_is_named_and_fails_the_whole(gate, monkeypatch, capsys, fails):
+def test_a_failed_check_is_named_and_fails_the_gate(gate, monkeypatch, capsys, fails):
     monkeypatch.setenv("FAILS", fails)
     status, ran = gate()
     assert status == 1
@@ -57,7 +57,7 @@ def test_one_that_fails_is_named_and_fails_the_whole(gate, monkeypatch, capsys, 
     assert {line.split()[0] for line in failed} == {fails}
 
 
-def test_the_fast_one_leaves_out_what_is_slow_and_says_so(gate, capsys):
+def test_the_fast_gate_skips_slow_tests_and_says_so(gate, capsys):
     status, ran = gate("-x", fast=True)
     assert status == 0
     (tests,) = (each for each in ran if each[0] == "pytest")

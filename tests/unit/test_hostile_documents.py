@@ -1,4 +1,4 @@
-"""Whatever a message, a blob or its metadata hold, it is a trouble of that one alone.
+"""Any content of a message, a blob or its metadata only affects that one.
 
 The functions are loaded and called as functions-framework does it. What they answer decides what
 Pub/Sub does: it delivers a message again after anything but a success, sixteen times to `resize`,
@@ -214,7 +214,7 @@ def a_manifest():
     hostile.bodies | hostile.spoiled({"count": 1, "name": ID}).map(str.encode),
     hostile.bodies | hostile.spoiled({"next": ID}).map(str.encode),
 )
-def test_whatever_lies_beside_the_thumbnails_the_job_is_done_and_can_be_deleted(
+def test_a_job_succeeds_and_can_be_deleted_whatever_its_results_contain(
     functions, manifest, sweeps, cursor
 ):
     house = House(functions)
@@ -235,7 +235,7 @@ def test_whatever_lies_beside_the_thumbnails_the_job_is_done_and_can_be_deleted(
     assert left_in(house.processed) == ["sweep/cursor.json"]
 
 
-def test_a_manifest_that_cannot_be_read_tells_who_asks_and_is_mended_by_a_delivery(functions):
+def test_an_unreadable_manifest_is_reported_and_repaired_by_a_redelivery(functions):
     house = House(functions)
     job = house.job()
     house.processed.write(f"{job.id}/manifest.json", b"", "application/json", "no-cache")
@@ -251,7 +251,7 @@ def test_a_manifest_that_cannot_be_read_tells_who_asks_and_is_mended_by_a_delive
     hostile.bodies | hostile.spoiled({"fingerprint": "x", "ids": [ID]}).map(str.encode),
     hostile.bodies | hostile.spoiled({"status": 202, "document": {"id": ID}}).map(str.encode),
 )
-def test_whatever_is_remembered_of_a_key_a_request_gets_an_answer(functions, claim, answer):
+def test_a_request_gets_a_response_with_any_idempotency_record(functions, claim, answer):
     house = House(functions)
     key = {"Idempotency-Key": "k"}
     assert house.http.post("/", content=PICTURE, headers=key).status_code == 202

@@ -95,7 +95,7 @@ def test_the_same_options_in_another_order_are_the_same_request(service):
 
 
 @pytest.mark.parametrize("keys", [[""], ["k" * 256], ["one", "two"]])
-def test_a_key_that_cannot_be_one_is_refused(service, keys):
+def test_an_invalid_key_is_refused(service, keys):
     headers = [("idempotency-key", key) for key in keys]
     problem = expect_problem(service.post(headers=headers), 400, "invalid-idempotency-key")
     assert problem["field"] == "Idempotency-Key"
@@ -118,7 +118,7 @@ def test_a_refusal_is_an_answer_too(service):
     assert second.headers["idempotent-replayed"] == "true"
 
 
-def test_what_is_refused_before_it_is_judged_does_not_use_up_the_key(service):
+def test_a_request_that_is_refused_early_does_not_use_up_the_key(service):
     expect_problem(service.post(data={"fit": "crop"}, headers=KEY), 400, "invalid-option")
     assert service.post(data={"fit": "cover"}, headers=KEY).status_code == 202
 
@@ -169,14 +169,14 @@ def test_a_retry_does_what_was_left_of_several_files(service):
     assert set(refused) < set(service.originals.blobs) == set(jobs(service))
 
 
-def test_while_the_requests_cannot_be_remembered_none_is_done(service):
+def test_nothing_is_done_if_the_request_cannot_be_recorded(service):
     service.requests.broken = True
     expect_problem(service.post(headers=KEY), 503, "unavailable")
     assert not service.originals.blobs
     assert service.post().status_code == 202  # nothing is to be remembered of it
 
 
-def test_an_answer_that_cannot_be_remembered_is_given_all_the_same(service):
+def test_a_response_is_sent_even_if_it_cannot_be_recorded(service):
     publish = service.uploads.publish
 
     def publish_and_break(data, **attributes):

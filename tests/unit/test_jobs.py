@@ -92,7 +92,7 @@ def test_a_message_says_only_what_is_not_the_default():
         ),
     ],
 )
-def test_what_is_no_job_is_refused(body):
+def test_an_invalid_job_is_refused(body):
     with pytest.raises(InvalidMessage):
         Job.from_json(body)
 
@@ -133,19 +133,19 @@ def test_a_rendition_is_read_from_either_form(rendition):
 @pytest.mark.parametrize(
     "values", [[], ["8"], ["8", 8], ["8", None, 8], [8, 8, 8], ["8", 8, 8, *[None] * 7], [[]]]
 )
-def test_other_lists_are_no_rendition(values):
+def test_an_invalid_rendition_is_refused(values):
     with pytest.raises(InvalidMessage):
         Rendition.from_json(values)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a\nb", "a\rb", "n" * 1025, "ü" * 513])
-def test_a_job_of_a_blob_that_cannot_be_is_refused(name):
+def test_a_job_with_an_impossible_blob_is_refused(name):
     job = Job(id_of("originals", name, 7), "originals", name, 7, JOB.renditions)
     with pytest.raises(InvalidMessage, match="name"):
         Job.from_json(job.to_json())
 
 
-def test_what_is_wrong_with_a_message_is_told_on_one_line_that_is_not_too_long():
+def test_errors_of_a_message_are_one_short_line():
     name = "x\ny" * 200_000
     job = Job(id_of("originals", name, 7), "originals", name, 7, JOB.renditions)
     with pytest.raises(InvalidMessage) as told:
@@ -154,7 +154,7 @@ def test_what_is_wrong_with_a_message_is_told_on_one_line_that_is_not_too_long()
     assert len(str(told.value)) < 300
 
 
-def test_a_manifest_of_a_later_version_is_read_as_far_as_it_is_known():
+def test_unknown_members_of_a_later_manifest_are_ignored():
     document = json.loads(Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,)).to_json())
     document["added"] = document["original"]["added"] = document["thumbnails"][0]["added"] = 1
     manifest = Manifest.from_json(json.dumps(document).encode())
@@ -187,7 +187,7 @@ DONE = Manifest("i", "incoming/i", 7, ORIGINAL, (THUMB,)).to_json()
         DONE.replace(b'"failure":null', b'"failure":[1]'),
     ],
 )
-def test_what_is_no_manifest_is_refused(body):
+def test_an_invalid_manifest_is_refused(body):
     with pytest.raises(InvalidMessage):
         Manifest.from_json(body)
 
@@ -206,7 +206,7 @@ def test_a_notification_of_cloud_storage_is_an_arrival():
     assert arrival == Arrival("originals", "incoming/cat.jpg", 7)
 
 
-def test_a_message_of_another_kind_is_no_arrival():
+def test_other_messages_are_not_arrivals():
     assert Arrival.from_attributes({"schema": "1"}) is None
 
 
@@ -232,7 +232,7 @@ def test_a_message_of_another_kind_is_no_arrival():
         {"bucketId": None},
     ],
 )
-def test_a_notification_that_tells_of_no_new_blob_is_refused(change):
+def test_a_notification_without_a_new_blob_is_refused(change):
     attributes = {name: text for name, text in (NOTIFICATION | change).items() if text}
     with pytest.raises(InvalidMessage, match="notification"):
         Arrival.from_attributes(attributes)
@@ -243,13 +243,13 @@ def test_an_upload_of_this_service_has_its_name_as_its_id():
     assert id_of("originals", id, 1) == id_of("originals", f"incoming/announced/{id}", 2) == id
 
 
-def test_what_another_program_writes_is_an_upload_of_its_own_each_time():
+def test_every_write_of_another_program_is_a_new_upload():
     # printf 'originals/incoming/cat.jpg#7' | sha256sum | cut -c-32
     assert id_of("originals", "incoming/cat.jpg", 7) == "21d4f6c81b024a8e1df4c1afbcd94267"
     assert id_of("originals", "incoming/cat.jpg", 8) != id_of("originals", "incoming/cat.jpg", 7)
 
 
-def test_ids_are_new_each_time_and_end_in_no_letter_that_cloud_run_keeps():
+def test_ids_are_unique_and_do_not_end_in_a_letter_reserved_by_cloud_run():
     ids = {new_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert all(is_id(id) and not id.endswith("z") for id in ids)
@@ -258,5 +258,5 @@ def test_ids_are_new_each_time_and_end_in_no_letter_that_cloud_run_keeps():
 @pytest.mark.parametrize(
     "text", ["", "health", "a" * 31, "A" * 32, "../" + "a" * 29, "a" * 32 + "\n"]
 )
-def test_other_text_is_no_id(text):
+def test_other_text_is_not_an_id(text):
     assert not is_id(text)

@@ -93,7 +93,7 @@ def test_the_upload_is_unknown_then_queued_then_done(service):
     assert service.http.get(document["links"]["thumbnails"]["16"]).status_code == 200
 
 
-def test_what_was_announced_and_is_no_picture_ends_as_failed(service):
+def test_an_announced_file_that_is_not_a_picture_fails(service):
     document = announce(service, b"hello").json()
     finalise(service, document["upload"]["url"], b"hello")()
     status = service.http.get(document["links"]["self"]).json()
@@ -124,7 +124,7 @@ def test_a_large_upload_is_deleted_like_any_other(service, ended):
         ({"content": b" " * 70_000}, 413, "too-large"),
     ],
 )
-def test_what_is_refused_begins_nothing(service, request_, status, code):
+def test_a_refused_announcement_starts_no_upload(service, request_, status, code):
     problem = expect_problem(service.http.post("/uploads", **request_), status, code)
     assert len(problem["detail"]) > 20
     assert not service.originals.begun

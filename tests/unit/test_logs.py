@@ -1,4 +1,4 @@
-"""What is written to the log, and what never is."""
+"""What is logged, and what must never be."""
 
 import json
 import logging
@@ -92,7 +92,7 @@ def test_in_a_terminal_a_line_is_text_that_names_the_job_once(configure):
     assert written() == f"INFO accepted {ID}\nINFO slow [{ID}]\n"
 
 
-def test_other_libraries_are_heard_from_warnings_on(configure):
+def test_libraries_log_warnings_and_above(configure):
     written = configure({})
     logging.getLogger("urllib3").info("a connection")
     logging.getLogger("urllib3").warning("a refusal")
@@ -195,7 +195,7 @@ def test_a_text_that_is_shown_is_whole_or_says_what_is_missing(text, most):
         assert shown == text
 
 
-def test_an_exception_that_cannot_be_told_is_told_of():
+def test_an_exception_that_cannot_be_formatted_is_logged():
     class Mute(Exception):
         def __str__(self):
             raise RuntimeError("no")
@@ -260,7 +260,7 @@ def test_warnings_are_not_remembered(configure):
     assert len(registry) - before < 5
 
 
-def test_what_a_library_says_more_seldom_is_not_left_out_for_what_it_says_often(configure):
+def test_rare_lines_of_a_library_are_not_dropped_because_of_frequent_ones(configure):
     written = configure({})
     for _ in range(1000):
         logging.getLogger("chatty").warning("again")
@@ -318,7 +318,7 @@ def platform_configures():
     )
 
 
-def test_the_log_survives_who_configures_it_later(configure):
+def test_the_log_survives_later_configuration_by_others(configure):
     written = configure(CLOUD)
     logging.getLogger("somebody")
     for _ in range(2):
@@ -352,7 +352,7 @@ def test_the_servers_write_their_errors_into_our_log_and_nothing_else(configure)
     assert {line["message"] for line in lines} == {r"Error handling request /\x1b[2J"}
 
 
-def test_a_logger_without_any_handler_is_heard_from_warnings_on(configure):
+def test_a_logger_without_a_handler_logs_warnings_and_above(configure):
     written = configure({})
     silent = logging.getLogger("silent")
     silent.propagate = False
@@ -369,7 +369,7 @@ def test_without_a_configured_log_there_is_nothing_to_restore():
         assert logging.getLogger().handlers == before
 
 
-def test_what_nobody_catches_is_a_line_too(configure):
+def test_uncaught_exceptions_are_logged(configure):
     written = configure(CLOUD)
 
     def fail():
@@ -411,7 +411,7 @@ def test_a_process_that_dies_says_why_in_one_line():
     assert line["message"].endswith(r"ValueError: no\nway")
 
 
-def test_a_stream_that_takes_no_more_harms_nobody(configure, monkeypatch):
+def test_an_unwritable_stream_is_ignored(configure, monkeypatch):
     class Full:
         def write(self, _):
             raise OSError(28, "No space left on device")

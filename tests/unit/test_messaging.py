@@ -64,7 +64,7 @@ def test_any_other_body_is_refused(envelope):
 OFTEN = ("grpc.max_reconnect_backoff_ms", 2_000)
 
 
-def test_an_emulator_that_was_away_is_looked_for_often(monkeypatch):
+def test_the_client_reconnects_to_an_emulator_quickly(monkeypatch):
     given = []
     channel = grpc.insecure_channel
 
@@ -78,7 +78,7 @@ def test_an_emulator_that_was_away_is_looked_for_often(monkeypatch):
     assert given[-1] == ("127.0.0.1:1", (OFTEN,))
 
 
-def test_in_production_it_is_looked_for_as_often(monkeypatch):
+def test_production_reconnects_as_quickly(monkeypatch):
     given = {}
 
     def create_channel(host, **arguments):

@@ -66,7 +66,7 @@ def test_a_picture_named_twice_is_taken_once(tmp_path, out):
 
 
 def test_a_name_that_is_not_there_is_told(tmp_path, out):
-    with pytest.raises(InvalidOption, match=r"nothing\.jpg: there is no such file"):
+    with pytest.raises(InvalidOption, match=r"nothing\.jpg: no such file"):
         find_inputs([tmp_path / "nothing.jpg"], out)
 
 
@@ -78,9 +78,7 @@ def test_no_two_inputs_share_a_stem(tmp_path_factory, names):
     assert len(set(keys)) == len(keys) == len(set(names))
 
 
-def test_one_odd_entry_of_a_folder_keeps_none_of_the_others_from_being_found(
-    tmp_path, out, monkeypatch
-):
+def test_an_unreadable_entry_of_a_folder_does_not_hide_the_others(tmp_path, out, monkeypatch):
     touch(tmp_path / "in" / "a.jpg")
     locked = touch(tmp_path / "in" / "locked.jpg")
     (tmp_path / "in" / "loop").symlink_to("loop")

@@ -11,7 +11,7 @@ MENU = Menu((), (256,))
 NAMED = (Rendition("small", 256, 256), Rendition("cover", 400, 300, "cover", format="webp"))
 
 
-def test_an_upload_that_asks_for_nothing_gets_the_default_sizes():
+def test_an_upload_without_options_gets_the_default_sizes():
     assert renditions_of([], Menu((), (64, 256))) == (Rendition.square(64), Rendition.square(256))
 
 
@@ -69,7 +69,7 @@ def test_an_option_given_in_form_and_query_is_refused():
 
 
 @given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=40)), max_size=4))
-def test_any_fields_give_renditions_or_a_sentence(fields):
+def test_any_fields_are_accepted_or_refused_with_a_sentence(fields):
     try:
         assert renditions_of(fields, MENU)
     except InvalidOption as error:
@@ -97,7 +97,7 @@ def test_an_option_without_a_size_to_apply_to_is_refused():
 
 
 @pytest.mark.parametrize("name", ["sizes", "fit", "colour"])
-def test_where_only_the_named_are_made_any_option_is_refused_with_their_names(name):
+def test_options_are_refused_if_only_named_renditions_are_made(name):
     menu = Menu(NAMED, (), only=True)
     assert renditions_of([], menu) == NAMED
     with pytest.raises(
@@ -175,12 +175,12 @@ def written(rendition):
 
 
 @given(st.lists(named, min_size=1, max_size=8, unique_by=lambda each: each.name))
-def test_renditions_that_were_written_down_are_read_back(renditions):
+def test_renditions_survive_a_round_trip(renditions):
     assert parse_renditions(", ".join(map(written, renditions))) == tuple(renditions)
 
 
 @given(st.text(alphabet="az09:,x=_-coverwebpquality ", max_size=40) | st.text(max_size=40))
-def test_any_text_gives_renditions_or_a_sentence_about_a_part_of_it(text):
+def test_any_text_is_parsed_or_refused_with_a_sentence(text):
     try:
         renditions = parse_renditions(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A platform that refuses everything for a while, played with the topology's own numbers.
+"""Simulates an outage of the platform with the settings of the topology.
 
 The broker, the functions and the sweep are the real ones; buckets are in memory, and the clock is
 turned to whatever happens next.
@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.pubsub.rules.delivery import Delivery
-from emulator.pubsub.rules.messages import Message as Kept
+from emulator.pubsub.protos import PubsubMessage
+from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
@@ -34,7 +35,6 @@ from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
 from tests.pictures import picture
 from tests.settings import settings_with
-from tests.unit.pubsub.sandbox import compose
 
 SETTINGS = settings_with(
     sweep_per_second=1_000_000,
@@ -78,7 +78,7 @@ class Town(MemoryCloud):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.registry = Registry(self, compose=compose)
+        self.registry = Registry(self)
         self.uploads, self.completed = BrokerTopic(self, "uploads"), BrokerTopic(self, "completed")
         self.store = Store(self.originals, self.processed)
         self.next_sweep = self.time + SWEPT_EVERY
@@ -105,8 +105,9 @@ class Town(MemoryCloud):
         if topic == "completed":
             self.ends.append(attributes["state"])
         (number,) = self.registry.router.new_ids(1)
-        message = Kept(number, self.now, attributes, "", data)
-        self.registry.router.publish(self.registry.topic(topic), [message])
+        draft = PubsubMessage(data=data, attributes=attributes)
+        messages = wire.stamp([draft], [number], self.now)
+        self.registry.router.publish(self.registry.topic(topic), messages)
 
     def upload(self) -> str:
         file = File("a.jpg", PICTURE)
@@ -145,7 +146,9 @@ class Town(MemoryCloud):
 
     def takes(self, name: str, delivery: Delivery) -> bool:
         kept = delivery.message
-        message = Message(kept.wire, kept.attributes, str(kept.id), delivery.attempts)
+        message = Message(
+            wire.parse(kept.wire).data, kept.attributes, str(kept.id), delivery.attempts
+        )
         try:
             if name == "resize":
                 resize(message, self.store, self.completed, SETTINGS, MemoryKitchen())

@@ -82,7 +82,7 @@ def test_a_file_is_the_same_compressed_or_not(http, encoding):
     "path",
     ["/web/nothing.js", "/web/docs.html", "/web/LICENSE", "/web/..%2Fpages.py", "/problems/x"],
 )
-def test_there_is_nothing_else(http, path):
+def test_other_paths_have_no_page(http, path):
     assert http.get(path).json()["code"] == "not-found"
 
 

@@ -59,7 +59,7 @@ def test_a_part_is_answered_with_206(service, path, whole, header, start, stop):
 
 
 @pytest.mark.parametrize("header", ["bytes=999999999-", "bytes=-0"])
-def test_a_part_that_there_is_not_is_answered_with_416_and_the_size(service, path, whole, header):
+def test_an_unsatisfiable_range_is_answered_with_416_and_the_size(service, path, whole, header):
     answer = service.http.get(path, headers={"range": header})
     expect_problem(answer, 416, "range-not-satisfiable")
     assert answer.headers["content-range"] == f"bytes */{len(whole.content)}"
@@ -73,7 +73,7 @@ def test_a_part_that_there_is_not_is_answered_with_416_and_the_size(service, pat
         f"bytes={'9' * 5000}-",
     ],
 )
-def test_a_range_that_is_none_or_several_is_answered_with_the_whole(service, path, whole, header):
+def test_an_invalid_or_multiple_range_is_ignored(service, path, whole, header):
     answer = service.http.get(path, headers={"range": header})
     assert (answer.status_code, answer.content) == (200, whole.content)
 
@@ -96,7 +96,7 @@ def test_head_ignores_a_range(service, path, whole):
     assert int(head.headers["content-length"]) == len(whole.content)
 
 
-def test_what_the_client_has_comes_before_the_part_it_wants(service, path, whole):
+def test_if_none_match_takes_precedence_over_range(service, path, whole):
     headers = {"range": "bytes=0-9", "if-none-match": whole.headers["etag"]}
     assert service.http.get(path, headers=headers).status_code == 304
 
@@ -107,7 +107,7 @@ def test_a_thumbnail_is_named_only_on_request(service, path, whole):
 
 
 @pytest.mark.parametrize("value", ["2", "yes", ""])
-def test_another_wish_to_download_is_refused_with_what_is_allowed(service, path, value):
+def test_an_invalid_download_parameter_is_refused(service, path, value):
     problem = expect_problem(service.http.get(f"{path}?download={value}"), 400, "invalid-option")
     assert problem["field"] == "download"
     assert "0 or 1" in problem["detail"]

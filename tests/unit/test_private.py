@@ -83,7 +83,7 @@ def issuer(monkeypatch):
 @pytest.mark.parametrize("function", ALL)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 @pytest.mark.parametrize("path", ["/", "/favicon.ico", "//", "/a/b?start="])
-def test_whoever_has_no_token_gets_nowhere(issuer, function, method, path):
+def test_a_call_without_a_token_is_refused(issuer, function, method, path):
     answer = http(function).open(path, method=method, json=PUSH)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -92,7 +92,7 @@ def test_whoever_has_no_token_gets_nowhere(issuer, function, method, path):
 
 @pytest.mark.parametrize("function", ALL)
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"x" * (2 * 2**20)])
-def test_a_body_is_not_even_read_of_whoever_has_no_token(issuer, function, body):
+def test_the_body_of_a_call_without_a_token_is_not_read(issuer, function, body):
     answer = http(function).post("/", data=body, content_type="application/json")
     assert answer.status_code in (401, 413 if function == "sweep" else 401)
     assert is_harmless(answer)
@@ -103,7 +103,7 @@ def test_a_body_is_not_even_read_of_whoever_has_no_token(issuer, function, body)
     ("claims", "status"),
     [({"email": "other@p.iam.gserviceaccount.com"}, 403), ({"aud": "me"}, 401), ({"exp": 1}, 401)],
 )
-def test_who_may_not_call_is_turned_away_and_logged(issuer, capsys, function, claims, status):
+def test_a_forbidden_call_is_refused_and_logged(issuer, capsys, function, claims, status):
     headers = {"Authorization": bearer(issuer.keys[0], **claims)}
     answer = http(function).post("/", json=PUSH, headers=headers)
     assert answer.status_code == status
@@ -113,7 +113,7 @@ def test_who_may_not_call_is_turned_away_and_logged(issuer, capsys, function, cl
 
 
 @pytest.mark.parametrize("function", ALL)
-def test_who_may_call_gets_in(issuer, function):
+def test_an_allowed_call_is_accepted(issuer, function):
     headers = {"Authorization": bearer(issuer.keys[0])}
     answer = http(function).post("/", json=PUSH, headers=headers)
     assert answer.status_code == 500  # there is no cloud behind it
@@ -177,7 +177,7 @@ UNREADABLE = pytest.mark.parametrize(
 
 
 @UNREADABLE
-def test_what_is_no_message_is_refused_in_plain_text(capsys, headers, body):
+def test_an_invalid_message_is_refused_in_plain_text(capsys, headers, body):
     answer = http("resize").post(
         "/", data=body, headers={"Content-Type": "application/json"} | headers
     )
@@ -191,7 +191,7 @@ def test_what_is_no_message_is_refused_in_plain_text(capsys, headers, body):
 
 
 @pytest.mark.parametrize("function", PUSHED)
-def test_what_is_of_another_type_is_refused_in_plain_text(function):
+def test_another_content_type_is_refused_in_plain_text(function):
     answer = http(function).post("/", data=b"{}", content_type=HTML)
     assert (answer.status_code, answer.text) == (415, "Unsupported Media Type\n")
     assert is_harmless(answer)
@@ -223,7 +223,7 @@ def test_a_method_that_a_push_does_not_have_is_refused_in_plain_text(function, m
 
 
 @UNREADABLE
-def test_a_dead_letter_that_is_no_message_is_let_go(capsys, headers, body):
+def test_an_invalid_dead_letter_is_acknowledged(capsys, headers, body):
     answer = http("bury").post(
         "/", data=body, headers={"Content-Type": "application/json"} | headers
     )
@@ -233,7 +233,7 @@ def test_a_dead_letter_that_is_no_message_is_let_go(capsys, headers, body):
     assert line.startswith("ERROR acknowledged an unreadable message: not a Pub/Sub message: ")
 
 
-def test_a_dead_letter_that_is_too_large_is_let_go(capsys):
+def test_an_oversized_dead_letter_is_acknowledged(capsys):
     body = b"[" + b" " * (2 * 2**20)
     answer = http("bury").post("/", data=body, content_type="application/json")
     assert answer.status_code == 204
@@ -250,7 +250,7 @@ def test_a_request_that_is_too_large_is_refused_in_plain_text(function):
 
 
 @pytest.mark.parametrize("query", ["nonsense=1", "start=&seconds=" + HTML, f"{HTML}=1"])
-def test_a_sweep_that_asks_for_what_there_is_not_is_refused_in_plain_text(query):
+def test_a_sweep_with_invalid_options_is_refused_in_plain_text(query):
     answer = http("sweep").post(f"/?{query}")
     assert answer.status_code == 400
     assert is_harmless(answer)
@@ -292,7 +292,7 @@ def test_an_error_that_nobody_expects_is_told_to_the_log_alone(capsys, function)
 
 
 @pytest.mark.parametrize("function", ALL)
-def test_a_cloud_that_does_not_answer_has_the_message_delivered_again(capsys, function):
+def test_a_message_is_redelivered_if_the_cloud_does_not_respond(capsys, function):
     answer = broken(function, Unavailable(HOSTILE * 1000)).post("/", json=PUSH)
     assert answer.status_code == 503
     assert is_harmless(answer)
@@ -324,7 +324,7 @@ def test_a_line_has_the_trace_and_the_execution_of_its_request(monkeypatch, caps
 
 
 @pytest.mark.parametrize("function", ALL)
-def test_the_log_is_ours_again_whoever_has_configured_it_since(capsys, function):
+def test_each_request_restores_the_log_configuration(capsys, function):
     client = http(function)
     logging.getLogger("quickthumb.private").disabled = True
     logging.getLogger().handlers.clear()

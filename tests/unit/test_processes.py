@@ -76,7 +76,7 @@ def test_a_part_that_dies_is_started_again_and_made_ready(supervise, log):
     eventually(lambda: len(readied) == 2)
     assert supervisor.pids()["server"] != first
     assert answers(port)
-    assert "server | ended with status -9: started again" in log.getvalue()
+    assert "server | ended with status -9: restarted" in log.getvalue()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX: process groups")
@@ -106,7 +106,7 @@ def test_a_part_that_nobody_waits_for_is_started_when_the_others_are_ready(super
     assert "late" in log.getvalue()
 
 
-def test_a_part_that_nobody_waits_for_and_that_cannot_start_is_told_and_tried_again(supervise, log):
+def test_an_optional_part_that_cannot_start_is_reported_and_retried(supervise, log):
     broken = Part(
         "broken", python("raise SystemExit('no disk left')"), is_ready=lambda: False, awaited=False
     )

@@ -1,4 +1,4 @@
-"""The promise of docs/reliability.md: a process may die before and after each thing it does.
+"""The promise of docs/reliability.md, with processes that die before or after any of their calls.
 
 Buckets and topics count the calls that are made to them, and at one of these the process dies: the
 call is not made, or it is made and its answer never seen. What Pub/Sub then delivers again, or what
@@ -300,7 +300,7 @@ def test_an_upload_that_dies_leaves_nothing_or_ends(at, answered):
 
 @pytest.mark.parametrize("redelivered", [True, False], ids=["redelivered", "swept"])
 @pytest.mark.parametrize(("at", "answered"), points(RESIZE))
-def test_a_job_that_dies_is_done_in_the_end(at, answered, redelivered):
+def test_a_job_that_dies_is_eventually_done(at, answered, redelivered):
     world = World()
     job = world.upload()
     with pytest.raises(Death):
@@ -451,7 +451,7 @@ def test_a_burial_that_dies_is_held_in_the_end(at, answered):
 
 
 @pytest.mark.parametrize(("at", "answered"), points(SWEEP))
-def test_a_sweep_that_dies_is_made_up_for(at, answered):
+def test_a_sweep_that_dies_is_resumed(at, answered):
     world = World()
     lost(world)
     with pytest.raises(Death):

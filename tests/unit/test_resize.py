@@ -90,7 +90,7 @@ def test_a_job_ends_with_its_thumbnails_a_manifest_and_an_event(cloud):
     assert json.loads(cloud.completed.messages[0][0])["state"] == "done"
 
 
-def test_a_picture_that_lies_on_its_side_is_turned(cloud):
+def test_a_sideways_picture_is_turned(cloud):
     job = cloud.upload(sideways(64, 48))
     cloud.do(job)
     manifest = cloud.store.results.manifest(job.id)
@@ -119,7 +119,7 @@ def test_a_job_that_is_published_twice_writes_the_same_thumbnails_and_tells_agai
     assert cloud.events() == [(job.id, "done")] * 2
 
 
-def test_a_picture_that_cannot_be_done_fails_for_good(cloud):
+def test_an_invalid_picture_fails_permanently(cloud):
     job = cloud.upload(b"GIF89a no picture")
     cloud.do(job)
     failure = cloud.store.results.manifest(job.id).failure
@@ -191,7 +191,7 @@ def test_the_status_of_an_upload_deleted_before_its_end_does_not_come_back(cloud
 
 
 @pytest.mark.parametrize("part", ["originals", "processed", "completed"])
-def test_while_a_part_does_not_answer_the_job_is_delivered_again(cloud, part):
+def test_a_job_is_redelivered_during_an_outage(cloud, part):
     job = cloud.upload(picture())
     getattr(cloud, part).broken = True
     with pytest.raises(Unavailable):
@@ -273,13 +273,13 @@ def test_a_name_that_looks_like_an_id_gives_no_id_that_others_can_guess(cloud):
     assert cloud.store.results.manifest(ids[0]) != cloud.store.results.manifest(ids[1])
 
 
-def test_a_folder_that_a_console_made_is_passed_over(cloud):
+def test_a_folder_placeholder_is_skipped(cloud):
     cloud.take(cloud.put("incoming/holiday/", b""))
     assert not cloud.events()
     assert not cloud.processed.blobs
 
 
-def test_what_another_program_put_there_and_is_no_picture_ends_as_failed(cloud):
+def test_an_invalid_file_of_another_program_fails(cloud):
     cloud.take(cloud.put("incoming/notes.txt", b"hello"))
     [(id, state)] = cloud.events()
     assert state == "failed"

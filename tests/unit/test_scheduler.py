@@ -61,11 +61,11 @@ def test_a_function_that_wants_a_token_gets_one(function, tmp_path):
     assert "its token cannot be signed" in call(job, DUE, tmp_path)
 
 
-def test_a_call_that_fails_is_told_of():
+def test_a_failed_call_is_reported():
     assert "no answer" in call(Job("a", "* * * * *", f"http://{HOST}:{free_port()}", 5), DUE)
 
 
-def test_an_answer_that_is_an_error_is_told_of(function):
+def test_an_error_response_is_reported(function):
     assert call(Job("a", "* * * * *", f"{function.url}/503", 5), DUE) == "a: answered 503: because"
 
 

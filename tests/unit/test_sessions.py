@@ -190,7 +190,7 @@ def test_a_condition_is_kept_when_the_upload_ends(storage, name, stored):
 def test_another_size_than_announced_is_refused(session, stored, size):
     answer = put(session, bytes(size))
     assert answer.status_code == 400
-    assert "were announced" in answer.json()["error"]["message"]
+    assert "were declared" in answer.json()["error"]["message"]
     for content_range in (f"bytes 0-0/{size}", f"bytes */{size}"):
         body = b"x" if content_range.startswith("bytes 0") else b""
         assert put(session, body, content_range).status_code == 400
@@ -213,7 +213,7 @@ def test_more_bytes_than_announced_are_refused_also_in_chunks(session, stored):
 def test_a_body_that_is_not_what_its_range_says_is_refused(session):
     fewer = put(session, iter([DATA[:1000]]), f"bytes 0-{UNIT - 1}/*")
     assert fewer.status_code == 400
-    assert "should at" in fewer.json()["error"]["message"]
+    assert "instead of" in fewer.json()["error"]["message"]
 
 
 # Whose sessions.
@@ -235,7 +235,7 @@ def test_an_upload_to_a_bucket_that_is_not_there_does_not_begin(storage):
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"[" * 100_000, b'{"contentType": "a\\r\\nb"}'])
-def test_what_does_not_say_what_to_upload_begins_nothing(storage, body):
+def test_an_invalid_announcement_begins_nothing(storage, body):
     url = storage.uploads("x", "resumable")
     assert requests.post(url, data=body, timeout=20).status_code == 400
 
@@ -280,7 +280,7 @@ def test_the_xml_api_begins_an_upload_too(storage, name, stored):
     assert (blob["contentType"], blob["metadata"]) == ("image/png", {"a": "b"})
 
 
-def test_clients_that_know_no_308_are_told_otherwise(session):
+def test_clients_that_do_not_support_308_get_another_status(session):
     headers = {"Content-Range": f"bytes */{len(DATA)}", "X-Guploader-No-308": "yes"}
     answer = requests.put(session, headers=headers, timeout=20)
     assert answer.status_code == 200
@@ -377,7 +377,7 @@ def test_a_session_lives_for_a_week(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"announced": 1}', "\0"])
-def test_what_an_earlier_run_left_and_nobody_can_read_is_passed_over(tmp_path, text):
+def test_unreadable_files_of_an_earlier_run_are_skipped(tmp_path, text):
     (tmp_path / "abc.json").write_text(text)
     (tmp_path / "abc.bytes").write_bytes(b"x")
     (tmp_path / "def.new").write_bytes(b"x")

@@ -92,7 +92,7 @@ def test_sizes_are_read_back_in_their_order(sizes):
 
 
 @given(st.text(max_size=40))
-def test_any_text_gives_sizes_within_the_limits_or_a_sentence(text):
+def test_any_text_is_parsed_or_refused_with_a_sentence(text):
     try:
         sizes = parse_sizes(text)
     except ValueError as error:

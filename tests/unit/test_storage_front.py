@@ -96,7 +96,7 @@ def test_a_body_without_a_length_goes_through(storage, name):
     assert stored(storage, name) == DATA
 
 
-def test_who_waits_for_leave_to_send_gets_it(storage, name):
+def test_expect_100_continue_is_answered(storage, name):
     target = storage.uploads(name).removeprefix(storage.url)
     with connect(storage.url) as connection:
         connection.sendall(request("POST", target, "Content-Length: 5", "Expect: 100-continue"))
@@ -106,7 +106,7 @@ def test_who_waits_for_leave_to_send_gets_it(storage, name):
     assert stored(storage, name) == b"hello"
 
 
-def test_links_in_answers_lead_to_the_front(storage, name):
+def test_links_in_responses_point_to_the_front(storage, name):
     link = put(storage, name, DATA).json()["mediaLink"]
     assert link.startswith(storage.url)
     assert requests.get(link, timeout=20).content == DATA
@@ -268,7 +268,7 @@ def test_each_request_of_a_connection_is_looked_at(storage, name, evil):
     assert stored(storage, name) == b"kept"
 
 
-def test_what_a_refused_request_brings_is_no_request(storage, name):
+def test_the_body_of_a_refused_request_is_not_parsed_as_a_request(storage, name):
     put(storage, name)
     target = storage.blob(name).removeprefix(storage.url)
     inner = request("DELETE", target)
@@ -371,7 +371,7 @@ def test_a_server_that_dies_is_told_and_found_again(tmp_path):
                 time.sleep(0.05)
 
 
-def test_slow_and_silent_connections_keep_nobody_out(storage, name):
+def test_slow_and_silent_connections_do_not_block_others(storage, name):
     put(storage, name)
     silent = [connect(storage.url) for _ in range(60)]
     try:
@@ -411,7 +411,7 @@ def test_metadata_that_finds_no_room_is_refused_and_breaks_nothing(storage, name
         timeout=20,
     )
     assert answer.status_code == 400
-    assert "finds no room" in answer.json()["error"]["message"]
+    assert "does not fit" in answer.json()["error"]["message"]
     listed = requests.get(storage.listing, params={"prefix": name}, timeout=20)
     assert [blob["name"] for blob in listed.json()["items"]] == [name]
 

@@ -127,7 +127,7 @@ def test_a_job_that_is_lost_again_and_again_is_given_up_and_then_left_alone(cell
     assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json", f"{job.id}/given-up"]
 
 
-def test_when_a_published_job_ends_its_count_is_forgotten(cellar):
+def test_the_count_of_attempts_is_removed_when_the_job_ends(cellar):
     job = cellar.upload()
     cellar.later(hours=1)
     cellar.sweep()
@@ -413,7 +413,7 @@ def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_l
     assert not cellar.completed.messages  # its end was told when it was given up
 
 
-def test_what_was_given_up_and_is_left_costs_a_sweep_no_look(cellar):
+def test_abandoned_jobs_cost_a_sweep_nothing(cellar):
     job = cellar.upload()
     give_up(cellar, job)
     cellar.store.ledger.leave_given_up(job.id)
@@ -489,7 +489,7 @@ def test_a_dry_run_tells_of_jobs_that_were_given_up(cellar):
         b'{"count":1,"name":null}',
     ],
 )
-def test_a_count_that_cannot_be_read_begins_anew_and_feeds_no_loop(cellar, body):
+def test_an_unreadable_count_restarts_without_a_loop(cellar, body):
     job = cellar.upload()
     cellar.processed.write(f"{job.id}/sweeps.json", body, "application/json", "no-cache")
     for _ in range(30):
@@ -500,7 +500,7 @@ def test_a_count_that_cannot_be_read_begins_anew_and_feeds_no_loop(cellar, body)
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b'{"next":7}', b"[" * 3000, b'{"next":"\\ud800"}'])
-def test_a_note_that_cannot_be_read_lets_a_sweep_begin_at_the_beginning(cellar, body):
+def test_an_unreadable_position_restarts_the_sweep(cellar, body):
     cellar.upload()
     cellar.later(hours=1)
     cellar.processed.write("sweep/cursor.json", body, "application/json", "no-cache")
@@ -520,7 +520,7 @@ def test_a_note_that_cannot_be_read_lets_a_sweep_begin_at_the_beginning(cellar, 
         {"filename": "\ud800"},
     ],
 )
-def test_one_original_that_cannot_be_read_is_no_trouble_of_the_others(cellar, name, metadata):
+def test_an_unreadable_original_does_not_affect_others(cellar, name, metadata):
     cellar.originals.create(name, b"data", "image/png", metadata)
     others = sorted(cellar.upload().id for _ in range(3))
     cellar.later(hours=1)
@@ -562,7 +562,7 @@ def test_blobs_that_keep_a_bucket_from_being_listed_are_passed_over(cellar):
 
 
 @pytest.mark.parametrize("error", [Unavailable("403"), InvalidMessage("odd"), KeyError("count")])
-def test_one_job_that_cannot_be_seen_to_is_no_trouble_of_the_others(cellar, caplog, error):
+def test_a_job_that_fails_does_not_affect_others(cellar, caplog, error):
     jobs = sorted(cellar.upload().id for _ in range(20))
     cellar.later(hours=1)
     sweeper = cellar.sweeper()

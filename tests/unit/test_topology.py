@@ -54,14 +54,26 @@ def test_no_job_is_delivered_again_while_its_function_may_still_run():
     [
         ("functions.upload.memory", None, "functions.upload"),
         ("functions.upload.memory", 512, "expected a size like 512Mi"),
-        ("functions.upload.cpu", "one", "functions.upload.cpu: 'one': expected a whole number"),
+        ("functions.upload.cpu", "one", "functions.upload.cpu: Expected `int`, got `str`"),
         ("functions.upload.trigger", "ftp", "expected http, pubsub, schedule"),
-        ("functions.upload.colour", "red", "unknown colour"),
-        ("functions.upload.environment", {"A": 5}, "functions.upload.environment.A: 5"),
+        (
+            "functions.upload.colour",
+            "red",
+            "functions.upload: Object contains unknown field `colour`",
+        ),
+        (
+            "functions.upload.environment",
+            {"A": 5},
+            "functions.upload.environment.A: Expected `str | object`, got `int`",
+        ),
         ("functions.upload.environment", {"A": {"topic": "x"}}, "there is no topic 'x'"),
         ("subscriptions.resize.topic", "x", "there is no topic 'x': expected uploads"),
         ("buckets.processed.notify", {"topic": "x", "prefix": ""}, "there is no topic 'x'"),
-        ("buckets.processed.notify", {"topic": "uploads"}, "processed.notify: prefix missing"),
+        (
+            "buckets.processed.notify",
+            {"topic": "uploads"},
+            "processed.notify: Object missing required field `prefix`",
+        ),
         ("schedules.a", {"function": "x", "cron": "5 * * * *"}, "there is no function 'x'"),
         ("schedules.a", {"function": "upload", "cron": "5 * * * *"}, "upload.trigger: schedule"),
         ("schedules.a", {"function": "upload", "cron": "every day"}, "expected minute, hour"),
@@ -70,7 +82,11 @@ def test_no_job_is_delivered_again_while_its_function_may_still_run():
         ("functions.resize.trigger", "http", "expected functions.resize.trigger: pubsub"),
         ("subscriptions.resize.push_to", "x", "there is no function 'x': expected upload"),
         ("subscriptions.resize.dead_letter.topic", "x", "there is no topic 'x'"),
-        ("subscriptions.resize.ack_deadline_seconds", None, "ack_deadline_seconds missing"),
+        (
+            "subscriptions.resize.ack_deadline_seconds",
+            None,
+            "missing required field `ack_deadline_seconds`",
+        ),
         ("colour", "red", "missing or unknown: colour"),
         ("topics", None, "missing or unknown: topics"),
         ("topics", 5, "topics: 5: expected names"),
@@ -84,7 +100,7 @@ def test_a_mistake_is_told_with_its_place(tmp_path, path, value, message):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: [", "functions: 5"])
-def test_what_is_no_topology_is_told(tmp_path, text):
+def test_an_invalid_topology_is_reported(tmp_path, text):
     file = tmp_path / "topology.yaml"
     file.write_text(text)
     with pytest.raises(InvalidTopology, match=r"topology\.yaml"):
@@ -93,7 +109,7 @@ def test_what_is_no_topology_is_told(tmp_path, text):
 
 def test_a_function_is_told_the_full_names_of_what_it_uses():
     function = read_topology().functions["upload"]
-    assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference("topic", "uploads")
+    assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference(topic="uploads")
     variables = environment(
         function,
         Addresses({}, "http://storage", "pubsub:1", "http://keys/certs"),
@@ -158,6 +174,6 @@ def test_a_cloud_takes_pictures_with_the_function_that_the_public_calls(tmp_path
     assert cloud.addresses.tokens.keys() == {"resize", "bury", "sweep"}
 
 
-def test_where_no_function_is_public_there_is_nowhere_to_send_pictures(tmp_path):
+def test_without_a_public_function_pictures_cannot_be_sent(tmp_path):
     document = changed("functions.upload.trigger", "pubsub")
     assert load(document, tmp_path).called_by("http") is None

@@ -34,13 +34,13 @@ def test_the_trace_of_a_request_is_read_from_either_header(headers, span_id, sam
 
 
 @given(st.text(), st.text())
-def test_a_header_of_any_content_is_at_worst_no_trace(parent, legacy):
+def test_an_invalid_trace_header_is_ignored(parent, legacy):
     for headers in ({"traceparent": parent}, {"x-cloud-trace-context": legacy}):
         tracing.of_request(headers)
 
 
 @pytest.mark.parametrize("headers", [{}, {"traceparent": "00-x"}, {"x-cloud-trace-context": "/1"}])
-def test_a_request_without_a_trace_begins_none(headers):
+def test_a_request_without_a_trace_starts_none(headers):
     with tracing.span("request", tracing.of_request(headers)):
         assert tracing.to_attributes() == {}
 
@@ -52,7 +52,7 @@ def test_a_message_carries_the_trace_of_its_request_on():
     assert span_of(tracing.of_message(attributes)).trace_id == int(TRACE, 16)
 
 
-def test_the_span_that_the_client_library_adds_is_nearer():
+def test_the_span_of_the_client_library_takes_precedence():
     nearer = PARENT.replace(SPAN, "1" * 16)
     context = tracing.of_message({"traceparent": PARENT, "googclient_traceparent": nearer})
     assert span_of(context).span_id == int("1" * 16, 16)

@@ -99,7 +99,7 @@ def test_a_delete_that_leaves_the_thumbnail_is_a_failure():
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 1))
-def test_a_percentile_is_a_value_that_so_many_do_not_exceed(values, share):
+def test_a_percentile_is_the_nearest_rank(values, share):
     figure = percentile(values, share)
     assert figure in values
     assert sum(value <= figure for value in values) >= share * len(values) - 1e-9
@@ -111,7 +111,7 @@ def test_a_report_tells_why_a_trial_ended_and_what_was_measured_before():
     findings.steps += [Done("apply", "2 resources", 300), Done("smoke", "**failed**", 1.5)]
     findings.took("`POST /`", 0.25)
     text = report(findings)
-    assert "**It did not get through.** The quota | is used up." in text
+    assert "**It was not completed.** The quota | is used up." in text
     assert "| apply | 2 resources | 5 min |" in text
     assert "| smoke | **failed** | 1.5 s |" in text
     assert "| `POST /` | 1 | 250 | 250 | 250 | 250 |" in text
@@ -131,7 +131,7 @@ def test_quantities_are_read_as_kubernetes_writes_them(text, number):
     assert usage.quantity(text) == pytest.approx(number)
 
 
-def test_what_was_used_becomes_dollars():
+def test_usage_is_converted_to_dollars():
     prices = Prices.load()
     used = usage.Used(
         seconds={"upload": 1000, "resize": 10},

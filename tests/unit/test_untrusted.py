@@ -43,14 +43,14 @@ def nested(depth):
     ],
     ids=["depth", "whole", "negative", "fraction", "surrogates", "bytes"],
 )
-def test_what_fits_is_read_and_what_is_above_is_not(fits, does_not):
+def test_json_within_the_limits_is_read_and_beyond_is_refused(fits, does_not):
     assert untrusted.load(fits) == json.loads(fits)
     with pytest.raises(InvalidMessage):
         untrusted.load(does_not)
 
 
 @pytest.mark.parametrize("body", [b"NaN", b"Infinity", b"-Infinity", b'{"a":NaN}'])
-def test_what_is_no_number_is_refused(body):
+def test_an_invalid_number_is_refused(body):
     with pytest.raises(InvalidMessage, match="not valid JSON"):
         untrusted.load(body)
 
@@ -94,7 +94,7 @@ def test_what_is_wrong_with_a_record_is_told(document, complaint):
         untrusted.convert(Dish, document)
 
 
-def test_members_that_nobody_knows_are_passed_over_or_refused():
+def test_unknown_members_are_ignored_or_refused():
     document = {"name": "soup", "grams": 300, "salt": 1}
     assert untrusted.convert(Dish, document) == Dish("soup", 300)
     with pytest.raises(InvalidMessage, match="salt is unknown"):

@@ -56,7 +56,7 @@ def test_the_file_name_and_the_request_are_kept_as_metadata(originals, store, up
     assert json.loads(metadata["renditions"]) == [{"name": "32", "width": 32, "height": 32}]
 
 
-def test_an_endless_file_name_is_cut(originals, store, uploads):
+def test_a_long_file_name_is_truncated(originals, store, uploads):
     job = send(picture(), store, uploads, filename="a" * 10_000)
     assert len(originals.stat(job.name).metadata["filename"]) == 255
 

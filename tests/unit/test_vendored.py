@@ -1,4 +1,4 @@
-"""What is shipped of others is what they published."""
+"""Vendored files are those that were published."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What is installed, and what is told when it cannot be."""
+"""Installations, and messages if they fail."""
 
 import importlib.util
 import subprocess
@@ -57,7 +57,7 @@ def test_a_file_with_another_hash_is_refused_by_name_and_nothing_is_installed(
     make_wheel(tmp_path, "tampered", content="import this")
     hashes = f"{wrong.strip()} {' '.join(f'--hash=sha256:{n:064x}' for n in range(100))}\n"
     message = failure(place, lock(right, hashes))
-    assert message.startswith("tampered==1: the file that was offered is none of those")
+    assert message.startswith("tampered==1: the downloaded file matches no hash in")
     assert "tampered-1-py3-none-any.whl" in message
     assert "`python3 -m emulator lock`" in message
     assert len(message.splitlines()) < 10  # a hundred expected hashes help nobody
@@ -68,18 +68,18 @@ def test_a_file_with_another_hash_is_refused_by_name_and_nothing_is_installed(
 def test_hashes_are_required_also_where_a_lock_does_not_say_so(place, lock, tmp_path):
     make_wheel(tmp_path, "bare")
     bare = lock("bare==1\n", head="--no-index\n--find-links wheels\n")
-    assert failure(place, bare).startswith("bare==1 is needed, but")
+    assert failure(place, bare).startswith("bare==1 is required, but")
     assert not has(place, "bare")
 
 
 def test_a_package_that_the_lock_forgot_is_named(place, lock, tmp_path):
     make_wheel(tmp_path, "forgotten")
     message = failure(place, lock(make_wheel(tmp_path, "needy", requires=["forgotten"])))
-    assert message.startswith("forgotten is needed, but")
+    assert message.startswith("forgotten is required, but")
     assert "`python3 -m emulator lock`" in message
 
 
-def test_a_package_that_has_no_file_for_this_python_is_named(place, lock):
+def test_a_package_without_a_wheel_for_this_python_is_named(place, lock):
     message = failure(place, lock(f"elsewhere==1 --hash=sha256:{0:064x}\n"))
     assert message.startswith("elsewhere==1 has no package for this Python")
 
@@ -98,7 +98,7 @@ def test_an_index_that_cannot_be_reached_is_told(place, lock, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     nobody = f"--index-url http://{HOST}:{free_port()}/\n"
     message = failure(place, lock(f"far==1 --hash=sha256:{0:064x}\n", head=nobody))
-    assert "The package index must be reachable; then start the same command again." in message
+    assert "The package index cannot be reached: check your network, then try again." in message
     assert "Connection refused" in message
 
 
@@ -114,5 +114,5 @@ def test_a_python_without_pip_is_told_what_to_install(tmp_path, monkeypatch):
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InstallError, match="Could not make"):
+    with pytest.raises(InstallError, match="Could not create"):
         venv.make(tmp_path / "file" / "venv")

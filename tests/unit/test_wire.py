@@ -190,7 +190,7 @@ def test_garbage_is_refused_in_plain_text(port, garbage):
 
 
 @pytest.mark.parametrize("start", [b"", b"GE", HEAD, HEAD + b"a: "], ids=repr)
-def test_a_connection_that_comes_to_no_request_is_closed(impatient, start):
+def test_a_connection_without_a_complete_request_is_closed(impatient, start):
     assert answer_to(impatient, start) == b""
 
 
@@ -208,12 +208,12 @@ def drip(connection, piece: bytes) -> bool:
             return True
 
 
-def test_who_sends_a_head_byte_by_byte_does_not_put_the_end_off(impatient):
+def test_a_head_sent_byte_by_byte_does_not_delay_the_end(impatient):
     with connected(impatient) as connection:
         assert drip(connection, b"G")
 
 
-def test_nor_does_who_sends_a_second_head_byte_by_byte(impatient):
+def test_a_second_head_sent_byte_by_byte_does_not_delay_the_end(impatient):
     with connected(impatient) as connection:
         connection.sendall(HEAD + b"Content-Length: 2\r\n\r\nok")
         while not connection.recv(65536).endswith(b"ok"):
@@ -221,7 +221,7 @@ def test_nor_does_who_sends_a_second_head_byte_by_byte(impatient):
         assert drip(connection, b"P")
 
 
-def test_the_rest_of_a_body_is_not_read_for_ever_once_it_is_answered(impatient):
+def test_an_answered_body_is_not_read_forever(impatient):
     with connected(impatient) as connection:
         connection.sendall(EARLY)
         assert drip(connection, chunk(b"x" * 100))

@@ -1,13 +1,12 @@
-"""The front of the storage server: all requests to it come through here.
+"""The front of the storage server: `python3 -m emulator.parts.front`.
 
-fake-gcs-server answers anybody, and lets every page of the internet read its answers; it does only
-half of resumable uploads, and breaks its own listings when the disk is full. So it listens where
-no page finds it, and this server answers in its place: `python3 -m emulator.parts.front`. It reads
-the head of every request, refuses what `visitors` does not let in, does resumable uploads itself,
-and passes the rest on. Bodies go through in blocks, never as a whole.
+fake-gcs-server lets every web page read its answers, implements half of resumable uploads, and
+breaks its own listings when the disk is full. So it listens where no page can find it, and all
+requests pass through this server, which refuses those that `visitors` does not allow, implements
+resumable uploads, and forwards the rest. Bodies are forwarded in blocks.
 
-Each connection has a thread with blocking sockets, which of the designs that were measured takes
-the least processor time: docs/decisions/0007-storage-front.md.
+One thread per connection with blocking sockets took the least CPU time of the designs measured:
+docs/decisions/0007-storage-front.md.
 """
 
 import argparse
@@ -24,20 +23,20 @@ from emulator.parts.front.streams import Stream
 from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST
 
-_MAX_CONNECTIONS = 256  # a function keeps 64 at most
+_MAX_CONNECTIONS = 256  # a function keeps at most 64
 
 
 def main() -> None:
-    """Serve until the process ends."""
+    """Serve until the process is killed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="to listen on")
-    parser.add_argument("--server", required=True, help="address of the server behind, host:port")
-    parser.add_argument("--tls", action="store_true", help="use TLS to the server")
-    parser.add_argument("--folder", type=Path, required=True, help="where the server keeps blobs")
+    parser.add_argument("--port", type=int, required=True, help="port to listen on")
+    parser.add_argument("--server", required=True, help="address of the storage server, host:port")
+    parser.add_argument("--tls", action="store_true", help="connect to the server with TLS")
+    parser.add_argument("--folder", type=Path, required=True, help="the server's folder of blobs")
     parser.add_argument(
         "--unfinished", type=Path, required=True, help="folder for unfinished uploads"
     )
-    parser.add_argument("--origin", action="append", default=[], help="of pages to let in")
+    parser.add_argument("--origin", action="append", default=[], help="an allowed origin")
     args = parser.parse_args()
     host, _, port = args.server.rpartition(":")
     front = Front(
@@ -63,7 +62,7 @@ def _serve(front: Front, connection: socket.socket, free: threading.Semaphore) -
         with connection:
             hold(front, Stream(connection))
     except OSError:
-        pass  # the client was gone before it had said anything
+        pass  # the client disconnected at once
     finally:
         free.release()
 

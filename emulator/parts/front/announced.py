@@ -1,4 +1,4 @@
-"""What a client announces when it begins a resumable upload."""
+"""What a client declares when it starts a resumable upload."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from emulator.parts.front.http1 import Refused, Request
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What an upload is going to be.
+    """An upload to come.
 
     Attributes:
-        bucket: as it stands in a URL.
-        resource: the blob without its bytes, as the JSON of Cloud Storage tells it.
-        query: conditions, `ifGenerationMatch=0`.
-        size: bytes; None if that was not said.
-        origin: of the page that is going to send it; None if that was not said.
+        bucket: its name, URL-encoded.
+        resource: the blob's metadata, as in the JSON API.
+        query: conditions, such as `ifGenerationMatch=0`.
+        size: bytes; None if undeclared.
+        origin: of the page that will send it; None if undeclared.
     """
 
     bucket: str
@@ -29,24 +29,24 @@ class Announced:
 
     @classmethod
     def read(cls, request: Request, bucket: str, name: str, query: str, body: bytes) -> Self:
-        """Read the request that begins an upload.
+        """Read the request that starts an upload.
 
         Args:
             request: its head.
-            bucket: as it stands in the URL.
-            name: of the blob, where the URL's path has it.
+            bucket: its name, URL-encoded.
+            name: of the blob, if the path of the URL contains it, else empty.
             query: of the URL.
-            body: the resource in JSON, or nothing.
+            body: the resource in JSON, or empty.
 
         Raises:
-            Refused: it does not say what to upload.
+            Refused: the request is invalid.
         """
         try:
             resource = json.loads(body or b"{}") if not name else _resource(request, name)
         except (ValueError, RecursionError):
             resource = None
         if not isinstance(resource, dict):
-            raise Refused(400, "Expected a blob in JSON, or nothing, to begin an upload.")
+            raise Refused(400, "Expected a blob in JSON, or an empty body, to start an upload.")
         parameters = parse_qsl(query)
         for key, text in parameters:
             if key == "name":
@@ -61,24 +61,17 @@ class Announced:
         if size is not None and not re.fullmatch(r"[0-9]{1,15}", size):
             raise Refused(400, f"X-Upload-Content-Length: {size[:50]!r}: expected a number.")
         kept = [item for item in parameters if item[0] not in ("uploadType", "name")]
-        return cls(
-            bucket,
-            resource,
-            urlencode(kept),
-            None if size is None else int(size),
-            request.get("origin"),
-        )
+        declared = None if size is None else int(size)
+        return cls(bucket, resource, urlencode(kept), declared, request.get("origin"))
 
     def path(self, id: str) -> str:
-        """Return the path and query of the session of this upload."""
-        name = quote(self.resource["name"], safe="")
-        return (
-            f"/upload/storage/v1/b/{self.bucket}/o?uploadType=resumable&name={name}&upload_id={id}"
-        )
+        """Return path and query of the session URL."""
+        query = f"uploadType=resumable&name={quote(self.resource['name'], safe='')}&upload_id={id}"
+        return f"/upload/storage/v1/b/{self.bucket}/o?{query}"
 
 
 def _resource(request: Request, name: str) -> dict[str, Any]:
-    """Return what the headers of Cloud Storage's XML API say of a blob."""
+    """Return a blob's metadata from the headers of Cloud Storage's XML API."""
     prefix = "x-goog-meta-"
     metadata = {
         key.removeprefix(prefix): text for key, text in request.headers if key.startswith(prefix)

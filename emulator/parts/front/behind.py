@@ -1,14 +1,13 @@
-"""Connections to the storage server itself, where only its front finds it."""
+"""Connections to the storage server, whose address only the front knows."""
 
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from emulator.parts.front import http1
-from emulator.parts.front.http1 import JSON, Answer, Headers, Malformed
+from emulator.parts.front.http1 import Answer, Headers, Malformed
 from emulator.parts.front.streams import Gone, Stream
-from emulator.ports import HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,39 +16,26 @@ class Server:
 
     Attributes:
         host: address.
-        port: of it.
-        tls: with a certificate that nobody has signed, so that no browser talks to it.
+        port: port.
+        tls: whether it uses TLS, with a self-signed certificate that browsers reject.
     """
 
     host: str
     port: int
     tls: bool = False
 
-    def ask(self, start: str, body: bytes) -> tuple[int, bytes]:
-        """Make a single request with JSON; return status and body of the answer.
-
-        Raises:
-            Gone: there is none.
-        """
-        headers = [("Host", HOST), ("Content-Length", str(len(body))), *JSON]
-        behind = Behind(self)
-        try:
-            return behind.ask(start, headers, [body])
-        finally:
-            behind.leave()
-
     def connect(self) -> Stream:
-        """Return a connection.
+        """Open a connection.
 
         Raises:
-            Gone: nobody listens.
+            Gone: the server does not answer.
         """
         try:
             connection = socket.create_connection((self.host, self.port), timeout=5)
             if self.tls:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
                 context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE  # it is there to keep browsers out
+                context.verify_mode = ssl.CERT_NONE  # TLS is only there to keep browsers out
                 connection = context.wrap_socket(connection)
             return Stream(connection)
         except OSError as error:
@@ -57,14 +43,14 @@ class Server:
 
 
 class Behind:
-    """The connection to the storage server that belongs to one of a client, opened when needed."""
+    """The connection to the storage server for one client connection, opened on demand."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._stream: Stream | None = None
 
     def reach(self) -> Stream:
-        """Return the connection, a new one where it has ended.
+        """Return the connection, a new one if the last has ended.
 
         Raises:
             Gone: the server does not answer.
@@ -76,7 +62,7 @@ class Behind:
         return self._stream
 
     def leave(self) -> None:
-        """End the connection: what still comes over it is not for the next request."""
+        """Close the connection, so that leftovers are not taken for the next answer."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -85,7 +71,7 @@ class Behind:
         """Make a request; return status and body of the answer.
 
         Raises:
-            Gone: there is none.
+            Gone: the server does not answer.
         """
         try:
             server = self.reach()
@@ -93,28 +79,22 @@ class Behind:
             for block in body:
                 server.send(block)
             answer = answer_of(server, start.partition(" ")[0])
-            return answer.status, b"".join(map(bytes, body_of(server, answer.length)))
+            return answer.status, b"".join(map(bytes, server.body(answer.length)))
         except Gone:
             self.leave()
             raise
 
 
 def answer_of(server: Stream, method: str) -> Answer:
-    """Read the head of the server's answer.
+    """Read the head of the server's final answer to a request with this method.
 
     Raises:
-        Gone: there is none.
+        Gone: the server does not answer, or not in HTTP.
     """
     try:
-        while (head := server.head()) is not None:
-            answer = http1.read_answer(head, method)
+        while True:
+            answer = http1.read_answer(server.head(), method)
             if answer.status >= 200:
                 return answer
     except Malformed as error:
         raise Gone(str(error)) from error
-    raise Gone("it ended the connection")
-
-
-def body_of(stream: Stream, length: int | None) -> Iterator[memoryview]:
-    """Return the bytes of a body, of a length or in chunks."""
-    return http1.chunks(stream) if length is None else stream.blocks(length)

@@ -1,4 +1,4 @@
-"""The header `Content-Range`, by which a request says which bytes of an upload it brings."""
+"""The header `Content-Range`, which says which bytes of an upload a request contains."""
 
 import re
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from emulator.parts.front.http1 import Malformed
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What a request to a session brings.
+    """The bytes of an upload that a request contains.
 
     Attributes:
-        start: position of its first byte; None if it brings none and asks how far the upload is.
-        size: of the whole upload, bytes; None if the request does not say.
-        length: bytes that it brings; None if it does not say.
-        whole: the upload ends with it.
+        start: position of the first byte; None if the request only asks for the progress.
+        size: of the whole upload, bytes; None if unknown.
+        length: number of bytes; None if unknown.
+        whole: whether the upload ends with them.
     """
 
     start: int | None
@@ -25,10 +25,10 @@ class Brought:
 
     @classmethod
     def read(cls, content_range: str | None, length: int | None) -> Self:
-        """Read the header `Content-Range` of a request whose body has `length` bytes, if known.
+        """Parse the `Content-Range` of a request whose body has `length` bytes, None if unknown.
 
         Raises:
-            Malformed: the header is of another form, or does not fit the body.
+            Malformed: the header is invalid, or does not fit the body.
         """
         if content_range is None:
             return cls(0, length, length, whole=True)
@@ -41,13 +41,13 @@ class Brought:
         size = None if whole == "*" else int(whole)
         if first is None:
             return cls(None, size)
-        if last == "*":  # it ends where its body does
+        if last == "*":  # to the end of the body
             return cls(int(first), size, length, whole=True)
-        told = int(last) - int(first) + 1
-        if told < 1:
-            raise Malformed(f"Content-Range: {content_range}: it ends before it begins")
-        if length is not None and length != told:
+        declared = int(last) - int(first) + 1
+        if declared < 1:
+            raise Malformed(f"Content-Range: {content_range}: LAST is before FIRST")
+        if length is not None and length != declared:
             raise Malformed(f"Content-Range: {content_range}: but the body has {length} bytes")
         if size is not None and int(last) >= size:
-            raise Malformed(f"Content-Range: {content_range}: it ends after the end")
-        return cls(int(first), size, told)
+            raise Malformed(f"Content-Range: {content_range}: LAST is beyond SIZE")
+        return cls(int(first), size, declared)

@@ -1,4 +1,4 @@
-"""A connection of a client, and what is done with each request that comes over it."""
+"""The requests on a client's connection, and how each is handled."""
 
 from urllib.parse import parse_qs
 
@@ -10,18 +10,18 @@ from emulator.parts.front.http1 import JSON, Malformed, Refused
 from emulator.parts.front.sessions import Session
 from emulator.parts.front.streams import Gone, Stream
 
-_HEAD_SECONDS = 20.0  # for a head to arrive once it has begun
+_HEAD_SECONDS = 20.0  # time limit for a head, from its first byte
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 
 
 def hold(front: Front, client: Stream) -> None:
-    """Answer the requests of a client, one after the other, until a side ends the connection."""
+    """Answer the requests of a client until one side closes the connection."""
     behind = Behind(front.server)
     try:
         while _answer_one(front, client, behind):
             pass
     except Gone:
-        pass  # the client went away, or has part of an answer that will never be complete
+        pass  # the client went away, or the server in the middle of an answer
     finally:
         behind.leave()
 
@@ -29,13 +29,10 @@ def hold(front: Front, client: Stream) -> None:
 def _answer_one(front: Front, client: Stream, behind: Behind) -> bool:
     """Answer a request; return whether the connection can be used for another."""
     try:
-        head = client.head(_HEAD_SECONDS)
-        if head is None:
-            return False
-        request = http1.read_request(head)
+        request = http1.read_request(client.head(_HEAD_SECONDS))
     except Malformed as error:
-        status = 431 if isinstance(error, http1.TooLong) else 400
-        client.send(written(status, [*JSON, ("Connection", "close")], complaint(status, error)))
+        headers = [*JSON, ("Connection", "close")]
+        client.send(written(error.status, headers, complaint(error.status, error)))
         client.close_slowly()
         return False
     exchange = Exchange(front, client, behind, request)
@@ -56,7 +53,7 @@ def _serve(exchange: Exchange) -> None:
     begins = None if "upload_id" in query else uploads.begun(request, path, query)
     _let_in(exchange, session, begins=begins is not None)
     if request.method == "OPTIONS":
-        _tell_browser(exchange)
+        _answer_preflight(exchange)
     elif begins is not None:
         uploads.begin(exchange, *begins, query_text)
     elif "upload_id" in query:
@@ -64,24 +61,20 @@ def _serve(exchange: Exchange) -> None:
     elif path.startswith("/_internal"):
         raise Refused(404, "Cloud Storage has no such path.")
     elif path.startswith("/batch/") or "form-data" in (request.get("content-type") or ""):
-        raise Refused(501, "The emulator takes neither batches nor forms: send each by itself.")
+        raise Refused(501, "The emulator supports neither batch requests nor form uploads.")
     else:
         expect_safe_path(path)
         exchange.pass_on()
 
 
 def _let_in(exchange: Exchange, session: Session | None, *, begins: bool) -> None:
-    """Return if the request may be answered, and let its sender read the answer.
-
-    Raises:
-        Refused: it may not.
-    """
+    """Check that the request is allowed, and let its page read the answer."""
     request = exchange.request
     origin = request.get("origin")
-    # The URL of a session is for the page that was named when it began.
+    # A session URL may be used by the page that was named when the upload began.
     is_theirs = session is not None and session.announced.origin == origin
-    # A program that begins an upload names in `Origin` the page that is going to send it. Where a
-    # page itself begins one, its browser adds a header that no script can forge.
+    # A program that starts an upload sends the `Origin` of the page that will continue it. Browsers
+    # also send a header that scripts cannot forge.
     names_a_page = begins and request.get("sec-fetch-site") is None
     exchange.front.visitors.check(request.host, None if is_theirs or names_a_page else origin)
     if origin is not None:
@@ -91,8 +84,7 @@ def _let_in(exchange: Exchange, session: Session | None, *, begins: bool) -> Non
         ]
 
 
-def _tell_browser(exchange: Exchange) -> None:
-    """Answer a browser that asks what the script of a page may send."""
+def _answer_preflight(exchange: Exchange) -> None:
     asked = exchange.request.get("access-control-request-headers")
     for _ in exchange.body():
         pass

@@ -1,4 +1,4 @@
-"""A request and its answer, and how the two get to the storage server and back."""
+"""A request and its answer, passed on to the storage server and back."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emulator.data_folder import has_metadata
 from emulator.parts.front import http1
-from emulator.parts.front.behind import Behind, Server, answer_of, body_of
+from emulator.parts.front.behind import Behind, Server, answer_of
 from emulator.parts.front.blob_names import named
 from emulator.parts.front.disk import Disk
 from emulator.parts.front.http1 import JSON, Answer, Headers, Refused, Request
@@ -18,7 +18,7 @@ from emulator.parts.front.sessions import Sessions
 from emulator.parts.front.streams import Gone, Stream
 from emulator.parts.front.visitors import Visitors
 
-_MAX_DOCUMENT = 256 * 1024  # bytes of JSON that are read as a whole
+_MAX_DOCUMENT = 256 * 1024  # bytes of JSON that are read into memory
 _UNWRITTEN = re.compile(r"xattr\.Set (/.+) user\.metadata: (.+)")
 
 
@@ -27,12 +27,12 @@ class Front:
     """What all connections share.
 
     Attributes:
-        server: the storage server behind.
-        name: the address under which clients know it, host:port.
+        server: the storage server.
+        name: the address that clients use, host:port.
         folder: where the server keeps its files.
-        disk: that has the folder.
-        sessions: uploads that are under way.
-        visitors: who is let in.
+        disk: the disk that contains the folder.
+        sessions: the uploads in progress.
+        visitors: which clients are answered.
     """
 
     server: Server
@@ -49,8 +49,8 @@ class Exchange:
     Attributes:
         front: what all connections share.
         request: its head.
-        readers: headers that say who may read the answer.
-        is_read: whether all of the request was read.
+        readers: CORS headers for the answer.
+        is_read: whether the request was read to its end.
     """
 
     def __init__(self, front: Front, client: Stream, behind: Behind, request: Request) -> None:
@@ -68,19 +68,19 @@ class Exchange:
         return self.request.lasts and self.is_read
 
     def body(self) -> Iterator[memoryview]:
-        """Return the bytes of the request, once."""
+        """Return the body of the request; can be used once."""
         if self.is_read:
             return
         if self.request.waits:
             self._client.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        yield from body_of(self._client, self.request.length)
+        yield from self._client.body(self.request.length)
         self.is_read = True
 
     def document(self) -> bytes:
-        """Return the bytes of a short request.
+        """Return the whole body of a request that should be short.
 
         Raises:
-            Refused: it is long.
+            Refused: it is too long.
         """
         document = b""
         for block in self.body():
@@ -90,38 +90,34 @@ class Exchange:
         return document
 
     def say(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        """Answer.
+        """Answer the client.
 
         Raises:
-            Gone: the client does not take it.
+            Gone: the client does not accept the answer.
         """
-        self._is_answered = True
-        last = [] if self.lasts else [("Connection", "close")]
         shown = b"" if self.request.method == "HEAD" else body
-        self._client.send(written(status, [*headers, *self.readers, *last], shown))
+        self._client.send(written(status, [*headers, *self._last_headers()], shown))
 
     def ask(
         self, start: str, headers: Headers | None = None, body: Iterable[bytes] = ()
     ) -> tuple[int, bytes]:
-        """Make a request of our own to the server; return status and body of its answer.
+        """Send a request of our own to the server; return status and body of its answer.
 
         Raises:
             Refused: the server does not answer.
         """
+        headers = [("Host", self.front.name), *(headers or [])]
         try:
-            status, document = self._behind.ask(
-                start, [("Host", self.front.name), *(headers or [])], body
-            )
+            return self._mended(*self._behind.ask(start, headers, body))
         except Gone as error:
             raise _silent(error) from error
-        return self._mended(status, document)
 
     def pass_on(self) -> None:
-        """Have the storage server answer.
+        """Let the storage server answer.
 
         Raises:
-            Refused: it does not.
-            Gone: it ended in the middle of its answer.
+            Refused: the server does not answer.
+            Gone: the server or the client ended the connection during the answer.
         """
         writes = self.request.method in ("POST", "PUT", "PATCH")
         with self.front.disk.room(self.request.length or 0) if writes else nullcontext():
@@ -130,7 +126,7 @@ class Exchange:
                 self._send_to(server)
                 answer = answer_of(server, self.request.method)
                 if answer.status == 500:
-                    body = b"".join(map(bytes, body_of(server, answer.length)))
+                    body = b"".join(map(bytes, server.body(answer.length)))
                     status, body = self._mended(500, body)
                     self.say(status, JSON, body)
                 else:
@@ -141,10 +137,9 @@ class Exchange:
                     raise
                 raise _silent(error) from error
         if not self.is_read:
-            self._behind.leave()  # it answered before the end, and waits for the rest
+            self._behind.leave()  # it answered early and still expects the rest
 
     def _send_to(self, server: Stream) -> None:
-        """Send the request to the server."""
         request = self.request
         target, body = request.target, self.body()
         if request.method == "POST" and target.startswith("/upload/"):
@@ -154,35 +149,37 @@ class Exchange:
             for name, value in request.passed_on()
             if name not in ("host", "origin") and not name.startswith("x-forwarded-")
         ]
-        # The server answers with URLs of the host in the request.
+        # The server builds the URLs in its answers from the host of the request.
         headers += [("Host", self.front.name), ("X-Forwarded-Proto", "http")]
         start = f"{request.method} {target} HTTP/1.1"
         for data in _message(start, headers, body, request.length):
             try:
                 server.send(data)
             except Gone:
-                return  # it has answered before the end, and says why, or it is gone indeed
+                return  # it may have answered early; reading the answer tells
 
     def _send_back(self, server: Stream, answer: Answer) -> None:
-        """Send the server's answer to the client, except for what it says about who may read it."""
+        """Send the server's answer to the client, with our CORS headers instead of its own."""
         headers = [
             (name, value)
             for name, value in answer.headers
             if not name.startswith("access-control-") and name not in ("connection", "keep-alive")
         ]
-        headers += self.readers
-        if not self.lasts:
-            headers.append(("Connection", "close"))
-        self._is_answered = True
-        body = body_of(server, answer.length)
+        headers += self._last_headers()
+        body = server.body(answer.length)
         for data in _message(_status_line(answer.status), headers, body, answer.length):
             self._client.send(data)
 
-    def _mended(self, status: int, body: bytes) -> tuple[int, bytes]:
-        """Remove what is left of a blob whose metadata could not be written, and say so.
+    def _last_headers(self) -> Headers:
+        """Return the headers that end every answer, which begins now."""
+        self._is_answered = True
+        return self.readers if self.lasts else [*self.readers, ("Connection", "close")]
 
-        The server has stored its bytes by then, and can no longer list its bucket, nor any other
-        blob in it. The cause is metadata too large for the file system, or a full disk.
+    def _mended(self, status: int, body: bytes) -> tuple[int, bytes]:
+        """Remove a blob whose metadata could not be written, and explain the failure.
+
+        The server has stored its bytes by then, and can no longer list its bucket. The metadata is
+        too large for the file system, or the disk is full.
         """
         try:
             message = str(json.loads(body)["error"]["message"])
@@ -195,8 +192,8 @@ class Exchange:
         if file.is_relative_to(self.front.folder) and not has_metadata(file):
             file.unlink(missing_ok=True)
         why = (
-            f"The metadata of this blob finds no room on the file system of {self.front.folder} "
-            f"({match[2]}). Give it less, or make room, if the disk is full."
+            f"The metadata of this blob does not fit on the file system of {self.front.folder} "
+            f"({match[2]}). Store less metadata, or free some space if the disk is full."
         )
         return 400, complaint(400, why)
 
@@ -208,7 +205,7 @@ def written(status: int, headers: Headers, body: bytes) -> bytes:
 
 
 def complaint(status: int, why: object) -> bytes:
-    """Return an error as Cloud Storage writes it."""
+    """Return an error document in Cloud Storage's format."""
     error = {"code": status, "message": str(why), "errors": [{"message": str(why)}]}
     return json.dumps({"error": error}).encode()
 
@@ -216,10 +213,9 @@ def complaint(status: int, why: object) -> bytes:
 def _message(
     start: str, headers: Headers, body: Iterator[memoryview], length: int | None
 ) -> Iterator[bytes | memoryview]:
-    """Return the bytes of a message whose body has a length, or comes in chunks.
+    """Return the bytes of a message, chunked if `length` is None.
 
-    The head goes with the first block, and the end of the chunks with what is left: each piece
-    costs a call of the system.
+    The head is joined with the first block, to save a system call.
     """
     before = http1.write_head(start, headers)
     for block in body:
@@ -238,5 +234,5 @@ def _silent(error: Gone) -> Refused:
 def _status_line(status: int) -> str:
     try:
         return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
-    except ValueError:  # 499 is Cloud Storage's own
+    except ValueError:  # such as 499, which Cloud Storage uses
         return f"HTTP/1.1 {status} "

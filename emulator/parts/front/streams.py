@@ -1,4 +1,4 @@
-"""Connections that are read and written in blocks: what HTTP needs of a socket, and no more."""
+"""Buffered connections: the parts of a socket that HTTP needs."""
 
 import re
 import socket
@@ -6,87 +6,78 @@ import ssl
 import time
 from collections.abc import Iterator
 
-from emulator.parts.front.http1 import MAX_HEAD, Malformed, TooLong
+from emulator.parts.front.http1 import MAX_HEAD, Malformed
 
 BLOCK = 128 * 1024
 """Bytes that are read at once."""
 
 _MAX_LINE = 8192
-_IDLE_SECONDS = 60.0  # that the other side may be silent
+_MAX_TRAILERS = 100
+_IDLE_SECONDS = 60.0
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,12})(?:[ \t]*;[\t -~]*)?\r\n")
 
 
 class Gone(Exception):
-    """The other side ended the connection, or is silent."""
+    """The other side closed the connection or stopped responding."""
 
 
 class Stream:
-    """A connection, with what has come over it and is not used yet."""
+    """A connection and the bytes received but not yet used."""
 
     def __init__(self, connection: socket.socket) -> None:
-        # Answers are small and must not wait for what may follow.
+        # Small answers must not wait for more data.
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(_IDLE_SECONDS)
         self._connection = connection
         self._buffer = b""
         self._block: memoryview | None = None
 
-    def head(self, seconds: float | None = None) -> bytes | None:
-        """Return the next head, None if the connection ends before it.
+    def head(self, seconds: float | None = None) -> bytes:
+        """Return the next head, including the empty line that ends it.
 
         Args:
-            seconds: that it may take from its first byte on.
+            seconds: time limit, counted from its first byte.
 
         Raises:
-            Malformed: it is none.
-            TooLong: it does not end.
-            Gone: the connection ends within it, or it takes too long.
+            Malformed: it is longer than MAX_HEAD, or a line does not end with CRLF.
+            Gone: the connection ended, or the head took too long.
         """
         began = None
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             if re.search(rb"(?<!\r)\n", self._buffer):
-                raise Malformed("A line of the head does not end with CR LF.")
+                raise Malformed("A line of the head does not end with CRLF.")
             if len(self._buffer) > MAX_HEAD:
                 break
             if self._buffer:
                 began = began or time.monotonic()
                 if seconds and time.monotonic() - began > seconds:
-                    raise Gone("the head takes too long")
-            data = self._receive()
-            if not data and not self._buffer:
-                return None
-            if not data:
-                raise Gone("the connection ended within a head")
-            self._buffer += data
+                    raise Gone("timeout while reading a head")
+            self._buffer += self._receive()
         if not 0 <= end < MAX_HEAD:
-            raise TooLong(f"The head has more than {MAX_HEAD:,} bytes.")
-        head, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
-        return head
+            raise Malformed(f"The head is longer than {MAX_HEAD:,} bytes.", 431)
+        return self._take(end + 4)
 
     def line(self) -> bytes:
-        """Return the next line, with its end.
+        """Return the next line, including its end.
 
         Raises:
-            TooLong: it does not end.
-            Gone: the connection ends within it.
+            Malformed: it is too long.
+            Gone: the connection ended.
         """
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > _MAX_LINE:
-                raise TooLong(f"A line has more than {_MAX_LINE:,} bytes.")
-            data = self._receive()
-            if not data:
-                raise Gone("the connection ended within a body")
-            self._buffer += data
-        line, self._buffer = self._buffer[: end + 1], self._buffer[end + 1 :]
-        return line
+                raise Malformed(f"A line is longer than {_MAX_LINE:,} bytes.", 431)
+            self._buffer += self._receive()
+        return self._take(end + 1)
 
     def blocks(self, count: int) -> Iterator[memoryview]:
-        """Return so many bytes, in blocks that are good until the next one.
+        """Return `count` bytes in blocks, each valid until the next is asked for.
 
         Raises:
-            Gone: the connection ends before.
+            Gone: the connection ended.
         """
         if self._buffer and count:
-            part, self._buffer = self._buffer[:count], self._buffer[count:]
+            part = self._take(count)
             count -= len(part)
             yield memoryview(part)
         if count and self._block is None:
@@ -97,15 +88,19 @@ class Stream:
             except OSError as error:
                 raise Gone(str(error)) from error
             if not got:
-                raise Gone("the connection ended within a body")
+                raise Gone("the connection ended")
             count -= got
             yield self._block[:got]
+
+    def body(self, length: int | None) -> Iterator[memoryview]:
+        """Return a body of `length` bytes, or a chunked one if that is None; see `blocks`."""
+        return chunks(self) if length is None else self.blocks(length)
 
     def send(self, data: bytes | memoryview) -> None:
         """Send bytes.
 
         Raises:
-            Gone: the other side does not take them.
+            Gone: the other side does not accept them.
         """
         if not data:
             return
@@ -115,7 +110,7 @@ class Stream:
             raise Gone(str(error)) from error
 
     def is_idle(self) -> bool:
-        """Tell whether the connection is open and silent, as it is between two requests."""
+        """Return whether the connection is open and silent, as between two requests."""
         self._connection.settimeout(0)
         try:
             self._connection.recv(1)
@@ -125,16 +120,16 @@ class Stream:
             return False
         finally:
             self._connection.settimeout(_IDLE_SECONDS)
-        return False  # it was closed, or says what nobody has asked for
+        return False  # closed, or unexpected data
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def close_slowly(self, seconds: float = 3.0) -> None:
-        """End the connection once the other side has had time to read what was sent last.
+        """Close the connection after the other side has had time to read the last answer.
 
-        Closed with bytes unread, it would be reset, and the answer to them lost.
+        Closing with unread data resets the connection, and the answer would be lost.
         """
         end = time.monotonic() + seconds
         try:
@@ -146,8 +141,37 @@ class Stream:
             pass
         self.close()
 
+    def _take(self, count: int) -> bytes:
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
     def _receive(self) -> bytes:
         try:
-            return self._connection.recv(65536)
+            data = self._connection.recv(65536)
         except OSError as error:
             raise Gone(str(error)) from error
+        if not data:
+            raise Gone("the connection ended")
+        return data
+
+
+def chunks(stream: Stream) -> Iterator[memoryview]:
+    """Return the bytes of a chunked body; trailers are dropped.
+
+    Raises:
+        Malformed: the body is not chunked correctly.
+    """
+    while True:
+        match = _CHUNK.fullmatch(stream.line())
+        if match is None:
+            raise Malformed("The body is not chunked as its head says.")
+        size = int(match[1], 16)
+        if size == 0:
+            break
+        yield from stream.blocks(size)
+        if stream.line() != b"\r\n":
+            raise Malformed("A chunk is longer than its declared size.")
+    for _ in range(_MAX_TRAILERS):
+        if stream.line() == b"\r\n":
+            return
+    raise Malformed("There are too many trailers.", 431)

@@ -1,4 +1,4 @@
-"""The requests that begin and continue resumable uploads."""
+"""The requests that start and continue resumable uploads."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ _BLOB = re.compile(r"/([^/]+)/(.+)")
 
 
 def begun(request: Request, path: str, query: dict[str, list[str]]) -> tuple[str, str] | None:
-    """Return bucket and, if the path has it, name of the blob whose upload a request begins."""
+    """Return bucket and, if in the path, blob name of the upload that a request starts."""
     if request.method != "POST":
         return None
     if match := _UPLOADS.fullmatch(path):
@@ -33,10 +33,10 @@ def begun(request: Request, path: str, query: dict[str, list[str]]) -> tuple[str
 
 
 def begin(exchange: Exchange, bucket: str, name: str, query: str) -> None:
-    """Begin an upload.
+    """Start an upload.
 
     Raises:
-        Refused: it cannot begin.
+        Refused: the request is invalid, or there is no space.
     """
     request, front = exchange.request, exchange.front
     expect_safe_path(request.target.partition("?")[0])
@@ -56,34 +56,33 @@ def begin(exchange: Exchange, bucket: str, name: str, query: str) -> None:
 
 
 def go_on(exchange: Exchange, session: Session | None) -> None:
-    """Take a request to the session of an upload.
+    """Answer a request to a session URL; `session` is None if there is no such session.
 
     Raises:
-        Refused: it is not taken.
+        Refused: the request is invalid, or there is no space.
     """
     request = exchange.request
     if session is None:
-        raise Refused(404, "There is no such upload, or not any more: begin a new one.")
+        raise Refused(404, "This upload does not exist or has expired: start a new one.")
     if request.method == "DELETE":
-        reply = session.give_up()
+        status, headers, body = session.give_up()
     elif request.method in ("PUT", "POST"):
-        # A question about progress takes no room; making the blob reserves its own.
+        # A question about progress needs no space, and `_store` reserves its own.
         brings = request.length != 0
         with exchange.front.disk.room(request.length or 0) if brings else nullcontext():
-            reply = session.take(request, exchange.body(), partial(_store, exchange))
+            store = partial(_store, exchange)
+            status, headers, body = session.take(request, exchange.body(), store)
     else:
-        raise Refused(405, "An upload goes on with PUT, and is given up with DELETE.")
-    headers, status = list(reply.headers), reply.status
+        raise Refused(405, "Use PUT to continue an upload, DELETE to cancel it.")
     if status == 308 and request.get("x-guploader-no-308"):
-        headers.append(("X-Http-Status-Code-Override", "308"))
-        status = 200
+        status, headers = 200, [*headers, ("X-Http-Status-Code-Override", "308")]
     if "finalize" in (request.get("x-goog-upload-command") or ""):
-        headers.append(("X-Goog-Upload-Status", "final"))
-    exchange.say(status, headers, reply.body)
+        headers = [*headers, ("X-Goog-Upload-Status", "final")]
+    exchange.say(status, headers, body)
 
 
 def _store(exchange: Exchange, announced: Announced, file: Path, size: int) -> tuple[int, bytes]:
-    """Send a whole upload to the server, as a multipart request."""
+    """Send a complete upload to the server, as a multipart request."""
     boundary = secrets.token_hex(16)
     resource, content_type = json.dumps(announced.resource), announced.resource["contentType"]
     head = "\r\n".join(

@@ -1,9 +1,9 @@
-"""Whom a server on this machine answers: its programs, and those web pages that are let in.
+"""Which clients the front answers: programs on this machine, and allowed web pages.
 
-Any page of the internet can have a browser send requests to this machine. Two headers tell, which
-no script can forge: `Origin` says which page asks, and `Host` under which name the browser found
-this machine. The latter gives away a page that had its own name point here once it was loaded (DNS
-rebinding), which to the browser is then asking its own server.
+Any web page can make a browser send requests to this machine. Two headers that scripts cannot
+forge reveal it: `Origin` names the page, and `Host` the name under which the browser found this
+machine. The latter reveals DNS rebinding, where a page points its own name here after it has
+loaded, so that the browser believes it is calling its own server.
 """
 
 import re
@@ -18,10 +18,10 @@ _ORIGIN = re.compile(rf"https?://{_THIS_MACHINE}")
 
 
 class Visitors:
-    """Tells whose requests are answered.
+    """Decides whose requests are answered.
 
     Args:
-        origins: pages that are let in beside those of this machine, `https://app.example.com`.
+        origins: allowed besides this machine's own, such as `https://app.example.com`.
     """
 
     def __init__(self, origins: Iterable[str] = ()) -> None:
@@ -29,46 +29,43 @@ class Visitors:
 
     @classmethod
     def of(cls, variables: Mapping[str, object]) -> Self:
-        """Let in the origins that `QUICKTHUMB_CORS_ORIGINS` names.
+        """Allow the origins in `QUICKTHUMB_CORS_ORIGINS`.
 
-        `*` is left out: it opens the API, which has its keys and its ids, to every page. A server
-        without either is not opened to the internet by it.
+        `*` is ignored: it is meant for the API, which has keys and unguessable ids. The storage
+        server has neither.
         """
         named = str(variables.get("QUICKTHUMB_CORS_ORIGINS", "")).split(",")
         return cls(origin.strip() for origin in named if origin.strip() not in ("", "*"))
 
     @property
     def origins(self) -> list[str]:
-        """The origins beside those of this machine."""
+        """The allowed origins besides this machine's own."""
         return sorted(self._origins)
 
     def welcome(self, origin: str) -> bool:
-        """Tell whether pages of an origin are let in."""
+        """Return whether pages of an origin are allowed."""
         return bool(_ORIGIN.fullmatch(origin)) or origin in self._origins
 
     def check(self, host: str, origin: str | None) -> None:
-        """Return if a request with these headers is to be answered.
+        """Check the headers of a request.
 
         Raises:
-            Refused: it is not.
+            Refused: it was sent to another host, or by a page that is not allowed.
         """
         self.check_host(host)
         if origin is not None and not self.welcome(origin):
             raise Refused(
                 403,
-                f"Pages of {origin[:200]} may not use this server, only those of this machine. To "
-                "let them in, name their origin in QUICKTHUMB_CORS_ORIGINS and start it again.",
+                f"Pages of {origin[:200]} may not use this server. To allow them, add their origin "
+                "to QUICKTHUMB_CORS_ORIGINS and restart.",
             )
 
     def check_host(self, host: str) -> None:
-        """Return if a request was sent to this machine by its own name.
+        """Check that `Host` is this machine.
 
         Raises:
-            Refused: it was sent by another name.
+            Refused: it is not.
         """
         if not _HOST.fullmatch(host):
-            raise Refused(
-                403,
-                f"The host {host[:200]!r} is not answered for. Call this server as 127.0.0.1, "
-                "localhost or [::1].",
-            )
+            why = f"Unknown host {host[:200]!r}: expected 127.0.0.1, localhost or [::1]."
+            raise Refused(403, why)

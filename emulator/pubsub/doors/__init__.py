@@ -1,1 +1,1 @@
-"""How clients reach the rules: the gRPC API, push over HTTP, and the keys of push tokens."""
+"""Network interfaces: the gRPC API, push over HTTP, and the keys of push tokens."""

@@ -8,15 +8,15 @@ import grpc.aio
 from emulator.pubsub.doors import calls, publisher, subscriber
 from emulator.pubsub.doors.backend import Backend
 
-# Production refuses publish requests above 10 MB, and says so: one that is not much larger arrives
-# where it is refused with the right words. Each request at work may hold as much memory.
+# Production refuses publish requests above 10 MB with an error of its own, so requests that are
+# slightly larger have to get through gRPC. Each call may hold this much memory.
 _MAX_RECEIVE_BYTES = 12 * 1024 * 1024
 
-# On a connection, as Google's servers have it. Without a limit, calls that are begun and given up
-# by the ten thousand fill the server's queue, and it cancels those of others.
+# Calls on one connection, as on Google's servers. Without a limit, tens of thousands of calls that
+# are started and cancelled fill the server's queue, and it cancels those of other clients.
 _MAX_STREAMS = 100
 
-_HANDSHAKE_MILLISECONDS = 10_000  # after which a connection that says nothing is closed
+_HANDSHAKE_MILLISECONDS = 10_000  # after which a silent connection is closed
 
 
 async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Server, int]:
@@ -25,12 +25,12 @@ async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Se
     Args:
         host: Address to listen on.
         port: Port to listen on; 0 for a free one.
-        backend: What to serve.
+        backend: The broker to serve.
 
     Raises:
         OSError: If the port is taken.
     """
-    # gRPC itself only says so in its log.
+    # gRPC reports the reason only in its log.
     socket.create_server((host, port)).close()
     server = grpc.aio.server(
         options=[

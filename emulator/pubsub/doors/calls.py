@@ -1,4 +1,4 @@
-"""How gRPC methods are served: requests in, responses or a status code out."""
+"""gRPC methods: parse requests, serialize responses, and turn errors into status codes."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,12 +24,12 @@ _REQUESTS = {"CreateTopic": protos.Topic, "CreateSubscription": protos.Subscript
 
 
 def unary(handlers: Mapping[str, Handler], within: Enclosing = nullcontext) -> dict[str, Method]:
-    """Serve methods that take one request and give one response.
+    """Return methods with one request and one response.
 
     Args:
-        handlers: Each returns (or awaits) a protobuf message, one that is serialized already, or
-            None for one without fields.
-        within: Encloses what a handler does, and ends before the response is sent.
+        handlers: By name of the method. Each returns or awaits a protobuf message, a serialized
+            one, or None for an empty one.
+        within: Context in which handlers run; it exits before the response is sent.
     """
     return {
         name: _unary(_REQUESTS.get(name) or getattr(protos, f"{name}Request"), handle, within)
@@ -52,10 +52,10 @@ def _unary(request_type: Any, handle: Handler, within: Enclosing) -> Method:
 
 
 def parse(request_type: Any, request: bytes) -> Any:
-    """Return the protobuf message that a request is.
+    """Parse a request.
 
     Raises:
-        InvalidArgument: If it is none.
+        InvalidArgument: If it is not a valid message of this type.
     """
     try:
         return request_type.FromString(request)
@@ -80,13 +80,13 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 
 async def refuse(context: Context, error: PubsubError) -> None:
-    """End a call with the status that an error stands for."""
+    """End a call with the status code of an error."""
     trailers = _details(error) if isinstance(error, StaleAckIds) else ()
     await context.abort(grpc.StatusCode[error.code], str(error), trailers)
 
 
 def _details(error: StaleAckIds) -> tuple[tuple[str, bytes], ...]:
-    """Return the trailer in which client libraries look up which ack ids were stale."""
+    """Return the trailer that tells client libraries which ack ids were stale."""
     status = Status(code=grpc.StatusCode[error.code].value[0], message=str(error))
     status.details.add().Pack(
         ErrorInfo(
@@ -99,10 +99,8 @@ def _details(error: StaleAckIds) -> tuple[tuple[str, bytes], ...]:
 
 
 def serialize(response: Any) -> bytes:
-    """Return a response as bytes: a protobuf message, bytes already, or None for no fields."""
-    if response is None:
-        return b""
-    if isinstance(response, bytes):
-        return response
+    """Serialize a protobuf message; bytes stay as they are, and None is an empty message."""
+    if response is None or isinstance(response, bytes):
+        return response or b""
     serialized: bytes = response.SerializeToString()
     return serialized

@@ -1,51 +1,51 @@
-"""Wakes whoever waits for messages, and advances the rules when something is due."""
+"""Wakes receivers when there are messages, and advances the rules when something is due."""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from emulator.pubsub.rules.subscription import Subscription
 
-# While the machine sleeps, the timers of asyncio stand still and the broker's clock does not. So
-# none is trusted for longer than this: who is rung too early looks, and waits again.
+# While the machine sleeps, asyncio's timers stand still, unlike the broker's clock. So no timer
+# runs longer than this; receivers that wake too early check for messages, and wait again.
 LONGEST_REST_SECONDS = 5.0
 
 
 class Doorbell:
-    """The broker's `Doors` on an asyncio loop: a bell where somebody waits, and one alarm."""
+    """The `Doors` on an asyncio loop: a bell for each subscription waited for, and one alarm."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Start silent.
+        """Start without receivers.
 
         Args:
-            clock: Seconds since the epoch.
+            clock: Returns seconds since the epoch.
         """
         self._clock = clock
         self._bells: dict[int, asyncio.Event] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = float("inf")
-        self._on_ready: list[Callable[[Subscription], None]] = []
-        self._on_due: list[Callable[[float], None]] = []
+        self._on_ready: Callable[[Subscription], None] = lambda _: None
+        self._on_due: Callable[[float], None] = lambda _: None
 
     def connect(
         self, on_ready: Callable[[Subscription], None], on_due: Callable[[float], None]
     ) -> None:
-        """Tell somebody else too: which subscription rings, and the time when the alarm does.
+        """Set callbacks for when a subscription is ready, and for the alarm with the time.
 
-        The alarm may ring before anything is due: `on_due` sets it again with `due`.
+        The alarm may ring too early; `on_due` then sets it again with `due`.
         """
-        self._on_ready.append(on_ready)
-        self._on_due.append(on_due)
+        self._on_ready = on_ready
+        self._on_due = on_due
 
     def ready(self, subscription: Subscription) -> None:
-        """Wake everyone who waits for this subscription now."""
+        """Wake everyone who waits for this subscription."""
         bell = self._bells.pop(subscription.number, None)
         if bell is not None:
             bell.set()
-        for tell in self._on_ready:
-            tell(subscription)
+        self._on_ready(subscription)
 
     def due(self, at: float) -> None:
-        """Set the alarm, unless it rings earlier anyway."""
+        """Set the alarm, unless it is set to an earlier time."""
         if at >= self._alarm_at:
             return
         if self._alarm is not None:
@@ -56,18 +56,15 @@ class Doorbell:
         )
 
     async def wait(self, subscription: Subscription, timeout: float | None = None) -> None:
-        """Return when the bell of a subscription rings, or after so many seconds, or earlier."""
+        """Wait until a subscription is ready, or for this many seconds; may return earlier."""
         bell = self._bells.setdefault(subscription.number, asyncio.Event())
         if timeout is not None:
             timeout = min(timeout, LONGEST_REST_SECONDS)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await bell.wait()
-        except TimeoutError:
-            return
 
     def _ring_alarm(self) -> None:
         self._alarm = None
         self._alarm_at = float("inf")
-        for tell in self._on_due:
-            tell(self._clock())
+        self._on_due(self._clock())

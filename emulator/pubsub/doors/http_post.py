@@ -10,12 +10,11 @@ import h11
 _READ_BYTES = 65_536
 _USER_AGENT = "CloudPubSub-Google"
 
-# A connection that rests longer is closed: its server may be about to do so, and a request that
-# meets the end of a connection counts as failed. Gunicorn closes after 2 s, which is the least
-# among the servers in wide use.
+# Idle connections are closed after this time. A request on a connection that the server is just
+# closing fails, and of the widely used servers Gunicorn closes idle connections first: after 2 s.
 MAX_IDLE_SECONDS = 1.0
 
-# 102 Processing announces another response in HTTP, but acknowledges a message in Pub/Sub.
+# In HTTP, 102 Processing precedes the actual response; in Pub/Sub it acknowledges a message.
 PROCESSING = 102
 
 
@@ -24,10 +23,10 @@ class _Connection:
         self.reader = reader
         self.writer = writer
         self.state = h11.Connection(h11.CLIENT)
-        self.rest: asyncio.TimerHandle  # Set whenever the connection is idle.
+        self.expiry: asyncio.TimerHandle  # Set while the connection is idle.
 
     async def status(self, request: h11.Request, body: bytes) -> int:
-        """Send a request and return the status of its response, which is read to its end."""
+        """Send a request, read the whole response, and return its status."""
         state = self.state
         parts = [state.send(request), state.send(h11.Data(body)), state.send(h11.EndOfMessage())]
         self.writer.writelines(part for part in parts if part)
@@ -45,10 +44,10 @@ class _Connection:
             elif isinstance(event, h11.EndOfMessage):
                 return status
             elif isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("the endpoint closed the connection without an answer")
+                raise ConnectionResetError("the endpoint closed the connection without a response")
 
     def reusable(self) -> bool:
-        """Make ready for the next request, and return whether that is possible."""
+        """Prepare for the next request, and return whether that is possible."""
         if self.state.our_state is h11.DONE and self.state.their_state is h11.DONE:
             self.state.start_next_cycle()
             return not self.reader.at_eof()
@@ -68,16 +67,16 @@ class HttpPoster:
         """Send a request and return the status code of the response.
 
         Args:
-            url: Where to, `http:` or `https:`.
+            url: An `http:` or `https:` URL.
             headers: In addition to those that every request has.
-            body: What to send.
-            seconds: How long to wait for the whole response.
+            body: The body.
+            seconds: Timeout for the whole response.
 
         Raises:
-            TimeoutError: If there is none in time.
-            OSError: If the endpoint cannot be reached, or hangs up.
-            h11.ProtocolError: If it does not answer in HTTP, or the headers are not HTTP.
-            ValueError: If the host of the URL cannot be the name of one.
+            TimeoutError: If the response does not arrive in time.
+            OSError: If the endpoint cannot be reached, or closes the connection.
+            h11.ProtocolError: If the response or the headers are not valid HTTP.
+            ValueError: If the host name in the URL is invalid.
         """
         parts = urlsplit(url)
         request = h11.Request(
@@ -95,7 +94,7 @@ class HttpPoster:
             return await self._exchange(parts, request, body)
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         for connections in self._idle.values():
             while connections:
                 _end(connections, connections[-1])
@@ -105,7 +104,7 @@ class HttpPoster:
         idle = self._idle.setdefault((parts.scheme, parts.netloc), [])
         while idle:
             connection = idle.pop()
-            connection.rest.cancel()
+            connection.expiry.cancel()
             if not connection.reader.at_eof():
                 break
             connection.writer.close()
@@ -117,23 +116,23 @@ class HttpPoster:
             keep = connection.reusable()
         finally:
             if keep:
-                _rest(idle, connection)
+                _keep(idle, connection)
             else:
                 connection.writer.close()
         return status
 
 
-def _rest(idle: list[_Connection], connection: _Connection) -> None:
+def _keep(idle: list[_Connection], connection: _Connection) -> None:
     """Keep a connection for the next request, for a limited time."""
     idle.append(connection)
-    connection.rest = asyncio.get_running_loop().call_later(
+    connection.expiry = asyncio.get_running_loop().call_later(
         MAX_IDLE_SECONDS, _end, idle, connection
     )
 
 
 def _end(idle: list[_Connection], connection: _Connection) -> None:
     idle.remove(connection)
-    connection.rest.cancel()
+    connection.expiry.cancel()
     connection.writer.close()
 
 
@@ -149,5 +148,5 @@ async def _connect(parts: SplitResult) -> _Connection:
 
 @cache
 def _secure() -> ssl.SSLContext:
-    """Return what TLS connections share; it reads all certificate authorities of the machine."""
+    """Return the TLS context of all connections; making it reads the machine's CA certificates."""
     return ssl.create_default_context()

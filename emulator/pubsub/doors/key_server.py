@@ -1,8 +1,8 @@
-"""Serves the public key of push tokens over HTTP, in both forms that Google serves its keys.
+"""Serves the public key of push tokens over HTTP, in both formats that Google uses.
 
-The keys are public, but web pages have no business here, so requests by another host name or from
-another origin are refused. A server that listens on more than the loopback interface cannot know
-the names that it is called by, and answers all.
+The keys are public, but no web page needs them: requests with a foreign `Host` or `Origin` are
+refused. A server that listens beyond the loopback interface cannot know its own host names, so it
+answers all requests.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any
 import h11
 
 KEY_FILE_NAME = "signing-key.pem"
-"""The file in a broker's data folder that has its key."""
+"""The private key in the data folder."""
 
 JWKS_PATH = "/oauth2/v3/certs"
 PEM_PATH = "/oauth2/v1/certs"
@@ -24,8 +24,8 @@ PEM_PATH = "/oauth2/v1/certs"
 _REQUEST_SECONDS = 10.0
 _READ_BYTES = 65_536
 
-# What `Host` and `Origin` may be; scripts cannot forge them. `Host` exposes a page whose own name
-# was pointed at this machine after it was loaded (DNS rebinding).
+# Allowed `Host` and `Origin`, which scripts cannot forge. Checking `Host` prevents DNS rebinding: a
+# page whose own host name is pointed at this machine after it was loaded.
 _THIS_MACHINE = re.compile(
     rb"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
 )
@@ -34,7 +34,7 @@ _THIS_MACHINE = re.compile(
 async def serve_keys(
     host: str, port: int, jwks: Callable[[], Any], pem: Callable[[], Any]
 ) -> asyncio.Server:
-    """Start to serve keys.
+    """Start the key server.
 
     Args:
         host: Address to listen on.
@@ -65,15 +65,15 @@ async def serve_keys(
             async with asyncio.timeout(_REQUEST_SECONDS):
                 request = await _read(reader)
             status, kind, body = reply(request.target.decode("latin-1"), dict(request.headers))
-            kept = "Cache-Control: public, max-age=3600\r\n" if status == 200 else ""
+            cache = "Cache-Control: public, max-age=3600\r\n" if status == 200 else ""
             writer.write(
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
-                f"Content-Length: {len(body.encode())}\r\n{kept}Vary: Origin\r\n"
+                f"Content-Length: {len(body.encode())}\r\n{cache}Vary: Origin\r\n"
                 f"Connection: close\r\n\r\n{body}".encode()
             )
             await writer.drain()
         except (OSError, TimeoutError, h11.RemoteProtocolError):
-            return  # The client went away, or does not speak HTTP.
+            return  # The client disconnected, or does not speak HTTP.
         finally:
             writer.close()
 
@@ -84,7 +84,7 @@ async def _read(reader: asyncio.StreamReader) -> h11.Request:
     """Return the head of a request.
 
     Raises:
-        h11.RemoteProtocolError: If there is none, or none that can be read in one way only.
+        h11.RemoteProtocolError: If it is not valid HTTP.
     """
     connection = h11.Connection(h11.SERVER)
     while (event := connection.next_event()) is h11.NEED_DATA:

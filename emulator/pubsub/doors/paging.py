@@ -1,56 +1,46 @@
-"""Lists in pages: the token of a page is the name after which it starts."""
+"""Lists in pages. A page token is the name of the last entry of the page before."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from emulator.pubsub import protos
+from emulator.pubsub.doors.calls import Handler
 from emulator.pubsub.rules.errors import InvalidArgument
-
-_Entry = TypeVar("_Entry")
 
 DEFAULT_SIZE = 100
 MAXIMUM_SIZE = 1000
 
 
-def page(
-    entries: Sequence[_Entry], name: Callable[[_Entry], str], size: int, token: str
-) -> tuple[Sequence[_Entry], str]:
-    """Return one page of a list.
+def paged(lists: Mapping[str, Callable[[Any], Sequence[Any]]]) -> dict[str, Handler]:
+    """Return handlers that answer with one page of a list.
 
     Args:
-        entries: All entries, sorted by name.
-        name: Tells the name of an entry.
-        size: How many to return; 0 for the default, more than `MAXIMUM_SIZE` counts as that.
-        token: What came with the page before; empty for the first.
+        lists: By name of the method: returns the whole list for a request, sorted by name.
+    """
+    return {method: partial(_page, method, entries) for method, entries in lists.items()}
 
-    Returns:
-        The entries of the page, and the token of the next; empty if this is the last.
+
+def _page(method: str, entries: Callable[[Any], Sequence[Any]], request: Any) -> Any:
+    """Return the requested page as the response of a method, whose first field has the entries.
 
     Raises:
-        InvalidArgument: If the size is negative.
+        InvalidArgument: If the page size is negative.
     """
-    if size < 0:
+    if request.page_size < 0:
         raise InvalidArgument(
             "You have passed an invalid argument to the service (argument=page_size)."
         )
-    size = min(size or DEFAULT_SIZE, MAXIMUM_SIZE)
-    rest = [entry for entry in entries if name(entry) > token] if token else entries
-    return rest[:size], name(rest[size - 1]) if len(rest) > size else ""
-
-
-def listed(method: str, entries: Sequence[Any], request: Any) -> Any:
-    """Return the page of a list that a request asks for.
-
-    Args:
-        method: Name of the method, whose response has the entries in its first field.
-        entries: Names, or messages that have one, sorted by it.
-        request: Has a `page_size` and a `page_token`.
-
-    Raises:
-        InvalidArgument: If the size is negative.
-    """
-    shown, token = page(
-        entries, lambda entry: getattr(entry, "name", entry), request.page_size, request.page_token
-    )
+    size = min(request.page_size or DEFAULT_SIZE, MAXIMUM_SIZE)
+    rest = [entry for entry in entries(request) if _name(entry) > request.page_token]
     response = getattr(protos, f"{method}Response")
-    return response(**{response.DESCRIPTOR.fields[0].name: shown, "next_page_token": token})
+    return response(
+        **{response.DESCRIPTOR.fields[0].name: rest[:size]},
+        next_page_token=_name(rest[size - 1]) if len(rest) > size else "",
+    )
+
+
+def _name(entry: Any) -> str:
+    """Return the name of an entry, which is a message with a name or the name itself."""
+    name: str = getattr(entry, "name", entry)
+    return name

@@ -6,9 +6,10 @@ from typing import Any
 from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
-from emulator.pubsub.doors.paging import listed
-from emulator.pubsub.rules import names, wire
+from emulator.pubsub.doors.paging import paged
+from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
+from emulator.pubsub.rules.limits import check_value
 
 NAME = "google.pubsub.v1.Publisher"
 
@@ -26,27 +27,25 @@ def methods(backend: Backend) -> dict[str, calls.Method]:
     topics = backend.catalogue
     reading: dict[str, calls.Handler] = {
         "Publish": partial(_publish, backend),
-        "GetTopic": lambda ask: topics.topic(ask.topic),
-        "ListTopics": lambda ask: listed("ListTopics", topics.topics(ask.project), ask),
-        "ListTopicSubscriptions": lambda ask: listed(
-            "ListTopicSubscriptions", topics.subscriptions_of_topic(ask.topic), ask
-        ),
-        "ListTopicSnapshots": lambda ask: listed(
-            "ListTopicSnapshots", topics.snapshots_of_topic(ask.topic), ask
-        ),
+        "GetTopic": lambda request: topics.topic(request.topic),
+    }
+    listing = {
+        "ListTopics": lambda request: topics.topics(request.project),
+        "ListTopicSubscriptions": lambda request: topics.subscriptions_of_topic(request.topic),
+        "ListTopicSnapshots": lambda request: topics.snapshots_of_topic(request.topic),
     }
     changing: dict[str, calls.Handler] = {
         "CreateTopic": topics.create_topic,
-        "UpdateTopic": lambda ask: topics.update_topic(ask.topic, ask.update_mask),
-        "DeleteTopic": lambda ask: topics.delete_topic(ask.topic),
-        "DetachSubscription": lambda ask: topics.detach_subscription(ask.subscription),
+        "UpdateTopic": lambda request: topics.update_topic(request.topic, request.update_mask),
+        "DeleteTopic": lambda request: topics.delete_topic(request.topic),
+        "DetachSubscription": lambda request: topics.detach_subscription(request.subscription),
     }
-    return calls.unary(reading) | calls.unary(changing, backend.journaled)
+    return calls.unary(reading | paged(listing)) | calls.unary(changing, backend.journaled)
 
 
 async def _publish(backend: Backend, request: Any) -> Any:
-    """Answer with the ids of the messages, once they are safe."""
-    topic = backend.registry.topic(names.check("topics", request.topic))
+    """Publish, and return the message ids once the messages are committed."""
+    topic = backend.registry.topic(request.topic)
     drafts = request.messages
     _check_drafts(drafts, request.ByteSize())
     router = backend.registry.router
@@ -57,20 +56,11 @@ async def _publish(backend: Backend, request: Any) -> Any:
 
 
 def _check_drafts(drafts: Any, request_bytes: int) -> None:
-    """Refuse a publish request that breaks a limit.
-
-    Raises:
-        InvalidArgument: Says which limit, and by how much.
-    """
-    if not drafts:
-        raise InvalidArgument(
-            "The value for message_count is too small. You passed 0 in the request, but the"
-            " minimum value is 1."
-        )
-    _at_most("message_count", len(drafts), MAX_MESSAGES)
-    _at_most("request_size", request_bytes, MAX_REQUEST_BYTES)
+    """Check the messages of a publish request."""
+    check_value("message_count", len(drafts), 1, MAX_MESSAGES)
+    check_value("request_size", request_bytes, 0, MAX_REQUEST_BYTES)
     ordering_key = drafts[0].ordering_key
-    _at_most("ordering_key_length", len(ordering_key.encode()), MAX_ORDERING_KEY_BYTES)
+    check_value("ordering_key_length", len(ordering_key.encode()), 0, MAX_ORDERING_KEY_BYTES)
     for draft in drafts:
         if draft.ordering_key != ordering_key:
             raise InvalidArgument(
@@ -87,17 +77,9 @@ def _check_drafts(drafts: Any, request_bytes: int) -> None:
 
 
 def _check_attributes(attributes: Any) -> None:
-    _at_most("attribute_count", len(attributes), MAX_ATTRIBUTES)
+    check_value("attribute_count", len(attributes), 0, MAX_ATTRIBUTES)
     for key, value in attributes.items():
         if not key:
-            raise InvalidArgument("The key of an attribute is empty. It must not be.")
-        _at_most("attribute_key_length", len(key.encode()), MAX_KEY_BYTES)
-        _at_most("attribute_value_length", len(value.encode()), MAX_VALUE_BYTES)
-
-
-def _at_most(name: str, value: int, maximum: int) -> None:
-    if value > maximum:
-        raise InvalidArgument(
-            f"The value for {name} is too large. You passed {value} in the request, but the"
-            f" maximum value is {maximum}."
-        )
+            raise InvalidArgument("The key of an attribute must not be empty.")
+        check_value("attribute_key_length", len(key.encode()), 0, MAX_KEY_BYTES)
+        check_value("attribute_value_length", len(value.encode()), 0, MAX_VALUE_BYTES)

@@ -7,11 +7,10 @@ https://docs.cloud.google.com/pubsub/docs/payload-unwrapping
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.subscription import Subscription
 
 Headers = list[tuple[str, str]]
@@ -19,19 +18,14 @@ Headers = list[tuple[str, str]]
 # Field names and values that HTTP allows (RFC 9110, 5.1 and 5.5).
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
-# What describes the request itself is not an attribute's to say.
+# Headers of the request itself, which attributes must not override.
 _RESERVED_HEADERS = frozenset(
     {"authorization", "connection", "content-length", "host", "transfer-encoding", "upgrade"}
 )
 
 
 def push_request(subscription: Subscription, delivery: Delivery) -> tuple[Headers, bytes]:
-    """Return headers and body that deliver a message to a push endpoint.
-
-    Args:
-        subscription: A subscription with a push target.
-        delivery: What was leased from it.
-    """
+    """Return headers and body of the request that delivers a message to a push endpoint."""
     message = wire.parse(delivery.message.wire)
     target = subscription.policy.push
     if target is None or target.wrapped:
@@ -45,7 +39,14 @@ def push_request(subscription: Subscription, delivery: Delivery) -> tuple[Header
         ]
         if message.ordering_key and _HEADER_VALUE.fullmatch(message.ordering_key):
             headers.append(("x-goog-pubsub-ordering-key", message.ordering_key))
-        headers += _attribute_headers(message.attributes)
+        # Attributes that are not valid headers are left out.
+        headers += [
+            (name, value)
+            for name, value in sorted(message.attributes.items())
+            if name.lower() not in _RESERVED_HEADERS
+            and _HEADER_NAME.fullmatch(name)
+            and _HEADER_VALUE.fullmatch(value)
+        ]
     if not any(name.lower() == "content-type" for name, _ in headers):
         headers.append(("Content-Type", "application/octet-stream"))
     return headers, message.data
@@ -53,27 +54,19 @@ def push_request(subscription: Subscription, delivery: Delivery) -> tuple[Header
 
 def _envelope(subscription: Subscription, delivery: Delivery, message: Any) -> bytes:
     published = message.publish_time.ToJsonString()
-    fields: dict[str, Any] = {}
-    if message.attributes:
-        fields["attributes"] = dict(sorted(message.attributes.items()))
-    if message.data:
-        fields["data"] = base64.b64encode(message.data).decode()
-    # Both spellings, as in production.
-    fields |= {"messageId": message.message_id, "message_id": message.message_id}
-    if message.ordering_key:
-        fields["orderingKey"] = message.ordering_key
-    fields |= {"publishTime": published, "publish_time": published}
+    fields = {
+        "attributes": dict(sorted(message.attributes.items())),
+        "data": base64.b64encode(message.data).decode(),
+        # Both spellings, as in production.
+        "messageId": message.message_id,
+        "message_id": message.message_id,
+        "orderingKey": message.ordering_key,
+        "publishTime": published,
+        "publish_time": published,
+    }
     envelope: dict[str, Any] = {}
     if subscription.policy.dead_letter is not None:
         envelope["deliveryAttempt"] = delivery.attempts
-    envelope |= {"message": fields, "subscription": subscription.name}
+    envelope["message"] = {name: value for name, value in fields.items() if value}
+    envelope["subscription"] = subscription.name
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _attribute_headers(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the attributes that can be headers; the others cannot be sent this way."""
-    for name, value in sorted(attributes.items()):
-        if name.lower() in _RESERVED_HEADERS or not _HEADER_NAME.fullmatch(name):
-            continue
-        if _HEADER_VALUE.fullmatch(value):
-            yield name, value

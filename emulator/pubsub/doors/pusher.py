@@ -1,15 +1,16 @@
-"""Carries the messages of push subscriptions to their endpoints."""
+"""Delivers the messages of push subscriptions to their endpoints."""
 
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import h11
 
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.http_post import PROCESSING, HttpPoster
 from emulator.pubsub.doors.push_request import push_request
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.policies import PushTarget
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
@@ -18,10 +19,10 @@ from emulator.pubsub.rules.window import PushWindow
 # https://docs.cloud.google.com/pubsub/docs/push#receive_push
 ACKNOWLEDGING = frozenset({PROCESSING, 200, 201, 202, 204})
 
-# A lease outlives its request by this, so that the request times out first.
+# A lease ends this much later than its request times out.
 GRACE_SECONDS = 1.0
 
-# An endpoint that keeps failing in the same way is reported no more often.
+# How often an endpoint that keeps failing in the same way is logged.
 COMPLAINT_SECONDS = 30.0
 
 _log = logging.getLogger(__name__)
@@ -40,24 +41,22 @@ class Pusher:
         make_token: MakeToken,
         limit: int,
     ) -> None:
-        """Push nothing yet.
+        """Start without tasks.
 
         Args:
-            registry: Has the subscriptions.
-            doorbell: Rings when there are messages.
-            clock: Seconds since the epoch.
+            registry: Contains the subscriptions.
+            doorbell: Rings when messages can be leased.
+            clock: Returns seconds since the epoch.
             make_token: Makes an OIDC token from the email of an account and an audience.
             limit: Most requests in flight for one subscription.
         """
         self._registry = registry
         self._doorbell = doorbell
-        self._clock = clock
-        self._make_token = make_token
-        self._limit = limit
+        self._make_courier = partial(_Courier, clock=clock, make_token=make_token, limit=limit)
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def notice(self, subscription: Subscription) -> None:
-        """Start to push a subscription, unless it is pulled or already pushed."""
+        """Start a task for a subscription, if it is a push subscription and has none."""
         if subscription.policy.push is None or subscription.number in self._tasks:
             return
         if self._registry.subscriptions.get(subscription.name) is not subscription:
@@ -67,7 +66,7 @@ class Pusher:
         task.add_done_callback(lambda task: self._ended(subscription, task))
 
     async def close(self) -> None:
-        """Stop, and give up on the requests that are in flight."""
+        """Stop, and abort the requests that are in flight."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -79,11 +78,11 @@ class Pusher:
             return
         if error := task.exception():
             _log.error("%s: pushing has failed", subscription.name, exc_info=error)
-        # A new endpoint may have been set while the last requests to the old one were under way.
+        # A new endpoint may have been set during the last requests to the old one.
         self.notice(subscription)
 
     async def _push(self, subscription: Subscription) -> None:
-        courier = _Courier(subscription, self._clock, self._make_token, self._limit)
+        courier = self._make_courier(subscription)
         async with asyncio.TaskGroup() as requests:
             while self._registry.subscriptions.get(subscription.name) is subscription:
                 target = subscription.policy.push
@@ -94,11 +93,11 @@ class Pusher:
                         lambda _: self._doorbell.ready(subscription)
                     )
                 await self._doorbell.wait(subscription, courier.pause())
-        courier.close()
+        courier.poster.close()
 
 
 class _Courier:
-    """Pushes for one subscription: takes what the window allows, and reports what came of it."""
+    """Pushes for one subscription: leases what the window allows, and settles each delivery."""
 
     def __init__(
         self,
@@ -111,28 +110,27 @@ class _Courier:
         self._clock = clock
         self._make_token = make_token
         self._window = PushWindow(limit)
-        self._poster = HttpPoster()
+        self.poster = HttpPoster()
         self._complaint = ""
         self._complained_at = float("-inf")
 
     def take(self) -> list[Delivery]:
-        """Lease what may be pushed now."""
+        """Lease the messages that may be pushed now."""
         now = self._clock()
-        policy = self._subscription.policy
-        room = self._window.room(now)
+        seconds = self._subscription.policy.ack_deadline + GRACE_SECONDS
         deliveries = self._subscription.lease(
-            now, room, seconds=policy.ack_deadline + GRACE_SECONDS, one_per_key=True
+            now, self._window.room(now), seconds=seconds, one_per_key=True
         )
         self._window.started(len(deliveries))
         return deliveries
 
     def pause(self) -> float | None:
-        """Return for how many seconds nothing may be pushed, or None if something may."""
+        """Return how many seconds delivery is paused for, or None."""
         left = self._window.paused_until - self._clock()
         return left if left > 0 else None
 
     async def carry(self, target: PushTarget, delivery: Delivery) -> None:
-        """Push one message, and acknowledge it or let it fail."""
+        """Push one message, and acknowledge it or return it for redelivery."""
         started_at = self._clock()
         subscription = self._subscription
         problem = await self._attempt(target, delivery)
@@ -141,14 +139,9 @@ class _Courier:
             self._window.succeeded()
             subscription.acknowledge([delivery.lease], now)
         else:
-            pauses = subscription.policy.retry is None
-            self._window.failed(started_at, now, pause=pauses)
+            self._window.failed(started_at, now, pause=subscription.policy.retry is None)
             subscription.modify([delivery.lease], 0, now)
             self._complain(target, problem, now)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._poster.close()
 
     async def _attempt(self, target: PushTarget, delivery: Delivery) -> str | None:
         """Return what went wrong, or None."""
@@ -158,7 +151,7 @@ class _Courier:
             if target.service_account:
                 token = self._make_token(target.service_account, target.audience)
                 headers.append(("Authorization", f"Bearer {token}"))
-            status = await self._poster.post(target.endpoint, headers, body, deadline)
+            status = await self.poster.post(target.endpoint, headers, body, deadline)
         except TimeoutError:
             return f"no answer within the ack deadline of {deadline:g} s"
         except (OSError, ValueError, h11.ProtocolError) as error:
@@ -166,7 +159,7 @@ class _Courier:
         return None if status in ACKNOWLEDGING else f"answered {status}"
 
     def _complain(self, target: PushTarget, problem: str, now: float) -> None:
-        """Log a failure, unless the same one was logged a moment ago."""
+        """Log a failure, unless the same one was logged recently."""
         if problem != self._complaint or now - self._complained_at > COMPLAINT_SECONDS:
             name = self._subscription.name
             _log.warning("%s: push to %s failed: %s", name, target.endpoint, problem)

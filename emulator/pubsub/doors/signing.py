@@ -1,4 +1,4 @@
-"""The key that signs push tokens, and the tokens.
+"""Push tokens, and the key that signs them.
 
 https://docs.cloud.google.com/pubsub/docs/authenticate-push-subscriptions
 """
@@ -16,45 +16,35 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-# Google's issuer, so that code which checks it, as it should, needs no change to be tested. Only
-# the address of the certificates differs, and only there is the key of this broker found.
+# Google's issuer, so that code which checks it can be tested unchanged. Only the URL of the
+# certificates differs, where this broker serves its own key.
 ISSUER = "https://accounts.google.com"
 LIFETIME_SECONDS = 3600
 
 
 class SigningKey:
-    """An RSA key of this broker, made when it is first needed and kept in a file."""
+    """The RSA key of this broker, generated on first use and kept in a file."""
 
     def __init__(self, file: Path | None) -> None:
-        """Do nothing yet.
+        """Generate and read nothing yet.
 
         Args:
-            file: Where the key is kept; None for a key that ends with the process.
+            file: File of the key; None for a key in memory only.
         """
         self._file = file
 
     def public_keys(self) -> dict[str, str]:
-        """Return the public key as PEM by key id, as https://www.googleapis.com/oauth2/v1/certs."""
+        """Return the public key as PEM by key id, like https://www.googleapis.com/oauth2/v1/certs."""
         pem = self._key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         return {self._id: pem.decode()}
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the JSON Web Key Set, as https://www.googleapis.com/oauth2/v3/certs."""
+        """Return the JSON Web Key Set, like https://www.googleapis.com/oauth2/v3/certs."""
         numbers = self._key.public_key().public_numbers()
-        return {
-            "keys": [
-                {
-                    "kty": "RSA",
-                    "alg": "RS256",
-                    "use": "sig",
-                    "kid": self._id,
-                    "n": _base64url_number(numbers.n),
-                    "e": _base64url_number(numbers.e),
-                }
-            ]
-        }
+        key = {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self._id}
+        return {"keys": [key | {"n": _base64url(numbers.n), "e": _base64url(numbers.e)}]}
 
     def sign(self, claims: dict[str, Any]) -> str:
         """Return a JSON Web Token with these claims (RFC 7515, compact serialization)."""
@@ -68,9 +58,7 @@ class SigningKey:
         if self._file is not None and self._file.exists():
             return _read(self._file)
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        if self._file is not None:
-            return _kept(key, self._file)
-        return key
+        return _save(key, self._file) if self._file is not None else key
 
     @cached_property
     def _id(self) -> str:
@@ -81,43 +69,48 @@ class SigningKey:
 
 
 class PushTokens:
-    """Tokens for push requests; one serves many requests, as in production."""
+    """Tokens for push requests; each is used for many requests, as in production."""
 
     def __init__(self, key: SigningKey, clock: Callable[[], float]) -> None:
-        """Sign with a key, by a clock that tells seconds since the epoch."""
+        """Sign with a key, and a clock that returns seconds since the epoch."""
         self.key = key
         self._clock = clock
         self._tokens: dict[tuple[str, str], tuple[float, str]] = {}
 
     def token(self, service_account: str, audience: str) -> str:
-        """Return a token that is valid for at least half of its lifetime from now."""
+        """Return a token that is valid for at least another half of its lifetime."""
         now = self._clock()
         issued, token = self._tokens.get((service_account, audience), (float("-inf"), ""))
         if now - issued > LIFETIME_SECONDS / 2:
             subject = str(int(hashlib.sha256(service_account.encode()).hexdigest()[:17], 16))
-            token = self.key.sign(
-                {
-                    "iss": ISSUER,
-                    "aud": audience,
-                    "azp": subject,
-                    "sub": subject,
-                    "email": service_account,
-                    "email_verified": True,
-                    "iat": int(now),
-                    "exp": int(now) + LIFETIME_SECONDS,
-                }
-            )
+            claims = {
+                "iss": ISSUER,
+                "aud": audience,
+                "azp": subject,
+                "sub": subject,
+                "email": service_account,
+                "email_verified": True,
+                "iat": int(now),
+                "exp": int(now) + LIFETIME_SECONDS,
+            }
+            token = self.key.sign(claims)
             self._tokens[service_account, audience] = (now, token)
         return token
 
 
-def _kept(key: rsa.RSAPrivateKey, file: Path) -> rsa.RSAPrivateKey:
-    """Save a key and return it, or return the one that another process has saved meanwhile."""
+def _save(key: rsa.RSAPrivateKey, file: Path) -> rsa.RSAPrivateKey:
+    """Save a key and return it, or return the one that another process has just saved."""
     unfinished = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
     try:
         unfinished.touch(mode=0o600)
-        unfinished.write_bytes(_private_pem(key))
-        file.hardlink_to(unfinished)  # whole or not at all, and never over another
+        unfinished.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        file.hardlink_to(unfinished)  # atomic, and never replaces another
     except FileExistsError:
         return _read(file)
     finally:
@@ -132,22 +125,12 @@ def _read(file: Path) -> rsa.RSAPrivateKey:
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError(
-            f"{file}: expected an RSA private key in PEM. Delete the file to have a new one made"
+            f"{file}: expected an RSA private key in PEM. Delete the file to generate a new key"
         )
     return key
 
 
-def _private_pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def _base64url_number(number: int) -> str:
-    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _base64url(raw: bytes) -> str:
+def _base64url(raw: bytes | int) -> str:
+    if isinstance(raw, int):
+        raw = raw.to_bytes((raw.bit_length() + 7) // 8, "big")
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

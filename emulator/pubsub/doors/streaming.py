@@ -1,7 +1,7 @@
-"""`StreamingPull`: messages flow to a client for as long as it keeps up with them."""
+"""`StreamingPull`: sends messages to a client as far as its flow control allows."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -12,17 +12,16 @@ from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
+from emulator.pubsub.rules.limits import ACK_DEADLINE_SECONDS, check_duration
 from emulator.pubsub.rules.subscription import Subscription
 
 # Small enough that the first messages of a large backlog do not wait for the last.
 MAX_RESPONSE_MESSAGES = 1_000
 MAX_RESPONSE_BYTES = 1_000_000
 
-_DEADLINE_SECONDS = (10, 600)
-
 
 class FlowControl:
-    """Limits how much one stream may have outstanding, as its client asked."""
+    """Limits the outstanding messages of one stream, as its client requested."""
 
     def __init__(self, messages: int, size: int, on_room: Callable[[], None]) -> None:
         """Start with nothing outstanding.
@@ -30,7 +29,7 @@ class FlowControl:
         Args:
             messages: Most messages outstanding; 0 or less for no limit.
             size: Most bytes outstanding; 0 or less for no limit.
-            on_room: Called when a full stream gets room again.
+            on_room: Called when a full stream has room again.
         """
         self._max_messages = messages if messages > 0 else float("inf")
         self._max_bytes = size if size > 0 else float("inf")
@@ -39,18 +38,18 @@ class FlowControl:
         self._bytes = 0
 
     def room(self) -> tuple[int, float]:
-        """Return how many messages and how many bytes may be sent now."""
+        """Return how many messages and bytes may be sent now."""
         messages = min(self._max_messages - self._messages, MAX_RESPONSE_MESSAGES)
         size = min(self._max_bytes - self._bytes, MAX_RESPONSE_BYTES)
         return (int(messages), size) if size > 0 else (0, 0.0)
 
     def take(self, messages: int, size: int) -> None:
-        """Count messages, and their bytes, that are sent."""
+        """Count messages that are sent, and their bytes."""
         self._messages += messages
         self._bytes += size
 
     def release(self, size: int) -> None:
-        """Count a message that is acknowledged, refused or expired."""
+        """Count a message whose lease has ended, and its bytes."""
         was_full = self._messages >= self._max_messages or self._bytes >= self._max_bytes
         self._messages -= 1
         self._bytes -= size
@@ -59,7 +58,7 @@ class FlowControl:
 
 
 def method(backend: Backend) -> calls.Method:
-    """Return the gRPC method, which serves every stream of every subscription."""
+    """Return the gRPC method."""
 
     async def serve(_requests: Any, context: calls.Context) -> None:
         refusals: list[PubsubError] = []
@@ -82,14 +81,14 @@ def method(backend: Backend) -> calls.Method:
 
 
 class _Stream:
-    """One stream: its client's settings, and its state."""
+    """The settings and the state of one stream."""
 
     def __init__(self, first: Any, backend: Backend, context: calls.Context) -> None:
         self._name = first.subscription
         self._backend = backend
         self._context = context
         subscription = backend.pullable(self._name)
-        self._deadline = _checked_deadline(first.stream_ack_deadline_seconds)
+        self._set_deadline(first.stream_ack_deadline_seconds)
         self._flow = FlowControl(
             first.max_outstanding_messages,
             first.max_outstanding_bytes,
@@ -100,7 +99,7 @@ class _Stream:
     async def send(self) -> None:
         """Send messages as flow control allows, until cancelled."""
         while True:
-            # Looked up each time: it may be deleted while this waits.
+            # Looked up each time: it may be deleted during the wait.
             subscription = self._backend.pullable(self._name)
             messages, size = self._flow.room()
             deliveries = messages and subscription.lease(
@@ -108,10 +107,10 @@ class _Stream:
                 messages,
                 max_bytes=size,
                 seconds=self._deadline,
-                holder=self._flow,
+                on_end=self._flow.release,
             )
             if not deliveries:
-                await self._backend.doorbell.wait(subscription)
+                await self._backend.wait(subscription)
                 continue
             self._flow.take(len(deliveries), sum(len(d.message.wire) for d in deliveries))
             attempts = subscription.policy.dead_letter is not None
@@ -126,21 +125,18 @@ class _Stream:
                     "Only the first request of a stream may name the subscription."
                 )
             if request.stream_ack_deadline_seconds:
-                self._deadline = _checked_deadline(request.stream_ack_deadline_seconds)
+                self._set_deadline(request.stream_ack_deadline_seconds)
             await self.handle(request)
 
     async def handle(self, request: Any) -> None:
-        """Acknowledge and modify; send the confirmation that exactly-once delivery wants."""
+        """Acknowledge and modify; with exactly-once delivery, send a confirmation."""
         if not (request.ack_ids or request.modify_deadline_ack_ids):
             return
         subscription = self._backend.pullable(self._name)
-        now = self._backend.clock()
         response = protos.StreamingPullResponse()
         if request.ack_ids:
-            leases = wire.leases(subscription.number, request.ack_ids)
-            async with self._backend.acknowledging(subscription):
-                stale = set(subscription.acknowledge(leases, now))
-            _confirm(response.acknowledge_confirmation, request.ack_ids, leases, stale)
+            stale = await self._backend.acknowledge(subscription, request.ack_ids)
+            _confirm(response.acknowledge_confirmation, request.ack_ids, stale)
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
             raise InvalidArgument(
                 "modify_deadline_ack_ids and modify_deadline_seconds must have the same length."
@@ -151,11 +147,14 @@ class _Stream:
         ):
             by_seconds.setdefault(seconds, []).append(ack_id)
         for seconds, ack_ids in by_seconds.items():
-            leases = wire.leases(subscription.number, ack_ids)
-            stale = set(subscription.modify(leases, seconds, now))
-            _confirm(response.modify_ack_deadline_confirmation, ack_ids, leases, stale)
+            stale = self._backend.modify(subscription, ack_ids, seconds)
+            _confirm(response.modify_ack_deadline_confirmation, ack_ids, stale)
         if subscription.policy.exactly_once:
             await self._write(response.SerializeToString() + _properties(subscription))
+
+    def _set_deadline(self, seconds: int) -> None:
+        check_duration("stream_ack_deadline_seconds", seconds, *ACK_DEADLINE_SECONDS)
+        self._deadline = float(seconds)
 
     async def _write(self, response: bytes) -> None:
         # gRPC takes one message at a time.
@@ -166,32 +165,21 @@ class _Stream:
 async def _read(context: calls.Context) -> Any:
     """Return the next request of a stream, or None at its end."""
     request = await context.read()
-    if request is grpc.aio.EOF:
-        return None
-    return calls.parse(protos.StreamingPullRequest, request)
+    ended = request is grpc.aio.EOF
+    return None if ended else calls.parse(protos.StreamingPullRequest, request)
 
 
-def _confirm(confirmation: Any, ack_ids: Any, leases: list[int], stale: set[int]) -> None:
-    for ack_id, lease in zip(ack_ids, leases, strict=True):
-        (confirmation.invalid_ack_ids if lease in stale else confirmation.ack_ids).append(ack_id)
+def _confirm(confirmation: Any, ack_ids: Sequence[str], stale: list[str]) -> None:
+    gone = set(stale)
+    confirmation.ack_ids.extend(ack_id for ack_id in ack_ids if ack_id not in gone)
+    confirmation.invalid_ack_ids.extend(stale)
 
 
 def _properties(subscription: Subscription) -> bytes:
     """Return the `subscription_properties` of a response, serialized."""
-    response = protos.StreamingPullResponse()
-    response.subscription_properties.exactly_once_delivery_enabled = (
-        subscription.policy.exactly_once
-    )
-    response.subscription_properties.message_ordering_enabled = subscription.policy.ordered
-    serialized: bytes = response.SerializeToString()
-    return serialized
-
-
-def _checked_deadline(seconds: int) -> float:
-    lowest, highest = _DEADLINE_SECONDS
-    if not lowest <= seconds <= highest:
-        raise InvalidArgument(
-            f"Invalid stream_ack_deadline_seconds: {seconds}. It must be between {lowest} and"
-            f" {highest} seconds."
-        )
-    return float(seconds)
+    policy = subscription.policy
+    properties = {
+        "exactly_once_delivery_enabled": policy.exactly_once,
+        "message_ordering_enabled": policy.ordered,
+    }
+    return calls.serialize(protos.StreamingPullResponse(subscription_properties=properties))

@@ -1,1 +1,1 @@
-"""What survives the broker: topics, subscriptions and messages in a data folder."""
+"""The data folder, in which topics, subscriptions and messages survive a restart."""

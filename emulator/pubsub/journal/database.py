@@ -1,7 +1,7 @@
 """The SQLite database of a data folder: its tables, and what an earlier run recorded in them.
 
-With a write-ahead log and `synchronous=NORMAL` a commit survives the end of the process,
-however sudden; what a power cut may take is the last moments before it.
+With a write-ahead log and `synchronous=NORMAL`, commits survive a crash of the process; a power cut
+may lose the last few.
 https://www.sqlite.org/pragma.html#pragma_synchronous
 """
 
@@ -14,7 +14,7 @@ from emulator.pubsub.rules.ledger import Kind
 
 FILE_NAME = "pubsub.sqlite3"
 
-# The column `subscription` of `deliveries` has the number of a subscription or of a snapshot.
+# The column `subscription` of `deliveries` contains the number of a subscription or a snapshot.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, description BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS subscriptions (
@@ -35,20 +35,20 @@ CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER NOT NUL
 """
 
 
-def opened(folder: Path) -> sqlite3.Connection:
-    """Open the database of a data folder, and create what is missing.
+def open_database(folder: Path) -> sqlite3.Connection:
+    """Open the database of a data folder, and create missing tables.
 
     Raises:
         DataInUse: If another process has it open.
         OSError: If the folder cannot be created.
-        sqlite3.Error: If the file is not such a database.
+        sqlite3.Error: If the file is not a valid database.
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(
         folder / FILE_NAME, timeout=0, isolation_level=None, check_same_thread=False
     )
     try:
-        # The lock that keeps other brokers out ends with the process, also after kill -9.
+        # This lock excludes other brokers; it ends with the process, even after kill -9.
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
@@ -65,13 +65,13 @@ def opened(folder: Path) -> sqlite3.Connection:
 
 
 class EarlierRun:
-    """Reads the database. To be used before anything is written."""
+    """Reads what an earlier run recorded; valid until the journal is started."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     def last_number(self) -> int:
-        """Return the largest message id that was ever recorded, or 0."""
+        """Return the last message id, or 0."""
         row = self._database.execute("SELECT value FROM numbers").fetchone()
         return int(row[0]) if row else 0
 
@@ -80,18 +80,20 @@ class EarlierRun:
         return [row[0] for row in self._database.execute("SELECT description FROM topics")]
 
     def owners(self, kind: Kind) -> list[tuple[int, bytes]]:
-        """Return numbers and serialized descriptions of all subscriptions, or all snapshots."""
+        """Return number and serialized description of every subscription, or every snapshot."""
         return self._database.execute(
             f"SELECT number, description FROM {kind} ORDER BY number"  # noqa: S608
         ).fetchall()
 
     def messages(self) -> Iterator[tuple[int, str, bytes]]:
-        """Return id, topic and bytes of every message, in the order they were published."""
+        """Return id, topic and serialized content of every message, in order."""
         return iter(self._database.execute("SELECT id, topic, wire FROM messages ORDER BY id"))
 
-    def deliveries(self) -> Iterator[tuple[int, int, int, bool]]:
-        """Return message id, owner's number, failed attempts and whether acknowledged."""
-        rows = self._database.execute(
-            "SELECT message, subscription, attempts, acknowledged FROM deliveries ORDER BY message"
+    def deliveries(self) -> Iterator[tuple[int, int, int, int]]:
+        """Return message id, number of the owner, failed attempts, and 1 if acknowledged."""
+        return iter(
+            self._database.execute(
+                "SELECT message, subscription, attempts, acknowledged FROM deliveries"
+                " ORDER BY message"
+            )
         )
-        return ((message, owner, attempts, bool(acked)) for message, owner, attempts, acked in rows)

@@ -1,11 +1,11 @@
-"""Records what has to survive the broker, and commits it from one thread.
+"""Records what has to survive a restart, and commits it from one thread.
 
-A publish is answered when its messages are committed. Whatever is recorded while one commit
-runs goes into the next one together, so the rate of commits adapts to the load by itself.
+Publish requests are answered when their messages are committed. Everything recorded during one
+commit goes into the next, so the rate of commits adapts to the load.
 
-When a commit fails, as on a full disk, nothing is forgotten: what was recorded stays in memory and
-the commit is retried. Callers that wait for it keep waiting: their change has taken effect, and a
-refusal that they retry would apply it twice. Meanwhile `check` refuses further changes.
+When a commit fails, for example because the disk is full, the changes stay in memory and the commit
+is retried. Callers that wait for it keep waiting: their change has taken effect, and if it were
+refused and retried, it would be applied twice. Meanwhile `check` refuses further changes.
 """
 
 import logging
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from emulator.pubsub.journal.database import EarlierRun, opened
+from emulator.pubsub.journal.database import EarlierRun, open_database
 from emulator.pubsub.rules.errors import JournalFailed
 from emulator.pubsub.rules.ledger import Kind, Ledger
 from emulator.pubsub.rules.messages import Message
@@ -26,42 +26,24 @@ RETRY_SECONDS = 1.0
 
 _log = logging.getLogger(__name__)
 
-_LAST_ID = "INSERT OR REPLACE INTO numbers VALUES ('last message', ?)"
-_MESSAGE = "INSERT OR REPLACE INTO messages VALUES (?, ?, ?)"
-_OWED = "INSERT OR REPLACE INTO deliveries (subscription, message) VALUES (?, ?)"
-_ATTEMPTED = "UPDATE deliveries SET attempts = ? WHERE subscription = ? AND message = ?"
-_ACKNOWLEDGED = "UPDATE deliveries SET acknowledged = 1 WHERE subscription = ? AND message = ?"
-_SETTLED = "DELETE FROM deliveries WHERE subscription = ? AND message = ?"
-_FORGOTTEN = "DELETE FROM messages WHERE id = ?"
-_TOPIC_SAVED = "INSERT OR REPLACE INTO topics VALUES (?, ?)"
-_TOPIC_DELETED = "DELETE FROM topics WHERE name = ?"
-_MESSAGES_MOVED = "UPDATE messages SET topic = ? WHERE topic = ?"
-_OWNER_SAVED = {
-    "subscriptions": "INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?)",
-    "snapshots": "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)",
-}
-_OWNER_DELETED = {
-    "subscriptions": "DELETE FROM subscriptions WHERE number = ?",
-    "snapshots": "DELETE FROM snapshots WHERE number = ?",
-}
-
 _Row = tuple[object, ...]
+_Changes = list[tuple[str, list[_Row]]]
 
 
 class Journal(Ledger):
-    """Records changes in memory at once, and commits them in the background, in order.
+    """Records changes in memory, and commits them in the background, in order.
 
     Attributes:
         earlier: What an earlier run recorded.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open the database of a data folder; for what this raises see `opened`."""
-        self._database = opened(folder)
+        """Open the database of a data folder; for what this raises see `open_database`."""
+        self._database = open_database(folder)
         self.earlier = EarlierRun(self._database)
-        self._recorded: list[tuple[str, list[_Row]]] = []
-        # Nobody will ever name these messages again, so their removal may come last. That keeps
-        # it from splitting long runs of acknowledgements.
+        self._recorded: _Changes = []
+        # Nothing refers to these messages any more, so they can be deleted last. Otherwise the
+        # deletions would split long runs of acknowledgements.
         self._forgotten: list[_Row] = []
         self._waiting: list[Future[None]] = []
         self._changed = threading.Condition()
@@ -70,14 +52,14 @@ class Journal(Ledger):
         self._writer = threading.Thread(target=self._write, name="journal")
 
     def start(self) -> None:
-        """Begin to commit what is recorded."""
+        """Start to commit."""
         self._writer.start()
 
     def close(self) -> None:
-        """Commit what is recorded, and close the database.
+        """Commit everything, and close the database.
 
         Raises:
-            JournalFailed: If it cannot be committed.
+            JournalFailed: If the last commit fails.
         """
         with self._changed:
             self._open = False
@@ -89,7 +71,7 @@ class Journal(Ledger):
             raise self._failure
 
     def check(self) -> None:
-        """Check that commits succeed, as far as is known.
+        """Check that the journal is writable, as far as is known.
 
         Raises:
             JournalFailed: If the last commit failed.
@@ -98,10 +80,10 @@ class Journal(Ledger):
             raise self._failure
 
     def committed(self) -> "Future[None]":
-        """Return a future that is done when all that was recorded so far is committed.
+        """Return a future that is done when everything recorded so far is committed.
 
-        It stays pending over failed commits. It fails with `JournalFailed` only if the last commit,
-        at the end, does.
+        Failed commits leave it pending; only if the last one before `close` fails, it fails with
+        `JournalFailed`.
         """
         future: Future[None] = Future()
         with self._changed:
@@ -109,74 +91,94 @@ class Journal(Ledger):
             self._changed.notify()
         return future
 
-    # What is recorded: see `Ledger`.
+    # The methods of `Ledger`.
 
     def published(self, topic: str, messages: Sequence[Message]) -> None:
-        """Record messages and the last id."""
-        self._record(_MESSAGE, [(message.id, topic, message.wire) for message in messages])
-        self._record(_LAST_ID, [(messages[-1].id,)])
+        """Record messages and the last message id."""
+        rows = [(message.id, topic, message.wire) for message in messages]
+        self._record("INSERT OR REPLACE INTO messages VALUES (?, ?, ?)", *rows)
+        self._record(
+            "INSERT OR REPLACE INTO numbers VALUES ('last message', ?)", (messages[-1].id,)
+        )
 
     def owed(self, owner: int, messages: Sequence[Message]) -> None:
-        """Record what an owner holds."""
-        self._record(_OWED, [(owner, message.id) for message in messages])
+        """Record the messages that an owner holds."""
+        self._record(
+            "INSERT OR REPLACE INTO deliveries (subscription, message) VALUES (?, ?)",
+            *[(owner, message.id) for message in messages],
+        )
 
     def attempted(self, owner: int, message: int, attempts: int) -> None:
-        """Record failed deliveries."""
-        self._record(_ATTEMPTED, [(attempts, owner, message)])
+        """Record the failed attempts of a delivery."""
+        self._record(
+            "UPDATE deliveries SET attempts = ? WHERE subscription = ? AND message = ?",
+            (attempts, owner, message),
+        )
 
     def acknowledged(self, owner: int, message: int) -> None:
-        """Record what is kept for seek."""
-        self._record(_ACKNOWLEDGED, [(owner, message)])
+        """Record a message that is retained for seek."""
+        self._record(
+            "UPDATE deliveries SET acknowledged = 1 WHERE subscription = ? AND message = ?",
+            (owner, message),
+        )
 
     def settled(self, owner: int, message: int) -> None:
-        """Record what an owner no longer holds."""
-        self._record(_SETTLED, [(owner, message)])
+        """Record a message that an owner no longer holds."""
+        self._record(
+            "DELETE FROM deliveries WHERE subscription = ? AND message = ?", (owner, message)
+        )
 
     def forgotten(self, message: int) -> None:
-        """Record what nobody holds."""
+        """Record a message that nobody holds."""
         with self._changed:
             self._forgotten.append((message,))
 
     def topic_saved(self, name: str, description: bytes) -> None:
         """Record a topic."""
-        self._record(_TOPIC_SAVED, [(name, description)])
+        self._record("INSERT OR REPLACE INTO topics VALUES (?, ?)", (name, description))
 
     def topic_deleted(self, name: str) -> None:
-        """Record that a topic is gone."""
-        self._record(_TOPIC_DELETED, [(name,)])
-        self._record(_MESSAGES_MOVED, [(DELETED_TOPIC, name)])
+        """Record that a topic is deleted."""
+        self._record("DELETE FROM topics WHERE name = ?", (name,))
+        self._record("UPDATE messages SET topic = ? WHERE topic = ?", (DELETED_TOPIC, name))
 
     def owner_saved(self, kind: Kind, number: int, name: str, description: bytes) -> None:
         """Record an owner."""
-        self._record(_OWNER_SAVED[kind], [(number, name, description)])
+        self._record(
+            f"INSERT OR REPLACE INTO {kind} VALUES (?, ?, ?)",  # noqa: S608
+            (number, name, description),
+        )
 
     def owner_deleted(self, kind: Kind, number: int) -> None:
-        """Record that an owner is gone."""
-        self._record(_OWNER_DELETED[kind], [(number,)])
+        """Record that an owner is deleted."""
+        self._record(f"DELETE FROM {kind} WHERE number = ?", (number,))  # noqa: S608
 
-    def _record(self, statement: str, rows: list[_Row]) -> None:
+    def _record(self, statement: str, *rows: _Row) -> None:
         with self._changed:
             if not self._recorded:
                 self._changed.notify()
-            elif self._recorded[-1][0] is statement:
+            elif self._recorded[-1][0] == statement:
                 self._recorded[-1][1].extend(rows)
                 return
-            self._recorded.append((statement, rows))
+            self._recorded.append((statement, list(rows)))
 
     def _write(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(self._has_work)
-                # Acknowledgements, which nobody waits for, gather for a moment.
-                self._changed.wait_for(self._is_urgent, GATHER_SECONDS)
+                self._changed.wait_for(lambda: self._recorded or self._waiting or not self._open)
+                # Acknowledgements, which nobody waits for, are collected for a moment.
+                self._changed.wait_for(lambda: self._waiting or not self._open, GATHER_SECONDS)
                 if not self._recorded and not self._waiting:
                     return
                 recorded, self._recorded = self._recorded, []
-                recorded.append((_FORGOTTEN, self._forgotten))
+                recorded.append(("DELETE FROM messages WHERE id = ?", self._forgotten))
                 self._forgotten = []
                 waiting, self._waiting = self._waiting, []
             try:
-                self._commit(recorded)
+                with self._database:
+                    self._database.execute("BEGIN")
+                    for statement, rows in recorded:
+                        self._database.executemany(statement, rows)
             except sqlite3.Error as error:
                 self._keep(recorded, waiting, error)
                 with self._changed:
@@ -185,46 +187,24 @@ class Journal(Ledger):
                         return
                     self._changed.wait_for(lambda: not self._open, RETRY_SECONDS)
             else:
-                self._recover()
+                if self._failure is not None:
+                    _log.warning("the journal can be written again")
+                    self._failure = None
                 _settle(waiting, None)
 
-    def _keep(
-        self,
-        recorded: list[tuple[str, list[_Row]]],
-        waiting: list[Future[None]],
-        error: sqlite3.Error,
-    ) -> None:
-        """Put back what could not be committed, in front of what was recorded meanwhile."""
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
+    def _keep(self, recorded: _Changes, waiting: list[Future[None]], error: sqlite3.Error) -> None:
+        """Put back what was not committed, in front of what has been recorded since."""
         if self._failure is None:
-            _log.error("the journal cannot be written: %s; nothing is accepted until it can", error)
+            _log.error("the journal cannot be written: %s; changes are refused until it can", error)
         with self._changed:
             self._failure = JournalFailed(f"The journal cannot be written: {error}")
             self._recorded = recorded + self._recorded
             self._waiting = waiting + self._waiting
 
-    def _recover(self) -> None:
-        if self._failure is not None:
-            _log.warning("the journal can be written again")
-            self._failure = None
-
-    def _has_work(self) -> bool:
-        return bool(self._recorded or self._waiting or not self._open)
-
-    def _is_urgent(self) -> bool:
-        return bool(self._waiting or not self._open)
-
-    def _commit(self, recorded: list[tuple[str, list[_Row]]]) -> None:
-        self._database.execute("BEGIN")
-        for statement, rows in recorded:
-            self._database.executemany(statement, rows)
-        self._database.execute("COMMIT")
-
 
 def _settle(waiting: list[Future[None]], failure: Exception | None) -> None:
     for future in waiting:
-        # A client that gave up has cancelled its future; the others still wait.
+        # The future of a client that gave up is cancelled.
         if not future.set_running_or_notify_cancel():
             continue
         if failure is not None:

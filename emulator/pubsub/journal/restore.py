@@ -10,7 +10,7 @@ from emulator.pubsub.rules.subscription import Subscription
 
 
 def restore(journal: Journal, registry: Registry) -> None:
-    """Fill an empty registry from a journal that is not started yet."""
+    """Fill an empty registry from a journal that has not been started."""
     for serialized in journal.earlier.topics():
         topic = protos.Topic.FromString(serialized)
         registry.create_topic(topic.name, complete_topic(topic)).description = topic
@@ -30,7 +30,7 @@ def restore(journal: Journal, registry: Registry) -> None:
 def _restore_messages(
     journal: Journal, registry: Registry, owners: dict[int, Subscription | Snapshot]
 ) -> None:
-    holders: dict[int, list[tuple[Subscription | Snapshot, int, bool]]] = {}
+    holders: dict[int, list[tuple[Subscription | Snapshot, int, int]]] = {}
     for message_id, number, attempts, acknowledged in journal.earlier.deliveries():
         if number in owners:
             holders.setdefault(message_id, []).append((owners[number], attempts, acknowledged))

@@ -1,1 +1,1 @@
-"""The rules of delivery: pure code. Callers pass in the time; there are no sockets and no files."""
+"""The rules of delivery. They use no clock, socket or file; callers pass in the time."""

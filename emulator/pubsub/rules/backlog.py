@@ -1,20 +1,19 @@
 """The messages that one subscription still has to deliver, in order.
 
-Messages of an ordering key wait in a queue of their own, and the queue waits in line as one.
+Messages of an ordering key wait in a queue of their own, which is a single entry of the backlog.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
-from emulator.pubsub.rules.delivery import Delivery
-from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.messages import Delivery, Message
 from emulator.pubsub.rules.ordering import KeyQueue
 
 
 class Backlog:
-    """Deliveries that are ready, or wait for a retry, or for others of their ordering key."""
+    """Deliveries that are ready, or wait for a retry or for others of their ordering key."""
 
     def __init__(
         self, *, ordered: bool, ready: Callable[[], None], due: Callable[[float], None]
@@ -22,7 +21,7 @@ class Backlog:
         """Start empty.
 
         Args:
-            ordered: Whether ordering keys are observed.
+            ordered: Whether messages of an ordering key are delivered in order.
             ready: Called when deliveries become ready.
             due: Called with the time of the next retry, in seconds since the epoch.
         """
@@ -90,20 +89,25 @@ class Backlog:
                 queue.outstanding.append(delivery)
             if not queue.waiting or (one_per_key and queue.outstanding):
                 ready.popleft()
-                self._forget_if_empty(queue)
-        # Keys with more than this receiver took are locked until what it took is settled.
+                self._drop_if_empty(queue)
+        # A key with messages left stays locked until those taken are settled.
         if ready and isinstance(ready[0], KeyQueue) and ready[0].outstanding:
             ready.popleft()
         return taken, dropped
 
-    def settle(self, delivery: Delivery, now: float) -> Sequence[Delivery]:
-        """Mark a delivery as settled, and return those that are finished now, in order."""
-        queue = self._keys.get(delivery.message.ordering_key) if self._ordered else None
-        if queue is None:
-            return (delivery,)
-        over = queue.settle(delivery)
-        self._unlock(queue, now)
-        return over
+    def settle(self, deliveries: Iterable[Delivery], now: float) -> list[Message]:
+        """Settle deliveries that were taken; return the messages that are finished, in order."""
+        if not self._ordered:
+            return [delivery.message for delivery in deliveries]
+        finished: list[Message] = []
+        for delivery in deliveries:
+            queue = self._keys.get(delivery.message.ordering_key)
+            if queue is None:
+                finished.append(delivery.message)
+            else:
+                finished += queue.settle(delivery)
+                self._unlock(queue, now)
+        return finished
 
     def retry(self, failed: Delivery, now: float, not_before: float) -> list[Delivery]:
         """Put back a failed delivery and those behind it of the same key; return the latter."""
@@ -116,7 +120,7 @@ class Backlog:
         return behind
 
     def advance(self, now: float) -> None:
-        """Make the deliveries ready whose retry is due."""
+        """Make deliveries ready whose retry is due."""
         if not self._delayed or self._delayed[0][0] > now:
             return
         while self._delayed and self._delayed[0][0] <= now:
@@ -132,7 +136,7 @@ class Backlog:
         pending = list(self)
         for queue in list(self._keys.values()):
             queue.waiting.clear()
-            self._forget_if_empty(queue)
+            self._drop_if_empty(queue)
         self._ready.clear()
         self._delayed.clear()
         return pending
@@ -146,7 +150,7 @@ class Backlog:
                 expired.append(queue.waiting.popleft())
             if not queue.waiting:
                 gone.add(id(queue))
-                self._forget_if_empty(queue)
+                self._drop_if_empty(queue)
         if expired:
             self._ready = deque(entry for entry in self._ready if id(entry) not in gone)
             self._delayed = [entry for entry in self._delayed if id(entry[2]) not in gone]
@@ -154,11 +158,11 @@ class Backlog:
         return expired
 
     def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
-        """Remove and return messages that were acknowledged out of turn and are wanted again."""
+        """Remove and return messages that were acknowledged out of order and are wanted again."""
         return [message for queue in self._keys.values() for message in queue.recall(wanted)]
 
     def clear(self) -> list[Delivery]:
-        """Forget the ordering keys, and return their outstanding deliveries."""
+        """Drop all ordering keys, and return their outstanding deliveries."""
         outstanding = [d for queue in self._keys.values() for d in queue.outstanding]
         self._keys.clear()
         return outstanding
@@ -179,14 +183,11 @@ class Backlog:
             self._tell_due(until)
 
     def _unlock(self, queue: KeyQueue, now: float) -> None:
-        """Make a key ready again once nothing of it is outstanding."""
-        if queue.outstanding:
-            return
-        if queue.waiting:
+        """Make a key ready again if none of its messages is outstanding."""
+        if queue.waiting and not queue.outstanding:
             self._postpone(queue, now, queue.not_before)
-        else:
-            self._forget_if_empty(queue)
+        self._drop_if_empty(queue)
 
-    def _forget_if_empty(self, queue: KeyQueue) -> None:
+    def _drop_if_empty(self, queue: KeyQueue) -> None:
         if not queue.waiting and not queue.outstanding:
             self._keys.pop(queue.key, None)

@@ -1,6 +1,6 @@
-"""Administration of topics, subscriptions and snapshots, by the API's protobuf messages.
+"""Administration of topics, subscriptions and snapshots in terms of the API's protobuf messages.
 
-Every change goes through here: it is checked, applied to the registry, and recorded.
+Every change is checked, applied to the registry, and recorded.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from emulator.pubsub import protos
 from emulator.pubsub.rules import names, resources, snapshots
 from emulator.pubsub.rules.errors import InvalidArgument
-from emulator.pubsub.rules.ledger import Ledger
 from emulator.pubsub.rules.policies import DELETED_TOPIC
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.router import Topic
@@ -24,33 +23,21 @@ _Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
 _FIXED_TOPIC_FIELDS = frozenset({"name", "kms_key_name"})
 _FIXED_SNAPSHOT_FIELDS = frozenset({"name", "topic"})
 _FIXED_SUBSCRIPTION_FIELDS = frozenset(
-    {
-        "name",
-        "topic",
-        "filter",
-        "enable_message_ordering",
-        "detached",
-        "state",
-        "topic_message_retention_duration",
-    }
+    {"name", "topic", "filter", "enable_message_ordering", "detached", "state"}
+    | {"topic_message_retention_duration"}
 )
 
 
 class Catalogue:
-    """Creates, reads, updates, lists and deletes what a registry holds.
+    """Creates, reads, updates, lists and deletes the resources of a registry.
 
-    A method raises `NotFound` if a name does not exist.
+    For what its methods raise see `Registry`.
     """
 
-    def __init__(self, registry: Registry, ledger: Ledger | None = None) -> None:
-        """Administer a registry.
-
-        Args:
-            registry: Still empty.
-            ledger: Records every change; None if nothing has to survive a restart.
-        """
+    def __init__(self, registry: Registry) -> None:
+        """Administer a registry, and record every change in its ledger."""
         self._registry = registry
-        self._ledger = ledger or Ledger()
+        self._ledger = registry.router.ledger
 
     def create_topic(self, topic: Any) -> Any:
         """Add a `Topic` and return it with its defaults."""
@@ -60,10 +47,10 @@ class Catalogue:
 
     def topic(self, name: str) -> Any:
         """Return the `Topic` of this full name."""
-        return self._registry.topic(names.check("topics", name)).description
+        return self._registry.topic(name).description
 
     def update_topic(self, changes: Any, mask: Any) -> Any:
-        """Change the fields that a mask names, and return the whole `Topic`."""
+        """Change the fields in a mask, and return the whole `Topic`."""
         topic = _merged(self.topic(changes.name), changes, mask, _FIXED_TOPIC_FIELDS)
         resources.check_labels(topic.labels)
         retention = resources.complete_topic(topic)
@@ -74,8 +61,8 @@ class Catalogue:
         return [topic.description for topic in _of_project(self._registry.topics, project)]
 
     def delete_topic(self, name: str) -> None:
-        """Remove a topic; its subscriptions and snapshots get the topic `_deleted-topic_`."""
-        topic = self._registry.delete_topic(names.check("topics", name))
+        """Remove a topic; that of its subscriptions and snapshots becomes `_deleted-topic_`."""
+        topic = self._registry.delete_topic(name)
         orphans: list[Subscription | Snapshot] = [*topic.subscriptions.values()]
         for orphan in [*orphans, *topic.snapshots.values()]:
             orphan.description.topic = DELETED_TOPIC
@@ -96,22 +83,22 @@ class Catalogue:
 
     def subscription(self, name: str) -> Any:
         """Return the `Subscription` of this full name."""
-        return _described(self._registry.subscription(names.check("subscriptions", name)))
+        return _described(self._registry.subscription(name))
 
     def update_subscription(self, changes: Any, mask: Any) -> Any:
-        """Change the fields that a mask names, and return the whole `Subscription`."""
+        """Change the fields in a mask, and return the whole `Subscription`."""
         current = self.subscription(changes.name)
         changed = _merged(current, changes, mask, _FIXED_SUBSCRIPTION_FIELDS)
         resources.check_labels(changed.labels)
         policy = resources.complete_subscription(changed)
         resources.check_push(policy)
-        # One that was deleted since does not stand in the way of other changes.
+        # A dead letter topic that has been deleted must not prevent other changes.
         if policy.dead_letter is not None and "dead_letter_policy" in _fields(mask):
             self._registry.topic(policy.dead_letter.topic)
         return self._keep(self._registry.change_policy(changed.name, policy), changed)
 
     def modify_push_config(self, name: str, config: Any) -> None:
-        """Replace where a subscription is pushed to; an empty config means that it is pulled."""
+        """Change the push endpoint of a subscription; with an empty config it is pulled."""
         description = self.subscription(name)
         policy = self._registry.subscription(name).policy
         policy = replace(policy, push=resources.push_target(config))
@@ -125,24 +112,24 @@ class Catalogue:
 
     def subscriptions_of_topic(self, name: str) -> list[str]:
         """Return the names of the subscriptions attached to a topic, sorted."""
-        return sorted(self._registry.topic(names.check("topics", name)).subscriptions)
+        return sorted(self._registry.topic(name).subscriptions)
 
     def detach_subscription(self, name: str) -> None:
         """Detach a subscription from its topic, and drop its backlog."""
-        subscription = self._registry.detach(names.check("subscriptions", name))
+        subscription = self._registry.detach(name)
         subscription.description.detached = True
         self._keep(subscription, subscription.description)
 
     def delete_subscription(self, name: str) -> None:
         """Remove a subscription and its backlog."""
-        gone = self._registry.delete_subscription(names.check("subscriptions", name))
+        gone = self._registry.delete_subscription(name)
         self._ledger.owner_deleted(gone.kind, gone.number)
 
     def create_snapshot(self, name: str, subscription: str, labels: Any, now: float) -> Any:
         """Take a snapshot of a subscription, and return the `Snapshot`."""
         names.check("snapshots", name)
         resources.check_labels(labels)
-        source = self._registry.subscription(names.check("subscriptions", subscription))
+        source = self._registry.subscription(subscription)
         lifetime = snapshots.lifetime(source.unacknowledged(), now)
         taken = self._registry.create_snapshot(name, subscription)
         snapshot = protos.Snapshot(name=name, topic=taken.topic, labels=labels)
@@ -151,10 +138,10 @@ class Catalogue:
 
     def snapshot(self, name: str) -> Any:
         """Return the `Snapshot` of this full name."""
-        return self._registry.snapshot(names.check("snapshots", name)).description
+        return self._registry.snapshot(name).description
 
     def update_snapshot(self, changes: Any, mask: Any) -> Any:
-        """Change the fields that a mask names, and return the whole `Snapshot`."""
+        """Change the fields in a mask, and return the whole `Snapshot`."""
         snapshot = _merged(self.snapshot(changes.name), changes, mask, _FIXED_SNAPSHOT_FIELDS)
         resources.check_labels(snapshot.labels)
         return self._keep(self._registry.snapshot(changes.name), snapshot)
@@ -165,15 +152,15 @@ class Catalogue:
 
     def snapshots_of_topic(self, name: str) -> list[str]:
         """Return the names of the snapshots of a topic, sorted."""
-        return sorted(self._registry.topic(names.check("topics", name)).snapshots)
+        return sorted(self._registry.topic(name).snapshots)
 
     def delete_snapshot(self, name: str) -> None:
         """Remove a snapshot."""
-        gone = self._registry.delete_snapshot(names.check("snapshots", name))
+        gone = self._registry.delete_snapshot(name)
         self._ledger.owner_deleted(gone.kind, gone.number)
 
     def expire(self, now: float) -> None:
-        """Remove expired snapshots, and messages that have been retained for long enough."""
+        """Remove expired snapshots, and messages whose retention is over."""
         for name, snapshot in list(self._registry.snapshots.items()):
             if snapshot.description.expire_time.ToMilliseconds() <= now * 1000:
                 self.delete_snapshot(name)
@@ -203,7 +190,7 @@ def _described(subscription: Subscription) -> Any:
 
 
 def _fields(mask: Any) -> set[str]:
-    """Return the top-level fields that a mask names, in whole or in part."""
+    """Return the top-level fields of a mask."""
     return {path.partition(".")[0] for path in mask.paths}
 
 
@@ -213,8 +200,8 @@ def _merged(current: Any, changes: Any, mask: Any, fixed: frozenset[str]) -> Any
     for path in mask.paths:
         if not FieldMask(paths=[path]).IsValidForDescriptor(current.DESCRIPTOR):
             raise InvalidArgument(
-                f"Invalid update_mask: there is no field {path}. An entry of a list or of a map"
-                " cannot be named, only the whole."
+                f"Invalid update_mask: there is no field {path}. A single entry of a list or of a"
+                " map cannot be changed."
             )
     for field in _fields(mask) & fixed:
         raise InvalidArgument(f"Invalid update_mask: {field} cannot be changed.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 class PubsubError(Exception):
-    """Base of every refusal; its text is the status message that the client reads."""
+    """Base of all these errors; its text is the status message that the client receives."""
 
     code = "INTERNAL"
 
@@ -30,7 +30,7 @@ class AlreadyExists(PubsubError):
 
 
 class InvalidArgument(PubsubError):
-    """The request breaks a rule of the API; the text names the rule and the value."""
+    """The request violates a rule of the API; the text names the rule and the value."""
 
     code = "INVALID_ARGUMENT"
 
@@ -42,13 +42,13 @@ class FailedPrecondition(PubsubError):
 
 
 class Unimplemented(PubsubError):
-    """Production can do it, this broker does not."""
+    """Production supports this, but this broker does not."""
 
     code = "UNIMPLEMENTED"
 
 
 class StaleAckIds(PubsubError):
-    """With exactly-once delivery: ack ids whose lease has ended.
+    """With exactly-once delivery: the lease of some ack ids has ended.
 
     https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
     """
@@ -63,10 +63,11 @@ class StaleAckIds(PubsubError):
         self.ack_ids = list(ack_ids)
 
 
-class JournalFailed(PubsubError):
-    """The data folder cannot be written; recent changes are in memory only.
-
-    Clients try again what is UNAVAILABLE, and succeed once the journal can be written.
-    """
+class Unavailable(PubsubError):
+    """The broker is stopping, or cannot do this at the moment; clients retry."""
 
     code = "UNAVAILABLE"
+
+
+class JournalFailed(Unavailable):
+    """The data folder cannot be written; recent changes are in memory only."""

@@ -1,4 +1,4 @@
-"""The filter language of subscriptions: text to a predicate on a message's attributes.
+"""The filter language of subscriptions, parsed to predicates on a message's attributes.
 
 https://docs.cloud.google.com/pubsub/docs/subscription-message-filter
 """
@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<string>"(?:[^"\\]|\\.)*")
       | (?P<symbol>!=|[=:().,-])
-      | (?P<word>[A-Za-z_][A-Za-z0-9_-]*|[0-9][A-Za-z0-9_-]*)
+      | (?P<word>[A-Za-z0-9_][A-Za-z0-9_-]*)
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -36,16 +36,14 @@ class _Token:
 
 
 def parse(expression: str) -> Predicate | None:
-    """Return the predicate that a filter expression stands for.
-
-    Args:
-        expression: The filter; empty means that everything is delivered.
+    """Parse a filter expression.
 
     Returns:
-        None for an empty filter, else a function from attributes to whether to deliver.
+        A function from attributes to whether the message is delivered; None for an empty filter,
+        which matches every message.
 
     Raises:
-        InvalidArgument: When it is too long or not of the language; says where and why.
+        InvalidArgument: If it is too long, or has a syntax error; says where and why.
     """
     if not expression.strip():
         return None
@@ -58,7 +56,10 @@ def parse(expression: str) -> Predicate | None:
 
 
 class _Parser:
-    """Recursive descent; one method per rule of the grammar."""
+    """A recursive descent parser with a method for each rule of the grammar.
+
+    Only the text of strings starts with a quote, so no string is taken for a keyword or symbol.
+    """
 
     def __init__(self, expression: str) -> None:
         self._expression = expression
@@ -76,10 +77,10 @@ class _Parser:
         """One term, or terms joined by AND, or terms joined by OR: never both."""
         terms = [self._term()]
         joint = self._peek().text
-        while self._peek().kind == "word" and self._peek().text in ("AND", "OR"):
+        while self._peek().text in ("AND", "OR"):
             token = self._take()
             if token.text != joint:
-                raise self._error("put parentheses around what mixes AND with OR", token)
+                raise self._error("put parentheses around mixed AND and OR", token)
             terms.append(self._term())
         if len(terms) == 1:
             return terms[0]
@@ -88,25 +89,21 @@ class _Parser:
         return lambda attributes: any(term(attributes) for term in terms)
 
     def _term(self) -> Predicate:
-        token = self._peek()
-        if token.text in ("NOT", "-") and token.kind != "string":
+        text = self._peek().text
+        if text in ("NOT", "-"):
             self._take()
             negated = self._term()
             return lambda attributes: not negated(attributes)
-        if token.text == "(" and token.kind == "symbol":
+        if text == "(":
             self._take()
             inner = self._condition()
             self._expect(")")
             return inner
-        if token.kind == "word" and token.text == "hasPrefix":
-            return self._has_prefix()
-        return self._comparison()
+        return self._has_prefix() if text == "hasPrefix" else self._comparison()
 
     def _has_prefix(self) -> Predicate:
-        self._take()
-        self._expect("(")
-        self._expect("attributes")
-        self._expect(".")
+        for text in ("hasPrefix", "(", "attributes", "."):
+            self._expect(text)
         key = self._key()
         self._expect(",")
         prefix = self._string()
@@ -116,19 +113,19 @@ class _Parser:
     def _comparison(self) -> Predicate:
         self._expect("attributes")
         token = self._take()
-        if token.text == ":" and token.kind == "symbol":
+        if token.text == ":":
             present = self._key()
             return lambda attributes: present in attributes
-        if token.text != "." or token.kind != "symbol":
+        if token.text != ".":
             raise self._error("expected '.' or ':' after attributes", token)
         key = self._key()
         operator = self._take()
-        if operator.text not in ("=", "!=") or operator.kind != "symbol":
+        if operator.text not in ("=", "!="):
             raise self._error("expected '=' or '!='", operator)
         value = self._string()
         if operator.text == "=":
             return lambda attributes: attributes.get(key) == value
-        # A message without the attribute passes too, as in production.
+        # True for a message without the attribute too, as in production.
         return lambda attributes: attributes.get(key) != value
 
     def _key(self) -> str:
@@ -137,7 +134,7 @@ class _Parser:
             return self._unquote(token)
         if token.kind == "word" and token.text not in _KEYWORDS:
             return token.text
-        raise self._error("expected the key of an attribute", token)
+        raise self._error("expected an attribute key", token)
 
     def _string(self) -> str:
         token = self._take()
@@ -166,16 +163,15 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         token = self._take()
-        if token.text != text or token.kind == "string":
+        if token.text != text:
             raise self._error(f"expected '{text}'", token)
 
     def _peek(self) -> _Token:
         return self._tokens[self._next]
 
     def _take(self) -> _Token:
-        token = self._tokens[self._next]
-        if token.kind != "end":
-            self._next += 1
+        token = self._peek()
+        self._next += token.kind != "end"
         return token
 
     def _tokenize(self) -> list[_Token]:
@@ -186,7 +182,7 @@ class _Parser:
             match = _TOKEN.match(self._expression, position)
             if match is None:
                 bad = _Token("bad", self._expression[position:].strip(), position)
-                raise self._error("not a token of the filter language", bad)
+                raise self._error("invalid token", bad)
             kind = str(match.lastgroup)
             tokens.append(_Token(kind, match[kind], match.start(kind)))
             position = match.end()

@@ -4,10 +4,10 @@ https://docs.cloud.google.com/pubsub/docs/lease-management
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 
-from emulator.pubsub.rules.delivery import Delivery, Holder
+from emulator.pubsub.rules.messages import Delivery
 
 
 class Leases:
@@ -17,13 +17,13 @@ class Leases:
         """Start with none.
 
         Args:
-            first: Leases are numbered from here.
+            first: Number of the first lease.
             due: Called with the time at which the next lease ends, in seconds since the epoch.
         """
         self._next = first
         self._due = due
         self._held: dict[int, Delivery] = {}
-        # One entry for each batch of leases, not for each lease: most are over before it is due.
+        # One entry per batch, not per lease: most leases end before their deadline.
         self._deadlines: list[tuple[float, int, Sequence[int]]] = []
         self._tie_break = count()
 
@@ -31,11 +31,13 @@ class Leases:
         return iter(list(self._held.values()))
 
     def get(self, lease: int) -> Delivery | None:
-        """Return the delivery with this lease, or None if the lease is over."""
+        """Return the delivery with this lease, or None if the lease has ended."""
         return self._held.get(lease)
 
-    def grant(self, taken: Sequence[Delivery], deadline: float, holder: Holder | None) -> None:
-        """Lease deliveries until a deadline, to a holder if there is one."""
+    def grant(
+        self, taken: Sequence[Delivery], deadline: float, on_end: Callable[[int], None] | None
+    ) -> None:
+        """Lease deliveries until a deadline; call `on_end` with the size of each when it ends."""
         if not taken:
             return
         first = self._next
@@ -43,24 +45,35 @@ class Leases:
         for lease, delivery in enumerate(taken, first):
             delivery.lease = lease
             delivery.deadline = deadline
-            delivery.holder = holder
+            delivery.on_end = on_end
             delivery.attempts += 1
             self._held[lease] = delivery
         self._watch(deadline, range(first, self._next))
 
     def extend(self, deliveries: Sequence[Delivery], deadline: float) -> None:
-        """Move the deadline of leases."""
+        """Change the deadline of leases."""
         for delivery in deliveries:
             delivery.deadline = deadline
         if deliveries:
             self._watch(deadline, [delivery.lease for delivery in deliveries])
 
-    def end(self, lease: int) -> Delivery | None:
-        """End a lease, notify its holder, and return its delivery; None if it was already over."""
-        delivery = self._held.pop(lease, None)
-        if delivery is not None and delivery.holder is not None:
-            delivery.holder.release(len(delivery.message.wire))
-        return delivery
+    def end(self, leases: Iterable[int]) -> tuple[list[Delivery], list[int]]:
+        """End leases.
+
+        Returns:
+            The deliveries whose leases have ended now, and the leases that had ended before.
+        """
+        ended = []
+        unknown = []
+        for lease in leases:
+            delivery = self._held.pop(lease, None)
+            if delivery is None:
+                unknown.append(lease)
+                continue
+            if delivery.on_end is not None:
+                delivery.on_end(len(delivery.message.wire))
+            ended.append(delivery)
+        return ended, unknown
 
     def expired(self, now: float) -> Iterator[Delivery]:
         """Yield, one by one, the deliveries whose deadline has passed."""
@@ -75,7 +88,7 @@ class Leases:
         return self._deadlines[0][0] if self._deadlines else float("inf")
 
     def clear(self) -> None:
-        """Forget all leases without notifying their holders."""
+        """Drop all leases without calling their `on_end`."""
         self._held.clear()
 
     def _watch(self, deadline: float, leases: Sequence[int]) -> None:

@@ -9,16 +9,16 @@ Kind = Literal["subscriptions", "snapshots"]
 
 
 class Ledger:
-    """Records changes. This one discards them: a broker in memory uses it.
+    """Records changes. This one, for a broker in memory, discards them.
 
-    An owner holds messages: a subscription or a snapshot. Each has a number of its own.
+    An owner is a subscription or a snapshot, identified by its number. It holds messages.
     """
 
     def published(self, topic: str, messages: Sequence[Message]) -> None:
         """Record messages that at least one owner or topic holds."""
 
     def owed(self, owner: int, messages: Sequence[Message]) -> None:
-        """Record that an owner holds messages that are to be delivered (again)."""
+        """Record that an owner holds messages that have to be delivered, or redelivered."""
 
     def attempted(self, owner: int, message: int, attempts: int) -> None:
         """Record how many deliveries of a message have failed."""
@@ -36,7 +36,7 @@ class Ledger:
         """Record a new or changed topic."""
 
     def topic_deleted(self, name: str) -> None:
-        """Record that a topic is deleted; a later one of its name does not inherit its messages."""
+        """Record that a topic is deleted. A new topic of that name does not get its messages."""
 
     def owner_saved(self, kind: Kind, number: int, name: str, description: bytes) -> None:
         """Record a new or changed owner."""

@@ -1,39 +1,59 @@
-"""A published message as the broker keeps it."""
+"""Published messages, and their deliveries to subscriptions."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 NO_ATTRIBUTES: Mapping[str, str] = {}
 
 
+@dataclass(slots=True, eq=False)
 class Message:
-    """One published message. Its content never changes; who still needs it does.
+    """One published message. Only `holders` ever changes.
 
     Attributes:
-        id: The message id, larger than every id given before it.
+        id: The message id; larger than every earlier one.
         published_at: Seconds since the epoch.
-        attributes: What filters look at.
-        ordering_key: Empty when the message has none.
-        wire: The serialized `PubsubMessage`, with id and publish time, as subscribers get it.
-        holders: How many subscriptions and topics still keep it. The journal forgets the
-            message when the last one lets go.
+        attributes: What filters are applied to.
+        ordering_key: Empty if the message has none.
+        wire: The serialized `PubsubMessage` that subscribers receive, with id and publish time.
+        holders: How many subscriptions, snapshots and topics hold it. The journal deletes the
+            message when none does.
     """
 
-    __slots__ = ("attributes", "holders", "id", "ordering_key", "published_at", "wire")
+    id: int
+    published_at: float
+    attributes: Mapping[str, str]
+    ordering_key: str
+    wire: bytes = field(repr=False)
+    holders: int = 0
 
-    def __init__(
-        self,
-        message_id: int,
-        published_at: float,
-        attributes: Mapping[str, str],
-        ordering_key: str,
-        wire: bytes,
-    ) -> None:
-        self.id = message_id
-        self.published_at = published_at
-        self.attributes = attributes
-        self.ordering_key = ordering_key
-        self.wire = wire
-        self.holders = 0
 
-    def __repr__(self) -> str:
-        return f"Message({self.id}, {len(self.wire)} bytes)"
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """The state of one message in one subscription.
+
+    Attributes:
+        message: What is delivered.
+        attempts: Deliveries so far, including the current one while it is leased.
+        deadline: When the lease ends, in seconds of the broker's clock.
+        lease: Number of the lease; every delivery attempt gets a new one.
+        on_end: Called with the size in bytes of the message when the lease ends.
+        settled: Acknowledged before its predecessors of the same ordering key.
+    """
+
+    message: Message
+    attempts: int = 0
+    deadline: float = 0.0
+    lease: int = 0
+    on_end: Callable[[int], None] | None = None
+    settled: bool = False
+
+
+class Retained(deque[Message]):
+    """The messages that a topic or a subscription retains for seek, oldest first."""
+
+    def drain(self, published_before: float = float("inf")) -> Iterator[Message]:
+        """Remove and yield the messages published before a time, in seconds since the epoch."""
+        while self and self[0].published_at < published_before:
+            yield self.popleft()

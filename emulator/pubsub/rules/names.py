@@ -1,4 +1,4 @@
-"""Names of projects, topics and subscriptions.
+"""Names of projects, topics, subscriptions and snapshots.
 
 https://docs.cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 """
@@ -12,19 +12,19 @@ _PROJECT = re.compile(r"projects/[^/]+")
 
 
 def check(collection: str, name: str) -> str:
-    """Return the full name of a topic, subscription or snapshot if it keeps the rules.
+    """Return the full name of a topic, subscription or snapshot if it is valid.
 
     Args:
         collection: `topics`, `subscriptions` or `snapshots`.
         name: `projects/{project}/{collection}/{short name}`.
 
     Raises:
-        InvalidArgument: If it does not.
+        InvalidArgument: If it is not.
     """
     project, separator, short_name = name.partition(f"/{collection}/")
     if not separator or not _PROJECT.fullmatch(project):
         raise InvalidArgument(
-            f"Invalid resource name given (name={name}). It has to be of the form"
+            f"Invalid resource name given (name={name}). It must be of the form"
             f" projects/{{project}}/{collection}/{{name}}. Refer to"
             " https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names."
         )
@@ -45,7 +45,7 @@ def check_project(name: str) -> str:
     """
     if not _PROJECT.fullmatch(name):
         raise InvalidArgument(
-            f"Invalid resource name given (name={name}). It has to be of the form"
+            f"Invalid resource name given (name={name}). It must be of the form"
             " projects/{project}."
         )
     return name

@@ -1,58 +1,51 @@
-"""Messages of one ordering key: delivered in order, one receiver at a time.
+"""Messages of one ordering key: delivered in order, to one receiver at a time.
 
 https://docs.cloud.google.com/pubsub/docs/ordering
 """
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from emulator.pubsub.rules.delivery import Delivery
-from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.messages import Delivery, Message
 
 
+@dataclass(slots=True, eq=False)
 class KeyQueue:
-    """What one subscription still owes for one ordering key.
+    """The undelivered and outstanding messages of one ordering key in one subscription.
 
-    Nothing of the key is leased while something of it is outstanding, so that two receivers
-    never work on one key. When a delivery fails, everything that was delivered after it is
-    delivered again behind it, also what was acknowledged meanwhile.
+    While any of them is outstanding, no more are leased, so two receivers never work on the same
+    key. When a delivery fails, everything delivered after it is redelivered behind it, even what
+    has been acknowledged.
     """
 
-    __slots__ = ("key", "not_before", "outstanding", "waiting")
+    key: str
+    waiting: deque[Delivery] = field(default_factory=deque)
+    outstanding: deque[Delivery] = field(default_factory=deque)
+    not_before: float = float("-inf")
 
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.waiting: deque[Delivery] = deque()
-        self.outstanding: deque[Delivery] = deque()
-        self.not_before = float("-inf")
-
-    def settle(self, delivery: Delivery) -> list[Delivery]:
-        """Note that a delivery is done with.
+    def settle(self, delivery: Delivery) -> list[Message]:
+        """Mark an outstanding delivery as settled.
 
         Returns:
-            The deliveries that are over now: this one, if all before it are, and those behind
-            it that were only waiting for it. In order.
+            The messages that are finished now, in order: those at the head of the queue that have
+            been settled.
         """
         delivery.settled = True
-        over = []
+        finished = []
         while self.outstanding and self.outstanding[0].settled:
-            over.append(self.outstanding.popleft())
-        return over
+            finished.append(self.outstanding.popleft().message)
+        return finished
 
     def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
-        """Take out the messages that were acknowledged out of turn and are wanted again."""
-        recalled: list[Message] = []
-        kept: deque[Delivery] = deque()
-        for delivery in self.outstanding:
-            if delivery.settled and wanted(delivery.message):
-                recalled.append(delivery.message)
-            else:
-                kept.append(delivery)
-        self.outstanding = kept
-        return recalled
+        """Remove the messages that were acknowledged out of order and are wanted again."""
+        recalled = [d for d in self.outstanding if d.settled and wanted(d.message)]
+        gone = set(recalled)
+        self.outstanding = deque(d for d in self.outstanding if d not in gone)
+        return [delivery.message for delivery in recalled]
 
     def rewind(self, failed: Delivery, not_before: float) -> list[Delivery]:
-        """Put a failed delivery, and all that were delivered after it, back in line.
+        """Put a failed delivery, and all that were delivered after it, back in the queue.
 
         Args:
             failed: An outstanding delivery.
@@ -71,5 +64,4 @@ class KeyQueue:
             delivery.settled = False
             delivery.attempts -= 1
         self.waiting.appendleft(failed)
-        behind.reverse()
         return behind

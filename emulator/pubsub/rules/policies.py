@@ -15,15 +15,15 @@ class RetryPolicy:
     """How long a message waits after a failed delivery.
 
     Attributes:
-        minimum: Seconds after the first failure.
-        maximum: Seconds that no wait exceeds.
+        minimum: Delay in seconds after the first failure.
+        maximum: Longest delay in seconds.
     """
 
     minimum: float
     maximum: float
 
     def delay(self, failures: int) -> float:
-        """Return the wait in seconds after so many failures (1 or more): it doubles each time.
+        """Return the delay in seconds after this many failures (1 or more); it doubles each time.
 
         https://docs.cloud.google.com/pubsub/docs/handling-failures#exponential_backoff
         """
@@ -33,7 +33,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class DeadLetterPolicy:
-    """Where a message goes that failed too often.
+    """Where a message is forwarded after too many failed deliveries.
 
     Attributes:
         topic: Full name of the dead letter topic.
@@ -49,8 +49,8 @@ class PushTarget:
     """Where and how a push subscription sends its messages.
 
     Attributes:
-        endpoint: URL that takes the POST.
-        wrapped: Whether the body is the JSON envelope, or the data as it is.
+        endpoint: URL of the POST requests.
+        wrapped: Whether the body is the JSON envelope; if not, it is the data.
         write_metadata: Whether an unwrapped push carries id, time and attributes as headers.
         service_account: Email in the OIDC token; empty for no token.
         audience: `aud` claim of the token.
@@ -65,19 +65,19 @@ class PushTarget:
 
 @dataclass(frozen=True)
 class SubscriptionPolicy:
-    """Everything about a subscription that decides what is delivered when.
+    """The settings of a subscription that determine what is delivered and when.
 
     Attributes:
         topic: Full name of the topic, or `DELETED_TOPIC`.
         ack_deadline: Seconds that a delivered message is leased for.
-        matches: Decides by a message's attributes whether it is delivered; None for every one.
+        matches: Filter on a message's attributes; None to deliver every message.
         ordered: Whether messages of one ordering key are delivered in order.
         retention: Seconds after publishing when an unacknowledged message is dropped.
-        retain_acked: Whether acknowledged messages are kept so long too, for seek.
+        retain_acked: Whether acknowledged messages are retained that long too, for seek.
         exactly_once: Whether acknowledging an expired lease is an error.
-        retry: None to deliver again at once.
-        dead_letter: None to try for ever.
-        push: None for a subscription that is pulled.
+        retry: None to redeliver immediately.
+        dead_letter: None to redeliver without limit.
+        push: None for a pull subscription.
     """
 
     topic: str
@@ -92,7 +92,7 @@ class SubscriptionPolicy:
     push: PushTarget | None = None
 
     def wanted(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Return the messages that pass the filter."""
+        """Return the messages that the filter matches."""
         matches = self.matches
         if matches is None:
             return messages

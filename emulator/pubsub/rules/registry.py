@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from emulator.pubsub.rules import names
 from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
 from emulator.pubsub.rules.ledger import Ledger
 from emulator.pubsub.rules.policies import DELETED_TOPIC, SubscriptionPolicy
-from emulator.pubsub.rules.router import ComposeMessage, Doors, Router, Topic
+from emulator.pubsub.rules.router import Doors, Router, Topic
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -15,10 +16,10 @@ _Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
 
 
 class Registry:
-    """All resources, and the operations on them. Callers pass in the time; nothing waits.
+    """All resources, and the operations on them.
 
-    Names are full names. A method raises `NotFound` if a name does not exist, and `AlreadyExists`
-    if it would add one that does.
+    Names are full names. Methods raise `NotFound` if a resource does not exist, `AlreadyExists` if
+    a new one does, and `InvalidArgument` if a name is malformed.
 
     Attributes:
         topics: By name.
@@ -28,50 +29,44 @@ class Registry:
     """
 
     def __init__(
-        self,
-        doors: Doors,
-        ledger: Ledger | None = None,
-        *,
-        compose: ComposeMessage,
-        first_number: int = 1,
+        self, doors: Doors, ledger: Ledger | None = None, *, first_number: int = 1
     ) -> None:
         """Start empty.
 
         Args:
             doors: Notified when messages can be delivered.
             ledger: Records what has to survive a restart; None if nothing has to.
-            compose: Makes a dead letter; see `Router`.
-            first_number: Message ids and leases are numbered from here. Must exceed every number
-                of an earlier run.
+            first_number: First message id and first lease. Must exceed those of earlier runs.
         """
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.router = Router(self.topics, doors, ledger or Ledger(), compose, first_number)
+        self.router = Router(self.topics, doors, ledger or Ledger(), first_number)
         self._doors = doors
         self._first_lease = first_number
         self._next_number = 1
 
     def topic(self, name: str) -> Topic:
         """Return a topic."""
-        return _found(self.topics, name)
+        return _found(self.topics, "topics", name)
 
     def subscription(self, name: str) -> Subscription:
         """Return a subscription."""
-        return _found(self.subscriptions, name)
+        return _found(self.subscriptions, "subscriptions", name)
 
     def snapshot(self, name: str) -> Snapshot:
         """Return a snapshot."""
-        return _found(self.snapshots, name)
+        return _found(self.snapshots, "snapshots", name)
 
     def create_topic(self, name: str, retention: float | None = None) -> Topic:
-        """Add a topic that retains messages for so many seconds, or not at all."""
-        _check_new(self.topics, name)
+        """Add a topic that retains messages for this many seconds, or not at all."""
+        if name in self.topics:
+            raise AlreadyExists(name)
         topic = self.topics[name] = Topic(name, retention)
         return topic
 
     def retain(self, name: str, retention: float | None) -> Topic:
-        """Change for how many seconds a topic retains messages; None for not at all."""
+        """Change how many seconds a topic retains messages; None for not at all."""
         topic = self.topic(name)
         topic.retention = retention
         for subscription in topic.subscriptions.values():
@@ -81,11 +76,7 @@ class Registry:
         return topic
 
     def delete_topic(self, name: str) -> Topic:
-        """Remove a topic; its subscriptions and snapshots keep what they have, and get nothing new.
-
-        Returns:
-            The topic, with the subscriptions and snapshots that lost it.
-        """
+        """Remove a topic and return it; its subscriptions and snapshots keep their messages."""
         topic = self.topic(name)
         del self.topics[name]
         for subscription in topic.subscriptions.values():
@@ -98,14 +89,15 @@ class Registry:
     def create_subscription(
         self, name: str, policy: SubscriptionPolicy, number: int | None = None
     ) -> Subscription:
-        """Add a subscription, which gets what is published from now on.
+        """Add a subscription, which receives what is published from now on.
 
         Args:
             name: Full name.
-            policy: Its settings; the topic has to exist, or be `DELETED_TOPIC`.
-            number: The number it had in an earlier run, when it is restored.
+            policy: Its settings; the topic must exist, or be `DELETED_TOPIC`.
+            number: Its number in an earlier run, if it is restored.
         """
-        _check_new(self.subscriptions, name)
+        if name in self.subscriptions:
+            raise AlreadyExists(name)
         topic = None if policy.topic == DELETED_TOPIC else self.topic(policy.topic)
         number = self._number(number)
         subscription = Subscription(name, number, policy, self.router, self._first_lease)
@@ -116,7 +108,7 @@ class Registry:
         return subscription
 
     def change_policy(self, name: str, policy: SubscriptionPolicy) -> Subscription:
-        """Replace the settings of a subscription, and wake whoever delivers its messages."""
+        """Replace the settings of a subscription, and notify its receivers."""
         subscription = self.subscription(name)
         subscription.change(policy)
         self._doors.ready(subscription)
@@ -136,7 +128,7 @@ class Registry:
         """Detach a subscription from its topic, and drop its backlog.
 
         Raises:
-            FailedPrecondition: If it has no topic any more.
+            FailedPrecondition: If it is not attached to a topic.
         """
         subscription = self.subscription(name)
         del self.topic_of(subscription).subscriptions[name]
@@ -149,7 +141,7 @@ class Registry:
         """Return the topic that a subscription is attached to.
 
         Raises:
-            FailedPrecondition: If it has none any more.
+            FailedPrecondition: If there is none.
         """
         topic = self.topics.get(subscription.policy.topic)
         if topic is None:
@@ -161,27 +153,27 @@ class Registry:
     def create_snapshot(self, name: str, subscription: str) -> Snapshot:
         """Capture the unacknowledged messages of a subscription, and all that are published later.
 
-        Args:
-            name: Full name of the snapshot.
-            subscription: Full name of the subscription.
-
         Raises:
-            FailedPrecondition: If the subscription has no topic any more.
+            FailedPrecondition: If the subscription is not attached to a topic.
         """
         source = self.subscription(subscription)
         snapshot = self.restore_snapshot(name, self.topic_of(source).name)
-        self.router.collect(snapshot, source.unacknowledged())
+        messages = source.unacknowledged()
+        for message in messages:
+            snapshot.offer(message)
+        self.router.ledger.owed(snapshot.number, messages)
         return snapshot
 
     def restore_snapshot(self, name: str, topic: str, number: int | None = None) -> Snapshot:
-        """Add a snapshot without messages, which gets what is published from now on.
+        """Add a snapshot without messages, which collects what is published from now on.
 
         Args:
             name: Full name.
-            topic: Full name of the topic; if it does not exist, nothing will be published.
-            number: The number it had in an earlier run.
+            topic: Full name of the topic, or `DELETED_TOPIC`.
+            number: Its number in an earlier run, if it is restored.
         """
-        _check_new(self.snapshots, name)
+        if name in self.snapshots:
+            raise AlreadyExists(name)
         snapshot = self.snapshots[name] = Snapshot(name, self._number(number), topic)
         if topic in self.topics:
             self.topics[topic].snapshots[name] = snapshot
@@ -198,7 +190,7 @@ class Registry:
         return snapshot
 
     def advance(self, now: float) -> None:
-        """End leases and retry waits that are due."""
+        """Expire leases and end retry delays that are due."""
         next_due = float("inf")
         for subscription in list(self.subscriptions.values()):
             subscription.advance(now)
@@ -207,7 +199,7 @@ class Registry:
             self._doors.due(next_due)
 
     def expire(self, now: float) -> None:
-        """Release the messages that have been retained for long enough."""
+        """Release messages whose retention is over."""
         for topic in self.topics.values():
             self.router.expire(topic, now)
         for subscription in self.subscriptions.values():
@@ -220,16 +212,11 @@ class Registry:
         return number
 
 
-def _found(resources: Mapping[str, _Resource], name: str) -> _Resource:
+def _found(resources: Mapping[str, _Resource], collection: str, name: str) -> _Resource:
     try:
         return resources[name]
     except KeyError:
-        raise NotFound(name) from None
-
-
-def _check_new(resources: Mapping[str, object], name: str) -> None:
-    if name in resources:
-        raise AlreadyExists(name)
+        raise NotFound(names.check(collection, name)) from None
 
 
 def _orphan(subscription: Subscription) -> None:

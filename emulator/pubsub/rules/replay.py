@@ -1,5 +1,8 @@
 """Seek: to a time, or to a snapshot.
 
+Names are full names, and times are seconds since the epoch. Both functions raise `NotFound` if one
+of the resources does not exist.
+
 https://docs.cloud.google.com/pubsub/docs/replay-overview
 """
 
@@ -8,17 +11,7 @@ from emulator.pubsub.rules.registry import Registry
 
 
 def seek(registry: Registry, name: str, time: float, now: float) -> None:
-    """Acknowledge what was published before a time, replay what was published since.
-
-    Args:
-        registry: Has the subscription.
-        name: Full name of the subscription.
-        time: Seconds since the epoch.
-        now: Seconds since the epoch.
-
-    Raises:
-        NotFound: If there is no such subscription.
-    """
+    """Acknowledge what was published before a time, and replay what was published since."""
     subscription = registry.subscription(name)
     topic = registry.topics.get(subscription.policy.topic)
     replayable = subscription.policy.wanted(topic.retained if topic else ())
@@ -26,17 +19,10 @@ def seek(registry: Registry, name: str, time: float, now: float) -> None:
 
 
 def seek_snapshot(registry: Registry, name: str, snapshot: str, now: float) -> None:
-    """Make exactly the messages of a snapshot unacknowledged.
-
-    Args:
-        registry: Has both.
-        name: Full name of the subscription.
-        snapshot: Full name of the snapshot, of any subscription of the same topic.
-        now: Seconds since the epoch.
+    """Replay exactly the messages of a snapshot, and acknowledge all others.
 
     Raises:
-        NotFound: If there is no such subscription or snapshot.
-        FailedPrecondition: If they are not of one topic.
+        FailedPrecondition: If the subscription and the snapshot belong to different topics.
     """
     subscription = registry.subscription(name)
     source = registry.snapshot(snapshot)

@@ -1,4 +1,4 @@
-"""Topics and subscriptions as clients describe them: checked, completed, and read as policies.
+"""Topics and subscriptions as clients describe them: validation, defaults, and policies.
 
 Limits: https://docs.cloud.google.com/pubsub/quotas#resource_limits and
 https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1
@@ -11,6 +11,12 @@ from urllib.parse import urlsplit
 
 from emulator.pubsub.rules import filters, names
 from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
+from emulator.pubsub.rules.limits import (
+    ACK_DEADLINE_SECONDS,
+    check_ack_deadline,
+    check_duration,
+    check_value,
+)
 from emulator.pubsub.rules.policies import (
     DELETED_TOPIC,
     DeadLetterPolicy,
@@ -23,65 +29,64 @@ _DAY = 24 * 60 * 60
 _RETENTION_SECONDS = (10 * 60, 31 * _DAY)
 _DEFAULT_RETENTION = 7 * _DAY
 _DEFAULT_TTL = 31 * _DAY
-_ACK_DEADLINE_SECONDS = (10, 600)
 _BACKOFF_SECONDS = (0, 600)
-_DEFAULT_BACKOFF = (10, 600)
 _DELIVERY_ATTEMPTS = (5, 100)
 
 _MAX_LABELS = 64
 _MAX_LABEL_LENGTH = 63
-# Unicode categories: lowercase letters, and those of scripts that have no case ...
+# Unicode categories: lowercase letters, letters of scripts without case ...
 _LABEL_LETTERS = frozenset({"Ll", "Lo"})
 # ... and numbers.
 _LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 
-_TOPIC_EXTRAS = ("schema_settings", "ingestion_data_source_settings")
-_SUBSCRIPTION_EXTRAS = ("bigquery_config", "cloud_storage_config", "bigtable_config")
+_UNSUPPORTED_TOPIC = {"schema_settings", "ingestion_data_source_settings"}
+_UNSUPPORTED_SUBSCRIPTION = {"bigquery_config", "cloud_storage_config", "bigtable_config"}
+_UNSUPPORTED = {"message_transforms", *_UNSUPPORTED_TOPIC, *_UNSUPPORTED_SUBSCRIPTION}
 
 
 def complete_topic(topic: Any) -> float | None:
-    """Check a `Topic` and fill in what production fills in.
+    """Check a `Topic` and fill in the defaults.
 
     Returns:
         Seconds that the topic retains messages for, or None.
 
     Raises:
-        InvalidArgument: If a value is out of its limits.
-        Unimplemented: If it asks for schemas, ingestion or transforms.
+        InvalidArgument: If a value is invalid.
+        Unimplemented: If it uses schemas, ingestion or transforms.
     """
     names.check("topics", topic.name)
-    _refuse(topic, _TOPIC_EXTRAS)
+    _check_supported(topic)
     topic.state = 1  # ACTIVE
     if not topic.HasField("message_retention_duration"):
         return None
     retention = _seconds(topic.message_retention_duration)
-    _within("message_retention_duration", retention, _RETENTION_SECONDS)
+    check_duration("message_retention_duration", retention, *_RETENTION_SECONDS)
     return retention
 
 
 def check_labels(labels: Mapping[str, str]) -> None:
-    """Check the labels that a client gives to a topic, subscription or snapshot.
+    """Check the labels of a topic, subscription or snapshot.
 
     https://docs.cloud.google.com/pubsub/docs/labels#requirements
 
     Raises:
-        InvalidArgument: If there are too many, or one breaks the rules of its spelling.
+        InvalidArgument: If there are too many, or one is malformed.
     """
     if len(labels) > _MAX_LABELS:
         raise InvalidArgument(
-            f"Invalid labels: there are {len(labels)}, and {_MAX_LABELS} at most are allowed."
+            f"Invalid labels: there are {len(labels)}, but at most {_MAX_LABELS} are allowed."
         )
     for key, value in labels.items():
-        begins_well = bool(key) and unicodedata.category(key[0]) in _LABEL_LETTERS
-        if not (begins_well and _spells_label(key) and _spells_label(value)):
+        starts_with_letter = bool(key) and unicodedata.category(key[0]) in _LABEL_LETTERS
+        if not (starts_with_letter and _is_label_text(key) and _is_label_text(value)):
             raise InvalidArgument(
-                f"Invalid label (key={key}, value={value}). Both may have {_MAX_LABEL_LENGTH}"
-                " characters at most, which are lowercase letters, digits, _ and -, and a key"
-                " begins with a letter."
+                f"Invalid label (key={key}, value={value}). Keys and values have at most"
+                f" {_MAX_LABEL_LENGTH} characters: lowercase letters, digits, _ and -. A key starts"
+                " with a letter."
             )
 
 
-def _spells_label(text: str) -> bool:
+def _is_label_text(text: str) -> bool:
     return len(text) <= _MAX_LABEL_LENGTH and all(
         character in "_-" or unicodedata.category(character) in _LABEL_CATEGORIES
         for character in text
@@ -89,17 +94,16 @@ def _spells_label(text: str) -> bool:
 
 
 def complete_subscription(subscription: Any) -> SubscriptionPolicy:
-    """Check a `Subscription`, fill in the defaults, and read what the rules need of it.
+    """Check a `Subscription`, fill in the defaults, and return its policy.
 
     Raises:
-        InvalidArgument: If a value is out of its limits, or the filter cannot be read.
-        Unimplemented: If it asks for delivery to BigQuery, Cloud Storage, Bigtable, or
-            transforms.
+        InvalidArgument: If a value is invalid.
+        Unimplemented: If it uses BigQuery, Cloud Storage, Bigtable or transforms.
     """
     names.check("subscriptions", subscription.name)
     if subscription.topic != DELETED_TOPIC:
         names.check("topics", subscription.topic)
-    _refuse(subscription, _SUBSCRIPTION_EXTRAS)
+    _check_supported(subscription)
     subscription.state = 1  # ACTIVE
     return SubscriptionPolicy(
         topic=DELETED_TOPIC if subscription.detached else subscription.topic,
@@ -116,7 +120,7 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
 
 
 def check_push(policy: SubscriptionPolicy) -> None:
-    """Check that a push subscription does not ask for what only pull subscriptions have.
+    """Check that a push subscription does not use exactly-once delivery.
 
     https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
 
@@ -126,27 +130,27 @@ def check_push(policy: SubscriptionPolicy) -> None:
     if policy.push is not None and policy.exactly_once:
         raise InvalidArgument(
             "A subscription with a push endpoint cannot have enable_exactly_once_delivery: only"
-            " those who pull get messages exactly once."
+            " pull subscriptions support it."
         )
 
 
 def push_target(config: Any) -> PushTarget | None:
-    """Read a `PushConfig`; one without endpoint means that the subscription is pulled.
+    """Read a `PushConfig`; None if it has no endpoint, for a pull subscription.
 
     Raises:
-        InvalidArgument: If the endpoint is not an HTTP URL, or a token has no account.
+        InvalidArgument: If the endpoint is not an HTTP URL, or the token has no account.
     """
     if not config.push_endpoint:
         return None
     if not _is_http_url(config.push_endpoint):
         raise InvalidArgument(
-            f"Invalid push endpoint given (endpoint={config.push_endpoint}). It has to be a URL"
+            f"Invalid push endpoint given (endpoint={config.push_endpoint}). It must be a URL"
             " that starts with https:// or http://."
         )
     if config.HasField("oidc_token") and "@" not in config.oidc_token.service_account_email:
         raise InvalidArgument(
             "You have passed an invalid argument to the service"
-            " (argument=PushConfig::oidc_token::service_account_email). It has to be the email"
+            " (argument=PushConfig::oidc_token::service_account_email). It must be the email"
             " address of a service account."
         )
     return PushTarget(
@@ -159,7 +163,7 @@ def push_target(config: Any) -> PushTarget | None:
 
 
 def _is_http_url(text: str) -> bool:
-    """Return whether the text is a URL that a request can be sent to."""
+    """Return whether a request can be sent to this URL."""
     try:
         url = urlsplit(text)
         host = (url.hostname or "").encode("idna")
@@ -171,13 +175,8 @@ def _is_http_url(text: str) -> bool:
 
 
 def _ack_deadline(subscription: Any) -> float:
-    deadline = subscription.ack_deadline_seconds or _ACK_DEADLINE_SECONDS[0]
-    lowest, highest = _ACK_DEADLINE_SECONDS
-    if not lowest <= deadline <= highest:
-        raise InvalidArgument(
-            f"Invalid ack deadline given (ack_deadline={deadline}). The ack deadline must be"
-            f" between {lowest} and {highest} seconds."
-        )
+    deadline = subscription.ack_deadline_seconds or ACK_DEADLINE_SECONDS[0]
+    check_ack_deadline(deadline)
     subscription.ack_deadline_seconds = deadline
     return float(deadline)
 
@@ -186,7 +185,7 @@ def _retention(subscription: Any) -> float:
     if not subscription.HasField("message_retention_duration"):
         subscription.message_retention_duration.FromSeconds(_DEFAULT_RETENTION)
     retention = _seconds(subscription.message_retention_duration)
-    _within("message_retention_duration", retention, _RETENTION_SECONDS)
+    check_duration("message_retention_duration", retention, *_RETENTION_SECONDS)
     if not subscription.HasField("expiration_policy"):
         subscription.expiration_policy.ttl.FromSeconds(_DEFAULT_TTL)
     elif subscription.expiration_policy.HasField("ttl"):
@@ -203,12 +202,10 @@ def _retry_policy(subscription: Any) -> RetryPolicy | None:
     if not subscription.HasField("retry_policy"):
         return None
     policy = subscription.retry_policy
-    for field, default in zip(
-        ("minimum_backoff", "maximum_backoff"), _DEFAULT_BACKOFF, strict=True
-    ):
+    for field, default in (("minimum_backoff", 10), ("maximum_backoff", 600)):
         if not policy.HasField(field):
             getattr(policy, field).FromSeconds(default)
-        _within(f"retry_policy.{field}", _seconds(getattr(policy, field)), _BACKOFF_SECONDS)
+        check_duration(f"retry_policy.{field}", _seconds(getattr(policy, field)), *_BACKOFF_SECONDS)
     minimum, maximum = _seconds(policy.minimum_backoff), _seconds(policy.maximum_backoff)
     if minimum > maximum:
         raise InvalidArgument(
@@ -224,32 +221,16 @@ def _dead_letter_policy(subscription: Any) -> DeadLetterPolicy | None:
     policy = subscription.dead_letter_policy
     names.check("topics", policy.dead_letter_topic)
     policy.max_delivery_attempts = policy.max_delivery_attempts or _DELIVERY_ATTEMPTS[0]
-    attempts = policy.max_delivery_attempts
-    lowest, highest = _DELIVERY_ATTEMPTS
-    if not lowest <= attempts <= highest:
-        size, bound = ("small", "minimum") if attempts < lowest else ("large", "maximum")
-        raise InvalidArgument(
-            f"The value for max_delivery_attempts is too {size}. You passed {attempts} in the"
-            f" request, but the {bound} value is {min(max(attempts, lowest), highest)}."
-        )
+    check_value("max_delivery_attempts", policy.max_delivery_attempts, *_DELIVERY_ATTEMPTS)
     return DeadLetterPolicy(policy.dead_letter_topic, policy.max_delivery_attempts)
 
 
-def _refuse(resource: Any, fields: tuple[str, ...]) -> None:
-    asked = [field for field in fields if resource.HasField(field)]
-    asked += ["message_transforms"] if resource.message_transforms else []
-    if asked:
+def _check_supported(resource: Any) -> None:
+    used = [field.name for field, _ in resource.ListFields() if field.name in _UNSUPPORTED]
+    if used:
         raise Unimplemented(
-            f"{' and '.join(asked)} of {resource.name}: this broker does not do that, only"
+            f"{' and '.join(used)} of {resource.name}: this broker does not do that, only"
             " Google Cloud does."
-        )
-
-
-def _within(field: str, seconds: float, limits: tuple[int, int]) -> None:
-    lowest, highest = limits
-    if not lowest <= seconds <= highest:
-        raise InvalidArgument(
-            f"Invalid {field}: {seconds:g} s. It must be between {lowest} and {highest} seconds."
         )
 
 

@@ -1,19 +1,20 @@
-"""Snapshots: the unacknowledged messages of a subscription at a moment, and all published later.
+"""Snapshots: the unacknowledged messages of a subscription, and all that are published later.
 
 https://docs.cloud.google.com/pubsub/docs/replay-overview#snapshot_overview
 """
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from emulator.pubsub.rules.errors import FailedPrecondition
 from emulator.pubsub.rules.ledger import Kind
 from emulator.pubsub.rules.messages import Message
 from emulator.pubsub.rules.policies import DAY_SECONDS
 
-# A snapshot ends when its oldest message has this age ...
+# A snapshot expires when its oldest message reaches this age ...
 LIFETIME_SECONDS = 7 * DAY_SECONDS
-# ... and is refused if that is sooner than this.
+# ... and is refused if it would expire sooner than this.
 SHORTEST_LIFE_SECONDS = 60 * 60.0
 
 
@@ -21,7 +22,7 @@ def lifetime(unacknowledged: Sequence[Message], now: float) -> float:
     """Return the lifetime in seconds of a snapshot of these messages.
 
     Raises:
-        FailedPrecondition: If that is too short for a snapshot to be of use.
+        FailedPrecondition: If it is shorter than `SHORTEST_LIFE_SECONDS`.
     """
     age = now - unacknowledged[0].published_at if unacknowledged else 0.0
     left = LIFETIME_SECONDS - age
@@ -33,27 +34,27 @@ def lifetime(unacknowledged: Sequence[Message], now: float) -> float:
     return left
 
 
+@dataclass(eq=False)
 class Snapshot:
     """A snapshot of a subscription, which holds its messages until it is deleted.
 
     Attributes:
         name: Full name.
-        number: Tells it apart from every other snapshot and subscription.
-        description: The `Snapshot` that clients read.
+        number: Unique among all snapshots and subscriptions.
         topic: Full name of the topic whose messages it collects, or `DELETED_TOPIC`.
+        description: The `Snapshot` that clients read.
         messages: In the order they were published.
     """
 
-    kind: Kind = "snapshots"
+    kind: ClassVar[Kind] = "snapshots"
 
-    def __init__(self, name: str, number: int, topic: str) -> None:
-        self.name = name
-        self.number = number
-        self.topic = topic
-        self.description: Any = None
-        self.messages: list[Message] = []
+    name: str
+    number: int
+    topic: str
+    description: Any = None
+    messages: list[Message] = field(default_factory=list)
 
     def offer(self, message: Message, _attempts: int = 0) -> None:
-        """Add a message that was published later than all before it."""
+        """Add a message, newer than all before it."""
         message.holders += 1
         self.messages.append(message)

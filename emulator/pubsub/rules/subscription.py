@@ -1,19 +1,13 @@
-"""The rules of one subscription: what may be delivered, to whom, and when again.
-
-There is no clock, socket or file here: callers pass in the time, and the `Router` learns the
-outcome.
-"""
+"""The rules of one subscription: lease, acknowledge, retry, seek."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emulator.pubsub.rules.backlog import Backlog
-from emulator.pubsub.rules.delivery import Delivery, Holder
 from emulator.pubsub.rules.leases import Leases
 from emulator.pubsub.rules.ledger import Kind
-from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.rules.messages import Delivery, Message, Retained
 from emulator.pubsub.rules.policies import SubscriptionPolicy
-from emulator.pubsub.rules.retained import Retained
 
 if TYPE_CHECKING:
     from emulator.pubsub.rules.router import Router
@@ -24,11 +18,11 @@ class Subscription:
 
     Attributes:
         name: Full name.
-        number: Tells it apart from every other subscription and snapshot.
+        number: Unique among all subscriptions and snapshots.
         policy: Its settings. Replaced with `change`.
         description: The `Subscription` that clients read.
-        topic_retention: Seconds that its topic retains messages for, and so keeps them available
-            here too, however short the subscription's own retention is.
+        topic_retention: Seconds that its topic retains messages for. The backlog is kept for
+            this long too if the subscription's own retention is shorter.
     """
 
     kind: Kind = "subscriptions"
@@ -45,11 +39,11 @@ class Subscription:
 
         Args:
             name: Full name.
-            number: Tells it apart from an earlier subscription of the same name.
-            policy: Its settings; may change later, except for `ordered` and `matches`.
-            router: Learns what happens.
-            first_lease: Leases are numbered from here. Must exceed the numbers of an earlier run
-                of the broker, so that an acknowledgement from then names nothing of now.
+            number: Unique, also among earlier subscriptions of the same name.
+            policy: May change later, except for `ordered` and `matches`.
+            router: Notified of what happens.
+            first_lease: Number of the first lease. Must exceed those of earlier runs of the
+                broker, so that their ack ids are not mistaken for current ones.
         """
         self.name = name
         self.number = number
@@ -57,6 +51,7 @@ class Subscription:
         self.topic_retention = 0.0
         self.description: Any = None
         self._router = router
+        self._ledger = router.ledger
         self._leases = Leases(first_lease, router.due)
         self._backlog = Backlog(
             ordered=policy.ordered, ready=lambda: router.ready(self), due=router.due
@@ -67,7 +62,7 @@ class Subscription:
         """Replace the settings, and release messages that they no longer retain."""
         self.policy = policy
         if not policy.retain_acked:
-            self._let_go(self._acked.drain())
+            self._release(self._acked.drain())
 
     def offer(self, message: Message, attempts: int = 0) -> None:
         """Add a message that matches the filter to the backlog, without notifying the router.
@@ -91,53 +86,47 @@ class Subscription:
         *,
         max_bytes: float = float("inf"),
         seconds: float | None = None,
-        holder: Holder | None = None,
+        on_end: Callable[[int], None] | None = None,
         one_per_key: bool = False,
     ) -> list[Delivery]:
         """Lease deliveries exclusively until their deadline.
 
         Args:
-            now: Seconds since the epoch, as everywhere here.
+            now: Seconds since the epoch.
             limit: Most messages to take.
             max_bytes: Most bytes to take; one message is taken however large it is.
-            seconds: How long the lease holds, if not the subscription's ack deadline.
-            holder: Notified when each of them is no longer held.
+            seconds: Duration of the lease; None for the subscription's ack deadline.
+            on_end: Called with the size in bytes of each message when its lease ends.
             one_per_key: Take only one message of an ordering key.
 
         Returns:
-            The deliveries, in the order they are to be delivered. Empty when there is none.
+            The deliveries in order; empty if none is ready.
         """
         self.advance(now)
         taken, dropped = self._backlog.take(
             limit, max_bytes, self._oldest(now), one_per_key=one_per_key
         )
-        self._let_go(delivery.message for delivery in dropped)
+        self._release(delivery.message for delivery in dropped)
         seconds = self.policy.ack_deadline if seconds is None else seconds
-        self._leases.grant(taken, now + seconds, holder)
+        self._leases.grant(taken, now + seconds, on_end)
         return taken
 
     def acknowledge(self, leases: Iterable[int], now: float) -> list[int]:
         """Acknowledge deliveries.
 
         Returns:
-            The leases that are not held (any more): their messages may be delivered again.
+            The leases that have ended already: their messages may be delivered again.
         """
         self.advance(now)
-        unknown = []
-        for lease in leases:
-            delivery = self._leases.end(lease)
-            if delivery is None:
-                unknown.append(lease)
-                continue
-            for over in self._backlog.settle(delivery, now):
-                self._done(over.message)
+        ended, unknown = self._leases.end(leases)
+        self._done(self._backlog.settle(ended, now))
         return unknown
 
     def modify(self, leases: Sequence[int], seconds: float, now: float) -> list[int]:
-        """Set the deadline of leases to this many seconds from now; with 0 they fail at once.
+        """Set the deadline of leases to this many seconds from now; with 0 they fail immediately.
 
         Returns:
-            The leases that are not held (any more).
+            The leases that have ended already.
         """
         self.advance(now)
         unknown = []
@@ -154,7 +143,7 @@ class Subscription:
         return unknown
 
     def advance(self, now: float) -> None:
-        """End the leases and retry waits that are due."""
+        """Expire leases and end retry delays that are due."""
         for delivery in self._leases.expired(now):
             self._fail(delivery, now)
         self._backlog.advance(now)
@@ -174,10 +163,10 @@ class Subscription:
         """Make some messages unacknowledged, and all others acknowledged.
 
         Args:
-            wanted: Tells which messages are to be unacknowledged.
+            wanted: Whether a message is to be unacknowledged.
             now: Seconds since the epoch.
-            replayable: Messages that others retain and the filter lets pass, whether this
-                subscription knows them or not.
+            replayable: Messages that a topic or snapshot holds and the filter matches; some may
+                be in this subscription already.
         """
         self.advance(now)
         unwanted = [d.lease for d in self._leases if not wanted(d.message)]
@@ -194,55 +183,55 @@ class Subscription:
                 replayed.append(message)
         for message in replayed:
             pending.append(Delivery(message))
-            self._router.replayed(self, message)
+            self._ledger.owed(self.number, [message])
         for delivery in sorted(pending, key=lambda delivery: delivery.message.id):
             if wanted(delivery.message):
                 self._backlog.put(delivery)
             else:
-                self._done(delivery.message)
+                self._done([delivery.message])
         self._router.ready(self)
 
     def expire(self, now: float) -> None:
         """Release messages older than the retention."""
         expired = self._backlog.expire(self._oldest(now))
-        self._let_go(delivery.message for delivery in expired)
+        self._release(delivery.message for delivery in expired)
         self._expire_acknowledged(now)
 
     def close(self) -> None:
         """Release every message, because the subscription is deleted or detached."""
         pending = (*self._backlog.withdraw(), *self._backlog.clear(), *self._leases)
         self._leases.clear()
-        self._let_go({delivery.message.id: delivery.message for delivery in pending}.values())
-        self._let_go(self._acked.drain())
+        self._release({delivery.message.id: delivery.message for delivery in pending}.values())
+        self._release(self._acked.drain())
 
     def _fail(self, delivery: Delivery, now: float) -> None:
-        self._leases.end(delivery.lease)
+        self._leases.end([delivery.lease])
         policy = self.policy
         dead = policy.dead_letter is not None and (
             delivery.attempts >= policy.dead_letter.max_delivery_attempts
         )
         if dead and self._router.exhausted(self, delivery, now):
-            for over in self._backlog.settle(delivery, now):
-                self._done(over.message)
+            self._done(self._backlog.settle([delivery], now))
             return
-        self._router.failed(self, delivery)
+        self._ledger.attempted(self.number, delivery.message.id, delivery.attempts)
         delay = policy.retry.delay(delivery.attempts) if policy.retry else 0.0
-        for innocent in self._backlog.retry(delivery, now, now + delay):
-            self._leases.end(innocent.lease)
+        behind = self._backlog.retry(delivery, now, now + delay)
+        self._leases.end(other.lease for other in behind)
 
-    def _done(self, message: Message) -> None:
-        """Release an acknowledged message, unless it is retained for seek."""
+    def _done(self, messages: Iterable[Message]) -> None:
+        """Release acknowledged messages, unless they are retained for seek."""
         if not self.policy.retain_acked:
-            self._router.finished(self, message)
+            self._release(messages)
             return
-        self._acked.append(message)
-        self._router.acknowledged(self, message)
-        self._expire_acknowledged(message.published_at)
+        for message in messages:
+            self._acked.append(message)
+            self._ledger.acknowledged(self.number, message.id)
+            self._expire_acknowledged(message.published_at)
 
     def _expire_acknowledged(self, now: float) -> None:
-        self._let_go(self._acked.drain(now - self.policy.retention))
+        self._release(self._acked.drain(now - self.policy.retention))
 
-    def _let_go(self, messages: Iterable[Message]) -> None:
+    def _release(self, messages: Iterable[Message]) -> None:
         for message in messages:
             self._router.finished(self, message)
 

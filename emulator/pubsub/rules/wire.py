@@ -1,8 +1,8 @@
-"""Messages as bytes: serialized once when published, concatenated when delivered.
+"""Messages in serialized form: serialized once when published, concatenated when delivered.
 
-Serializing thousands of messages again for each delivery is what a broker in Python cannot
-afford, and need not: a protobuf message is the concatenation of its fields, so the fields that
-the broker adds are appended to what the publisher sent.
+Serializing each message again for each delivery would be too slow in Python, and is not necessary:
+a serialized protobuf message is the concatenation of its fields, so the fields that the broker adds
+are appended to those of the publisher.
 https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -10,32 +10,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from emulator.pubsub.protos import PubsubMessage
-from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.errors import InvalidArgument
-from emulator.pubsub.rules.messages import NO_ATTRIBUTES, Message
+from emulator.pubsub.rules.messages import NO_ATTRIBUTES, Delivery, Message
 
 # Tags of length-delimited fields: field number * 8 + 2.
 _MESSAGE_ID = b"\x1a"  # PubsubMessage.message_id = 3
-_PUBLISH_TIME = b"\x22"  # PubsubMessage.publish_time = 4
 _ACK_ID = b"\x0a"  # ReceivedMessage.ack_id = 1
 _MESSAGE = b"\x12"  # ReceivedMessage.message = 2
 _DELIVERY_ATTEMPT = b"\x18"  # ReceivedMessage.delivery_attempt = 3, a varint
 _RECEIVED_MESSAGES = b"\x0a"  # PullResponse and StreamingPullResponse.received_messages = 1
 
-_NANOSECONDS = 1_000_000_000
-
 
 def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> list[Message]:
-    """Turn what a publisher sent into messages with ids and the time of publishing.
+    """Return published messages, with id and publish time.
 
     Args:
-        drafts: `PubsubMessage`s. Id and time in them are the server's to set: they are dropped.
-        ids: One for each of them.
-        published_at: Seconds since the epoch. Cut to whole milliseconds, as in production.
+        drafts: `PubsubMessage`s from a publisher; their ids and publish times are dropped.
+        ids: An id for each of them.
+        published_at: Seconds since the epoch; truncated to milliseconds, as in production.
     """
     seconds, milliseconds = divmod(int(published_at * 1000), 1000)
     published_at = seconds + milliseconds / 1000
-    time_field = _publish_time_field(seconds, milliseconds * 1_000_000)
+    time = {"seconds": seconds, "nanos": milliseconds * 1_000_000}
+    time_field = PubsubMessage(publish_time=time).SerializeToString()
     messages = []
     for draft, message_id in zip(drafts, ids, strict=False):
         if draft.message_id or draft.HasField("publish_time"):
@@ -51,17 +48,17 @@ def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> lis
 
 
 def parse(wire: bytes) -> Any:
-    """Return the `PubsubMessage` that a message's bytes stand for."""
+    """Parse a serialized `PubsubMessage`."""
     return PubsubMessage.FromString(wire)
 
 
 def restore(message_id: int, wire: bytes) -> Message:
-    """Return the message that was recorded as these bytes."""
+    """Return a message from its recorded form."""
     proto = parse(wire)
     time = proto.publish_time
     return Message(
         message_id,
-        time.seconds + time.nanos / _NANOSECONDS,
+        time.seconds + time.nanos / 1_000_000_000,
         dict(proto.attributes) if proto.attributes else NO_ATTRIBUTES,
         proto.ordering_key,
         wire,
@@ -71,7 +68,7 @@ def restore(message_id: int, wire: bytes) -> Message:
 def compose_dead_letter(
     message: Message, attributes: Mapping[str, str], message_id: int, now: float
 ) -> Message:
-    """Return the message that goes to a dead letter topic in place of a failed one."""
+    """Return the message that is published to a dead letter topic for a failed one."""
     draft = parse(message.wire)
     draft.attributes.update(attributes)
     return stamp([draft], [message_id], now)[0]
@@ -81,10 +78,10 @@ def received(subscription: int, deliveries: Sequence[Delivery], *, with_attempts
     """Return the `received_messages` of a pull or streaming pull response, serialized.
 
     Args:
-        subscription: Its number, which becomes part of the ack ids.
-        deliveries: What was leased.
-        with_attempts: Whether to tell the delivery attempt, which production does for
-            subscriptions with a dead letter policy only.
+        subscription: Number of the subscription, which is part of the ack ids.
+        deliveries: The leased deliveries.
+        with_attempts: Whether to include the delivery attempt, which production does only for
+            subscriptions with a dead letter policy.
     """
     prefix = b"%x-" % subscription
     parts: list[bytes] = []
@@ -104,10 +101,10 @@ def received(subscription: int, deliveries: Sequence[Delivery], *, with_attempts
 
 
 def leases(subscription: int, ack_ids: Iterable[str]) -> list[int]:
-    """Return the leases that ack ids of a subscription name; -1 for another subscription's.
+    """Return the leases of a subscription's ack ids; -1 for those of another subscription.
 
     Raises:
-        InvalidArgument: If one is not an ack id of this broker.
+        InvalidArgument: If an ack id is malformed.
     """
     prefix = f"{subscription:x}"
     found = []
@@ -123,13 +120,8 @@ def leases(subscription: int, ack_ids: Iterable[str]) -> list[int]:
     return found
 
 
-def _publish_time_field(seconds: int, nanoseconds: int) -> bytes:
-    timestamp = b"\x08" + _varint(seconds) + b"\x10" + _varint(nanoseconds)
-    return _PUBLISH_TIME + _varint(len(timestamp)) + timestamp
-
-
 def _varint(number: int) -> bytes:
-    """Return a number in protobuf's variable length: 7 bits a byte, the lowest first."""
+    """Encode a number as a protobuf varint: 7 bits per byte, lowest first."""
     if number < 0x80:
         return _ONE_BYTE[number]
     if number < 0x4000:

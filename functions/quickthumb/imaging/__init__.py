@@ -1,5 +1,5 @@
-"""Bytes in, thumbnails out: no cloud, no clock, no settings of the process.
+"""Turns the bytes of a picture into thumbnails, without cloud access or process-wide settings.
 
-`source.probe` and `formats` read headers and import no library: they serve requests. What decodes
-is in `render`, which imports Pillow.
+`source.probe` and `formats` only read headers, and import no library: they are used while serving
+requests. Decoding is in `render`, which imports Pillow.
 """

@@ -1,4 +1,4 @@
-"""Transparency: kept, dropped where nothing shows through, or flattened."""
+"""Transparency: detected, dropped or flattened."""
 
 from PIL import Image
 
@@ -6,7 +6,7 @@ WHITE = "#ffffff"
 
 
 def is_transparent(image: Image.Image) -> bool:
-    """Tell whether anything shows through the picture."""
+    """Return whether any pixel is not fully opaque."""
     if image.mode not in ("LA", "RGBA"):
         return False
     lowest, _ = image.getchannel("A").getextrema()
@@ -14,16 +14,16 @@ def is_transparent(image: Image.Image) -> bool:
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """Return the picture without its alpha channel, as if nothing showed through."""
+    """Return the picture without its alpha channel, ignoring it."""
     mode = {"LA": "L", "RGBA": "RGB"}.get(image.mode)
     return image.convert(mode) if mode else image
 
 
 def flatten(image: Image.Image, background: str) -> Image.Image:
-    """Lay the picture on a plain background.
+    """Composite the picture onto a solid background.
 
     Args:
-        image: of mode L, LA, RGB or RGBA.
+        image: in mode L, LA, RGB or RGBA.
         background: "#rrggbb".
     """
     if not is_transparent(image):

@@ -1,4 +1,4 @@
-"""How large the frames of an AV1 stream are: https://aomediacodec.github.io/av1-spec/#obu-syntax."""
+"""Frame sizes of an AV1 stream: https://aomediacodec.github.io/av1-spec/#obu-syntax."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ _CHOSEN_BY_FRAME = 2
 
 @dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What of a sequence header tells how large its frames are.
+    """The fields of a sequence header needed to find the size of its frames.
 
     Attributes:
-        pixels: of a frame that has the sequence's size.
-        most_pixels: of a frame that gives its own.
-        still: whether there is a single frame, with a header that says next to nothing.
-        numbered: whether frames have numbers.
-        screen_content: whether frames are coded as such; or `_CHOSEN_BY_FRAME`.
-        integer_motion: likewise.
+        pixels: of a frame of the sequence's size.
+        most_pixels: maximum for a frame that overrides the size.
+        still: whether there is a single frame, with a reduced header.
+        numbered: whether frames have ids.
+        screen_content: whether screen content tools are allowed; or `_CHOSEN_BY_FRAME`.
+        integer_motion: whether motion vectors are integers; or `_CHOSEN_BY_FRAME`.
     """
 
     pixels: int
@@ -34,16 +34,17 @@ class _Sequence:
 
 
 def frame_pixels(stream: memoryview, ask: Callable[[], None]) -> int:
-    """Return the pixels of all frames of a stream together, at least.
+    """Return an upper bound of the number of pixels in all frames of a stream.
 
-    Bytes that are no AV1, such as EXIF, have none; where a stream ends too early a decoder stops.
+    It is 0 for other data, such as EXIF. A truncated stream counts as far as it goes, like in a
+    decoder.
 
     Args:
-        stream: open bitstream units, one after the other.
-        ask: is called before each unit.
+        stream: a sequence of open bitstream units.
+        ask: called before each unit.
 
     Raises:
-        Corrupt: it is made for a decoder that keeps time.
+        Corrupt: the stream has a decoder model.
     """
     pixels = 0
     sequence: _Sequence | None = None
@@ -61,7 +62,7 @@ def frame_pixels(stream: memoryview, ask: Callable[[], None]) -> int:
 
 
 def _unit(bits: Bits) -> tuple[int, memoryview, memoryview]:
-    """Return the kind and the content of the first unit of a stream, and what follows it."""
+    """Return the type and content of the first unit of a stream, and the rest."""
     bits.take(1)
     kind = bits.take(4)
     extended, sized = bits.flag(), bits.flag()
@@ -77,12 +78,12 @@ def _unit(bits: Bits) -> tuple[int, memoryview, memoryview]:
         if not more:
             break
     if size > len(bits.rest):
-        raise EndOfBits("the bytes end within a unit")
+        raise EndOfBits("truncated unit")
     return kind, bits.rest[:size], bits.rest[size:]
 
 
 def _sequence(bits: Bits) -> _Sequence:
-    bits.take(4)  # profile; whether it is a still picture
+    bits.take(4)  # profile, still_picture
     still = bits.flag()
     if still:
         bits.take(5)  # level
@@ -95,7 +96,7 @@ def _sequence(bits: Bits) -> _Sequence:
         return _Sequence(pixels, most_pixels, still, False, _CHOSEN_BY_FRAME, _CHOSEN_BY_FRAME)
     numbered = bits.flag()
     bits.take(7 if numbered else 0)
-    bits.take(3 + 4)  # tools
+    bits.take(3 + 4)  # coding tools
     if bits.flag():  # order hints
         bits.take(2)
     screen_content = _CHOSEN_BY_FRAME if bits.flag() else bits.take(1)
@@ -106,16 +107,16 @@ def _sequence(bits: Bits) -> _Sequence:
 
 
 def _skip_timing(bits: Bits) -> None:
-    """Skip times and operating points."""
+    """Skip timing info and operating points."""
     if bits.flag():
         bits.take(64)
-        if bits.flag():  # equal intervals, whose number has as many bits as zeros before it
+        if bits.flag():  # equal_picture_interval, followed by a uvlc() number
             zeros = 0
             while zeros < 32 and not bits.flag():
                 zeros += 1
             bits.take(zeros)
         if bits.flag():
-            raise Corrupt("The AVIF picture is made for a decoder that keeps time.")
+            raise Corrupt("The AVIF picture has a decoder model, which is not supported.")
     delayed = bits.flag()
     for _ in range(bits.take(5) + 1):
         bits.take(12)
@@ -126,22 +127,22 @@ def _skip_timing(bits: Bits) -> None:
 
 
 def _new_pixels(bits: Bits, sequence: _Sequence) -> int:
-    """Return the pixels of a frame from its header, 0 if it shows one that was there before."""
+    """Return the number of pixels of a frame from its header, 0 if it shows an existing one."""
     if sequence.still:
         return sequence.pixels
     if bits.flag():
         return 0
     kind, shown = bits.take(2), bits.flag()
     if not shown:
-        bits.take(1)  # whether it may be shown later
+        bits.take(1)  # showable_frame
     if kind != _SWITCH_FRAME and not (kind == _KEY_FRAME and shown):
-        bits.take(1)  # resilience
-    bits.take(1)  # statistics
+        bits.take(1)  # error_resilient_mode
+    bits.take(1)  # disable_cdf_update
     screen_content = sequence.screen_content
     if screen_content == _CHOSEN_BY_FRAME:
         screen_content = bits.take(1)
     if screen_content and sequence.integer_motion == _CHOSEN_BY_FRAME:
         bits.take(1)
-    # A number comes next, if frames have any. Nobody numbers those of a picture.
+    # If frames have ids, one comes next. Pictures hardly ever have them: assume the maximum.
     own_size = sequence.numbered or kind == _SWITCH_FRAME or bits.flag()
     return sequence.most_pixels if own_size else sequence.pixels

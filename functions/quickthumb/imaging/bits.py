@@ -1,12 +1,12 @@
-"""Numbers that are not whole bytes."""
+"""Reads bit fields."""
 
 
 class EndOfBits(Exception):
-    """The bytes end where a number was to be read."""
+    """The data ended within a field."""
 
 
 class Bits:
-    """Reads numbers of so many bits from bytes, the highest bit first."""
+    """Reads bit fields from bytes, most significant bit first."""
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
@@ -14,14 +14,14 @@ class Bits:
 
     @property
     def rest(self) -> memoryview:
-        """What was not yet read, from the next whole byte on."""
+        """The unread data, from the next whole byte on."""
         return self._data[-(-self._at // 8) :]
 
     def take(self, bits: int) -> int:
-        """Read the next number; raises `EndOfBits`."""
+        """Read an unsigned number of that many bits; raises `EndOfBits`."""
         end = self._at + bits
         if end > 8 * len(self._data):
-            raise EndOfBits("the bytes end within a number")
+            raise EndOfBits("truncated field")
         number = int.from_bytes(self._data[self._at // 8 : -(-end // 8)], "big")
         self._at = end
         return number >> (-end % 8) & ((1 << bits) - 1)

@@ -1,4 +1,4 @@
-"""Colours as every screen shows them: sRGB, without a profile."""
+"""Converts colours to sRGB."""
 
 import io
 
@@ -7,7 +7,7 @@ from PIL import Image, ImageCms, ImageFile
 from quickthumb.imaging.alpha import opaque
 
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
-"""Of a profile (ICC.1:2022, table 19), for each of Pillow's modes."""
+"""The colour space that a profile must have (ICC.1:2022, table 19), by Pillow's mode."""
 
 _SRGB = frozenset(
     (
@@ -21,9 +21,9 @@ _SRGB = frozenset(
         "sRGB",
     )
 )
-"""The names of profiles that need no conversion, which costs as much as reducing a picture.
+"""Names of profiles that need no conversion, which takes as long as reducing a picture.
 
-Others that have sRGB in their name may mean its primaries alone, and be linear.
+Other names that contain sRGB may mean its primaries only, with a linear curve.
 """
 
 _SRGB_GAMMA = 1 / 2.2
@@ -33,13 +33,13 @@ _PERCEPTUAL = ImageCms.Intent.PERCEPTUAL
 
 
 def to_srgb(image: Image.Image, header: ImageFile.ImageFile) -> Image.Image:
-    """Return a reduced picture in mode RGB, RGBA or, where it is grey, L or LA, in sRGB.
+    """Convert a reduced picture to sRGB, in mode RGB or RGBA, or L or LA if it is grey.
 
-    A profile that is broken or meant for another kind of pixels is ignored, as browsers do.
+    A profile that is invalid or of another colour space is ignored, as browsers do.
 
     Args:
-        image: the reduced picture, in the colours of the file.
-        header: the opened file, which knows what those colours are.
+        image: the reduced picture, in the colour space of the file.
+        header: the opened file, with its profile and gamma.
     """
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     colours = opaque(image)
@@ -74,11 +74,11 @@ def _space(profile: ImageCms.ImageCmsProfile) -> str:
     try:
         return profile.profile.xcolor_space.strip()
     except UnicodeDecodeError:
-        return "none that is known"
+        return "unknown"
 
 
 def _name(profile: ImageCms.ImageCmsProfile) -> str:
-    """Return how the profile calls itself; it must be ASCII, and is not by all who write it."""
+    """Return the description of a profile, empty if it is not ASCII as required."""
     try:
         return (profile.profile.profile_description or "").strip()
     except ValueError:
@@ -102,7 +102,7 @@ def _without_profile(image: Image.Image, header: ImageFile.ImageFile) -> Image.I
     gamma = header.info.get("gamma")
     if not gamma or "srgb" in header.info:
         return image
-    # https://www.w3.org/TR/png-3/#11gAMA: samples are light to the power of the file's gamma
+    # https://www.w3.org/TR/png-3/#11gAMA: a sample is its light intensity to the power of gamma.
     if abs(gamma - _SRGB_GAMMA) < _VISIBLE_GAMMA:
         return image
     exponent = _SRGB_GAMMA / gamma

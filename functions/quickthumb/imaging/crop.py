@@ -1,4 +1,4 @@
-"""Which part of a picture `cover` keeps."""
+"""Chooses the part of a picture that `cover` keeps."""
 
 import struct
 
@@ -13,7 +13,7 @@ Window = tuple[int, int, int, int]
 
 
 def window(image: Image.Image, size: Size, gravity: Gravity) -> Window:
-    """Choose which `size` pixels of a picture, at least that large, to keep."""
+    """Choose the window of `size` pixels to keep of a picture, which is at least as large."""
     left, top = (image.width - size[0], image.height - size[1])
     if gravity == "center" or image.size == size:
         left, top = left // 2, top // 2
@@ -25,21 +25,21 @@ def window(image: Image.Image, size: Size, gravity: Gravity) -> Window:
 
 
 def _sums(weights: Image.Image, *, horizontal: bool) -> list[float]:
-    """Return the mean weight of every column, or of every row."""
+    """Return the mean weight of each column or row."""
     line = (weights.width, 1) if horizontal else (1, weights.height)
     means = weights.resize(line, Image.Resampling.BOX).tobytes()
     return list(struct.unpack(f"={len(means) // 4}f", means))
 
 
 def _best_start(weights: list[float], slack: int, share: float) -> int:
-    """Return where to begin, of 0 to `slack` pixels, so that the most weight is inside.
+    """Return the offset, 0 to `slack` pixels, at which the window holds the most weight.
 
-    Between equals the one nearest to the middle wins.
+    Ties go to the offset nearest to the middle.
 
     Args:
         weights: along the axis, at any resolution.
         slack: pixels that are cut off on this axis.
-        share: the part of the axis that is kept, above 0 and up to 1.
+        share: fraction of the axis that is kept, above 0 and up to 1.
     """
     window = max(1, round(len(weights) * share))
     last = len(weights) - window

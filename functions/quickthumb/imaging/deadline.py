@@ -7,11 +7,11 @@ from quickthumb.problems import TooSlow
 
 
 class Deadline:
-    """A moment after which no further step is begun.
+    """A time after which no further step is begun.
 
-    C code cannot be interrupted from within the process. So this is looked at wherever it comes
-    back for more bytes, and between steps and frames; who cannot wait that long must have another
-    process do the work, and kill it.
+    C code cannot be interrupted from within the process. So this is checked whenever it reads more
+    bytes, and between steps and frames. For a hard limit, do the work in another process, and kill
+    that.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -20,10 +20,6 @@ class Deadline:
         self._end = clock() + seconds
 
     def check(self) -> None:
-        """Return while there is time left.
-
-        Raises:
-            TooSlow: the time is up.
-        """
+        """Raise `TooSlow` if the time is up."""
         if self._clock() > self._end:
             raise TooSlow.than(self._seconds)

@@ -1,4 +1,4 @@
-"""From pixels to the bytes of a thumbnail: no metadata, no profile, nothing but pixels."""
+"""Encodes thumbnails, without metadata or a profile."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,16 @@ from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import TooManyPixels
 
 _MOST_BYTES = 250_000_000
-"""That an encoder may hold in memory."""
+"""Maximum memory of an encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Animation:
-    """How the frames after the first are shown.
+    """An animated thumbnail, before encoding.
 
     Attributes:
-        frames: all of them, of one size and mode, at least two, without metadata.
-        durations: of each, milliseconds.
+        frames: at least two, of the same size and mode, without metadata.
+        durations: of each frame, milliseconds.
         loop: how often it is played, 0 for ever.
     """
 
@@ -37,16 +37,19 @@ class Animation:
 def choose_format(
     asked: str, size: tuple[int, int], *, transparent: bool, animated: bool
 ) -> Output:
-    """Return the format to write: `auto` is JPEG, or for what that cannot hold WebP, else PNG.
+    """Return the format to write.
+
+    `auto` is JPEG; for transparency or animation it is WebP, or PNG if encoding WebP would take too
+    much memory.
 
     Args:
         asked: one of `formats.FORMAT_OPTIONS`.
         size: of the thumbnail, pixels.
-        transparent: whether anything shows through it.
+        transparent: whether it has transparent pixels.
         animated: whether it has several frames.
 
     Raises:
-        TooManyPixels: encoding in the format that was asked for would take too much memory.
+        TooManyPixels: encoding in the requested format would take too much memory.
     """
     if asked == AUTO:
         if not (transparent or animated):
@@ -56,23 +59,23 @@ def choose_format(
     if output.writer.held(size, transparent=transparent) > _MOST_BYTES:
         raise TooManyPixels(
             f"A thumbnail of {size[0]} x {size[1]} pixels takes too much memory to encode as "
-            f"{asked}: ask for a smaller size, or for PNG."
+            f"{asked}. Request a smaller size, or PNG."
         )
     return output
 
 
 def prepared(image: Image.Image, output: Output, background: str | None) -> Image.Image:
-    """Return the picture as the format can hold it: flattened where it is asked or must be."""
+    """Flatten the picture if a background is given or the format has no alpha."""
     if background is not None or not output.writer.alpha:
         return flatten(image, background or WHITE)
     return image if is_transparent(image) else opaque(image)
 
 
 def encode(image: Image.Image, output: Output, quality: int) -> bytes:
-    """Encode one picture; the same pixels give the same bytes.
+    """Encode a still picture; the same pixels give the same bytes.
 
     Args:
-        image: mode L, LA, RGB or RGBA; without alpha where the format has none.
+        image: in mode L, LA, RGB or RGBA; without alpha if the format has none.
         output: the format.
         quality: 1 (smallest) to 100 (best).
     """
@@ -82,7 +85,7 @@ def encode(image: Image.Image, output: Output, quality: int) -> bytes:
 
 
 def encode_animation(animation: Animation, output: Output, quality: int) -> bytes:
-    """Encode all frames in a format that can hold them. The same frames give the same bytes."""
+    """Encode an animation in a format that has them; the same frames give the same bytes."""
     first, *others = animation.frames
     options = {
         **output.writer.options(quality),
@@ -103,6 +106,6 @@ def _with_palette(image: Image.Image, quality: int) -> Image.Image:
 
 def _save(image: Image.Image, output: Output, options: Mapping[str, Any]) -> bytes:
     out = io.BytesIO()
-    image.info.clear()  # writers look in there for comments, profiles and EXIF to carry over
+    image.info.clear()  # otherwise writers copy comments, profiles and EXIF from here
     image.save(out, output.name.upper(), **options)
     return out.getvalue()

@@ -1,4 +1,4 @@
-"""From a reduced picture as it lies in the file to one that can be encoded."""
+"""Turns a reduced picture into a thumbnail that can be encoded."""
 
 from PIL import Image
 
@@ -12,10 +12,10 @@ from quickthumb.imaging.parsing import hostile_bytes
 
 
 class Finish:
-    """Colours, orientation and crop of one thumbnail; all its frames are cut alike.
+    """Applies colour conversion, orientation and crop; all frames get the same crop.
 
     Attributes:
-        reduced: the size of what it takes: the whole picture, reduced, as it lies in the file.
+        reduced: required size of its input, the whole picture in stored orientation, pixels.
     """
 
     def __init__(self, encoded: Encoded, rendition: Rendition) -> None:
@@ -32,7 +32,7 @@ class Finish:
         """Return the thumbnail in mode L, LA, RGB or RGBA, upright and in sRGB.
 
         Raises:
-            Corrupt: the colours of the file make no sense.
+            Corrupt: the colour information of the file is invalid.
         """
         with hostile_bytes("The colour information of the picture"):
             coloured = to_srgb(reduced, self._header)

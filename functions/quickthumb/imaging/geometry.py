@@ -1,4 +1,4 @@
-"""How large a thumbnail becomes. Pure arithmetic; sizes are (width, height) in pixels."""
+"""Computes the size of a thumbnail. Sizes are (width, height) in pixels."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The way from a picture to a thumbnail.
+    """The sizes on the way from a picture to a thumbnail.
 
     Attributes:
-        reduced: the whole picture, reduced.
-        final: what is cut out of it; the same where nothing is cut off.
+        reduced: of the whole picture, reduced.
+        final: after cropping; the same if nothing is cropped.
     """
 
     reduced: Size
@@ -21,10 +21,10 @@ class Plan:
 
 
 def plan(picture: Size, box: Size, fit: Fit) -> Plan:
-    """Fit an upright picture to a box, never enlarging it and never to less than one pixel.
+    """Fit an upright picture to a box, without enlarging it; no side falls below one pixel.
 
-    `contain` keeps the whole picture inside the box. `cover` fills the box; where the picture is
-    too small for that, the box shrinks and keeps its shape, so that pages keep their layout.
+    `contain` fits the whole picture inside the box. `cover` fills the box; if the picture is too
+    small, the box shrinks and keeps its aspect ratio, so that pages keep their layout.
     """
     width, height = picture
     if fit == "contain":
@@ -39,7 +39,7 @@ def plan(picture: Size, box: Size, fit: Fit) -> Plan:
 
 
 def turned(size: Size, orientation: int) -> Size:
-    """Return a size as it lies in the file: EXIF orientations 5 to 8 swap width and height."""
+    """Return a size with width and height swapped for EXIF orientations 5 to 8."""
     return (size[1], size[0]) if orientation >= 5 else size
 
 

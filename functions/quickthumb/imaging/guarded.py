@@ -1,4 +1,4 @@
-"""Files of which parsers written in Python read no more than they are granted."""
+"""Files that limit how often a parser may read them."""
 
 import io
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from quickthumb.problems import Corrupt
 
 MOST_READS = 100_000
-"""Of a header. One of a large photograph takes some hundreds, XMP in a GIF some ten thousands."""
+"""Maximum for a header. A large photograph takes some hundreds, XMP in a GIF tens of thousands."""
 
 
 class GuardedFile(io.BytesIO):
-    """The bytes of a file, which asks before each reading whether there may be one more.
+    """A file in memory that calls `ask` before each read, which may raise.
 
-    A parser written in Python goes from part to part of a file, reading each: millions of empty
-    parts, which fit into a few megabytes, would keep it busy for minutes.
+    A parser written in Python reads a file part by part: millions of empty parts, which fit into a
+    few megabytes, would keep it busy for minutes.
     """
 
     def __init__(self, data: bytes, ask: Callable[[], None]) -> None:
@@ -21,13 +21,13 @@ class GuardedFile(io.BytesIO):
         self._ask = ask
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read like a file; raises what `ask` raises."""
+        """Read; raises what `ask` raises."""
         self._ask()
         return super().read(size)
 
 
 def reads(most: int = MOST_READS) -> Callable[[], None]:
-    """Return what grants so many readings, and then raises `Corrupt`."""
+    """Return an `ask` that allows `most` reads, and then raises `Corrupt`."""
     left = most
 
     def ask() -> None:

@@ -1,15 +1,14 @@
-"""From the many pixel layouts of files to the few that can be averaged: 8 bits a channel."""
+"""Converts pixel layouts to those that can be averaged, with 8 bits per channel."""
 
 from collections.abc import Callable
 
 from PIL import Image
 
 AVERAGED = frozenset(("L", "LA", "RGB", "RGBA", "CMYK", "LAB"))
-"""Layouts that are reduced as they are."""
+"""Layouts that can be reduced without conversion."""
 
 BITS, WHITE_IS_ZERO = "bits", "white_is_zero"
-"""What a file may tell of wide numbers in the `info` of a picture: how many bits of 16 its levels
-have, and whether the lowest is white."""
+"""Keys of `Image.info` for 16-bit samples: how many bits are used, and whether 0 is white."""
 
 _SAME_MEANING = {
     "P": "RGB",
@@ -24,11 +23,11 @@ _SAME_MEANING = {
 
 
 def averageable(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Return what brings a picture, or any part of it, into one of the `AVERAGED` layouts.
+    """Return a function that converts a picture, or a part of it, to one of the `AVERAGED` layouts.
 
-    A palette becomes its colours, a transparent colour becomes an alpha channel, 16 bits a channel
-    become the upper 8. Wider numbers have no agreed black and white, so theirs are the darkest and
-    the brightest pixel of the whole.
+    A palette becomes its colours, a transparent colour becomes an alpha channel, and of 16 bits per
+    channel the upper 8 are kept. Wider samples have no agreed black and white, so the darkest and
+    the brightest pixel of the whole picture are used.
     """
     mode = image.mode
     if mode in ("P", "L", "RGB", "1") and "transparency" in image.info:
@@ -45,19 +44,19 @@ def averageable(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
 
 
 def premultiplied(image: Image.Image) -> Image.Image:
-    """Return the picture with alpha multiplied in, so that invisible colours are not averaged."""
+    """Return the picture with premultiplied alpha, so that invisible colours do not bleed."""
     mode = {"LA": "La", "RGBA": "RGBa"}.get(image.mode)
     return image.convert(mode) if mode else image
 
 
 def unmultiplied(image: Image.Image) -> Image.Image:
-    """Return a `premultiplied` picture as it was."""
+    """Undo `premultiplied`."""
     mode = {"La": "LA", "RGBa": "RGBA"}.get(image.mode)
     return image.convert(mode) if mode else image
 
 
 def _eight_bits(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
-    """Return what takes the upper bits, and adds alpha where one of the levels is transparent."""
+    """Keep the upper bits, and add an alpha channel if a level is transparent."""
     levels = 1 << image.info.get(BITS, 16)
     scale = 256 / levels
     slope, start = (-scale, (levels - 1) * scale) if image.info.get(WHITE_IS_ZERO) else (scale, 0)

@@ -1,4 +1,4 @@
-"""From bytes nobody vouches for to an opened picture."""
+"""Opens untrusted pictures."""
 
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
@@ -13,22 +13,22 @@ from quickthumb.limits import Limits
 def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) -> Encoded:
     """Open a picture without decoding it.
 
-    No library sees a file before its header is held against the limits, and none sees more frames
-    than these allow, or more metadata than it needs.
+    No library gets a file before its header is checked against the limits, nor more frames than
+    they allow, nor more metadata than it needs.
 
     Args:
         data: the file.
         limits: on the picture.
-        deadline: of the job, by default one that begins now.
+        deadline: of the job; by default, one that starts now.
 
     Raises:
-        NotAPicture, TooManyPixels, Corrupt: see `probe`; also where only a decoder can tell.
+        NotAPicture, TooManyPixels, Corrupt: see `probe`; also for problems only a decoder detects.
     """
     format, declared = examine(data, limits)
     with hostile_bytes(f"The header of the {format.title} picture"):
         shown = _shown(data, format, declared, limits)
         image = open_as(format, shown, reads())
-        # Of a WebP, two canvases: it is opened once more to be decoded.
+        # Holds two canvases of a WebP, which is opened again to be decoded.
         vars(image).pop("_decoder", None)
     check_size(image.size, limits)
     return Encoded(
@@ -43,7 +43,7 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
 
 
 def _shown(data: bytes, format: Format, declared: Header, limits: Limits) -> bytes:
-    """Return what of a file its decoder may see."""
+    """Return the file without what its decoder must not get."""
     if declared.frames > max(1, limits.most_frames(declared.width * declared.height)):
         data = format.first_frame(data)
     return format.lean(data)

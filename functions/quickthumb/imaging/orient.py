@@ -1,4 +1,4 @@
-"""EXIF orientation, applied last: turning a small picture costs nothing."""
+"""Applies the EXIF orientation, last, since turning a small picture is cheap."""
 
 from PIL import Image
 
@@ -14,6 +14,6 @@ _TO_UPRIGHT = {
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn and mirror a picture as its EXIF orientation (1 to 8) asks for."""
+    """Turn and mirror a picture according to its EXIF orientation, 1 to 8."""
     method = _TO_UPRIGHT.get(orientation)
     return image if method is None else image.transpose(method)

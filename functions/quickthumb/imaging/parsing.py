@@ -1,4 +1,4 @@
-"""Where the errors of foreign parsers become ours."""
+"""Translates the errors of parsers into ours."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,18 +8,20 @@ from quickthumb.problems import Corrupt, QuickThumbError
 
 @contextmanager
 def hostile_bytes(what: str) -> Iterator[None]:
-    """Run a parser over bytes nobody vouches for.
+    """Translate what a parser raises for untrusted bytes to `Corrupt`.
 
-    Parsers answer nonsense with whatever their code runs into (`struct.error`, `KeyError`,
-    `OverflowError`, …); in here all of it means that the picture is at fault. Running out of memory
-    does not: it passes through, and the job may be tried again.
+    For invalid input, parsers raise whatever their code happens to raise (`struct.error`,
+    `KeyError`, `OverflowError`, …). `MemoryError` passes through, and the job may be retried.
+
+    Args:
+        what: the subject of the message, such as "The PNG picture".
 
     Raises:
-        Corrupt: the parser gave up on `what`.
+        Corrupt: the parser failed.
     """
     try:
         yield
     except (QuickThumbError, MemoryError):
         raise
     except Exception as error:
-        raise Corrupt(f"{what} makes no sense: {str(error) or type(error).__name__}.") from error
+        raise Corrupt(f"{what} is invalid: {str(error) or type(error).__name__}.") from error

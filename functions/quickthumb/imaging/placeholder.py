@@ -1,4 +1,4 @@
-"""What a page shows until the thumbnail has loaded."""
+"""The placeholder that a page shows until the thumbnail has loaded."""
 
 import base64
 
@@ -18,10 +18,10 @@ _SEEN = 128
 
 
 def placeholder(image: Image.Image) -> Placeholder:
-    """Return a small upright sRGB picture in some 16 pixels, and its dominant colour."""
+    """Return a picture of at most 16 pixels a side, and the dominant colour, of a thumbnail."""
     small = _within(image, _COLOUR_SIDE)
     tiny = _within(small, _SIDE)
-    data = encode(tiny, WEBP, _QUALITY)  # half the bytes of a JPEG, whose tables weigh 600
+    data = encode(tiny, WEBP, _QUALITY)  # half the size of a JPEG, whose tables take 600 bytes
     uri = f"data:{WEBP.content_type};base64," + base64.b64encode(data).decode("ascii")
     return Placeholder(uri, _dominant(small))
 
@@ -31,11 +31,11 @@ def _within(image: Image.Image, side: int) -> Image.Image:
 
 
 def _dominant(small: Image.Image) -> str:
-    """Return the most frequent of a few colours, of what is not seen through: "#rrggbb"."""
+    """Return the most frequent colour of the visible pixels, after quantization: "#rrggbb"."""
     rgb = small.convert("RGB")
     if is_transparent(small):
         rgb = _seen_pixels(rgb, small.getchannel("A"))
-    palette = rgb.quantize(_COLOURS, Image.Quantize.FASTOCTREE)  # a tenth of the time of median cut
+    palette = rgb.quantize(_COLOURS, Image.Quantize.FASTOCTREE)  # ten times as fast as median cut
     pixels = palette.histogram()
     index = pixels.index(max(pixels))
     red, green, blue = (palette.getpalette() or [])[3 * index : 3 * index + 3]

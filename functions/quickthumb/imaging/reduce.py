@@ -1,4 +1,4 @@
-"""All sizes of one picture, decoded as seldom and held as little as can be."""
+"""Reduces a picture to all its sizes with few decodes and little memory."""
 
 from collections.abc import Sequence
 from math import prod
@@ -10,11 +10,11 @@ from quickthumb.imaging.engines.seam import Encoded, Engine
 from quickthumb.imaging.geometry import Size
 
 CASCADE_RESERVE = 1.25
-"""Reducing a picture that was reduced before loses nothing visible (49 dB) from this ratio on."""
+"""From this ratio on, reducing an already reduced picture loses nothing visible (49 dB)."""
 
 
 def engine_for(encoded: Encoded, size: Size) -> Engine:
-    """Choose the faster engine for reducing a picture to `size` pixels, and from there on."""
+    """Choose the faster engine for reducing a picture to `size` pixels, and further."""
     pillow = PillowEngine()
     if not (encoded.format.vips and encoded.format.vips.is_faster(encoded, size)):
         return pillow
@@ -24,14 +24,14 @@ def engine_for(encoded: Encoded, size: Size) -> Engine:
 
 
 class Reducer:
-    """Reduces a picture to several sizes, each to be asked for once, in an `order` of its own.
+    """Reduces a picture to several sizes, to be requested once each, in `order`.
 
-    Sizes that are too near to the largest are decoded each by itself, and before anything is held.
-    Then comes the largest, from which all others are made; from one of these, where the next can
-    be. So never more than one picture is held from one size to the next.
+    Sizes too near to the largest come first, and are decoded separately, while nothing is held.
+    Then comes the largest. Each of the others is made from the one before it, or from the largest
+    if that one is too near. So at most one picture is held between two sizes.
 
     Attributes:
-        order: the sizes, in the order in which they are to be asked for.
+        order: the sizes, in the order in which to request them.
     """
 
     def __init__(self, encoded: Encoded, sizes: Sequence[Size]) -> None:
@@ -45,7 +45,7 @@ class Reducer:
         self._source: Image.Image | None = None
 
     def to(self, size: Size) -> Image.Image:
-        """Return the picture at exactly `size` pixels, as it lies in the file.
+        """Return the picture at exactly `size` pixels, in stored orientation.
 
         Raises:
             Corrupt: it cannot be decoded.

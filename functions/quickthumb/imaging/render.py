@@ -1,4 +1,4 @@
-"""The recipe: from the bytes of a picture to its thumbnails."""
+"""Makes all thumbnails of a picture."""
 
 from collections.abc import Sequence
 
@@ -28,17 +28,17 @@ from quickthumb.pictures import Picture, Rendered
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:
     """Make every rendition of a picture, at least one.
 
-    The picture is opened; for each size it is decoded and reduced; for each thumbnail of that size
-    it is finished (colours, orientation, crop), animated if it moves, and encoded. The smallest
-    becomes the placeholder.
+    The picture is opened, then reduced to each size. For each thumbnail of that size, it is
+    finished (colours, orientation, crop), animated if applicable, and encoded. The smallest size
+    also becomes the placeholder.
 
     The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
     Raises:
-        NotAPicture, TooManyPixels, Corrupt: see `probe`; `Corrupt` also when too little of the
+        NotAPicture, TooManyPixels, Corrupt: see `probe`; `Corrupt` also if too little of the
             picture can be decoded.
-        CannotFit: a thumbnail cannot be as light as was asked.
-        TooSlow: the time limit is over.
+        CannotFit: a thumbnail does not fit its `max_bytes`.
+        TooSlow: the time limit was exceeded.
     """
     deadline = Deadline(limits.max_seconds)
     encoded = open_picture(data, limits, deadline)
@@ -55,14 +55,14 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
                 made[rendition] = _written(image, moving, rendition, encoded)
         if size == reducer.order[-1]:
             shown = placeholder(image)  # the smallest, or not much larger
-        del reduced, image  # they may be large, and so may be what the next needs
+        del reduced, image  # free memory for the next size
     return Rendered(encoded.source, tuple(made[rendition] for rendition in renditions), shown)
 
 
 def _written(
     image: Image.Image, moving: Animation | None, rendition: Rendition, encoded: Encoded
 ) -> Picture:
-    """Choose the format, flatten what it cannot hold, and encode at the best quality that fits."""
+    """Choose the format, flatten if necessary, and encode at the best quality that fits."""
     transparent = is_transparent(image) and rendition.background is None
     output = choose_format(
         rendition.format, image.size, transparent=transparent, animated=moving is not None
@@ -76,7 +76,7 @@ def _written(
         return encode(still, output, quality)
 
     writer = output.writer
-    # A palette is no loss to a picture that has one itself.
+    # Quantizing to a palette does not hurt a picture that has one itself.
     has_palette = writer.palette and encoded.header.mode == "P"
     data = weigh(
         encode_at,

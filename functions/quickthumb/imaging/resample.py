@@ -1,4 +1,4 @@
-"""Reducing decoded pixels with Pillow, a band of rows at a time."""
+"""Reduces decoded pictures with Pillow, in bands of rows."""
 
 from collections.abc import Callable
 from math import ceil, floor
@@ -11,20 +11,19 @@ from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 LANCZOS = Image.Resampling.LANCZOS
 
 BOX_RESERVE = 3
-"""Averaging boxes of pixels before Lanczos is invisible while three times the target is left."""
+"""Averaging boxes of pixels before Lanczos is invisible if three times the target size is left."""
 
 _TENT_RATIO = 2
-"""From which on a tent and sharpening are faster than bicubic, and nearer to Lanczos."""
+"""From this ratio on, bilinear and sharpening is faster than bicubic, and closer to Lanczos."""
 
 _TENT_DROOP = 0.108
-"""What a tent takes from the finest detail, as a share for `_sharpened`."""
+"""Strength of `_sharpened` that compensates the blur of bilinear."""
 
 BAND_PIXELS = 4_000_000
-"""Of a picture that are reduced at once, so that no more of them need memory a second time."""
+"""Input pixels reduced at a time, which limits the memory for intermediate copies."""
 
 _SUPPORT = 3
-"""How far Lanczos looks around a pixel of the result, in such pixels; no filter looks farther."""
-
+"""Radius of Lanczos, in output pixels; no other filter has a larger one."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom, pixels."""
@@ -43,22 +42,22 @@ def shrunk(image: Image.Image, size: Size) -> Image.Image:
 
 
 def without_droop(image: Image.Image, reserve: float) -> Image.Image:
-    """Undo what a decoder that averages boxes of pixels took from the finest detail: worth 2 dB.
+    """Restore fine detail blurred by a decoder that averages boxes of pixels, which gains 2 dB.
 
-    A box passes sinc(f) of a frequency f; sharpening is its inverse to the second order.
+    The frequency response of a box is sinc(f); sharpening inverts it to the second order.
 
     Args:
-        image: what was made of the decoder's.
-        reserve: how many times larger that was.
+        image: the final picture.
+        reserve: how many times as large the output of the decoder was.
     """
     return _sharpened(image, 0.05 / reserve**2)
 
 
 def well_enough(image: Image.Image, size: Size) -> Image.Image:
-    """Reduce a picture of which nothing was lost yet, well enough (44 dB) and fast.
+    """Reduce a picture in full resolution fast, at 44 dB.
 
-    A tent looks at half the pixels that bicubic looks at; sharpening gives back what it takes from
-    fine detail. That takes its time for each pixel of the result, so there must be few.
+    Bilinear reads half as many pixels as bicubic, and sharpening restores fine detail. Its cost
+    grows with the size of the result, so it is only used for strong reductions.
     """
     if min(image.width / size[0], image.height / size[1]) < _TENT_RATIO:
         return _resampled(image, size, Image.Resampling.BICUBIC)
@@ -66,7 +65,7 @@ def well_enough(image: Image.Image, size: Size) -> Image.Image:
 
 
 def _sharpened(image: Image.Image, side: float) -> Image.Image:
-    """Take a share of each neighbour, fitted to photographs, off every pixel."""
+    """Subtract a share of its neighbours, fitted to photographs, from every pixel."""
     centre = 1 + 2 * side
     kernel = [a * b for a in (-side, centre, -side) for b in (-side, centre, -side)]
     return image.filter(ImageFilter.Kernel((3, 3), kernel, scale=1))
@@ -75,10 +74,10 @@ def _sharpened(image: Image.Image, side: float) -> Image.Image:
 def _resampled(
     image: Image.Image, size: Size, resampling: Image.Resampling = LANCZOS
 ) -> Image.Image:
-    """Reduce a picture, and of a large one a band of rows after the other.
+    """Reduce a picture; a large one in bands of rows.
 
-    Pillow needs memory for all pixels once more to convert them or to multiply alpha in, and for
-    all rows at the new width.
+    Otherwise, Pillow needs memory for a second copy of all pixels to convert them or to premultiply
+    alpha, and for all rows at the new width.
     """
     convert = averageable(image)
 
@@ -97,7 +96,7 @@ def _resampled(
         bottom = min(size[1], top + rows)
         first = max(0, floor(top * ratio) - around)
         last = min(height, ceil(bottom * ratio) + around)
-        # The rows outside of the box still count for those at its rim.
+        # Rows outside the box still contribute to those at its edge.
         box = (0, top * ratio - first, width, min(bottom * ratio, height) - first)
         part = resampled(image.crop((0, first, width, last)), bottom - top, box)
         joined = joined or Image.new(part.mode, size)
@@ -109,12 +108,12 @@ def _resampled(
 def _in_bands(
     image: Image.Image, factor: int, reduce: Callable[[Image.Image], Image.Image]
 ) -> Image.Image:
-    """Reduce a picture by whole rows, a band of them at a time, each in a layout to be averaged.
+    """Convert a picture to an `AVERAGED` layout and reduce it, in bands of rows.
 
     Args:
         image: in any layout.
-        factor: the number of rows that become one; no band but the last has a part of it.
-        reduce: what is done to every band.
+        factor: the number of rows that become one; all bands but the last have a multiple of it.
+        reduce: reduces a band.
     """
     convert = averageable(image)
     rows = max(1, BAND_PIXELS // (image.width * factor)) * factor

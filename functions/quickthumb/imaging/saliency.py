@@ -1,30 +1,30 @@
-"""Where people look, guessed from what a few cheap filters see."""
+"""Estimates with a few cheap filters which parts of a picture people look at."""
 
 from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from quickthumb.imaging.geometry import plan
 
 _SIDE = 128
-"""Longest side of the picture that is looked at, pixels: enough for what catches the eye."""
+"""Longest side of the analysed picture, pixels."""
 
 _SKIN_CB = range(77, 128)
 _SKIN_CR = range(133, 174)
-"""Skin of every shade lies in this part of YCbCr, and differs in how light it is.
+"""Skin of every shade lies in this range of chroma, and differs in luma.
 
 D. Chai and K. N. Ngan, Face segmentation using skin-color map in videophone applications, 1999.
 """
 
 
 _CENTRE_BIAS = 0.9
-"""The share of its weight that the rim loses."""
+"""The share of its weight that a pixel at the edge loses."""
 
 
 def saliency(image: Image.Image) -> Image.Image:
     """Return a map of weights, mode F, of at most 128 pixels a side.
 
-    It adds fine detail, colours and tones that stand out from the rest, and skin, which counts the
-    less the more of the picture has its colour: wood and sand have it too. Transparent pixels weigh
-    nothing.
+    It is the sum of fine detail, contrast with the mean colour, and skin colour. The more of the
+    picture has skin colour, the less that counts, since wood and sand have it too. Transparent
+    pixels have no weight.
     """
     looked_at = plan(image.size, (_SIDE, _SIDE), "contain").final
     small = image.resize(looked_at, Image.Resampling.BILINEAR)
@@ -40,13 +40,13 @@ def saliency(image: Image.Image) -> Image.Image:
 
 
 def _centre(size: tuple[int, int]) -> Image.Image:
-    """Return how much the places of a picture count: in its middle most, for there people aim."""
+    """Return weights that are highest in the middle, where photographers aim."""
     distance = Image.radial_gradient("L").resize(size)
     return distance.point(lambda level: 255 - level * _CENTRE_BIAS)
 
 
 def _above_mean(channel: Image.Image) -> Image.Image:
-    """Return by how much each pixel is above the mean, the highest as 255."""
+    """Return how much each pixel is above the mean, scaled to a maximum of 255."""
     mean = ImageStat.Stat(channel).mean[0]
     _, highest = channel.getextrema()
     assert isinstance(highest, int)  # noqa: S101  # of one channel
@@ -55,15 +55,15 @@ def _above_mean(channel: Image.Image) -> Image.Image:
 
 
 def _detail(rgb: Image.Image) -> Image.Image:
-    """Return edges, blurred so that a region counts by how much of it has detail."""
+    """Return edges, blurred to the density of detail in a region."""
     edges = rgb.convert("L").filter(ImageFilter.FIND_EDGES)
-    inner = Image.new("L", edges.size)  # the filter leaves the rim of the picture as it was
+    inner = Image.new("L", edges.size)  # the filter leaves the outermost pixels unchanged
     inner.paste(edges.crop((1, 1, max(2, edges.width - 1), max(2, edges.height - 1))), (1, 1))
     return inner.filter(ImageFilter.GaussianBlur(2))
 
 
 def _contrast(rgb: Image.Image) -> Image.Image:
-    """Return how far each region is from the mean colour of the picture."""
+    """Return the difference of each region from the mean colour of the picture."""
     red, green, blue = (round(mean) for mean in ImageStat.Stat(rgb).mean)
     soft = rgb.filter(ImageFilter.GaussianBlur(2))
     difference = ImageChops.difference(soft, Image.new("RGB", rgb.size, (red, green, blue)))
@@ -74,7 +74,7 @@ def _contrast(rgb: Image.Image) -> Image.Image:
 
 
 def _skin(rgb: Image.Image) -> Image.Image:
-    """Return where the colour is that of skin, the lighter the stronger."""
+    """Return the luma of pixels of skin colour, 0 elsewhere."""
     light, blue, red = rgb.convert("YCbCr").split()
     chroma = ImageChops.multiply(_within(blue, _SKIN_CB), _within(red, _SKIN_CR))
     return ImageChops.multiply(chroma, light)

@@ -1,4 +1,4 @@
-"""What the bytes are, read from their header alone."""
+"""Identifies a picture from its header."""
 
 from quickthumb.imaging.formats import read_header, sniff
 from quickthumb.imaging.formats.descriptor import Format, Header
@@ -10,21 +10,21 @@ from quickthumb.problems import TooManyPixels
 
 
 def probe(data: bytes, limits: Limits) -> Source:
-    """Read the header of a picture and hold it against the limits; no library is called.
+    """Read the header of a picture and check it against the limits; no library is called.
 
-    What only a decoder can tell is not told here: it may still refuse the picture.
+    The decoder may still reject the picture.
 
     Raises:
-        NotAPicture: the format is not accepted (`UnsupportedFormat` where it has a name).
+        NotAPicture: the format is not accepted (`UnsupportedFormat` if it is a known one).
         TooManyPixels: the header declares more than the limits allow.
-        Corrupt: the header makes no sense.
+        Corrupt: the header is invalid.
     """
     format, header = examine(data, limits)
     return describe(format, header, (header.width, header.height))
 
 
 def examine(data: bytes, limits: Limits) -> tuple[Format, Header]:
-    """Return what a picture is and what its header declares; raises what `probe` raises."""
+    """Return the format of a picture and its header; raises what `probe` raises."""
     format = sniff(data)
     with hostile_bytes(f"The header of the {format.title} picture"):
         header = read_header(format, data)
@@ -32,33 +32,37 @@ def examine(data: bytes, limits: Limits) -> tuple[Format, Header]:
     check_size((header.width, header.height), limits)
     if header.scans > limits.max_scans:
         raise TooManyPixels(
-            f"The {format.title} picture has {header.scans} scans: "
-            f"at most {limits.max_scans} are accepted."
+            f"The {format.title} picture has {header.scans} scans: the limit is {limits.max_scans}."
         )
     return format, header
 
 
 def describe(format: Format, header: Header, size: Size) -> Source:
-    """Return what is told of a picture that its decoder returns with so many pixels."""
+    """Describe a picture for the caller.
+
+    Args:
+        format: of the picture.
+        header: of the picture.
+        size: as decoded, pixels.
+    """
     width, height = turned(size, turns(format, header))
     return Source(format.content_type, width, height, header.orientation)
 
 
 def turns(format: Format, header: Header) -> int:
-    """Return the EXIF orientation that is still to be applied once the picture is decoded."""
+    """Return the EXIF orientation that remains to be applied after decoding."""
     return 1 if format.decoder_turns else header.orientation
 
 
 def check_size(size: Size, limits: Limits) -> None:
-    """Hold width and height in pixels against the limits; raises `TooManyPixels`."""
+    """Check width and height, in pixels, against the limits; raises `TooManyPixels`."""
     width, height = size
     if max(size) > limits.max_side:
         raise TooManyPixels(
-            f"The picture has {width} x {height} pixels: "
-            f"at most {limits.max_side:,} are accepted on a side."
+            f"The picture has {width} x {height} pixels: the limit is {limits.max_side:,} per side."
         )
     if width * height > limits.max_pixels:
         raise TooManyPixels(
             f"The picture has {width} x {height} = {width * height:,} pixels: "
-            f"at most {limits.max_pixels:,} are accepted."
+            f"the limit is {limits.max_pixels:,}."
         )

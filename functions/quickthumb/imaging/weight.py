@@ -1,11 +1,11 @@
-"""How heavy a thumbnail may be."""
+"""Chooses the quality of a thumbnail by its size in bytes."""
 
 from collections.abc import Callable
 
 from quickthumb.problems import CannotFit
 
 _QUALITIES_TO_SAVE = (70, 60, 50)
-"""Tried unasked for a thumbnail that would weigh more than its original; below, it would show."""
+"""Tried if a thumbnail would be larger than its original. Lower ones would be visible."""
 
 
 def weigh(
@@ -16,24 +16,24 @@ def weigh(
     max_bytes: int | None = None,
     lossless: bool = False,
 ) -> bytes:
-    """Encode within what was asked for and, as far as it looks right, no heavier than the original.
+    """Encode within `max_bytes`, or else, if quality allows, no larger than the original.
 
     Args:
         encode_at: encodes at a quality, 1 to 100.
         quality: the best to try.
-        original: weight of the whole original, bytes.
-        max_bytes: the most it may weigh, bytes.
-        lossless: whether only `max_bytes` may cost quality, not the weight of the original.
+        original: size of the original, bytes.
+        max_bytes: maximum size of the result, bytes.
+        lossless: whether to reduce quality only for `max_bytes`, not for the size of the original.
 
     Raises:
-        CannotFit: even the lowest quality weighs more than `max_bytes`.
+        CannotFit: even the lowest quality exceeds `max_bytes`.
     """
     if max_bytes is not None:
         fitting = _best_that_fits(encode_at, quality, max_bytes)
         if fitting is None:
             raise CannotFit(
-                f"The thumbnail does not fit into {max_bytes} bytes at any quality: "
-                "ask for a smaller size, more bytes, or another format."
+                f"The thumbnail does not fit into {max_bytes} bytes at any quality. "
+                "Request a smaller size, more bytes, or another format."
             )
         return fitting
     first = encode_at(quality)
@@ -44,9 +44,10 @@ def weigh(
 
 
 def _best_that_fits(encode_at: Callable[[int], bytes], best: int, max_bytes: int) -> bytes | None:
-    """Return the best quality up to `best` within `max_bytes`, None if none is.
+    """Return the result at the best quality up to `best` within `max_bytes`, None if there is none.
 
-    Weight grows with quality (nearly), so this is a binary search: at most nine encodes.
+    Size grows (almost) monotonically with quality, so this is a binary search of at most nine
+    encodes.
     """
     data = encode_at(best)
     if len(data) <= max_bytes:

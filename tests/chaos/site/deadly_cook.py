@@ -1,4 +1,4 @@
-"""What children run in the storm: a picture can have them crash, or hang in native code."""
+"""The main loop of children in the storm: a picture can make them crash, or hang in native code."""
 
 import ctypes
 import os
@@ -12,9 +12,9 @@ HANGS = b"this picture keeps its decoder busy"
 
 
 def main(connection, limits):
-    """Get ready, say so, and take orders."""
+    """Prepare, report readiness, and serve orders."""
     cook.prepare()
-    # It holds the interpreter's lock meanwhile, as a decoder may.
+    # It holds the interpreter lock meanwhile, as a decoder may.
     sleep = ctypes.PyDLL(None).sleep
 
     def decode(data, renditions, limits):

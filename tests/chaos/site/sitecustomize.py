@@ -1,7 +1,7 @@
 """Decoders with fatal bugs, for processes that find this folder on PYTHONPATH.
 
-They are put in place of the real ones once the module that starts them is loaded. Nothing of it is
-in functions/: the code that is deployed cannot do this.
+They replace the real ones when the module that starts them is loaded. Nothing of this is in
+functions/, so deployed code cannot do it.
 """
 
 import importlib.abc
@@ -14,7 +14,7 @@ _WHERE = "quickthumb.kitchen.pool"
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Has a picture kill the function, and the children be those of `deadly_cook`."""
+    """Lets a picture kill the function, and makes children run `deadly_cook`."""
 
     def find_spec(self, name, path=None, target=None):
         if name != _WHERE:

@@ -1,8 +1,8 @@
-"""What exists, and what the cloud would refuse. Kept in a file, which others may read and change.
+"""The resources that exist, kept in a file that others may read and change.
 
-It knows the rules that a deployment can break by itself: names are taken, what is used is not
-deleted, what is protected neither. Of Cloud Run it knows revisions and traffic (`runs.py`). It does
-not know formats of names, quotas, who may do what, or how long anything takes.
+It enforces rules that a deployment can break by itself: names are unique, and resources that are in
+use or protected cannot be deleted. For Cloud Run, it knows revisions and traffic (`runs.py`). It
+does not know formats of names, quotas, permissions or delays.
 """
 
 import contextlib
@@ -83,17 +83,17 @@ def is_fixed(kind: str, attribute: str) -> bool:
 
 
 class Refused(Exception):
-    """The cloud would not do it."""
+    """The cloud refuses the request."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A resource as Terraform asks for it.
+    """A resource requested by Terraform.
 
     Attributes:
         kind: its type, such as google_pubsub_topic.
-        config: as evaluated, without what is not set.
-        planned: the same with what Terraform and the provider add.
+        config: as evaluated, without unset attributes.
+        planned: the same, with those added by Terraform and the provider.
     """
 
     kind: str
@@ -105,7 +105,7 @@ class Cloud:
     """A project.
 
     Args:
-        file: where it is kept; made if it is not there.
+        file: where it is stored; created if missing.
     """
 
     def __init__(self, file: Path) -> None:
@@ -148,7 +148,7 @@ class Cloud:
         return [(action, kind, id) for action, kind, id in self._read()["log"]]
 
     def refuse(self, action: str, kind: str, name: str, reason: str = "told to refuse") -> None:
-        """Let an action fail from now on.
+        """Make an action fail from now on.
 
         Args:
             action: create, update or delete.
@@ -160,7 +160,7 @@ class Cloud:
             content["refuse"].append([action, kind, name, reason])
 
     def allow(self) -> None:
-        """Do again what it was told to refuse."""
+        """Stop refusing."""
         with self._changing() as content:
             content["refuse"] = []
 
@@ -170,12 +170,12 @@ class Cloud:
             content["resources"][id].update(values)
 
     def note(self, **values: Any) -> None:
-        """Write down what is for others who read the file: `gcloud.py` and the like."""
+        """Store a value for others who read the file, such as `gcloud.py`."""
         with self._changing() as content:
             content.update(values)
 
     def noted(self, name: str) -> Any:
-        """Return what was written down for or by others."""
+        """Return the values stored for or by others."""
         return self._read()[name]
 
     def create(self, wanted: Wanted) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def test_an_animation_that_breaks_off_shows_the_frames_before() -> None:
     assert 1 < cut < whole
 
 
-def test_a_still_for_old_viewers_is_no_frame() -> None:
+def test_a_still_for_old_viewers_is_not_a_frame() -> None:
     first, *others = [Image.new("RGB", (60, 60), each) for each in COLOURS]
     data = encoded(
         first, "PNG", save_all=True, append_images=others, default_image=True, duration=80

@@ -99,7 +99,7 @@ def test_the_name_of_a_profile_may_be_in_any_language(name: bytes) -> None:
         pytest.param(ADOBE.replace(b"RGB ", b"RG\xe9 "), id="a colour space that is not ASCII"),
     ],
 )
-def test_a_profile_that_makes_no_sense_is_ignored(profile: bytes) -> None:
+def test_an_invalid_profile_is_ignored(profile: bytes) -> None:
     data = encoded(plain(200, 100, 50), "PNG", icc_profile=profile)
     assert near(colour(opened(thumbnail(data, 32)), 0.5, 0.5), (200, 100, 50), by=4)
 
@@ -122,7 +122,7 @@ def test_a_profile_counts_more_than_the_gamma_of_a_png(profile: bytes) -> None:
     assert near(colour(image, 0.5, 0.5), (100, 100, 100), by=1)
 
 
-def test_a_gamma_counts_where_the_profile_makes_no_sense() -> None:
+def test_the_gamma_is_used_if_the_profile_is_invalid() -> None:
     data = gamma_of(encoded(plain(100, 100, 100), "PNG", icc_profile=b"no profile"), 100_000)
     image = opened(thumbnail(data, 32, format="png"))
     assert near(colour(image, 0.5, 0.5), (167, 167, 167), by=3)

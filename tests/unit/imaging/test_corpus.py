@@ -1,4 +1,4 @@
-"""Every picture that Pillow tests itself with: odd, broken and hostile ones of all formats.
+"""All pictures of Pillow's own tests: odd, broken and hostile ones of all formats.
 
 They come with Pillow's source distribution, which is fetched once and kept in pytest's cache.
 """

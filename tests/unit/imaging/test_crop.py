@@ -41,7 +41,7 @@ def test_smart_of_a_plain_picture_is_the_middle() -> None:
     assert window(Image.new("RGB", (400, 100), "white"), (100, 100), "smart") == (150, 0, 250, 100)
 
 
-def test_what_is_transparent_does_not_stand_out() -> None:
+def test_transparent_pixels_are_not_salient() -> None:
     scene = Image.new("RGBA", (400, 100), (90, 90, 90, 255))
     hidden = photo(100, 100)
     hidden.putalpha(0)

@@ -134,7 +134,7 @@ def test_a_jpeg_whose_sides_the_decoder_does_not_divide_is_reduced_from_rim_to_r
 
 @pytest.mark.parametrize("size", [(640, 480), (600, 450), (330, 248), (310, 232), (256, 192)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_a_small_jpeg_is_reduced_well_enough(mode: str, size: Size) -> None:
+def test_a_small_jpeg_is_reduced_with_good_quality(mode: str, size: Size) -> None:
     data = encoded(photo(640, 480).convert(mode), "JPEG", quality=90)
     whole = Image.open(io.BytesIO(data))
     reduced = PillowEngine().decode(opened_by(data), size)
@@ -150,7 +150,7 @@ def test_a_picture_is_reduced_further(engine: Engine, mode: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
-def test_bytes_that_make_no_sense_are_corrupt(engine: Engine, kind: str) -> None:
+def test_invalid_bytes_are_corrupt(engine: Engine, kind: str) -> None:
     if isinstance(engine, vips.VipsEngine) and kind in ("GIF", "TIFF"):
         pytest.skip("libvips is not given this kind")
     data = encoded(photo(300, 200), kind)
@@ -268,7 +268,7 @@ def test_thumbnails_are_in_the_order_of_the_request_and_the_same_each_time() -> 
     assert one == other
 
 
-def test_no_switch_of_pillow_is_left_thrown() -> None:
+def test_global_settings_of_pillow_are_unchanged() -> None:
     from PIL import ImageFile
 
     before = (ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS)

@@ -80,7 +80,7 @@ def test_a_format_that_is_not_accepted_is_refused_by_name(data: bytes, name: str
 @pytest.mark.parametrize(
     "data", [b"hello, world", b"\0" * 100, b"x", b"<html><body></body></html>"]
 )
-def test_anything_else_is_no_picture(data: bytes) -> None:
+def test_anything_else_is_not_a_picture(data: bytes) -> None:
     with pytest.raises(NotAPicture, match="expected JPEG") as refusal:
         probe(data, LIMITS)
     assert refusal.value.code == "not-a-picture"

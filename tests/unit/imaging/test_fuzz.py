@@ -1,4 +1,4 @@
-"""Bytes nobody vouches for: whatever they are, the end is a thumbnail or an error of ours."""
+"""Any bytes become a thumbnail or one of our errors."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""Headers are read by code of ours, which tells what the decoders tell, and bounds what it does."""
+"""Our own readers of headers agree with the decoders, and limit their work."""
 
 import io
 import random
@@ -282,11 +282,11 @@ READ = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_header_in_countless_pieces_is_refused(name: str) -> None:
+def test_a_header_with_too_many_parts_is_refused(name: str) -> None:
     data = REFUSED[name]()
 
     def refused() -> None:
-        with pytest.raises(Corrupt, match=r"more than|at most|too many") as refusal:
+        with pytest.raises(Corrupt, match=r"more than|the limit is|too many") as refusal:
             probe(data, LIMITS)
         assert str(refusal.value).endswith(".")
 
@@ -294,7 +294,7 @@ def test_a_header_in_countless_pieces_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READ)
-def test_what_can_be_told_of_a_picture_in_countless_pieces_is_told(name: str) -> None:
+def test_a_picture_with_too_many_later_parts_is_read(name: str) -> None:
     data = READ[name]()
 
     def read() -> None:
@@ -352,7 +352,7 @@ def test_a_directory_of_a_tiff_that_leads_back_to_itself_is_read_once() -> None:
     assert header_of(bytes(data)).width == 4
 
 
-def test_items_may_not_have_the_same_bytes_over_and_over() -> None:
+def test_items_must_not_repeat_the_same_bytes() -> None:
     """A decoder copies together the parts of each item: here some gigabytes."""
     data = encoded(photo(64, 48), "AVIF")
     rebuilt = b""

@@ -1,4 +1,4 @@
-"""Files that are small and valid enough, and made to take all memory or all day."""
+"""Small, mostly valid files made to exhaust memory or time."""
 
 import struct
 import tracemalloc
@@ -66,7 +66,7 @@ def test_a_png_with_a_long_text_is_shown(text: bytes) -> None:
     assert thumbnail(png_with(text), 32).data == thumbnail(png_with(), 32).data
 
 
-def test_chunks_that_make_no_sense_are_left_to_the_reader() -> None:
+def test_invalid_chunks_are_left_to_the_reader() -> None:
     data = png_with(chunk(b"zTXt", b"k\0\0" + zlib.compress(b"a")))
     assert opened(thumbnail(data + b"\xff" * 50, 32)).size == (32, 24)
     with pytest.raises(Corrupt):

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.slow
 def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
     data = encoded(photo(300, 200), kind)
     assert probe(data, Limits(max_pixels=60_000)).width == 300
-    with pytest.raises(TooManyPixels, match=r"300 x 200 = 60,000 pixels: at most 59,999") as error:
+    with pytest.raises(
+        TooManyPixels, match="300 x 200 = 60,000 pixels: the limit is 59,999"
+    ) as error:
         probe(data, Limits(max_pixels=59_999))
     assert error.value.code == "too-many-pixels"
 
@@ -100,6 +102,6 @@ def test_a_large_file_leaves_less_memory_to_decode_it() -> None:
     assert limits.decoded_beside(42 * 2**20) == 40 * 2**20
     data = encoded(photo(300, 200), "JPEG")
     render(data, [Rendition.square(16)], Limits(max_decoded_bytes=2**20))
-    with pytest.raises(TooManyPixels, match="are granted"):
+    with pytest.raises(TooManyPixels, match="MB of memory: the limit is"):
         # Behind the end of a JPEG anything may follow.
         render(data + bytes(33 * 2**20), [Rendition.square(16)], Limits(max_decoded_bytes=2**20))

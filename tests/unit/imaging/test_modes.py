@@ -39,7 +39,7 @@ def test_a_palette_becomes_its_colours() -> None:
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_wide_numbers_reach_from_black_to_white(mode: str) -> None:
+def test_wide_samples_are_stretched_from_black_to_white(mode: str) -> None:
     image = Image.linear_gradient("L").convert(mode).point(lambda value: value * 90 + 5000)
     thumb = opened(thumbnail(encoded(image, "TIFF"), 128, format="png"))
     low, high = thumb.convert("L").getextrema()
@@ -99,7 +99,7 @@ def test_a_tiff_of_fractions_is_as_bright_as_it_says(white_is_zero: bool) -> Non
 
 @pytest.mark.parametrize("at", [0, 5])
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
-def test_a_tiff_shows_its_numbers_beside_what_is_none(odd: float, at: int) -> None:
+def test_a_tiff_with_nan_shows_its_finite_values(odd: float, at: int) -> None:
     numbers = [each / 255 for each in RAMP]
     numbers[at] = odd
     seen = shown(tiff(struct.pack("<16f", *numbers), bits=32, kind=3))
@@ -107,7 +107,7 @@ def test_a_tiff_shows_its_numbers_beside_what_is_none(odd: float, at: int) -> No
     assert max(abs(a - b) for a, b in zip(seen, RAMP, strict=True) if b != RAMP[at]) <= 17
 
 
-def test_a_tiff_without_any_number_is_black() -> None:
+def test_a_tiff_of_only_nan_is_black() -> None:
     assert set(shown(tiff(struct.pack("<16f", *[math.nan] * 16), bits=32, kind=3))) == {0}
 
 

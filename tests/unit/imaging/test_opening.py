@@ -1,4 +1,4 @@
-"""What decoders are given to see of a file."""
+"""The parts of a file that decoders get."""
 
 import io
 import struct

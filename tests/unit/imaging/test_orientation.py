@@ -52,7 +52,7 @@ def test_a_box_that_is_not_square_lies_as_the_picture_does(
     assert opened(thumbnail(stored(orientation), 200, 50, fit=fit)).size == size
 
 
-def test_an_orientation_that_makes_no_sense_is_none() -> None:
+def test_an_invalid_orientation_is_ignored() -> None:
     exif = Image.Exif()
     exif[0x0112] = 77
     data = encoded(quarters(80, 40), "JPEG", exif=exif)

@@ -26,7 +26,7 @@ def test_the_colour_is_the_most_frequent_one() -> None:
     assert near(tuple(bytes.fromhex(colour_[1:])), (0xC0, 0x20, 0x40))
 
 
-def test_what_is_transparent_has_no_colour() -> None:
+def test_transparent_pixels_do_not_affect_the_colour() -> None:
     image = Image.new("RGBA", (90, 90), (0, 0, 0, 0))
     image.paste((10, 200, 30, 255), (0, 0, 30, 90))
     placeholder = rendered(encoded(image, "PNG"), 64).placeholder

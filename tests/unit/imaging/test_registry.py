@@ -1,4 +1,4 @@
-"""What formats say of themselves is true, and nobody else asks which of them it is."""
+"""Format descriptors are correct, and no other code compares formats."""
 
 import ast
 import re

@@ -103,7 +103,7 @@ def peak(call: Callable[[], object]) -> int:
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("kind", [SHORT, RATIONAL])
 @pytest.mark.parametrize("make", [png, jpeg, webp, avif, turned_avif, heic])
-def test_an_orientation_of_countless_values_is_none(
+def test_an_orientation_with_countless_values_is_ignored(
     make: Callable[[bytes], bytes], kind: int, big: bool
 ) -> None:
     tags = ((tag, kind, MANY, 0) for tag in (ORIENTATION, RESOLUTION, UNIT))

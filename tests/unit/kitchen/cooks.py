@@ -1,4 +1,4 @@
-"""What children run in tests: they obey the picture, or have a decoder that hangs."""
+"""Main loops of children in tests, which obey the picture, or have a decoder that hangs."""
 
 import collections
 import ctypes

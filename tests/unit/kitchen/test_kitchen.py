@@ -1,4 +1,4 @@
-"""What becomes of a picture that ends its child, of the child, and of everybody else."""
+"""What happens if a picture ends its child: to the picture, the child and others."""
 
 import json
 import os
@@ -112,7 +112,7 @@ def test_a_picture_that_ends_a_child_that_has_served_is_tried_in_a_fresh_one(com
 
 
 @pytest.mark.parametrize("command", ["crash_when_damaged", "eat_when_damaged"])
-def test_a_picture_does_not_pay_for_an_earlier_one(command, kitchen):
+def test_a_picture_is_not_affected_by_an_earlier_one(command, kitchen):
     first = kitchen.ask("pid")
     assert kitchen.ask(command) != first
 
@@ -162,7 +162,7 @@ def test_what_thumbnails_weigh_together_is_limited():
 
 
 @pytest.mark.parametrize("command", ["spin", "sleep 60", "spin_without_alarm"])
-def test_whoever_is_late_is_gone_and_the_next_is_served(command, quick):
+def test_a_late_child_is_killed_and_the_next_job_is_served(command, quick):
     with pytest.raises(TooSlow, match=r"longer than 0.2 seconds"):
         quick.ask(command)
     assert isinstance(quick.ask("pid"), int)
@@ -212,12 +212,12 @@ def test_as_many_pictures_are_decoded_at_once_as_there_may_be_children():
     kitchen.close()
 
 
-def test_who_comes_while_all_are_busy_waits(kitchen):
+def test_a_job_waits_while_all_children_are_busy(kitchen):
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(kitchen.ask, ["pid"] * 40))) == 1
 
 
-def test_who_waits_too_long_is_to_come_again(kitchen, monkeypatch):
+def test_waiting_too_long_for_a_child_is_unavailable(kitchen, monkeypatch):
     monkeypatch.setattr(pool, "PATIENCE", 0.05)
     first = kitchen.ask("pid")
     with ThreadPoolExecutor(1) as threads:
@@ -341,7 +341,7 @@ def test_an_idle_child_ends_when_its_parent_is_killed():
     assert until(lambda: not alive(pid))
 
 
-def test_a_system_that_starts_no_process_is_told_of(monkeypatch):
+def test_a_failure_to_start_a_process_is_reported(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     kitchen, files = Obedient(), open_files()
     for attempt in (kitchen.warm, lambda: kitchen.ask("pid")):
@@ -353,7 +353,7 @@ def test_a_system_that_starts_no_process_is_told_of(monkeypatch):
     kitchen.close()
 
 
-def test_a_child_that_ends_while_it_starts_is_told_of():
+def test_a_child_that_ends_during_startup_is_reported():
     kitchen = Kitchen(Limits(), cook=("no.such.module", "main"))
     with pytest.raises(Unavailable, match=r"requirements.txt") as error:
         kitchen.render(b"", RENDITIONS)
@@ -361,7 +361,7 @@ def test_a_child_that_ends_while_it_starts_is_told_of():
     kitchen.close()
 
 
-def test_a_child_that_is_not_ready_in_time_is_told_of(monkeypatch):
+def test_a_child_that_is_not_ready_in_time_is_reported(monkeypatch):
     monkeypatch.setattr(child, "START_SECONDS", 0.05)
     others = children_of(os.getpid())
     kitchen = Kitchen(Limits(), cook=("tests.unit.kitchen.cooks", "never_ready"))

@@ -1,4 +1,4 @@
-"""What is believed of the answer of a child that may have been taken over by a picture."""
+"""Validation of answers from a child that a picture may have compromised."""
 
 import socket
 import threading
@@ -105,7 +105,7 @@ def test_that_there_was_no_memory_arrives(ends):
 
 
 @pytest.mark.parametrize("what", BABBLE)
-def test_what_is_no_answer_is_none(what):
+def test_an_invalid_answer_is_rejected(what):
     with pytest.raises((Mangled, EOFError)):
         answered(BABBLE[what])
 
@@ -138,7 +138,7 @@ def test_what_is_no_answer_is_none(what):
         ("placeholder", "color", None),
     ],
 )
-def test_a_value_that_cannot_be_is_not_believed(part, field, value):
+def test_an_impossible_value_is_rejected(part, field, value):
     document = head()
     (document["thumbnails"][part] if isinstance(part, int) else document[part])[field] = value
     with pytest.raises(Mangled):
@@ -147,19 +147,19 @@ def test_a_value_that_cannot_be_is_not_believed(part, field, value):
 
 @pytest.mark.parametrize("part", ["source", "thumbnails", "placeholder"])
 @pytest.mark.parametrize("value", [None, [], {}, "text", 7])
-def test_a_part_that_is_missing_or_another_is_not_believed(part, value):
+def test_a_missing_or_different_part_is_rejected(part, value):
     with pytest.raises(Mangled):
         answered(frame(head() | {part: value}) + b"first" + b"second")
 
 
-def test_an_answer_that_ends_early_is_none():
+def test_a_truncated_answer_is_rejected():
     whole = frame(head()) + b"first" + b"second"
     for length in range(len(whole)):
         with pytest.raises(EOFError):
             answered(whole[:length])
 
 
-def test_a_head_without_end_is_not_waited_for():
+def test_an_oversized_head_is_rejected():
     with pytest.raises(Mangled, match="bytes"):
         answered((MOST_HEAD + 1).to_bytes(4, "big"))
 
@@ -172,7 +172,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(ends):
             receive_answer(wire, RENDITIONS, LIMITS, time.monotonic() + 0.02)
 
 
-def test_an_order_that_nobody_takes_is_given_up(ends):
+def test_an_order_that_is_not_read_times_out(ends):
     wire, _ = ends
     with pytest.raises(TimeoutError):
         orders.send_order(wire, bytes(10_000_000), RENDITIONS, 1.0, time.monotonic() + 0.02)
@@ -199,7 +199,7 @@ JSON = st.recursive(
     ),
     st.binary(),
 )
-def test_no_answer_does_more_than_be_refused(document, rest):
+def test_any_answer_is_accepted_or_rejected(document, rest):
     try:
         answered(frame(document) + rest)
     except (Mangled, EOFError, OutOfMemory):
@@ -211,6 +211,6 @@ def test_no_answer_does_more_than_be_refused(document, rest):
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_do_more_than_be_refused(sent):
+def test_any_bytes_are_accepted_or_rejected(sent):
     with pytest.raises((Mangled, EOFError)):
         answered(sent)

@@ -1,4 +1,4 @@
-"""Which process loads what: the one that answers requests no decoder, a child all of them."""
+"""The process that serves requests loads no decoder; a child loads all of them."""
 
 import subprocess
 import sys

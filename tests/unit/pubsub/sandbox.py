@@ -1,9 +1,9 @@
-"""The rules without clock, socket or file, for tests of its rules."""
+"""The rules of the broker without clock, socket or file."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from emulator.pubsub.rules.messages import Message
+from emulator.pubsub.protos import PubsubMessage
+from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.policies import SubscriptionPolicy
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.replay import seek, seek_snapshot
@@ -13,11 +13,6 @@ TOPIC = "projects/p/topics/things"
 START = 1_000_000.0
 
 
-def compose(message: Message, attributes: Mapping[str, str], number: int, now: float) -> Message:
-    both = {**message.attributes, **attributes}
-    return Message(number, now, both, message.ordering_key, message.wire)
-
-
 class Sandbox:
     """A broker with one topic, a clock that only tests move, and a record of what it tells."""
 
@@ -25,7 +20,7 @@ class Sandbox:
         self.now = START
         self.rung: list[str] = []
         self.alarms: list[float] = []
-        self.registry = Registry(self, ledger, compose=compose)
+        self.registry = Registry(self, ledger)
         self.router = self.registry.router
         self.registry.create_topic(TOPIC, retention)
 
@@ -41,8 +36,8 @@ class Sandbox:
 
     def publish(self, content: str, key: str = "", topic: str = TOPIC, **attributes: str) -> int:
         (number,) = self.router.new_ids(1)
-        message = Message(number, self.now, attributes, key, content.encode())
-        self.router.publish(self.registry.topic(topic), [message])
+        draft = PubsubMessage(data=content.encode(), attributes=attributes, ordering_key=key)
+        self.router.publish(self.registry.topic(topic), wire.stamp([draft], [number], self.now))
         return number
 
     def lease(self, subscription: Subscription, limit: int = 100, **options: Any) -> list[Any]:
@@ -52,7 +47,7 @@ class Sandbox:
         """Lease, acknowledge, and return what the messages say."""
         deliveries = self.lease(subscription, limit, **options)
         self.acknowledge(subscription, *deliveries)
-        return [delivery.message.wire.decode() for delivery in deliveries]
+        return contents(deliveries)
 
     def acknowledge(self, subscription: Subscription, *deliveries: Any) -> list[int]:
         return subscription.acknowledge([d.lease for d in deliveries], self.now)
@@ -71,4 +66,4 @@ class Sandbox:
 
 
 def contents(deliveries: list[Any]) -> list[str]:
-    return [delivery.message.wire.decode() for delivery in deliveries]
+    return [wire.parse(delivery.message.wire).data.decode() for delivery in deliveries]

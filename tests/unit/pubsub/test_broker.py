@@ -9,7 +9,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, ServiceUnavailable
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from emulator.pubsub import Broker, __version__
@@ -67,6 +67,25 @@ def test_it_runs_on_the_loop_of_a_program():
 def test_it_runs_beside_a_program_that_has_no_loop():
     with Broker() as broker:
         assert story(broker) == [b"hello"]
+
+
+def test_a_client_that_waits_is_told_to_retry_when_the_broker_stops(caplog):
+    with ThreadPoolExecutor() as pool:
+        with Broker() as broker:
+            make(broker)
+            _, subscriber = clients(broker)
+            pull = pool.submit(
+                subscriber.pull,
+                subscription=SUBSCRIPTION,
+                max_messages=1,
+                retry=None,
+                timeout=20,
+            )
+            time.sleep(0.5)
+            assert not pull.done()
+        with pytest.raises(ServiceUnavailable, match="The broker is stopping"):
+            pull.result()
+    assert caplog.text == ""
 
 
 def test_its_environment_says_where_it_is():

@@ -7,14 +7,14 @@ from emulator.pubsub import protos
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import InvalidArgument, NotFound
 from emulator.pubsub.rules.registry import Registry
-from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox, compose
+from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox
 
 NAME = "projects/p/subscriptions/all"
 
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    catalogue = Catalogue(Registry(Sandbox(), compose=compose))
+    catalogue = Catalogue(Registry(Sandbox()))
     catalogue.create_topic(protos.Topic(name=TOPIC))
     return catalogue
 

@@ -88,7 +88,7 @@ def test_it_says_that_another_broker_uses_the_data(tmp_path):
             assert second.wait(timeout=10) == 1
             assert second.stderr.read() == (
                 f"pubsub: {tmp_path} is in use by another broker."
-                " Stop that, or choose another --data.\n"
+                " Stop it, or choose another --data.\n"
             )
 
 

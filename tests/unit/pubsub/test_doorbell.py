@@ -6,7 +6,7 @@ from emulator.pubsub.doors.doorbell import Doorbell
 from tests.unit.pubsub.sandbox import Sandbox
 
 
-def test_who_begins_to_wait_misses_no_bell_that_rings_right_after():
+def test_a_bell_right_after_the_start_of_waiting_is_not_missed():
     async def run():
         doorbell = Doorbell(time.time)
         subscription = Sandbox().subscribe()
@@ -59,7 +59,7 @@ class Sleeper:
         return self.now
 
 
-def test_the_alarm_rings_soon_after_the_machine_has_slept(monkeypatch):
+def test_the_alarm_rings_soon_after_a_suspend(monkeypatch):
     monkeypatch.setattr(bells, "LONGEST_REST_SECONDS", 0.001)
 
     async def run():
@@ -81,7 +81,7 @@ def test_the_alarm_rings_soon_after_the_machine_has_slept(monkeypatch):
     asyncio.run(run())
 
 
-def test_who_waits_looks_soon_after_the_machine_has_slept(monkeypatch):
+def test_waiting_is_checked_soon_after_a_suspend(monkeypatch):
     monkeypatch.setattr(bells, "LONGEST_REST_SECONDS", 0.001)
 
     async def run():

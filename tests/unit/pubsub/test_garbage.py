@@ -1,4 +1,4 @@
-"""What is no client of Pub/Sub, and what no decent one sends: others are served all the same.
+"""Garbage and hostile traffic on the port of the broker, which must not affect others.
 
 No page can speak gRPC to this port: browsers begin HTTP/2 by TLS only, never on a plain connection.
 """

@@ -31,10 +31,8 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
         first = self.journal.earlier.last_number() + 1
-        self.registry = Registry(
-            self, self.journal, compose=wire.compose_dead_letter, first_number=first
-        )
-        self.catalogue = Catalogue(self.registry, self.journal)
+        self.registry = Registry(self, self.journal, first_number=first)
+        self.catalogue = Catalogue(self.registry)
         restore(self.journal, self.registry)
         self.journal.start()
 
@@ -322,7 +320,7 @@ def test_a_full_disk_is_told(disk, start, caplog):
     disk.clear(run)
 
 
-def test_who_waits_when_the_disk_becomes_full_is_answered_once_there_is_room(disk, start):
+def test_a_pending_publish_completes_once_the_full_disk_has_room(disk, start):
     run = start()
     disk.fill(run)
     waiting, given_up = run.journal.committed(), run.journal.committed()
@@ -344,7 +342,7 @@ def test_what_did_not_fit_is_written_once_there_is_room(disk, start):
     assert start().take() == ["x" * 1_000_000, "later"]
 
 
-def test_what_never_fits_is_told_at_the_end(disk, tmp_path):
+def test_unwritten_data_is_reported_at_the_end(disk, tmp_path):
     run = Run(tmp_path)
     disk.fill(run)
     until(lambda: refused(run))

@@ -3,7 +3,7 @@ import pytest
 from emulator.pubsub import protos
 from emulator.pubsub.doors.push_request import push_request
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.delivery import Delivery
+from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.policies import DeadLetterPolicy, PushTarget
 from tests.unit.pubsub.sandbox import Sandbox
 

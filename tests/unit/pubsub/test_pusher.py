@@ -25,7 +25,7 @@ class World:
         self.arrived: list[tuple[str, list]] = []
         self.answer = self.accept
         self.doorbell = Doorbell(time.time)
-        self.registry = Registry(self.doorbell, compose=wire.compose_dead_letter)
+        self.registry = Registry(self.doorbell)
         self.pusher = Pusher(self.registry, self.doorbell, time.time, make_token, limit=10)
         self.doorbell.connect(on_ready=self.pusher.notice, on_due=self.registry.advance)
         self.registry.create_topic(TOPIC)

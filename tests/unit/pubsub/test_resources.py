@@ -1,7 +1,7 @@
 import pytest
 
 from emulator.pubsub import protos
-from emulator.pubsub.doors.paging import MAXIMUM_SIZE, page
+from emulator.pubsub.doors.paging import MAXIMUM_SIZE, paged
 from emulator.pubsub.rules import names
 from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
 from emulator.pubsub.rules.policies import DeadLetterPolicy, PushTarget, RetryPolicy
@@ -142,14 +142,14 @@ def test_good_labels_are_accepted(labels):
 @pytest.mark.parametrize(
     ("labels", "reason"),
     [
-        ({f"l{number}": "x" for number in range(65)}, "there are 65, and 64 at most"),
+        ({f"l{number}": "x" for number in range(65)}, "there are 65, but at most 64"),
         ({"": "x"}, r"\(key=, value=x\)"),
-        ({"k" * 64: "x"}, "63 characters at most"),
-        ({"k": "v" * 64}, "63 characters at most"),
+        ({"k" * 64: "x"}, "at most 63 characters"),
+        ({"k": "v" * 64}, "at most 63 characters"),
         ({"Colour": "red"}, "key=Colour"),
         ({"colour": "Red"}, "value=Red"),
-        ({"1st": "x"}, "a key begins with a letter"),
-        ({"_a": "x"}, "a key begins with a letter"),
+        ({"1st": "x"}, "A key starts with a letter"),
+        ({"_a": "x"}, "A key starts with a letter"),
         ({"a.b": "x"}, "lowercase letters, digits, _ and -"),
         ({"a": "x y"}, "value=x y"),
     ],
@@ -178,17 +178,24 @@ def test_a_name_of_another_form_is_refused(name):
         names.check("topics", name)
 
 
+def page(entries, size, token):
+    method = "ListTopicSubscriptions"
+    request = protos.ListTopicSubscriptionsRequest(page_size=size, page_token=token)
+    response = paged({method: lambda _: entries})[method](request)
+    return list(response.subscriptions), response.next_page_token
+
+
 def test_pages_make_up_the_whole_list():
     entries = [f"{number:03}" for number in range(7)]
     seen, token = [], ""
     for _ in range(3):
-        entries_of_page, token = page(entries, str, 3, token)
+        entries_of_page, token = page(entries, 3, token)
         seen += entries_of_page
     assert (seen, token) == (entries, "")
 
 
 def test_a_page_has_its_limits():
     many = [f"{number:05}" for number in range(MAXIMUM_SIZE + 1)]
-    assert len(page(many, str, MAXIMUM_SIZE * 2, "")[0]) == MAXIMUM_SIZE
+    assert len(page(many, MAXIMUM_SIZE * 2, "")[0]) == MAXIMUM_SIZE
     with pytest.raises(InvalidArgument, match="page_size"):
-        page(many, str, -1, "")
+        page(many, -1, "")

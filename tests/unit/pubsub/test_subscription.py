@@ -108,9 +108,10 @@ def test_a_receiver_gets_no_more_bytes_than_it_asks_for_but_at_least_one_message
     subscription = sandbox.subscribe()
     for content in ("large" * 10, "b" * 10, "c" * 10, "d" * 10):
         sandbox.publish(content)
-    assert len(sandbox.lease(subscription, max_bytes=25)) == 1
-    assert len(sandbox.lease(subscription, max_bytes=25)) == 2
-    assert len(sandbox.lease(subscription, max_bytes=25)) == 1
+    # With id and publish time, each of the small ones has 20 to 25 bytes.
+    assert len(sandbox.lease(subscription, max_bytes=50)) == 1
+    assert len(sandbox.lease(subscription, max_bytes=50)) == 2
+    assert len(sandbox.lease(subscription, max_bytes=50)) == 1
 
 
 def test_a_holder_is_told_what_it_no_longer_holds(sandbox):
@@ -118,12 +119,13 @@ def test_a_holder_is_told_what_it_no_longer_holds(sandbox):
     for content in ("a", "bb", "ccc"):
         sandbox.publish(content)
     holder = Recorder()
-    first, second, _third = sandbox.lease(subscription, holder=holder)
+    first, second, third = sandbox.lease(subscription, on_end=holder.release)
     sandbox.acknowledge(subscription, first)
     sandbox.refuse(subscription, second)
     sandbox.wait(10)
     subscription.advance(sandbox.now)
-    assert holder.released == [1, 2, 3]
+    sizes = [len(delivery.message.wire) for delivery in (first, second, third)]
+    assert holder.released == sizes == [sizes[0], sizes[0] + 1, sizes[0] + 2]
 
 
 def test_a_retry_policy_lets_a_message_wait_twice_as_long_each_time(sandbox):

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from emulator.pubsub import protos
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.delivery import Delivery
 from emulator.pubsub.rules.errors import InvalidArgument
+from emulator.pubsub.rules.messages import Delivery
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 DRAFTS = st.builds(

@@ -1,4 +1,4 @@
-"""Pillow's readers, made to do no more than they must; each format's is one file."""
+"""Pillow's readers, restricted to what is needed; one file per format."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -11,21 +11,21 @@ from quickthumb.imaging.guarded import GuardedFile
 
 
 def open_as(format: Format, data: bytes, ask: Callable[[], None]) -> ImageFile.ImageFile:
-    """Open a file with the class that reads this one format; no pixel is decoded.
+    """Open a file with the reader of its format; no pixel is decoded.
 
-    It is called directly, so no other format is ever tried on the bytes, nothing is registered with
-    Pillow, and a process pays only for the formats it meets.
+    The reader is called directly, so no other format is tried, nothing is registered with Pillow,
+    and a process only imports the readers it uses.
 
     Args:
         format: of the file.
-        data: what of it its decoder may see.
-        ask: is called before each reading of the file, now and while pixels are decoded.
+        data: the file, without what its decoder must not get.
+        ask: called before each read of the file, now and while decoding.
     """
     opened: ImageFile.ImageFile = named(format.opener)(GuardedFile(data, ask))
     return opened
 
 
 def named(place: str) -> Any:
-    """Import what a format names, "module:name"."""
+    """Import an object by its name, "module:name"."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)

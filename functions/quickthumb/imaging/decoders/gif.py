@@ -1,4 +1,4 @@
-"""GIFs whose frames stay within the first."""
+"""Reads GIFs without enlarging them."""
 
 from PIL.GifImagePlugin import GifImageFile
 
@@ -6,9 +6,9 @@ from quickthumb.problems import Corrupt
 
 
 class SteadyGif(GifImageFile):
-    """A GIF that does not grow: Pillow enlarges one for any later frame that is larger.
+    """A GIF of fixed size: Pillow enlarges one for any later frame that is larger.
 
-    Such a frame would be decoded at its size, of which the limits on the header know nothing.
+    Such a frame would be decoded at its full size, which was not checked against the limits.
     """
 
     _opened = False
@@ -18,7 +18,7 @@ class SteadyGif(GifImageFile):
         super()._open()
         self._opened = True
 
-    # Where Pillow keeps the size of a picture.
+    # The attribute in which Pillow keeps the size of a picture.
     @property
     def _size(self) -> tuple[int, int]:
         return self._held

@@ -1,4 +1,4 @@
-"""JPEGs: reduced while they are decoded, their EXIF not unpacked, a missing end made up for."""
+"""Reads JPEGs: reduces while decoding, skips the EXIF, and tolerates a missing end."""
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
@@ -11,7 +11,7 @@ from quickthumb.imaging.resample import LANCZOS, well_enough, without_droop
 from quickthumb.imaging.salvage import check_usable
 
 _FILLED = frozenset((127, 128))
-"""Levels of what libjpeg leaves where data is missing: all coefficients are 0, which is the middle.
+"""Levels that libjpeg leaves where data is missing: all coefficients are 0, which is mid-grey.
 
 Pillow inverts it in CMYK.
 """
@@ -21,15 +21,15 @@ _ENDS_READ_BY_DECODER = 8
 
 
 class LeanJpeg(JpegImageFile):
-    """A JPEG without a resolution: Pillow looks for it in the EXIF, and unpacks what is there."""
+    """A JPEG without its EXIF, which Pillow would parse to find the resolution."""
 
     def getexif(self) -> Image.Exif:
-        """Return nothing; the orientation is read by `formats.jpeg`."""
+        """Return an empty EXIF; the orientation is read by `formats.jpeg`."""
         return Image.Exif()
 
 
 def decode(encoded: Encoded, size: Size) -> Image.Image:
-    """Let libjpeg reduce to a half, a quarter or an eighth while it decodes: that saves most."""
+    """Decode and reduce, by 2, 4 or 8 within libjpeg, which saves most of the time."""
     file = _PatchedEnd(encoded.data, encoded.deadline.check)
     image = LeanJpeg(file)
     file.patching = True
@@ -46,18 +46,18 @@ def decode(encoded: Encoded, size: Size) -> Image.Image:
 
 
 class _PatchedEnd(GuardedFile):
-    """A JPEG file that is given the end marker it lacks, so that the decoder returns what it has.
+    """A JPEG file that supplies a missing end marker, so that the decoder returns what it has.
 
     Attributes:
-        patching: whether reading past the end gives end markers; to be set once the header is read.
-        patched: whether the end was missing.
+        patching: whether reading past the end returns end markers; set after reading the header.
+        patched: how many were returned.
     """
 
     patching = False
     patched = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read like a file, then the marker; a decoder that keeps asking gets the truth."""
+        """Read from the file, then return end markers, but not without end."""
         chunk = super().read(size)
         if chunk or not self.patching or self.patched >= _ENDS_READ_BY_DECODER:
             return chunk

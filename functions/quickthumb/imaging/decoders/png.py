@@ -1,17 +1,17 @@
-"""PNGs whose transparent colour is that of the pixels."""
+"""Reads PNGs with the right transparent colour."""
 
 from PIL.PngImagePlugin import PngImageFile
 
 _BIT_DEPTH = 24
-"""Where it is in the file: in the first chunk, behind width and height."""
+"""Its offset in the file: in the first chunk, after width and height."""
 
 
 class PlainPng(PngImageFile):
-    """A PNG whose transparent colour has eight bits, as the pixels will.
+    """A PNG whose transparent colour is converted to 8 bits, like its pixels.
 
-    Pillow reads samples of 2, 4 and 16 bits as ones of 8, and leaves that colour as it is. Of 16
-    bits the lower ones are lost, so colours next to it become transparent too. The one of a grey
-    picture of 16 bits stays, as its pixels do.
+    Pillow converts samples of 2, 4 and 16 bits to 8 bits, but not that colour. The lower bits of 16
+    are lost, so neighbouring colours become transparent too. Grey pictures of 16 bits keep their
+    samples and that colour.
     """
 
     def _open(self) -> None:
@@ -35,7 +35,7 @@ class PlainPng(PngImageFile):
 
 
 def _in_eight_bits(level: int, bits: int) -> int:
-    """Return a level as Pillow makes it of as many bits; those above do not count (11.3.1.1)."""
+    """Scale a level like Pillow does, ignoring excess upper bits (11.3.1.1)."""
     if bits == 16:
         return level >> 8
     most = (1 << bits) - 1

@@ -1,1 +1,1 @@
-"""Libraries that read pictures, behind one seam."""
+"""Libraries that decode pictures, behind one interface."""

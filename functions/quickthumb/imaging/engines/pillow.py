@@ -11,7 +11,7 @@ from quickthumb.imaging.salvage import load_what_is_there
 
 
 class PillowEngine:
-    """Reads every accepted format."""
+    """Decodes every accepted format."""
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""

@@ -1,4 +1,4 @@
-"""The seam: decode-and-reduce, hiding which library reads the bytes."""
+"""The interface of engines, which decode and reduce pictures."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,16 +16,16 @@ from quickthumb.problems import TooManyPixels
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A picture whose header is read, held against the limits, and whose pixels are not.
+    """A picture whose header was read and checked against the limits, but not yet decoded.
 
     Attributes:
-        data: what decoders may see of the file.
+        data: the file, without what decoders must not get.
         format: of the file.
-        declared: what our own reader found in its header.
-        header: the file as Pillow opened it; not to be loaded, so that every reader starts afresh.
-        size: of the whole file, bytes.
-        max_bytes: the most that decoding it may hold in memory, bytes.
-        deadline: of the job; decoders look at it wherever they can be interrupted.
+        declared: its header, as our own reader found it.
+        header: the file opened by Pillow; must not be loaded, since every reader opens it anew.
+        size: of the original file, bytes.
+        max_bytes: maximum memory for decoding it, bytes.
+        deadline: of the job; decoders check it wherever they can be interrupted.
     """
 
     data: bytes
@@ -38,46 +38,42 @@ class Encoded:
 
     @property
     def source(self) -> Source:
-        """What is told of the picture."""
+        """The description of the picture for the caller."""
         return describe(self.format, self.declared, self.header.size)
 
     @property
     def turns(self) -> int:
-        """The EXIF orientation that is still to be applied once the picture is decoded, 1 to 8."""
+        """The EXIF orientation that remains to be applied after decoding, 1 to 8."""
         return turns(self.format, self.declared)
 
     def check_memory(self, held: float) -> None:
-        """Refuse a picture for which decoding would hold too many bytes.
-
-        Raises:
-            TooManyPixels: naming how it is stored, for the same pixels may fit if stored otherwise.
-        """
+        """Check the memory that decoding needs, in bytes; raises `TooManyPixels`."""
         if held > self.max_bytes:
             header = self.header
             raise TooManyPixels(
                 f"Decoding {header.width} x {header.height} pixels stored like this takes "
-                f"{held / 1e6:,.0f} MB: at most {self.max_bytes / 1e6:,.0f} MB are granted. "
-                "Send it smaller, or as a baseline JPEG."
+                f"{held / 1e6:,.0f} MB of memory: the limit is {self.max_bytes / 1e6:,.0f} MB. "
+                "Send a smaller picture, or a baseline JPEG."
             )
 
     def open(self) -> ImageFile.ImageFile:
-        """Open the file once more, to decode it."""
+        """Open the file again, to decode it."""
         return open_as(self.format, self.data, self.deadline.check)
 
 
 class Engine(Protocol):
-    """One way to get small pictures out of encoded bytes.
+    """Decodes and reduces pictures.
 
-    Pictures come out as they lie in the file: not turned, in the colours of their profile, alpha
-    not multiplied in, 8 bits a channel, in one of the layouts of `modes.AVERAGED`. What every
-    engine returns for a call is the same picture, to the eye and to a few levels of each pixel.
+    Results are in stored orientation and in the colours of the profile, with straight alpha, in one
+    of the layouts of `modes.AVERAGED`. Those of all engines look the same, and differ by a few
+    levels per pixel at most.
     """
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
-        """Decode the first frame, reduced to exactly `size` pixels (never more than it has).
+        """Decode the first frame, reduced to exactly `size` pixels, which never enlarges it.
 
         Raises:
-            TooManyPixels: that would hold more than `encoded.max_bytes`; nothing was decoded.
+            TooManyPixels: it would take more than `encoded.max_bytes`; nothing was decoded.
             Corrupt: the bytes cannot be decoded.
         """
 

@@ -15,19 +15,19 @@ from quickthumb.imaging.resample import without_droop
 _BOX_RESERVE = 3.0
 
 _SHRUNK_PIXELS = 200_000
-"""Pixels from which on libvips resamples faster; any use of it takes one or two milliseconds."""
+"""From this size on, libvips resamples faster; every call takes one or two milliseconds."""
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 @cache
 def library() -> Any:
-    """Load libvips and set it up: one thread, no cache of results, no loaders of exotic formats.
+    """Load and configure libvips: one thread, no cache of results, no untrusted loaders.
 
-    These are settings of libvips, which nothing else in the process uses.
+    Nothing else in the process uses it.
 
     Raises:
-        ImportError, OSError: it is not there.
+        ImportError, OSError: it is not installed.
     """
     import pyvips
 
@@ -38,7 +38,7 @@ def library() -> Any:
 
 
 def is_there() -> bool:
-    """Tell whether libvips can be used in this process."""
+    """Return whether libvips is available."""
     try:
         library()
     except (ImportError, OSError):
@@ -47,7 +47,7 @@ def is_there() -> bool:
 
 
 class VipsEngine:
-    """Reads the formats in which libvips was measured to win; leaves broken files to Pillow."""
+    """Decodes formats for which libvips was measured to be faster; broken files go to Pillow."""
 
     def __init__(self, fallback: PillowEngine) -> None:
         self._fallback = fallback
@@ -61,15 +61,15 @@ class VipsEngine:
         encoded.check_memory(copied + 12 * prod(size) + by_vips.held(encoded, size))
         with suppress(library().Error):
             load = getattr(library().Image, by_vips.loader)
-            # Pixels are pulled through the loader row by row.
+            # Stream the pixels row by row.
             strict = {"access": "sequential", "fail_on": "error"}
             picture = load(encoded.data, **by_vips.options(encoded, size), **strict)
             reduced = _to_pillow(_resized(picture, size, alpha=picture.hasalpha()))
             if by_vips.averages(encoded, size):
                 return without_droop(reduced, picture.width / size[0])
             return reduced
-        # One engine decides what a broken picture is, and what of it can be kept. It begins once
-        # the error is gone, and with it all that libvips held.
+        # Pillow alone decides how broken pictures are handled. It starts outside of the `with`,
+        # when the error is gone, and with it the memory of libvips.
         return self._fallback.decode(encoded, size)
 
     def shrink(self, image: Image.Image, size: Size) -> Image.Image:
@@ -83,7 +83,7 @@ class VipsEngine:
 
 
 def _resized(picture: Any, size: Size, *, alpha: bool) -> Any:
-    """Reduce, with alpha multiplied in, so that invisible colours leave no halo."""
+    """Reduce with premultiplied alpha, so that invisible colours do not bleed."""
     if (picture.width, picture.height) == size:
         return picture
     form = picture.format

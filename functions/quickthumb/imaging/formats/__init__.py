@@ -1,6 +1,6 @@
-"""The registry of formats, each described in one file.
+"""The registry of formats, each defined in a file of its own.
 
-Whatever lists formats asks here. To add one, see docs/imaging.md.
+Every list of formats is derived from it. To add one, see docs/imaging.md.
 """
 
 import struct
@@ -21,19 +21,19 @@ from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 FORMATS = (JPEG, PNG, WEBP, AVIF, HEIF, GIF, TIFF, BMP)
 
 CONTENT_TYPES = {each.name: each.content_type for each in FORMATS}
-"""The media types of accepted formats, by their names."""
+"""The media types of accepted formats, by name."""
 
 OUTPUTS = {each.name: each for each in FORMATS if isinstance(each, Output)}
-"""The formats of thumbnails, by their names."""
+"""The formats of thumbnails, by name."""
 
 THUMBNAIL_TYPES = {each.content_type: each for each in OUTPUTS.values()}
-"""The formats of thumbnails, by their media types."""
+"""The formats of thumbnails, by media type."""
 
 AUTO = "auto"
-"""The word that leaves the choice of a format to us; see `encode.choose_format`."""
+"""Requests an automatic choice of format; see `encode.choose_format`."""
 
 FORMAT_OPTIONS = (AUTO, *OUTPUTS)
-"""What a thumbnail's format may be asked for as."""
+"""Valid values of a thumbnail's format."""
 
 
 def listed(words: Sequence[str]) -> str:
@@ -45,10 +45,10 @@ ACCEPTED = listed([each.title for each in FORMATS])
 
 
 def sniff(data: bytes) -> Format:
-    """Return the format of a picture, told from its first bytes alone.
+    """Detect the format of a picture from its first bytes.
 
     Raises:
-        UnsupportedFormat: it is a known format that is not accepted.
+        UnsupportedFormat: the format is known, but not accepted.
         NotAPicture: the format is not recognised.
     """
     for each in FORMATS:
@@ -61,16 +61,16 @@ def sniff(data: bytes) -> Format:
 
 
 def read_header(format: Format, data: bytes) -> Header:
-    """Read the header of a file; no pixel is decoded, and no library is called.
+    """Read the header of a file, without decoding or calling a library.
 
     Raises:
-        UnsupportedFormat: it is a kind of this format that no decoder reads.
-        Corrupt: it makes no sense, is in absurdly many pieces, or ends too early.
+        UnsupportedFormat: no decoder supports this variant of the format.
+        Corrupt: the header is invalid, truncated, or has too many parts.
     """
     try:
         header = format.read(data)
     except (struct.error, IndexError) as error:
-        raise Corrupt(f"The {format.title} picture ends within its header.") from error
+        raise Corrupt(f"The header of the {format.title} picture is truncated.") from error
     if min(header.width, header.height) < 1:
         raise Corrupt(
             f"The {format.title} picture has {header.width} x {header.height} pixels: "

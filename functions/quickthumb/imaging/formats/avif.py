@@ -28,10 +28,10 @@ _STILL, _SEQUENCE = b"avif", b"avis"
 _BRANDS = frozenset((_STILL, _SEQUENCE))
 
 _HELD_PER_STREAM_PIXEL = 6
-"""Up to 12 bits in three full planes."""
+"""Bytes: up to 12 bits per sample in three full planes."""
 
 _HELD_PER_PIXEL = 7
-"""Interleaved, and once more as a picture."""
+"""Bytes: interleaved, and again as a picture."""
 
 _AROUND_TIMES = frozenset((b"moov", b"trak", b"mdia"))
 _WITH_TIMES = frozenset((b"mvhd", b"tkhd", b"mdhd"))
@@ -52,14 +52,14 @@ _TURNS = {
     (3, 0): 7,
     (3, 1): 5,
 }
-"""The orientation, as EXIF numbers it, of a picture that is turned anticlockwise so many times by
-90 degrees (`irot`), and then mirrored: top and bottom (`imir` is 0), or left and right (1)."""
+"""EXIF orientation by `irot`, the number of turns by 90 degrees anticlockwise, and by `imir`, a
+subsequent flip: 0 swaps top and bottom, 1 swaps left and right."""
 
 
 def read(data: bytes) -> Header:
     """Read the header of an AVIF; see `Format.read`.
 
-    Of an image sequence only the still picture is read.
+    Of an image sequence, only the still picture is used.
     """
     index = read_index(data)
     width, height = index.size()
@@ -67,9 +67,9 @@ def read(data: bytes) -> Header:
 
 
 def _orientation(index: Index) -> int:
-    """Return how the picture is turned.
+    """Return the orientation from the properties of the picture.
 
-    Boxes of the container tell it; by ISO/IEC 23000-22, section 7.3, an EXIF does not count.
+    According to ISO/IEC 23000-22, section 7.3, EXIF is ignored.
     """
     turns, axis = 0, None
     for kind, start, _ in reversed(index.properties):
@@ -91,8 +91,8 @@ def _xmp(index: Index) -> bytes:
 def lean(data: bytes) -> bytes:
     """Return an AVIF as a still picture without metadata.
 
-    By the brands, decoders choose between the picture and the sequence; they parse the boxes of the
-    sequence in any case, and read EXIF and XMP.
+    Decoders choose between picture and sequence by the brands. They always parse the boxes of a
+    sequence, and read EXIF and XMP.
     """
     items = read_index(data).items.values()
     changes = {item.kind_at: b"none" for item in items if item.kind in (EXIF, MIME)}
@@ -111,14 +111,14 @@ def lean(data: bytes) -> bytes:
 
 
 def timeless(data: bytes) -> bytes:
-    """Return an animation that was encoded here without the time at which that was done.
+    """Return an animation encoded here with its time stamps set to 0.
 
-    libavif has no way to leave it out. When it was created and modified are the first fields of
-    three boxes (ISO/IEC 14496-12, sections 8.2.2, 8.3.2 and 8.4.2).
+    libavif cannot omit them. Creation and modification time are the first fields of three boxes
+    (ISO/IEC 14496-12, sections 8.2.2, 8.3.2 and 8.4.2).
     """
     file = bytearray(data)
     places = [(0, len(data))]
-    for start, end in places:  # which grow on the way
+    for start, end in places:  # grows during the loop
         for kind, at, stop in boxes(data, start, end, Counter("boxes", MOST_BOXES)):
             if kind in _AROUND_TIMES:
                 places.append((at, stop))
@@ -129,14 +129,14 @@ def timeless(data: bytes) -> bytes:
 
 
 def stream_pixels(data: bytes) -> int:
-    """Return how many pixels the frames of all items of an AVIF have together.
+    """Return the total number of pixels in the frames of all items of an AVIF.
 
-    A decoder makes frames as large and as many as the streams say, whatever the header declares. It
-    is at least what the decoder holds at once: frames stay while others may refer to them, and
-    tiles until they are joined. All of the streams are looked through, so this is not for `upload`.
+    A decoder allocates what the streams declare, whatever the header does. The total is an upper
+    bound of what it holds at once: frames stay while others may refer to them, and tiles until they
+    are joined. This reads all streams, so it is too slow for `upload`.
 
     Raises:
-        Corrupt: the file is in absurdly many pieces, or they overlap, or end too early.
+        Corrupt: the file has too many parts, or they overlap or are truncated.
     """
     places, idat = read_places(data)
     ask = reads()
@@ -144,7 +144,7 @@ def stream_pixels(data: bytes) -> int:
     pixels = stored = 0
     for place in places.values():
         if place not in known:
-            # The same bytes may be several items, but no two share a part of them.
+            # Items may share all of their bytes, but must not overlap partly.
             stored += sum(length for _, length in place.extents)
             if stored > len(data):
                 raise Corrupt("The items of the AVIF picture overlap.")
@@ -154,7 +154,7 @@ def stream_pixels(data: bytes) -> int:
 
 
 def _bytes_of(data: bytes, place: Place, idat: Box | None) -> bytes:
-    """Return the bytes of an item, as far as they are there."""
+    """Return the bytes of an item, fewer if the file is truncated."""
     if place.source == IN_FILE:
         start, end = 0, len(data)
     elif place.source == IN_IDAT and idat is not None:
@@ -182,7 +182,7 @@ AVIF = Output(
     held=_held,
     writer=Writer(
         quality=60,
-        # One thread: it is what the function has, and the bytes do not depend on the machine.
+        # One thread, which is what the function has: the bytes do not depend on the machine.
         options=lambda quality: {"quality": quality, "speed": 8, "max_threads": 1},
         held_per_pixel=26,
         cleaned=timeless,

@@ -1,8 +1,8 @@
 """The container of AVIF and HEIC: boxes, and an index of the items in them.
 
-ISO/IEC 14496-12, whose sections the numbers below are, and ISO/IEC 23008-12. Decoders walk the same
-boxes, and some take a time that grows with the square of the number of items: 80,000 empty ones,
-of 1.9 MB, held the interpreter's lock for eight seconds. So everything is counted here first.
+See ISO/IEC 14496-12, to which the section numbers below refer, and ISO/IEC 23008-12. Some decoders
+take time that grows with the square of the number of items: 80,000 empty ones, in 1.9 MB, held the
+interpreter lock for eight seconds. So everything is counted here first.
 """
 
 import struct
@@ -13,44 +13,44 @@ from typing import NamedTuple
 from quickthumb.problems import Corrupt
 
 MOST_BOXES = 6_000
-"""In a file, including the entries of its index. A picture from a phone has some hundreds."""
+"""Per file, including the entries of its index. A picture from a phone has some hundreds."""
 
 MOST_ITEMS = 2_000
-"""50 megapixels in tiles of 256 x 256 pixels are 763 items, and as many more for transparency."""
+"""50 megapixels in tiles of 256 x 256 pixels are 763 items, and as many again for transparency."""
 
 MOST_REFERENCES = 10_000
-"""From one item to another. A tile has one or two."""
+"""Between items. A tile has one or two."""
 
 MOST_EXTENTS = 4_000
 """Parts of items. Hardly any item has more than one."""
 
 MOST_ASSOCIATIONS = 12_000
-"""Of properties with items. A tile has about five."""
+"""Between items and properties. A tile has about five."""
 
 MOST_PROPERTY_BYTES = 16_000_000
-"""Of all properties of all items. libavif copies an unknown property for each item that has it: one
-of a megabyte took two gigabytes. Colour profiles, which are not copied, do not count; others have
-some hundred bytes."""
+"""Total of the properties of all items. libavif copies an unknown property for each item that has
+it: one of a megabyte took two gigabytes. Colour profiles are not copied, and do not count; others
+have some hundred bytes."""
 
 MOST_BRANDS = 250
-"""In a file. Fewer are registered."""
+"""Per file. Fewer are registered."""
 
 IN_FILE, IN_IDAT = 0, 1
-"""What the offsets of an item count from."""
+"""What the offsets of an item are relative to."""
 
 EXIF, MIME = b"Exif", b"mime"
-"""Kinds of items that are metadata. Decoders read them before anything else."""
+"""Types of metadata items. Decoders read them before anything else."""
 
 _PARTS = frozenset((b"pitm", b"iinf", b"iloc", b"idat", b"iref", b"iprp"))
 
-_ENDS = "The picture ends within its index."
+_ENDS = "The index of the picture is truncated."
 
 _BEYOND = (struct.error, IndexError)
-"""What reading behind the end of the bytes raises."""
+"""Raised when reading past the end of the data."""
 
 
 class Box(NamedTuple):
-    """A box, by what it is and where in the file its content lies."""
+    """A box: its type, and the offsets of its content in the file."""
 
     kind: bytes
     start: int
@@ -61,9 +61,9 @@ class Item(NamedTuple):
     """An entry of the list of items (8.11.6).
 
     Attributes:
-        kind: four letters.
-        kind_at: where in the file they are.
-        content_type: of an item of kind `MIME`, else empty.
+        kind: the type, four characters.
+        kind_at: offset of the type in the file.
+        content_type: of an item of type `MIME`, otherwise empty.
     """
 
     kind: bytes
@@ -72,10 +72,10 @@ class Item(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where the bytes of an item lie.
+    """The location of an item.
 
     Attributes:
-        source: what the offsets count from, `IN_FILE` or `IN_IDAT`.
+        source: what offsets are relative to, `IN_FILE` or `IN_IDAT`.
         extents: offset and length of each part, bytes.
     """
 
@@ -85,15 +85,15 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What a file says of its items.
+    """The index of a file.
 
     Attributes:
         data: the file.
-        primary: the number of the item that is the picture.
-        items: by their numbers.
-        places: by the numbers of the items.
+        primary: id of the item that is the picture.
+        items: by id.
+        places: locations of the items, by id.
         properties: of the picture, in the order in which they apply.
-        idat: where items lie that are stored within the index, None where none are.
+        idat: the box with items stored within the index, None if there is none.
     """
 
     data: bytes
@@ -104,11 +104,7 @@ class Index:
     idat: Box | None
 
     def size(self) -> tuple[int, int]:
-        """Return width and height as the picture is coded, pixels.
-
-        Raises:
-            Corrupt: there is no size.
-        """
+        """Return the coded width and height, pixels; raises `Corrupt` if there are none."""
         for kind, start, _ in self.properties:
             if kind == b"ispe":
                 width, height = struct.unpack_from(">II", self.data, start + 4)
@@ -117,7 +113,7 @@ class Index:
 
 
 class Counter:
-    """Counts what a file has of something, up to the most that makes sense."""
+    """Counts parts of a file up to a limit."""
 
     def __init__(self, what: str, most: int) -> None:
         self._what = what
@@ -125,14 +121,14 @@ class Counter:
         self._count = 0
 
     def add(self, count: int = 1) -> None:
-        """Count some more; raises `Corrupt`."""
+        """Add to the count; raises `Corrupt` above the limit."""
         self._count += count
         if self._count > self._most:
             raise Corrupt(f"The picture has more than {self._most:,} {self._what}.")
 
 
 def brands(data: bytes) -> list[bytes]:
-    """Return the brands that a file bears (4.3), its own first; none if it is of another kind."""
+    """Return the brands of a file (4.3), the major brand first; none if it has another format."""
     if data[4:8] != b"ftyp":
         return []
     end = min(int.from_bytes(data[:4], "big"), 16 + 4 * MOST_BRANDS)
@@ -140,7 +136,7 @@ def brands(data: bytes) -> list[bytes]:
 
 
 def boxes(data: bytes, start: int, end: int, counter: Counter) -> Iterator[Box]:
-    """Yield the boxes between two offsets (4.2), as far as they make sense."""
+    """Yield the boxes between two offsets (4.2), up to the first invalid one."""
     while start + 8 <= end:
         counter.add()
         size, kind = struct.unpack_from(">I4s", data, start)
@@ -157,7 +153,7 @@ def boxes(data: bytes, start: int, end: int, counter: Counter) -> Iterator[Box]:
 
 
 def top_boxes(data: bytes) -> Iterator[Box]:
-    """Yield the boxes that are in no other."""
+    """Yield the top-level boxes."""
     return boxes(data, 0, len(data), Counter("boxes", MOST_BOXES))
 
 
@@ -165,7 +161,7 @@ def read_index(data: bytes) -> Index:
     """Read the index of a file.
 
     Raises:
-        Corrupt: there is none, it makes no sense, or it has absurdly many entries.
+        Corrupt: it is missing, invalid, or has too many entries.
     """
     counter = Counter("boxes", MOST_BOXES)
     parts = _parts(data, counter)
@@ -182,13 +178,13 @@ def read_index(data: bytes) -> Index:
 
 
 def read_places(data: bytes) -> tuple[Mapping[int, Place], Box | None]:
-    """Read where the items of a file lie, and nothing else of its index.
+    """Read only the locations of items from the index of a file.
 
     Returns:
-        The places by the numbers of the items, and where those lie that are within the index.
+        The locations by item id, and the box with items stored within the index.
 
     Raises:
-        Corrupt: that makes no sense, or there are absurdly many.
+        Corrupt: they are invalid, or there are too many.
     """
     parts = _parts(data, Counter("boxes", MOST_BOXES))
     try:
@@ -198,7 +194,7 @@ def read_places(data: bytes) -> tuple[Mapping[int, Place], Box | None]:
 
 
 def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
-    """Return the boxes of the index (8.11.1) by their kinds, empty where there is no index."""
+    """Return the boxes of the index (8.11.1) by type, empty if there is no index."""
     found: dict[bytes, Box] = {}
     for kind, start, end in boxes(data, 0, len(data), counter):
         if kind == b"ftyp":
@@ -208,17 +204,17 @@ def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
                 raise Corrupt("The picture has more than one index.")
             for box in boxes(data, start + 4, end, counter):
                 if box.kind in found:
-                    raise Corrupt("The index of the picture has two boxes of one kind.")
+                    raise Corrupt("The index of the picture has two boxes of the same type.")
                 if box.kind in _PARTS:
                     found[box.kind] = box
     return found
 
 
 def _primary(data: bytes, parts: Mapping[bytes, Box]) -> int:
-    """Return the number of the item that is the picture (8.11.4)."""
+    """Return the id of the item that is the picture (8.11.4)."""
     box = parts.get(b"pitm")
     if box is None:
-        raise Corrupt("The file does not say which of its items is the picture.")
+        raise Corrupt("The file does not state which of its items is the picture.")
     return _number(data, box.start + 4, 4 if data[box.start] else 2)
 
 
@@ -244,7 +240,7 @@ def _items(data: bytes, parts: Mapping[bytes, Box], counter: Counter) -> Iterato
 
 
 def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
-    """Return where the items lie (8.11.3)."""
+    """Return the locations of items (8.11.3)."""
     box = parts.get(b"iloc")
     if box is None:
         return {}
@@ -268,7 +264,7 @@ def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
         if version:
             source = _number(data, at, 2) & 15
             at += 2
-        at += 2  # the file, of which there is one
+        at += 2  # data_reference_index: this file
         start = _number(data, at, base)
         at += base
         parts_of_it = _number(data, at, 2)
@@ -276,14 +272,14 @@ def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:
         extents.add(parts_of_it)
         each = index + offset + length
         if at + parts_of_it * each > end:
-            raise struct.error("the box ends before")
+            raise struct.error("truncated box")
         stored = []
         for _ in range(parts_of_it):
             at += index
             stored.append((start + _number(data, at, offset), _number(data, at + offset, length)))
             at += offset + length
         if number in places:
-            raise Corrupt("The index of the picture has two places for one item.")
+            raise Corrupt("The index of the picture has two locations for one item.")
         places[number] = Place(source, tuple(stored))
     return places
 
@@ -316,7 +312,7 @@ def _properties(
 
 
 def _associated(data: bytes, start: int, counter: Counter) -> Iterator[tuple[int, list[int]]]:
-    """Yield each item's number, and those of its properties, counted from 1."""
+    """Yield the id of each item, and the numbers of its properties, from 1."""
     wide = 4 if data[start] else 2
     long = data[start + 3] & 1
     at = start + 8
@@ -345,9 +341,9 @@ def _count_references(data: bytes, parts: Mapping[bytes, Box], counter: Counter)
 
 
 def _check_overlap(data: bytes, items: Mapping[int, Item], places: Mapping[int, Place]) -> None:
-    """Check that items do not have the same bytes over and over.
+    """Check that items do not refer to the same bytes repeatedly; raises `Corrupt`.
 
-    Decoders copy items that consist of several parts, and metadata. A single part may be shared:
+    Decoders copy metadata, and items that consist of several parts. A single part may be shared:
     encoders store equal tiles once.
     """
     shared: set[Place] = set()
@@ -365,5 +361,5 @@ def _check_overlap(data: bytes, items: Mapping[int, Item], places: Mapping[int, 
 
 def _number(data: bytes, at: int, size: int) -> int:
     if at + size > len(data):
-        raise struct.error("the file ends before")
+        raise struct.error("truncated file")
     return int.from_bytes(data[at : at + size], "big")

@@ -1,4 +1,4 @@
-"""What there is to know of a format, and of a picture before it is decoded."""
+"""Describes formats, and headers of pictures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,31 +8,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from quickthumb.imaging.engines.seam import Encoded as Encoded
 else:
-    Encoded = object  # the class itself would import Pillow
+    Encoded = object  # importing the class would import Pillow
 
 Size = tuple[int, int]
 
 MOST_FRAMES = 10_000
-"""Counted at most. The limit on animations is far below."""
-
+"""Counting stops here. The limit on animations is far lower."""
 
 _BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2}
-"""Of a pixel in Pillow; all other modes take four."""
+"""Bytes per pixel in Pillow; all other modes take four."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header of a file declares, and what the limits need.
+    """The header of a file, as far as it is needed.
 
     Attributes:
-        width: pixels, as the decoder returns the picture.
+        width: pixels, of what the decoder returns.
         height: pixels, likewise.
-        orientation: what is still to be done to it, as EXIF numbers it, 1 to 8. For a format whose
-            `decoder_turns`, the decoder has done it, and width and height are those of the upright
-            picture.
+        orientation: EXIF orientation, 1 to 8. If `Format.decoder_turns`, the decoder applies it,
+            and width and height are those of the upright picture.
         frames: of an animation, counted up to `MOST_FRAMES`; 1 for a still picture.
-        scans: passes that are decoded one upon the other, at most.
-        coded: width and height that are decoded, pixels, where the decoder then crops.
+        scans: maximum number of scans of a JPEG; otherwise 1.
+        coded: width and height before the decoder crops, pixels; None if it does not crop.
     """
 
     width: int
@@ -44,35 +42,35 @@ class Header:
 
     @property
     def decoded(self) -> Size:
-        """Width and height that are decoded, pixels."""
+        """Width and height before cropping, pixels."""
         return self.coded or (self.width, self.height)
 
 
 def all_pixels(encoded: Encoded) -> int:
-    """Return the bytes of all pixels of a picture as Pillow holds them."""
+    """Return the size of a picture decoded by Pillow, bytes."""
     return _BYTES_OF_MODE.get(encoded.header.mode, 4) * prod(encoded.header.size)
 
 
 def held_as_pixels(encoded: Encoded, size: Size) -> float:
-    """Return the bytes of all pixels of a picture, and of what they are reduced to."""
+    """Return the size of a picture decoded by Pillow and of its reduced copy, bytes."""
     return all_pixels(encoded) + 4 * prod(size)
 
 
-# The descriptors are neither compared nor printed, and making the methods for it would cost a cold
-# start of `upload` a millisecond.
+# The descriptors are never compared nor printed; generating the methods for that would add a
+# millisecond to the cold start of `upload`.
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Vips:
-    """How libvips reads a format in which it was measured to be the faster engine.
+    """How libvips reads a format for which it was measured to be faster.
 
-    docs/decisions/0003-imaging-engines.md has the measurements. Each function is told the picture
-    and the size in pixels to which it is to be reduced.
+    docs/decisions/0003-imaging-engines.md has the measurements. Each function takes the picture and
+    the target size in pixels.
 
     Attributes:
-        loader: the function of libvips that reads this format alone.
-        is_faster: tells whether this picture is one that libvips reduces faster than Pillow.
-        options: returns what its loader is told.
-        averages: tells whether the loader averages boxes of opaque pixels.
-        held: returns the bytes it holds at its peak, beside the file and the result.
+        loader: the function of libvips that only reads this format.
+        is_faster: returns whether libvips reduces this picture faster than Pillow.
+        options: returns the options of the loader.
+        averages: returns whether the loader averages boxes of opaque pixels.
+        held: returns its peak memory without the file and the result, bytes.
     """
 
     loader: str
@@ -84,18 +82,18 @@ class Vips:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Writer:
-    """How thumbnails are written in a format, and what it can hold.
+    """How thumbnails are written in a format.
 
     Attributes:
-        quality: 1 to 100, the default; chosen so that thumbnails of all formats look alike.
-        held_per_pixel: bytes that the encoder holds at its peak, measured at 11 megapixels.
-        options: returns what Pillow's writer is told for a quality.
-        held_per_transparent_pixel: the same where there is transparency, if that differs.
-        alpha: whether it holds transparency.
-        animation: whether it holds several frames.
-        lossless: whether it keeps all pixels as they are, at its default quality.
-        palette: whether it has so many percent of 256 colours at a quality below 100.
-        cleaned: returns an encoded animation without what Pillow cannot leave out.
+        quality: the default, 1 to 100; chosen so that thumbnails of all formats look alike.
+        held_per_pixel: peak memory of the encoder, bytes, measured at 11 megapixels.
+        options: returns the options of Pillow's writer for a quality.
+        held_per_transparent_pixel: `held_per_pixel` with transparency, if it differs.
+        alpha: whether the format supports transparency.
+        animation: whether it supports several frames.
+        lossless: whether it is lossless at its default quality.
+        palette: whether a quality below 100 selects a palette of that percentage of 256 colours.
+        cleaned: removes from an encoded animation what Pillow cannot omit.
     """
 
     quality: int
@@ -109,41 +107,40 @@ class Writer:
     cleaned: Callable[[bytes], bytes] = lambda data: data
 
     def held(self, size: Size, *, transparent: bool) -> int:
-        """Return the bytes that encoding a picture of a size in pixels holds at its peak."""
+        """Return the peak memory of encoding a picture of a size in pixels, bytes."""
         per_pixel = self.held_per_transparent_pixel if transparent else None
         return size[0] * size[1] * (per_pixel or self.held_per_pixel)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Format:
-    """A format that is accepted.
+    """An accepted format.
 
-    This is imported where requests are answered. So a module that describes a format imports no
-    library, and names what decodes, "module:name", to be imported once a picture is to be decoded.
-    What reads headers takes a time that grows no faster than the file, and counts what it goes
-    through.
+    Modules that define formats are imported while serving requests. So they import no library, and
+    refer to decoders by name, "module:name", which is imported when a picture is decoded. Readers
+    of headers take time at most linear in the size of the file, and limit the number of its parts.
 
     Attributes:
-        name: in requests; in capitals, Pillow's.
-        title: for people.
+        name: in requests; in capitals, Pillow's name.
+        title: the name shown to people.
         content_type: the media type.
-        extensions: of file names, without the dot; thumbnails have the first.
-        begins: tells from its first bytes whether a file is of this format.
+        extensions: of file names, without the dot; thumbnails get the first.
+        begins: returns whether a file has this format, from its first bytes.
         read: reads the header of a file. Raises `Unprocessable`, or `struct.error` or `IndexError`
-            where the file ends within it; see `formats.read_header`.
-        opener: names the class of Pillow's that reads it.
-        decode: names a function that decodes and reduces, like `Engine.decode`; None if Pillow
-            decodes it first, and then reduces it.
-        lean: returns a file without what its decoder must not see, and no pixel depends on.
-        first_frame: returns an animation without its other frames.
-        decoder_turns: whether the decoder itself applies the orientation.
-        animated: whether a picture may have frames to be shown one after another.
-        plays: returns how often an animation is played, 0 for ever, from what Pillow calls `loop`.
-        held: returns the bytes that Pillow holds at its peak when it decodes and reduces a picture,
-            reckoned from its header; what a pixel takes is measured, and rounded up.
+            if it is truncated; see `formats.read_header`.
+        opener: name of the Pillow class that reads it.
+        decode: name of a function that decodes and reduces, like `Engine.decode`; None to decode
+            with Pillow, and then reduce.
+        lean: removes what the decoder must not get, which has no influence on pixels.
+        first_frame: removes all frames but the first from an animation.
+        decoder_turns: whether the decoder applies the orientation.
+        animated: whether a picture may have several frames.
+        plays: returns how often an animation is played, 0 for ever, from Pillow's `loop`.
+        held: returns the peak memory of Pillow for decoding and reducing a picture, bytes, computed
+            from its header; the memory per pixel was measured, and rounded up.
         vips: how libvips reads it, if it is ever faster.
-        row_by_row: whether the rows before the end of a broken file can be shown.
-        in_browsers: whether browsers show it.
+        row_by_row: whether the first rows of a truncated file can be used.
+        in_browsers: whether browsers display it.
     """
 
     name: str
@@ -167,15 +164,15 @@ class Format:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class Output(Format):
-    """A format that thumbnails are written in, too.
+    """An accepted format in which thumbnails can be written.
 
     Attributes:
-        writer: how.
+        writer: how they are written.
     """
 
     writer: Writer
 
 
 def beginning(*magic: bytes) -> Callable[[bytes], bool]:
-    """Return what tells whether a file begins with one of these bytes."""
+    """Return a predicate for files that begin with one of these."""
     return lambda data: data.startswith(magic)

@@ -1,4 +1,4 @@
-"""The orientation of a picture, as its metadata tell it.
+"""Reads the orientation of a picture from its metadata.
 
 EXIF 2.32, 4.6.4: https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf
 """
@@ -13,19 +13,19 @@ ORIENTATION_TAG = 0x0112
 ORIENTATIONS = range(1, 9)
 
 _MARK = b"Exif\0\0"
-"""Before the directory, in some formats, and by some writers twice."""
+"""Precedes the directory in some formats; some writers repeat it."""
 
 _IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
 
 def orientation_of(exif: bytes, xmp: bytes) -> int:
-    """Return the orientation, 1 to 8: that of the EXIF, or if that tells none of the XMP.
+    """Return the orientation, 1 to 8, from the EXIF, or else from the XMP.
 
-    1 where there is none, or it is nonsense.
+    It is 1 if both lack it, or if it is invalid.
     """
     try:
         stored = _of_exif(exif)
-    except struct.error:  # however broken it is, the picture is still a picture
+    except struct.error:  # invalid metadata is no reason to reject the picture
         return 1
     if not stored:
         match = _IN_XMP.search(xmp)
@@ -34,7 +34,7 @@ def orientation_of(exif: bytes, xmp: bytes) -> int:
 
 
 def _of_exif(exif: bytes) -> int:
-    """Return what the EXIF says, sense or nonsense, and 0 where it says nothing."""
+    """Return the value in the EXIF, even if invalid; 0 if there is none."""
     if not exif:
         return 0
     directory = Directory(exif.removeprefix(_MARK).removeprefix(_MARK))

@@ -8,19 +8,19 @@ from quickthumb.imaging.formats.descriptor import MOST_FRAMES, Format, Header, b
 from quickthumb.problems import Corrupt
 
 MOST_EXTENSIONS = 20_000
-"""In a file. A frame has one or two."""
+"""Per file. A frame has one or two."""
 
 MOST_SHORT_BLOCKS = 100_000
-"""Blocks of pixels, not counting as many as a file of this size has full ones. A frame has one
-that is not full, its last."""
+"""Blocks of pixels, beyond the number of full ones that fit into the file. Only the last block of a
+frame is not full."""
 
 _FULL_BLOCK = 255
 
 MOST_BLOCKS_OF_EXTENSIONS = 40_000
-"""An XMP, whose characters readers take for lengths of blocks, makes some hundreds."""
+"""An XMP, whose characters readers take for block lengths, makes some hundreds."""
 
 MOST_STRAY = 40_000
-"""Bytes between blocks that belong to none, which readers skip."""
+"""Bytes outside of any block, which readers skip."""
 
 _SCREEN = 13
 _DESCRIPTOR = 9
@@ -30,7 +30,7 @@ _KNOWN = re.compile(rb"[!,;]")
 
 
 class _Frame(NamedTuple):
-    """Where the rectangle ends that a frame fills, pixels."""
+    """The right and bottom edge of a frame, pixels."""
 
     right: int
     bottom: int
@@ -39,20 +39,20 @@ class _Frame(NamedTuple):
 def read(data: bytes) -> Header:
     """Read the header of a GIF; see `Format.read`.
 
-    A picture is as large as its screen, or as its first frame where that is larger.
+    A picture has the size of its screen, extended by its first frame if that is larger.
     """
     width, height = struct.unpack_from("<HH", data, 6)
     walk = _Walk(data)
     first = walk.next_frame()
     if first is None:
-        raise Corrupt("The GIF picture has no frame.")
+        raise Corrupt("The GIF picture has no frames.")
     whole = walk.skip_pixels()
     frames = 1 + _count(walk) if whole else 1
     return Header(max(width, first.right), max(height, first.bottom), frames=frames)
 
 
 def first_frame(data: bytes) -> bytes:
-    """Return a GIF that ends after its first frame."""
+    """Return a GIF cut off after its first frame."""
     walk = _Walk(data)
     walk.next_frame()
     walk.skip_pixels()
@@ -60,10 +60,10 @@ def first_frame(data: bytes) -> bytes:
 
 
 class _Walk:
-    """Goes from frame to frame, and counts what it steps over.
+    """Steps through the frames, counting what it skips.
 
     Attributes:
-        at: how far it has come, bytes.
+        at: current offset, bytes.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -75,10 +75,10 @@ class _Walk:
         self.at = _SCREEN + _palette(data[10])
 
     def next_frame(self) -> _Frame | None:
-        """Go to the pixels of the next frame; None where there is no further one.
+        """Go to the pixels of the next frame; return None if there is none.
 
         Raises:
-            Corrupt: there is absurdly much before it.
+            Corrupt: too many blocks or bytes precede it.
         """
         while kind := self._next_kind():
             if kind == _END:
@@ -89,12 +89,12 @@ class _Walk:
         return None
 
     def skip_pixels(self) -> bool:
-        """Go behind the blocks that are here; tell whether they are whole."""
+        """Skip the blocks of pixels; return whether more data follows."""
         self._blocks = self._skip_blocks("pixels", self._blocks)
         return self.at < len(self._data)
 
     def _skip_blocks(self, what: str, left: int) -> int:
-        """Go behind the blocks that are here, and return how many more there may be."""
+        """Skip blocks, and return how many more are allowed."""
         data, at, size = self._data, self.at, len(self._data)
         while at < size and (length := data[at]):
             at += length + 1
@@ -105,7 +105,7 @@ class _Walk:
         return left
 
     def _next_kind(self) -> int | None:
-        """Read what comes next, skipping what is nothing that is known; None at the end."""
+        """Return the type of the next block, skipping stray bytes; None at the end."""
         found = _KNOWN.search(self._data, self.at, self.at + self._stray + 1)
         if found is None:
             if self.at + self._stray < len(self._data):
@@ -119,7 +119,7 @@ class _Walk:
         if self.at + _DESCRIPTOR + 1 > len(self._data):
             return None
         left, top, width, height, flags = struct.unpack_from("<HHHHB", self._data, self.at)
-        self.at += _DESCRIPTOR + _palette(flags) + 1  # the width of the codes
+        self.at += _DESCRIPTOR + _palette(flags) + 1  # LZW minimum code size
         if self.at > len(self._data):
             return None
         return _Frame(left + width, top + height)
@@ -133,7 +133,7 @@ class _Walk:
 
 
 def _count(walk: _Walk) -> int:
-    """Return how many frames follow; as many as are counted if there is too much to look at."""
+    """Return the number of frames that follow, the maximum if there is too much data to skip."""
     frames = 0
     try:
         while frames < MOST_FRAMES - 1 and walk.next_frame():
@@ -146,7 +146,7 @@ def _count(walk: _Walk) -> int:
 
 
 def _palette(flags: int) -> int:
-    """Return the bytes of the palette that follows."""
+    """Return the size of the palette that follows, bytes."""
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -160,6 +160,6 @@ GIF = Format(
     opener="quickthumb.imaging.decoders.gif:SteadyGif",
     first_frame=first_frame,
     animated=True,
-    # It counts the repetitions, and is played once where it does not.
+    # GIF counts repetitions; without a count, it is played once.
     plays=lambda loop: 1 if loop is None else loop and loop + 1,
 )

@@ -10,12 +10,11 @@ _BRANDS = frozenset(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 )
 
-
 _BLOCK = 64
-"""The side of the largest block of HEVC, pixels."""
+"""Side of the largest coding block of HEVC, pixels."""
 
 _HELD_PER_PIXEL = 7.2
-"""At 8 bits and half the colours in both directions, as phones store them."""
+"""Bytes at 8 bits and 4:2:0 subsampling, as phones store pictures."""
 
 _HELD_PER_OTHER_PIXEL = 14
 
@@ -23,7 +22,7 @@ _HELD_PER_OTHER_PIXEL = 14
 def read(data: bytes) -> Header:
     """Read the header of a HEIC; see `Format.read`.
 
-    The decoder crops and turns the picture as its properties ask for, one after another.
+    The decoder crops and turns the picture in the order of its properties.
     """
     index = read_index(data)
     coded = width, height = index.size()
@@ -38,7 +37,7 @@ def read(data: bytes) -> Header:
 
 
 def _aperture(data: bytes, start: int) -> tuple[int, int]:
-    """Return width and height of what is to be shown (ISO/IEC 14496-12, 12.1.4), to the pixel."""
+    """Return width and height of the clean aperture (ISO/IEC 14496-12, 12.1.4), rounded."""
     width, by, height, and_by = struct.unpack_from(">4i", data, start)
     if by < 1 or and_by < 1:
         return 0, 0
@@ -46,7 +45,7 @@ def _aperture(data: bytes, start: int) -> tuple[int, int]:
 
 
 def _is_padding(size: Size, aperture: Size) -> bool:
-    """Tell whether what is cut off is no more than what encoders add to fill their last blocks."""
+    """Return whether the crop only removes what encoders add to fill their last blocks."""
     return all(0 <= a - b < _BLOCK for a, b in zip(size, aperture, strict=True))
 
 

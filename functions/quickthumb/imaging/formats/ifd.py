@@ -1,7 +1,7 @@
-"""The directory of tags that begins a TIFF file or an EXIF; what it describes stays packed.
+"""Reads the directory of tags of a TIFF or EXIF, without unpacking their values.
 
-Pillow makes a Python object of every value as soon as a tag is asked for: a tag that declares
-millions of them, in a single reading, takes gigabytes and the better part of a minute.
+Pillow makes a Python object of every value of a tag: one that declares millions of them takes
+gigabytes and the better part of a minute.
 TIFF 6.0, section 2: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml
 """
 
@@ -10,29 +10,29 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MOST_TAGS = 500
-"""In a directory. A picture has at most some two hundred, and Pillow may warn of each of them."""
+"""Per directory. Pictures have up to some two hundred, and Pillow may warn about each of them."""
 
 BYTE, ASCII, SHORT, UNDEFINED = 1, 2, 3, 7
 FRACTIONS = frozenset((5, 10))
 
 _BIG = 43
-"""The version of a BigTIFF, with numbers of 64 bits instead of 32."""
+"""The version of a BigTIFF, with 64-bit offsets."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
-"""Bytes of a value, by its kind."""
+"""Bytes per value, by type."""
 
 _NUMBERS = {3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
-"""How `struct` calls the kinds of values that are numbers, other than bytes and fractions."""
+"""Format characters of `struct` for the numeric types other than bytes and fractions."""
 
 
 class Entry(NamedTuple):
-    """What a directory says of a tag.
+    """An entry of a directory.
 
     Attributes:
-        tag: which.
-        kind: of its values, as the specification numbers them.
-        values: how many it has.
-        stored: the values, or where they lie if these bytes have no room for them.
+        tag: its number.
+        kind: type of its values, as numbered by the specification.
+        values: number of values.
+        stored: the values, or their offset if they do not fit here.
     """
 
     tag: int
@@ -45,13 +45,13 @@ class Directory:
     """The first directory of a file, or of an EXIF.
 
     Raises:
-        struct.error: there is none.
+        struct.error: it is missing.
     """
 
     def __init__(self, data: bytes) -> None:
         order = {b"II": "<", b"MM": ">"}.get(data[:2])
         if order is None:
-            raise struct.error("there is no byte order")
+            raise struct.error("no byte order")
         [version] = struct.unpack_from(f"{order}H", data, 2)
         big = version == _BIG
         self._data = data
@@ -61,30 +61,30 @@ class Directory:
         count = struct.Struct(f"{order}Q" if big else f"{order}H")
         self._entry = struct.Struct(f"{order}HHQ8s" if big else f"{order}HHI4s")
         if start + count.size > len(data):
-            raise struct.error("the directory lies behind the end")
+            raise struct.error("the directory lies beyond the end")
         self._start = start + count.size
         [self.count] = count.unpack_from(data, start)
 
     def __iter__(self) -> Iterator[Entry]:
-        """Yield the entries, as far as they are there and not absurdly many."""
+        """Yield the entries within the file, up to `MOST_TAGS`."""
         size = self._entry.size
         there = min(self.count, MOST_TAGS, (len(self._data) - self._start) // size)
         with memoryview(self._data)[self._start : self._start + there * size] as entries:
             yield from map(Entry._make, self._entry.iter_unpack(entries))
 
     def short(self, entry: Entry) -> int:
-        """Return the value of an entry that has one, which is a `SHORT`."""
+        """Return the value of an entry with a single `SHORT`."""
         return self._unpacked("H", entry.stored)[0]
 
     def has(self, entry: Entry) -> bool:
-        """Tell whether the values of an entry are there, and of a kind that is known."""
+        """Return whether the values of an entry are within the file and of a known type."""
         size = entry.values * _SIZES.get(entry.kind, 0)
         if size <= len(entry.stored):
             return size > 0
         return self._place(entry) + size <= len(self._data)
 
     def numbers(self, entry: Entry) -> tuple[float, ...]:
-        """Return all values of an entry that are there; none if they are no numbers."""
+        """Return the values of an entry, which must be within the file; none if not numeric."""
         kind = _NUMBERS.get(entry.kind)
         if kind is None:
             return ()

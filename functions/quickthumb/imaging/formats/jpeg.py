@@ -27,18 +27,18 @@ MOST_STRAY = 40_000
 """Fill bytes and garbage between segments, which readers skip. Real files have hardly any."""
 
 MOST_SCANS = 10_000
-"""Counted at most; no limit is near it."""
+"""Counting stops here; the limit is far lower."""
 
 RESERVE = 1.9
-"""Times the target that must be left for resampling: less is visibly aliased (below 46 dB)."""
+"""Minimum ratio to the target size to leave for resampling: below, aliasing shows (46 dB)."""
 
 _SCAN = 0xDA
 _APP1 = 0xE1
 _COMMENT = 0xFE
 _PROGRESSIVE = frozenset((0xC2, 0xCA))
-"""With Huffman's coding, and with arithmetic coding."""
+"""With Huffman and with arithmetic coding."""
 
-_FRAMES = frozenset((*range(0xC0, 0xD0), 0xDE)) - {0xC4, 0xC8, 0xCC}  # tables, though of that row
+_FRAMES = frozenset((*range(0xC0, 0xD0), 0xDE)) - {0xC4, 0xC8, 0xCC}  # not frame headers
 _STANDALONE = frozenset((0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)))
 """Markers without a length; some are reserved."""
 
@@ -46,27 +46,27 @@ _FIRST_KNOWN = 0xC0
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _SCANS = re.compile(rb"\xff\xda")
-"""In data made to be slow, several times faster than `bytes.count`."""
+"""On malicious data, several times as fast as `bytes.count`."""
 
 _KEPT = frozenset((0xE0, 0xE2, 0xEE))
-"""Application segments that colours depend on: JFIF, the ICC profile, Adobe's."""
+"""Application segments that affect colours: JFIF, ICC profile, Adobe."""
 
 _MOST_METADATA = 1_000_000
-"""Bytes of other application segments and comments. Pillow parses some of them byte by byte."""
+"""Bytes in other application segments and comments. Pillow parses some of them byte by byte."""
 
 _NAMED = {0xE0: b"JFIF", 0xEE: b"Adobe"}
 _SHORTEST_NAMED = 7
-"""Bytes. Pillow refuses the picture if one of these segments is shorter."""
+"""Bytes. Pillow rejects the picture if one of these segments is shorter."""
 
 _DRAFT_PIXELS = 500_000
-"""Pixels that libjpeg leaves, from which on libvips resamples faster than Pillow."""
+"""If libjpeg leaves at least so many pixels, libvips resamples faster than Pillow."""
 
 _EXIF = b"Exif\0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class _Segment(NamedTuple):
-    """A segment, by its marker and where in the file its content lies."""
+    """A segment: its marker, and the offsets of its content in the file."""
 
     marker: int
     start: int
@@ -79,8 +79,8 @@ class _Frame(NamedTuple):
     Attributes:
         width: pixels.
         height: pixels.
-        progressive: whether it says so.
-        factors: how many samples each component has, across and down, in four bits each.
+        progressive: whether the coding is progressive.
+        factors: horizontal and vertical sampling factor of each component, four bits each.
     """
 
     width: int
@@ -93,7 +93,7 @@ def read(data: bytes) -> Header:
     """Read the header of a JPEG; see `Format.read`.
 
     Raises:
-        UnsupportedFormat: it has other than 8 bits per sample.
+        UnsupportedFormat: it does not have 8 bits per sample.
     """
     frame: _Frame | None = None
     scans = 1
@@ -112,7 +112,7 @@ def read(data: bytes) -> Header:
         elif marker == _APP1 and data.startswith(_XMP, start, end):
             xmp = data[start + len(_XMP) : end]
     if frame is None:
-        raise Corrupt("The JPEG picture ends within its header.")
+        raise Corrupt("The header of the JPEG picture is truncated.")
     if len(frame.factors) not in (1, 3, 4):
         raise Corrupt(f"The JPEG picture has {len(frame.factors)} channels: expected 1, 3 or 4.")
     orientation = orientation_of(b"".join(exif), xmp)
@@ -120,7 +120,7 @@ def read(data: bytes) -> Header:
 
 
 def lean(data: bytes) -> bytes:
-    """Return a JPEG without its metadata if there is much of it."""
+    """Return a JPEG without its metadata if there is a lot of it."""
     metadata = [each for each in _segments(data) if _is_metadata(each.marker)]
     if sum(each.end - each.start for each in metadata) <= _MOST_METADATA:
         return data
@@ -134,9 +134,9 @@ def lean(data: bytes) -> bytes:
 
 
 def coefficient_bytes(data: bytes) -> int:
-    """Return what libjpeg holds of a picture in several scans: all coefficients, two bytes each.
+    """Return the size of the coefficients of a picture with several scans, bytes.
 
-    One in a single scan is decoded row by row.
+    libjpeg holds all of them, two bytes each. A picture with a single scan is decoded row by row.
     """
     frame: _Frame | None = None
     for marker, start, end in _segments(data):
@@ -151,7 +151,7 @@ def coefficient_bytes(data: bytes) -> int:
 
 
 def idct_scale(picture: Size, target: Size) -> int:
-    """Return by how much libjpeg may reduce while it decodes, so that `RESERVE` is left."""
+    """Return the factor by which libjpeg may reduce while decoding, leaving `RESERVE`."""
     ratio = min(picture[0] / target[0], picture[1] / target[1]) / RESERVE
     return next(scale for scale in (8, 4, 2, 1) if ratio >= scale or scale == 1)
 
@@ -160,7 +160,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
     """Yield the segments up to the first scan.
 
     Raises:
-        Corrupt: there are absurdly many, or one is cut off or unknown.
+        Corrupt: there are too many, or one is truncated or unknown.
     """
     at, size = 2, len(data)
     stray = MOST_STRAY
@@ -180,7 +180,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         [length] = struct.unpack_from(">H", data, at)
         start, at = at + 2, at + max(2, length)
         if at > size:
-            raise Corrupt("The JPEG picture ends within its header.")
+            raise Corrupt("The header of the JPEG picture is truncated.")
         yield _Segment(marker, start, at)
         if marker == _SCAN:
             return
@@ -190,7 +190,7 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 def _check_named(data: bytes, marker: int, start: int, end: int) -> None:
     name = _NAMED[marker]
     if data.startswith(name, start, end) and end - start < _SHORTEST_NAMED:
-        raise Corrupt(f"The segment {name.decode()} of the JPEG picture is too short.")
+        raise Corrupt(f"The {name.decode()} segment of the JPEG picture is too short.")
 
 
 def _is_metadata(marker: int) -> bool:
@@ -212,16 +212,16 @@ def _frame(data: bytes, marker: int, start: int, end: int) -> _Frame:
 
 
 def _is_one_of_several(data: bytes, start: int, frame: _Frame) -> bool:
-    """Tell from the header of the first scan (B.2.3) whether it is not the whole picture."""
+    """Return whether more scans follow, from the header of the first one (B.2.3)."""
     return frame.progressive or data[start] < len(frame.factors)
 
 
 def _scans(data: bytes) -> int:
-    """Return how many scans there are at most, counted up to `MOST_SCANS`.
+    """Return an upper bound of the number of scans, at most `MOST_SCANS`.
 
-    The marker cannot occur in compressed data, where a 0 follows every 0xFF; pictures inside the
-    metadata are counted as well, of which there are few. Looking through all of the file costs a
-    tenth of a thumbnail: only where there can be many.
+    The marker does not occur in compressed data, where a 0 follows every 0xFF. Scans of the few
+    pictures in the metadata are counted too. Searching the file takes a tenth of the time of a
+    thumbnail, so this is only done for pictures with several scans.
     """
     return sum(1 for _ in islice(_SCANS.finditer(data), MOST_SCANS))
 
@@ -234,7 +234,7 @@ def _held(encoded: Encoded, size: Size) -> float:
 def _is_faster_in_vips(encoded: Encoded, size: Size) -> bool:
     width, height = encoded.header.size
     scale = idct_scale((width, height), size)
-    # libvips cuts off pixels that are only partly in the picture, and stretches the rest.
+    # libvips cuts off partial blocks at the edges, and stretches the rest.
     whole = width % scale == height % scale == 0
     left = width * height // scale**2
     return encoded.header.mode in ("L", "RGB") and left >= _DRAFT_PIXELS and whole

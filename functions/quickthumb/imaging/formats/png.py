@@ -1,4 +1,4 @@
-"""PNG, with its animations: https://www.w3.org/TR/png-3/#5."""
+"""PNG, including animations: https://www.w3.org/TR/png-3/#5."""
 
 import re
 import struct
@@ -20,40 +20,36 @@ MOST_CHUNKS_BEFORE = 10_000
 """Before the pixels. Real files have fewer than a hundred."""
 
 MOST_CHUNKS = 30_000
-"""Looked at in all. Encoders split 100 MiB of pixels into 12,800; what comes after this many is not
-looked for."""
+"""Maximum to read. Encoders split 100 MiB of pixels into 12,800; later chunks are ignored."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _AROUND = 12
-"""Bytes of a chunk around its content: length and type before, checksum behind."""
+"""Bytes of a chunk around its content: length, type and checksum."""
 
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 _KIND = re.compile(rb"\w{4}")
 
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-"""Bits of a sample, by the kind of colours (11.2.1)."""
+"""Valid bits per sample, by colour type (11.2.1)."""
 
 _SHORTEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"acTL": 8, b"fcTL": 26}
 _SHORTEST_TRANSPARENCY = {0: 2, 2: 6}
-"""Bytes of content, and of that of `tRNS` by the kind of colours: Pillow refuses the picture for a
-chunk with less."""
+"""Minimum content, bytes; for `tRNS`, by colour type. Pillow rejects a picture with less."""
 
 _HEXADECIMAL_EXIF = b"Raw profile type exif"
-"""What old writers call an EXIF that they store as a text."""
+"""Keyword under which old writers store an EXIF as text."""
 
 _XMP = (b"XML:com.adobe.xmp", b"xmp")
 
 _LONGEST_NAME = 80
 
 _MOST_BYTES = 1_000_000
-"""Of a text or profile, unpacked: Pillow refuses the whole picture for one with more."""
-
+"""Of a text or profile, unpacked. Pillow rejects pictures with a larger one."""
 
 _Chunk = tuple[bytes, int, int]
-"""A chunk: what it is, and where in the file its content begins and ends, or would if it were
-whole."""
+"""A chunk: its type, and the offsets of its content, which may be beyond the end of the file."""
 
 
 def read(data: bytes) -> Header:
@@ -67,7 +63,7 @@ def read(data: bytes) -> Header:
         kind, start, end = chunk
         _check(data, chunk, colours)
         if kind == b"acTL":
-            # A second one makes a still picture of it.
+            # With a second one, it is a still picture.
             declared = 0 if declared else int.from_bytes(data[start : start + 4], "big")
         elif kind == b"fcTL":
             frames += 1
@@ -85,12 +81,11 @@ def read(data: bytes) -> Header:
 
 
 def lean(data: bytes) -> bytes:
-    """Return a PNG without the packed or oversized texts, and without an oversized profile.
+    """Return a PNG without compressed or oversized texts, and without an oversized profile.
 
-    A text of more than a megabyte, such as editing histories and the recipes of image generators
-    are, makes Pillow refuse the picture; a thumbnail needs none. Of several profiles the first is
-    kept. Where there is nothing to be left out, or the chunks make no sense, the same bytes come
-    back.
+    Texts of more than a megabyte, such as editing histories and prompts of image generators, make
+    Pillow reject the picture. Of several profiles, the first is kept. If there is nothing to
+    remove, or the chunks are invalid, the data is returned unchanged.
     """
     left_out = []
     profiles = 0
@@ -131,7 +126,7 @@ def first_frame(data: bytes) -> bytes:
 
 
 def _shape(data: bytes) -> tuple[int, int, int]:
-    """Return width, height and the kind of colours."""
+    """Return width, height and colour type."""
     length, kind, width, height, depth, colours, _, filtering = struct.unpack_from(
         ">I4sIIBBBB", data, len(_SIGNATURE)
     )
@@ -143,7 +138,7 @@ def _shape(data: bytes) -> tuple[int, int, int]:
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """Yield the chunks, of which the last may not be whole."""
+    """Yield the chunks; the last may be truncated."""
     at, size = len(_SIGNATURE), len(data)
     for _ in range(MOST_CHUNKS):
         if at + 8 > size:
@@ -154,10 +149,10 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 
 def _before_pixels(data: bytes, chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
-    """Yield the chunks before the pixels, and go to the first of these.
+    """Yield the chunks before the pixels, and consume the first of the pixels.
 
     Raises:
-        Corrupt: there are no pixels, or absurdly many chunks before them.
+        Corrupt: there are no pixels, or too many chunks before them.
     """
     for count, chunk in enumerate(chunks):
         kind, _, end = chunk
@@ -170,13 +165,13 @@ def _before_pixels(data: bytes, chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
         if kind == b"IEND" or end + 4 > len(data) or not _KIND.match(kind):
             break
         yield chunk
-    raise Corrupt("The PNG picture ends before its pixels, or is damaged there.")
+    raise Corrupt("The PNG picture is truncated or damaged before its pixels.")
 
 
 def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
-    """Return the number of frames and the EXIF that follow, as far as they are there.
+    """Return the number of frames and the EXIF after the pixels.
 
-    It may follow the pixels: https://www.w3.org/TR/png-3/#5ChunkOrdering
+    EXIF may be there: https://www.w3.org/TR/png-3/#5ChunkOrdering
     """
     frames = 0
     exif = b""
@@ -187,26 +182,26 @@ def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
             frames += 1
         elif kind == b"eXIf":
             exif = data[start:end]
-    return MOST_FRAMES, exif  # there may be any number
+    return MOST_FRAMES, exif  # unknown: there are too many chunks to count them
 
 
 def _check(data: bytes, chunk: _Chunk, colours: int) -> None:
-    """Refuse a chunk before the pixels for which Pillow would refuse the picture."""
+    """Check a chunk before the pixels like Pillow does; raises `Corrupt`."""
     kind, start, end = chunk
     if _is_ballast(data, chunk):
         return
     [stored] = struct.unpack_from(">I", data, end)
     if zlib.crc32(memoryview(data)[start - 4 : end]) != stored:
-        raise Corrupt(f"The chunk {kind.decode()} of the PNG picture has a wrong checksum.")
+        raise Corrupt(f"The {kind.decode()} chunk of the PNG picture has an invalid checksum.")
     shortest = _SHORTEST_TRANSPARENCY.get(colours, 0) if kind == b"tRNS" else _SHORTEST.get(kind, 0)
     if end - start < shortest:
-        raise Corrupt(f"The chunk {kind.decode()} of the PNG picture is too short.")
+        raise Corrupt(f"The {kind.decode()} chunk of the PNG picture is too short.")
     if kind == b"iCCP" and data[data.find(b"\0", start, end) + 1]:
         raise Corrupt("The colour profile of the PNG picture uses an unknown compression.")
 
 
 def _is_ballast(data: bytes, chunk: _Chunk) -> bool:
-    """Tell whether a chunk is a text that is compressed or too long."""
+    """Return whether a chunk is a compressed or oversized text."""
     kind, start, end = chunk
     if kind == b"iTXt":
         named = data.find(b"\0", start, end) + 1
@@ -215,7 +210,7 @@ def _is_ballast(data: bytes, chunk: _Chunk) -> bool:
 
 
 def _unpacks_to_more(profile: bytes) -> bool:
-    """Tell whether there is too much in it; no more than that is unpacked."""
+    """Return whether a profile exceeds `_MOST_BYTES`, without unpacking more than that."""
     packed = profile[profile.find(b"\0") + 2 :]
     try:
         return len(zlib.decompressobj().decompress(packed, _MOST_BYTES + 1)) > _MOST_BYTES
@@ -224,13 +219,13 @@ def _unpacks_to_more(profile: bytes) -> bool:
 
 
 def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
-    """Keep a text under its name if it may hold the orientation."""
+    """Keep a text by its keyword if it may contain the orientation."""
     kind, start, end = chunk
     named = data.find(b"\0", start, start + _LONGEST_NAME)
     if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):
         return
     text = data[named + 1 : end]
-    if kind == b"iTXt":  # two flags, a language, and the name in that language
+    if kind == b"iTXt":  # two flags, a language, and the translated keyword
         text = text[2:].partition(b"\0")[2].partition(b"\0")[2]
     texts[data[start:named]] = text
 
@@ -240,7 +235,7 @@ def _orientation(exif: bytes, texts: dict[bytes, bytes]) -> int:
         digits = texts[_HEXADECIMAL_EXIF].split(b"\n", 3)[3:]
         try:
             exif = bytes.fromhex(b"".join(digits).replace(b"\n", b"").decode("latin-1"))
-        except ValueError:  # a picture whose metadata are broken is still a picture
+        except ValueError:  # invalid metadata is no reason to reject the picture
             return 1
     return orientation_of(exif, next((texts[name] for name in _XMP if texts.get(name)), b""))
 
@@ -259,7 +254,7 @@ PNG = Output(
     row_by_row=True,
     vips=Vips(
         "pngload_buffer",
-        # An interlaced picture must be held as a whole, and Pillow holds it in fewer bytes.
+        # An interlaced picture is decoded as a whole, for which Pillow needs less memory.
         is_faster=lambda encoded, _: not encoded.header.info.get("interlace"),
     ),
     writer=Writer(quality=100, held_per_pixel=2, lossless=True, palette=True),

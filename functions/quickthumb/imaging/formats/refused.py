@@ -1,4 +1,4 @@
-"""Formats that are known, and refused by name."""
+"""Recognises formats that are not accepted."""
 
 import re
 
@@ -37,7 +37,7 @@ _NETPBM = re.compile(rb"P[1-7f F][\s#]")
 
 
 def name_of_refused(data: bytes) -> str | None:
-    """Return the name of the format of a file that is not accepted, None where it is not known."""
+    """Return the name of the unaccepted format of a file, None if it is unknown."""
     own = brands(data)
     if own:
         return "CR3 (camera raw)" if own[0] == b"crx " else "Video"

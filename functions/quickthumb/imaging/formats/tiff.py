@@ -1,4 +1,4 @@
-"""TIFF 6.0, its first page: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml."""
+"""TIFF 6.0, first page only: https://www.loc.gov/preservation/digital/formats/fdd/fdd000022.shtml."""
 
 from collections.abc import Collection, Mapping
 from math import prod
@@ -26,27 +26,27 @@ from quickthumb.imaging.formats.ifd import (
 from quickthumb.problems import Corrupt
 
 _MOST_VALUES = 4 * 65_536
-"""Of a tag. The longest legitimate ones tell where each row of each of four channels lies."""
+"""Per tag. The longest legitimate ones have the offset of each row of each of four channels."""
 
 _MOST_FRACTIONS = 1000
-"""The same of fractions, of which Pillow makes costly objects: the specification has up to 6."""
+"""Per tag. Pillow makes expensive objects of them; the specification has up to 6."""
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _DESCRIPTION, _STRIPS, _SAMPLES, _ROWS, _PLANAR, _COLOURS = 270, 273, 277, 278, 284, 320
 _TILE_WIDTH, _TILE_LENGTH, _TILES, _EXTRA, _SAMPLE_FORMAT = 322, 323, 324, 338, 339
 _FIRST_OF_OTHERS = 700
-"""The tag of XMP; those below are TIFF's own."""
+"""The tag of XMP; lower ones belong to TIFF itself."""
 
 _WINDOWS_MEDIA = 0xBC01
 
 _PREDICTED = {317: 2}
-"""Stores differences of neighbours, which takes a quarter less."""
+"""Horizontal differencing, which saves a quarter of the size."""
 
 _RAW, _OLD_JPEG = 1, 6
 _COMPRESSIONS = frozenset(
     (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677, 34925, 50000, 50001)
 )
-"""Those that Pillow and libtiff decompress."""
+"""Supported by Pillow and libtiff."""
 
 _YCBCR, _PALETTE = 6, 3
 
@@ -88,9 +88,9 @@ _LAYOUTS: Mapping[float | None, Collection[tuple[float, _Numbers, _Numbers]]] = 
     _YCBCR: _LUMINANCE,
     8: _LAB,
 }
-"""The pixel layouts that Pillow reads, by photometric interpretation: sample format, bits of each
-sample, and the meanings of extra samples. It does not read all of them in every order of bytes and
-bits; that is left to it."""
+"""The pixel layouts that Pillow supports, by photometric interpretation: sample format, bits of
+each sample, and the meaning of extra samples. For some, it does not support every order of bytes
+and bits, which is not checked here."""
 
 _MOST_SAMPLES = 6
 
@@ -99,9 +99,7 @@ def read(data: bytes) -> Header:
     """Read the header of a TIFF; see `Format.read`."""
     directory = Directory(data)
     if directory.count > MOST_TAGS:
-        raise Corrupt(
-            f"The TIFF picture has {directory.count:,} tags: at most {MOST_TAGS:,} make sense."
-        )
+        raise Corrupt(f"The TIFF picture has {directory.count:,} tags: the limit is {MOST_TAGS:,}.")
     page = _Page(directory)
     width, height = page.one(_WIDTH), page.one(_LENGTH)
     if not isinstance(width, int) or not isinstance(height, int):
@@ -115,9 +113,9 @@ def read(data: bytes) -> Header:
 
 
 class _Page:
-    """The tags of a page, by their numbers, without those whose values are not there.
+    """The tags of a page, without those whose values are missing.
 
-    Of a tag that is there twice the first counts.
+    Of a repeated tag, the first counts.
     """
 
     def __init__(self, directory: Directory) -> None:
@@ -132,12 +130,12 @@ class _Page:
         return tag in self._entries
 
     def all(self, tag: int, default: _Numbers) -> _Numbers:
-        """Return the values of a tag; none if they are no numbers."""
+        """Return the values of a tag; none if they are not numeric."""
         entry = self._entries.get(tag)
         return default if entry is None else self._directory.numbers(entry)
 
     def one(self, tag: int, default: float | None = None) -> float | None:
-        """Return the first value of a tag; None if it is no number."""
+        """Return the first value of a tag; None if it is not numeric."""
         entry = self._entries.get(tag)
         if entry is None:
             return default
@@ -145,9 +143,9 @@ class _Page:
 
 
 def _check_count(entry: Entry) -> None:
-    """Check that a tag has no absurd number of values.
+    """Check the number of values of a tag; raises `Corrupt`.
 
-    Bytes and texts, such as profiles, XMP and the layers of an editor, may be of any length.
+    Bytes and texts, such as profiles, XMP and layers of an editor, may have any length.
     """
     most = _MOST_FRACTIONS if entry.kind in FRACTIONS else _MOST_VALUES
     is_text = entry.kind in (BYTE, ASCII, UNDEFINED)
@@ -156,33 +154,33 @@ def _check_count(entry: Entry) -> None:
     if entry.values > most:
         raise Corrupt(
             f"Tag {entry.tag} of the TIFF picture has {entry.values:,} values: "
-            f"at most {most:,} make sense."
+            f"the limit is {most:,}."
         )
 
 
 def _check_layout(page: _Page) -> None:
-    """Check that a decoder may be able to read the pixels; raises `Corrupt`."""
+    """Check that decoders support the pixel layout; raises `Corrupt`."""
     compression = page.one(_COMPRESSION, _RAW)
     if compression not in _COMPRESSIONS or _WINDOWS_MEDIA in page:
-        raise Corrupt("The TIFF picture uses an unknown compression.")
+        raise Corrupt("The TIFF picture uses an unsupported compression.")
     photometric = _YCBCR if compression == _OLD_JPEG else page.one(_PHOTOMETRIC, 0)
     if _layout(page, old_jpeg=compression == _OLD_JPEG) not in _LAYOUTS.get(photometric, ()):
         raise Corrupt("The TIFF picture has an unsupported pixel layout.")
     if photometric == _PALETTE and _COLOURS not in page:
         raise Corrupt("The TIFF picture has a palette without colours.")
     if compression == _RAW and not _is_located(page):
-        raise Corrupt("The TIFF picture does not say where its pixels are.")
+        raise Corrupt("The TIFF picture does not state where its pixels are.")
 
 
 def _layout(page: _Page, *, old_jpeg: bool) -> tuple[float, _Numbers, _Numbers] | None:
-    """Return the pixel layout as in `_LAYOUTS`, None if it makes no sense."""
+    """Return the pixel layout as in `_LAYOUTS`, None if it is invalid."""
     samples = page.one(_SAMPLES, 3 if old_jpeg else 1)
     bits, extra = page.all(_BITS, (1,)), page.all(_EXTRA, ())
     kinds = set(page.all(_SAMPLE_FORMAT, (_UNSIGNED,)))
     if not isinstance(samples, int) or not 0 < samples <= _MOST_SAMPLES or len(kinds) != 1:
         return None
     if page.one(_PLANAR, 1) == 2 and extra and not any(extra):
-        # Pillow ignores trailing planes without a meaning.
+        # Pillow ignores trailing planes of unspecified meaning.
         samples, bits, extra = samples - len(extra), bits[: -len(extra)], ()
     if len(bits) == 1:
         bits *= samples
@@ -197,20 +195,20 @@ def _is_located(page: _Page) -> bool:
 def _held(encoded: Encoded, size: Size) -> float:
     pixels = all_pixels(encoded)
     if encoded.declared.orientation != 1:
-        pixels *= 2  # Pillow turns it by copying it
+        pixels *= 2  # Pillow copies it to turn it
     return pixels + 4 * prod(size) + _piece_held(encoded)
 
 
 def _piece_held(encoded: Encoded) -> int:
-    """Return the bytes of a strip or a tile, which is decoded as a whole; a tile may have any size.
+    """Return the size of a strip or tile, which is decoded as a whole, bytes.
 
-    TIFF 6.0, sections 4 and 15.
+    A tile may have any size: TIFF 6.0, section 15; strips are in section 4.
     """
     tags: Mapping[int, Any] = encoded.header.tag_v2  # type: ignore[attr-defined]  # of its class
     width, height = encoded.header.size
     rows = min(tags.get(_ROWS, height), height)
     if tags.get(_COMPRESSION, _RAW) == _RAW and rows == height and _TILE_WIDTH not in tags:
-        return 0  # read as a stream
+        return 0  # streamed
     pixels = tags.get(_TILE_WIDTH, width) * tags.get(_TILE_LENGTH, rows)
     if tags.get(_PHOTOMETRIC) == _YCBCR:
         return 4 * int(pixels)
@@ -222,7 +220,7 @@ TIFF = Output(
     title="TIFF",
     content_type="image/tiff",
     extensions=("tiff", "tif"),
-    # The last is BigTIFF; a big-endian one Pillow reads as a TIFF, and wrongly.
+    # The last is little-endian BigTIFF; Pillow misreads a big-endian one as TIFF.
     begins=beginning(b"II*\0", b"MM\0*", b"II+\0"),
     read=read,
     opener="quickthumb.imaging.decoders.tiff:LeanTiff",
@@ -230,10 +228,10 @@ TIFF = Output(
     held=_held,
     in_browsers=False,
     writer=Writer(
-        quality=100,  # the only one
+        quality=100,  # ignored
         held_per_pixel=8,
         options=lambda _: {"compression": "tiff_adobe_deflate", "tiffinfo": _PREDICTED},
-        animation=False,  # pages are no frames
+        animation=False,  # pages are not frames
         lossless=True,
     ),
 )

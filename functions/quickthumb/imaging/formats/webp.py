@@ -18,12 +18,12 @@ from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.problems import Corrupt
 
 MOST_OTHERS = 1_000
-"""Chunks that are not frames. The format has six kinds of them."""
+"""Chunks that are not frames, of which there are six types."""
 
 _FIRST_CHUNK = 12
 
 _WITH_METADATA = 0x0C
-"""Flags of EXIF and XMP."""
+"""Flags for EXIF and XMP."""
 
 _SIZE = 0x3FFF
 _KEY_FRAME = b"\x9d\x01\x2a"
@@ -33,14 +33,14 @@ _HELD_PER_PIXEL = 16
 """Two canvases, the frame as bytes, and the picture, at four bytes each."""
 
 _RESERVE = 2.5
-"""Times the target that libwebp's own scaler leaves: its filter is coarse."""
+"""Minimum ratio to the target size that libwebp's scaler leaves, since its filter is coarse."""
 
 _OPAQUE_RESERVE = 2.0
-"""The same where nothing is transparent: there, what the scaler takes can be given back."""
+"""The same for opaque pictures, for which the lost detail can be restored."""
 
 
 class _Chunk(NamedTuple):
-    """A chunk, by what it is and where in the file its content lies."""
+    """A chunk: its type, and the offsets of its content in the file."""
 
     kind: bytes
     start: int
@@ -52,7 +52,7 @@ def read(data: bytes) -> Header:
     end = _end(data)
     first = next(_chunks(data, _FIRST_CHUNK, end), None)
     if first is None:
-        raise Corrupt("The WebP picture ends within its first chunk.")
+        raise Corrupt("The first chunk of the WebP picture is truncated.")
     width, height = _size(data, first)
     if first.kind != b"VP8X":
         return Header(width, height)
@@ -74,7 +74,7 @@ def read(data: bytes) -> Header:
 
 
 def first_frame(data: bytes) -> bytes:
-    """Return an animation with its first frame alone, without metadata."""
+    """Return an animation with only its first frame, without metadata."""
     end = _end(data)
     kept = []
     for kind, start, stop in _chunks(data, _FIRST_CHUNK, end):
@@ -88,17 +88,15 @@ def first_frame(data: bytes) -> bytes:
 
 
 def _end(data: bytes) -> int:
-    """Return where the file ends according to its header; what follows is not part of it."""
+    """Return the size of the file according to its header; what follows is ignored."""
     [size] = struct.unpack_from("<I", data, 4)
     if size + 8 > len(data):
-        raise Corrupt(
-            f"The WebP picture ends too early: {len(data):,} of {size + 8:,} bytes are there."
-        )
+        raise Corrupt(f"The WebP picture is truncated: it has {len(data):,} of {size + 8:,} bytes.")
     return int(size) + 8
 
 
 def _chunks(data: bytes, at: int, end: int) -> Iterator[_Chunk]:
-    """Yield the chunks from an offset on, as far as they are whole."""
+    """Yield the complete chunks from an offset on."""
     while at + 8 <= end:
         kind, size = struct.unpack_from("<4sI", data, at)
         start, stop = at + 8, at + 8 + size
@@ -123,7 +121,7 @@ def _size(data: bytes, chunk: _Chunk) -> tuple[int, int]:
 
 
 def _scale(encoded: Encoded, size: Size) -> float:
-    """Return to which share of its sides libwebp reduces a picture while it decodes."""
+    """Return the factor, up to 1, by which libwebp scales the picture while decoding."""
     width, height = encoded.header.size
     reserve = _OPAQUE_RESERVE if encoded.header.mode == "RGB" else _RESERVE
     return min(1.0, max(size[0] / width, size[1] / height) * reserve)
@@ -154,7 +152,7 @@ WEBP = Output(
     ),
     writer=Writer(
         quality=80,
-        # Method 2 takes half the time of the default for 3 % more bytes.
+        # Method 2 takes half the time of the default, for 3 % more bytes.
         options=lambda quality: {"quality": quality, "method": 2},
         held_per_pixel=6,
         held_per_transparent_pixel=30,
