@@ -42,6 +42,11 @@ class Store:
             return self.originals.queued(id)
         return kept.end if isinstance(kept.end, Manifest) else None
 
+    def is_deleted(self, id: str) -> bool:
+        """Return whether an upload was deleted lately."""
+        kept = self.results.read(id)
+        return kept is not None and isinstance(kept.end, Tombstone)
+
     def delete(self, id: str) -> bool:
         """Delete an upload; return whether there was anything to delete.
 
