@@ -25,6 +25,7 @@ RULES = {
     "late resizes nothing": "`resize` writes nothing later than a tombstone lives",
     "late deletes nothing": "DELETE deletes no original later than its tombstone lives",
     "late uploads nothing": "an attempt creates no original later than a tombstone lives",
+    "old claims rest": "a claim is not taken over when it is as old as a tombstone can be",
     "takeover looks": "an attempt that may not be the only one looks for a tombstone, then answers",
     "bound answer": "the answer to an idempotency key is bound to the ids of its claim",
 }
@@ -54,9 +55,11 @@ def upload(rules, id):
     yield "tell", "accepted", id
 
 
-def attempt(rules, id):
+def attempt(rules, id, claimed=0):
     """Accept an upload with an idempotency key, as one of several attempts."""
     since = yield ("now",)
+    if since > claimed and "old claims rest" in rules:
+        return
     late = since if "late uploads nothing" in rules else None
     generation = yield "create", id, late
     if generation == STALE:
@@ -184,6 +187,10 @@ def delete(rules, id, name):
         tombstone = Manifest("deleted", name, generation)
     else:
         tombstone = Manifest("deleted", kept.name, kept.generation)
+        if kept.state == "deleted":
+            yield from _finish_again(rules, id, kept, since)
+            yield "tell", "gone", id
+            return
     yield from _entomb(rules, id, tombstone, since, kept)
     yield "tell", "gone", id
 
@@ -313,8 +320,10 @@ def _orphans(rules, id, thumb):
 
 
 def _finish_again(rules, id, tombstone, today):
-    """Finish a tombstone behind which an original was found."""
-    if "tombstones renew" in rules:
+    """Finish a tombstone that was found."""
+    generation = None if id == tombstone.name else tombstone.generation
+    original = yield "get", tombstone.name, generation
+    if original and "tombstones renew" in rules:
         renewed = yield "put", id, tombstone.version, tombstone, None
         if renewed is not True:
             return

@@ -50,6 +50,7 @@ SCENARIOS = {
     "delete twice": Scenario(DONE, (DELETE, DELETE), faults=2),
     "delete, sweep": Scenario(DONE, (DELETE, ("sweep",)), days=1),
     "half deleted": Scenario(HALF_DELETED, (FIRST, ("sweep",), ("sweep",)), 0, 0, days=1),
+    "deleted again": Scenario(HALF_DELETED, (FIRST, DELETE, ("sweep",)), 0, 0, days=1),
     "told again": Scenario(UNTOLD, (FIRST,), faults=1),
     "given up": Scenario(GAVE_UP, (FIRST, DELETE), deliveries=0),
     "giving up": Scenario(QUEUED, (FIRST, ("bury", OWN)), deliveries=1),

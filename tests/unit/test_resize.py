@@ -1,10 +1,13 @@
 import json
+import threading
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
@@ -437,3 +440,125 @@ def test_a_late_delivery_spares_the_thumbnails_of_an_original_that_was_dropped(c
     assert cloud.processed.blobs == results
     assert cloud.store.results.manifest(job.id).state == "done"
     assert len(cloud.completed.messages) == 3
+
+
+def test_the_thumbnails_of_a_job_are_written_together(cloud):
+    renditions = tuple(map(Rendition.square, (8, 12, 16, 24)))
+    meeting = threading.Barrier(len(renditions), timeout=10)
+
+    class Together(MemoryBucket):
+        def write(self, name, *arguments, **options):
+            if not name.endswith("manifest.json"):
+                meeting.wait()  # until all are at work
+            return super().write(name, *arguments, **options)
+
+    cloud.processed = Together()
+    job = cloud.store.originals.keep(new_id(), picture(), "image/jpeg", "a.jpg", renditions)
+    cloud.do(job)
+    assert len(cloud.store.results.manifest(job.id).thumbnails) == 4
+
+
+def test_if_one_thumbnail_cannot_be_written_the_job_is_delivered_again(cloud):
+    job, write = cloud.upload(picture()), cloud.processed.write
+
+    def fail(name, *arguments, **options):
+        if "16" in name.rpartition("/")[2]:
+            raise Unavailable("it does not answer")
+        return write(name, *arguments, **options)
+
+    cloud.processed.write = fail
+    with pytest.raises(Unavailable):
+        cloud.do(job)
+    assert cloud.store.results.read(job.id) is None
+    cloud.processed.write = write
+    cloud.do(job, attempt=2)
+    assert cloud.events() == [(job.id, "done")]
+
+
+@pytest.mark.parametrize("data", [picture(), b"no picture"])
+def test_a_delivery_that_stood_still_for_long_writes_nothing(cloud, monkeypatch, data):
+    job, read, now = cloud.upload(data), cloud.originals.read, time.time
+
+    def stand_still(*arguments):
+        monkeypatch.setattr(time, "time", lambda: now() + 2 * 60 * 60)
+        return read(*arguments)
+
+    cloud.originals.read = stand_still
+    with pytest.raises(Unavailable, match="stood still"):
+        cloud.do(job)
+    assert not cloud.processed.blobs
+
+
+def test_a_deletion_that_stood_still_for_long_is_left_to_the_next(cloud, monkeypatch):
+    job, now = cloud.upload(picture()), time.time
+    cloud.do(job)
+    write = cloud.processed.write
+
+    def stand_still(*arguments, **options):
+        monkeypatch.setattr(time, "time", lambda: now() + 2 * 60 * 60)
+        return write(*arguments, **options)
+
+    cloud.processed.write = stand_still
+    with pytest.raises(Unavailable, match="stood still"):
+        cloud.store.delete(job.id)
+    assert cloud.originals.blobs
+    cloud.processed.write = write
+    assert cloud.store.delete(job.id)
+    assert not cloud.originals.blobs
+
+
+def test_a_blob_that_is_deleted_and_written_again_meanwhile_is_not_done_with_thumbnails_missing(
+    cloud,
+):
+    message = cloud.put("incoming/cat.jpg", picture())
+    id = id_of("originals", "incoming/cat.jpg", 1)
+
+    class Replaced(MemoryBucket):
+        def write(self, name, *arguments, **options):
+            written = super().write(name, *arguments, **options)
+            if name == f"{id}/24.jpg":  # before the manifest
+                cloud.originals.delete("incoming/cat.jpg")
+                cloud.take(replace(message, attempt=2))
+                cloud.put("incoming/cat.jpg", picture(9, 9))
+            return written
+
+    cloud.processed = Replaced()
+    cloud.take(message)
+    assert cloud.store.is_deleted(id)
+    assert not left_in(cloud.processed)
+    assert not cloud.events()
+
+
+def test_the_picture_of_another_program_whose_manifest_is_unreadable_can_be_deleted(cloud):
+    cloud.take(cloud.put("incoming/cat.jpg", picture()))
+    [(id, _)] = cloud.events()
+    cloud.processed.write(f"{id}/manifest.json", b"{", "application/json", "no-cache")
+    assert cloud.store.delete(id)
+    assert not cloud.originals.blobs
+    assert not left_in(cloud.processed)
+
+
+def test_a_manifest_about_another_upload_deletes_nothing_of_that(cloud):
+    mine, other = cloud.upload(picture()), cloud.upload(picture())
+    cloud.do(mine)
+    cloud.do(other)
+    body = cloud.processed.read(f"{other.id}/manifest.json")
+    cloud.processed.write(f"{mine.id}/manifest.json", body, "application/json", "no-cache")
+    assert cloud.store.delete(mine.id)
+    assert list(cloud.originals.blobs) == [other.id]
+    assert cloud.store.status(other.id)
+    assert cloud.store.status(mine.id) is None
+
+
+def test_an_id_that_never_was_leaves_no_tombstone(cloud):
+    assert not cloud.store.delete(new_id())
+    assert not cloud.processed.blobs
+
+
+def test_a_job_of_an_older_generation_does_not_replace_the_result_of_a_newer_one(cloud):
+    job = cloud.upload(picture())
+    newer = Manifest(job.id, job.name, job.generation + 1)
+    cloud.store.results.put(newer)
+    cloud.do(job)
+    assert cloud.store.results.manifest(job.id) == newer
+    assert not cloud.events()

@@ -101,7 +101,7 @@ class Store:
     def _tombstone(self, manifest: Manifest) -> Tombstone:
         """Return the tombstone for a manifest, which may be damaged or unreadable."""
         id, origin = manifest.id, (manifest.name, manifest.generation)
-        if id_of(self.originals.bucket, *origin) != id:
+        if not manifest.generation or id_of(self.originals.bucket, *origin) != id:
             # The metadata of the results may tell the original.
             found = self.results.list(id)
             origin = found.origin if found and found.origin else (id, 0)
