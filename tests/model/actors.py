@@ -15,7 +15,6 @@ RULES = {
     "tombstones renew": "an original found behind a tombstone makes the tombstone young again",
     "told again": "a delivery that finds its job ended publishes the event again",
     "gave-up is replaced": "`gave-up` is replaced when the job succeeds after all",
-    "deleted is heeded": "`resize` that finds a tombstone deletes its thumbnails",
     "missing is deleted": "a missing original gets a tombstone before its thumbnails are deleted",
     "dropped is noted": "that an original is dropped is in its manifest before it is deleted",
     "alive is spared": "a sweep deletes no results of an original that lives, whatever its name",
@@ -38,7 +37,7 @@ class Unavailable(Exception):
 def upload(rules, id):
     """Accept an upload; its id is known to nobody else."""
     try:
-        generation = yield "create", id, None
+        generation = yield "create", id, None, None
         if generation is None:
             generation = yield "get", id, None
         if generation is None:
@@ -55,13 +54,13 @@ def upload(rules, id):
     yield "tell", "accepted", id
 
 
-def attempt(rules, id, claimed=0):
-    """Accept an upload with an idempotency key, as one of several attempts."""
+def attempt(rules, id, who):
+    """Accept an upload with an idempotency key that was claimed on day 0, as one of several."""
     since = yield ("now",)
-    if since > claimed and "old claims rest" in rules:
+    if since > 0 and "old claims rest" in rules:
         return
     late = since if "late uploads nothing" in rules else None
-    generation = yield "create", id, late
+    generation = yield "create", id, late, who
     if generation == STALE:
         return
     if generation is None:
@@ -75,6 +74,7 @@ def attempt(rules, id, claimed=0):
             return
     yield "publish", id, generation
     yield "tell", "accepted", id
+    yield "tell", "answered 202", who
 
 
 def request(rules, client):
@@ -121,8 +121,7 @@ def resize(rules, job, first):
                 if kept == STALE:
                     return
     if kept and kept.state == "deleted":
-        if "deleted is heeded" in rules:
-            yield from _clear(id)
+        yield from _clear(id)  # soon; a sweep would find them too
     elif kept and kept.generation == generation and kept.state == "done":
         yield "event", id, kept.state
     yield "ack", name, generation
@@ -282,7 +281,8 @@ def sweep(rules):
     alive = set()
     for name, generation in originals:
         id = id_of(name, generation)
-        alive.add(id)
+        if name == id:  # others have no name in common with their results
+            alive.add(id)
         manifest = kept.get(id)
         if manifest and manifest.state == "deleted":
             if "sweep finishes" in rules:

@@ -94,10 +94,16 @@ def _store(world, name):
     return made, world.next
 
 
-def _create(world, name, since):
+def _create(world, name, since, who):
+    """Store an original if there is none; note if `who` does so behind a tombstone."""
     if _late(world, since):
         return world, STALE
-    return (world, None) if world.original(name) else _store(world, name)
+    if world.original(name):
+        return world, None
+    manifest = world.manifest(name)
+    if who and manifest and manifest.state == "deleted":
+        world = world._replace(told=world.told | {("stored again", who)})
+    return _store(world, name)
 
 
 def _delete(world, name, generation, since):
