@@ -30,8 +30,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.imaging_inputs import inputs
-from bench.pipeline import mosaic as photograph
+from bench.imaging_inputs import inputs, photograph
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.encode import encode
 from quickthumb.imaging.engines import vips

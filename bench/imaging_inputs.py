@@ -36,6 +36,19 @@ def mosaic(width: int, height: int) -> Image.Image:
     return Image.fromarray(rows)
 
 
+def photograph() -> bytes:
+    """Return a JPEG of about 0.8 MB: samples side by side at their own resolution."""
+    whole = Image.new("RGB", (2000, 1472))
+    hubble = Image.open(SAMPLES / "hubble_deep_field.jpg")
+    coffee = Image.open(SAMPLES / "coffee.png").convert("RGB")
+    for left in (0, 1000):
+        whole.paste(hubble, (left, 0))
+    for left in range(0, 2000, 600):
+        for top in (872, 1272):
+            whole.paste(coffee, (left, top))
+    return encoded(whole, "JPEG", quality=90)
+
+
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     """Encode a picture in a format of Pillow."""
     out = io.BytesIO()

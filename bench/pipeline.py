@@ -1,92 +1,119 @@
-"""Measures uploads and thumbnails through the whole cloud: `.venv/bin/python -m bench.pipeline`.
+"""Compares QuickThumb with FastAPI, Redis and RQ: `.venv/bin/python -m bench.pipeline`.
 
-Starts a cloud with each broker in turn and uploads 100 JPEGs of about 0.8 MB, one at a time and
-eight at a time. Prints the median time of an upload, and the thumbnails per second from the first
-upload to the last thumbnail.
+Every contestant has two processes that make thumbnails. All are kept running and take turns: in
+each round, pictures are uploaded as forms from 1, 8 and 32 connections, and nobody asks for their
+thumbnails until all uploads are answered. Thumbnails per second count from the first upload to the
+last thumbnail. Then pictures are uploaded one by one, each when the thumbnail of the one before is
+there. Processor time is that of all processes of a contestant, without the client. Peak memory is
+that of all its processes together, measured in a first round that is otherwise not counted. The
+tables show medians of the rounds, and in brackets QuickThumb's figure divided by the other's.
 """
 
 import argparse
 import io
-import statistics
+import json
+import os
+import platform
+import re
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 
-from emulator.bootstrap import ROOT
-from emulator.client import Client
-from emulator.cloud import Cloud
-from emulator.console import Console
-from emulator.parts.pubsub import Broker
-from emulator.topology_file import read_topology
+from bench.contestants import CONTESTANTS, PEERS, Running, missing
+from bench.figures import Figures, medians, table
+from bench.imaging_inputs import encoded, mosaic, photograph
+from bench.processes import Processes
+from bench.rounds import Client, Plan, measure, series
+from tests.environments import environment
 
-SAMPLES = ROOT / "tests" / "fixtures" / "samples"
-UPLOADS = 100
-PROCESSORS = 2
+
+def compare(names: Sequence[str], picture: bytes, plan: Plan) -> dict[str, Figures]:
+    """Return the figures of each contestant."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quickthumb-")))
+        contestants: dict[str, tuple[Running, Client]] = {}
+        peaks: dict[str, float] = {}
+        rounds: dict[str, list[Figures]] = {name: [] for name in names}
+        for n, name in enumerate(names):
+            (own := folder / str(n)).mkdir()
+            running = stack.enter_context(CONTESTANTS[name](own))
+            contestants[name] = running, Client(running, picture)
+        for name, (running, client) in contestants.items():  # which also warms them up
+            processes = Processes(*running.pids.values())
+            with processes.watched():
+                series(running, client, plan.uploads, max(plan.at_once))
+            peaks[name] = processes.peak
+        for number in range(plan.rounds):
+            for name, (running, client) in contestants.items():
+                print(f"round {number + 1}, {name}", file=sys.stderr, flush=True)
+                rounds[name].append(measure(running, client, plan))
+    return {name: {"peak memory, MB": peaks[name], **medians(rounds[name])} for name in names}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and print a table."""
+    """Measure; print tables, and draw a plot of them if asked to."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.pipeline", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="default %(default)s")
-    rounds = parser.parse_args(argv).rounds
-    print(f"{'broker':10} {'at once':>7} {'upload p50':>12} {'thumbnails/s':>13}")
-    brokers: tuple[Broker, ...] = ("embedded", "official")
-    for broker in brokers:
-        with tempfile.TemporaryDirectory(prefix="quickthumb-") as folder:
-            picture = Path(folder) / "picture.jpg"
-            picture.write_bytes(mosaic())
-            cloud = Cloud(
-                read_topology(),
-                Path(folder),
-                Console(),
-                broker=broker,
-                instances={"resize": PROCESSORS},
-            )
-            with cloud:
-                client = Client(cloud.addresses.upload)
-                for at_once in (1, 8):
-                    measured = [_round(client, picture, at_once) for _ in range(rounds)]
-                    p50, rate = (
-                        statistics.median(figure) for figure in zip(*measured, strict=True)
-                    )
-                    print(f"{broker:10} {at_once:7} {p50 * 1000:9.1f} ms {rate:13.1f}", flush=True)
+    parser.add_argument("--quick", action="store_true", help="one short round, small picture only")
+    parser.add_argument(
+        "--only", default="^QuickThumb$|^RQ", help="regular expression of contestants' names"
+    )
+    parser.add_argument("--plot", metavar="PATH", help="write PATH-light.svg and PATH-dark.svg")
+    args = parser.parse_args(argv)
+    names = _chosen(args.only)
+    if not names:
+        parser.error(f"--only {args.only!r}: no such contestant can run here")
+    rounds = 1 if args.quick else args.rounds
+    about = f"{_machine()}, {datetime.now(UTC):%Y-%m-%d}, rounds: {rounds}"
+    print(about)
+    if (load := os.getloadavg()[0]) > 1:
+        print(f"The machine is busy (load {load:.1f}): ratios mean little", file=sys.stderr)
+    measured: dict[str, dict[str, Figures]] = {}
+    for picture, plan in _plans(rounds, quick=args.quick):
+        with Image.open(io.BytesIO(picture)) as image:
+            what = f"{image.width}x{image.height}, {len(picture) / 1e6:.1f} MB"
+        measured[what] = compare(names, picture, plan)
+        print(f"\n{table(what, measured[what])}", flush=True)
+    if args.plot:
+        python = environment("peers", PEERS / "requirements.txt") / "python"
+        told = json.dumps({"about": about, "measured": measured})
+        plot = [str(python), str(PEERS / "plot.py"), args.plot]
+        subprocess.run(plot, input=told, text=True, check=True)
     return 0
 
 
-def mosaic() -> bytes:
-    """Return a JPEG of about 0.8 MB: samples side by side at their own resolution."""
-    whole = Image.new("RGB", (2000, 1472))
-    hubble = Image.open(SAMPLES / "hubble_deep_field.jpg")
-    coffee = Image.open(SAMPLES / "coffee.png").convert("RGB")
-    for left in (0, 1000):
-        whole.paste(hubble, (left, 0))
-    for left in range(0, 2000, 600):
-        for top in (872, 1272):
-            whole.paste(coffee, (left, top))
-    out = io.BytesIO()
-    whole.save(out, "JPEG", quality=90)
-    return out.getvalue()
+def _plans(rounds: int, *, quick: bool) -> Iterator[tuple[bytes, Plan]]:
+    """Yield the pictures, and how much is measured with each."""
+    if quick:
+        yield photograph(), Plan(8, 2, (1, 8), rounds)
+        return
+    yield photograph(), Plan(100, 20, (1, 8, 32), rounds)
+    yield encoded(mosaic(4000, 3000), "JPEG", quality=90), Plan(40, 10, (1, 8, 32), rounds)
 
 
-def _round(client: Client, picture: Path, at_once: int) -> tuple[float, float]:
-    """Return the median seconds of an upload, and thumbnails per second."""
+def _chosen(only: str) -> list[str]:
+    """Return the contestants whose names a regular expression finds and that can run here."""
+    names = [name for name in CONTESTANTS if re.search(only, name)]
+    lacks = {name: missing(name) for name in names}
+    for name, lack in lacks.items():
+        if lack:
+            print(f"{name} is left out: {lack}", file=sys.stderr)
+    return [name for name in names if not lacks[name]]
 
-    def upload(_: int) -> tuple[float, str]:
-        started = time.perf_counter()
-        id = client.upload(picture, {})
-        return time.perf_counter() - started, id
 
-    started = time.perf_counter()
-    with ThreadPoolExecutor(at_once) as pool:
-        uploads = list(pool.map(upload, range(UPLOADS)))
-        list(pool.map(lambda item: client.wait(item[1], 120), uploads))
-    seconds = time.perf_counter() - started
-    return statistics.median(taken for taken, _ in uploads), UPLOADS / seconds
+def _machine() -> str:
+    """Return what the figures depend on most."""
+    with suppress(OSError):
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+        if found:
+            return f"{os.cpu_count()} processors ({found[1]}), Python {platform.python_version()}"
+    return f"{os.cpu_count()} processors, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

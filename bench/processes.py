@@ -10,16 +10,16 @@ _SAMPLE_SECONDS = 0.05
 
 
 class Processes:
-    """The processes of a part: its own and its descendants, which may be replaced meanwhile."""
+    """Processes of some parts: their own and their descendants, which may be replaced meanwhile."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, *pids: int) -> None:
+        self._pids = pids
         self._peak = 0.0
 
     @property
     def lasting(self) -> tuple[int, ...]:
-        """Ids of the first process and of its children, none of which may die."""
-        return (self._pid, *_children(self._pid))
+        """Ids of the first processes and of their children, none of which may die."""
+        return tuple(each for pid in self._pids for each in (pid, *_children(pid)))
 
     def cpu(self) -> float:
         """Return the CPU time used so far, seconds, including processes that have ended."""
@@ -49,7 +49,7 @@ class Processes:
             watcher.join()
 
     def _all(self) -> list[int]:
-        return [self._pid, *_descendants(self._pid)]
+        return [each for pid in self._pids for each in (pid, *_descendants(pid))]
 
 
 def _children(pid: int) -> list[int]:

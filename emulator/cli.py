@@ -16,6 +16,7 @@ _COMMANDS = {
     "up": "run the whole cloud until Ctrl-C",
     "thumb": "make thumbnails of files and folders through the whole pipeline",
     "sweep": "retry lost jobs, and process pictures that were already in the bucket",
+    "load": "send pictures at a fixed rate, and report how long thumbnails take",
     "env": "print the environment of the functions, for `eval`, to run one by hand",
     "pubsub": "run only the embedded Pub/Sub, for any project",
     "test": "run tests, lint and type checks",

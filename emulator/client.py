@@ -12,8 +12,10 @@ from typing import Any, BinaryIO
 import requests
 
 _WAIT_SECONDS = 2  # per request; also the delay until `stop` takes effect
-_TIMEOUT = (5, _WAIT_SECONDS + 40)  # to connect and to receive the next byte, seconds
+_CONNECT_SECONDS = 5.0  # at most
+_PATIENCE = 40.0  # seconds
 _TRIES = 5
+_PAUSE = 2.0  # seconds, without a `Retry-After`
 _KEY_ADVICE = "Set it in the environment variable QUICKTHUMB_API_KEY."
 _SENDING_TIMEOUT = (5, 120)  # the same for Cloud Storage
 _SENDING_TRIES = 6  # in a row without progress
@@ -22,7 +24,18 @@ _FORM_BYTES = 64 * 1024  # maximum overhead of a form with one picture
 
 
 class Failed(Exception):
-    """There are no thumbnails; the message is the service's reason."""
+    """There are no thumbnails; the message is the service's reason.
+
+    Attributes:
+        code: a short form to count: status and code of an answer ("415 not-a-picture"), the code
+            of a failed job, or the name of an exception.
+        is_busy: the service is overloaded, and says when to retry.
+    """
+
+    def __init__(self, reason: str, code: str = "", *, is_busy: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.is_busy = is_busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +50,25 @@ class Thumbnail:
 
 
 class Client:
-    """A client of the service at a URL, with an API key if it needs one. Thread-safe."""
+    """A client of the service at a URL. Thread-safe.
 
-    def __init__(self, url: str, key: str = "") -> None:
+    Args:
+        url: of the service.
+        key: API key, if it needs one.
+        headers: added to each request, such as `Authorization`.
+        patience: seconds to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+        patience: float = _PATIENCE,
+    ) -> None:
         self._url = url
-        self._key = key
+        self._headers = ({"X-API-Key": key} if key else {}) | dict(headers or {})
+        self._timeout = (min(_CONNECT_SECONDS, patience), _WAIT_SECONDS + patience)
         self._local = threading.local()
         self._stopped = threading.Event()
 
@@ -49,30 +76,42 @@ class Client:
         """Make the calls of all threads fail soon."""
         self._stopped.set()
 
-    def upload(self, path: Path, options: Mapping[str, str]) -> str:
+    def upload(self, path: Path, options: Mapping[str, str], tries: int = _TRIES) -> str:
         """Upload a picture; return its id.
+
+        Args:
+            path: of the picture.
+            options: of the thumbnails.
+            tries: how often to send the request while the service is unavailable.
 
         Raises:
             Failed: it was refused, or the service does not answer.
             OSError: the file cannot be read.
         """
-        if path.stat().st_size > self._max_upload_bytes - _FORM_BYTES:
-            return self._upload_large(path, options)
+        if path.stat().st_size > self.max_upload_bytes - _FORM_BYTES:
+            return self._upload_large(path, options, tries)
         files = {"file": (_name_of(path), path.read_bytes())}
-        return str(_content(self._call("POST", "/", data=options, files=files))["id"])
+        return str(_content(self._call("POST", "/", tries, data=options, files=files))["id"])
 
-    def _upload_large(self, path: Path, options: Mapping[str, str]) -> str:
+    def _upload_large(self, path: Path, options: Mapping[str, str], tries: int) -> str:
         """Upload a picture directly to Cloud Storage."""
         announced = {"filename": _name_of(path), "size": path.stat().st_size}
-        document = _content(self._call("POST", "/uploads", json=announced, params=options))
+        document = _content(self._call("POST", "/uploads", tries, json=announced, params=options))
         send_to_session(document["upload"]["url"], path)
         return str(document["id"])
 
     @cached_property
-    def _max_upload_bytes(self) -> int:
-        """The service's limit for one request."""
+    def max_upload_bytes(self) -> int:
+        """The service's limit for one request.
+
+        Raises:
+            Failed: the service does not answer, or is not QuickThumb.
+        """
         answer = self._call("GET", "/", headers={"Accept": "application/json"})
-        return int(_content(answer)["max_upload_bytes"])
+        try:
+            return int(_content(answer)["max_upload_bytes"])
+        except (KeyError, TypeError, ValueError):
+            raise Failed(f"{self._url} is not QuickThumb.") from None
 
     def wait(self, id: str, seconds: float) -> dict[str, Any]:
         """Wait until a job is done; return its status document.
@@ -82,15 +121,26 @@ class Client:
         """
         end = time.monotonic() + seconds
         while True:
-            document = _content(self._call("GET", f"/{id}", params={"wait": _WAIT_SECONDS}))
+            wait = min(_WAIT_SECONDS, max(0, round(end - time.monotonic(), 3)))
+            document = _content(self._call("GET", f"/{id}", params={"wait": wait}))
             if document["status"] == "failed":
-                raise Failed(document["error"]["detail"])
+                raise Failed(document["error"]["detail"], document["error"]["code"])
             if document["status"] == "done":
                 return document
             if self._stopped.is_set():
                 raise Failed(f"interrupted; its id is {id}")
             if time.monotonic() > end:
-                raise Failed(f"not done after {seconds:.0f} seconds; its id is {id}")
+                raise Failed(f"not done after {seconds:.0f} seconds; its id is {id}", "not-done")
+
+    def delete(self, id: str) -> None:
+        """Delete an upload, if it exists.
+
+        Raises:
+            Failed: the service refuses, or does not answer.
+        """
+        answer = self._call("DELETE", f"/{id}")
+        if answer.status_code != 404:
+            _checked(answer)
 
     def thumbnails(self, document: Mapping[str, Any]) -> list[Thumbnail]:
         """Download the thumbnails of a finished job.
@@ -109,22 +159,27 @@ class Client:
             for name, entry in document["thumbnails"].items()
         ]
 
-    def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
+    def _call(
+        self, method: str, path: str, tries: int = _TRIES, **arguments: Any
+    ) -> requests.Response:
         """Make a request; repeat it while the service is unavailable."""
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
-            if self._key:
-                self._local.session.headers["X-API-Key"] = self._key
+            self._local.session.headers.update(self._headers)
         session: requests.Session = self._local.session
         try:
-            for attempt in range(1, _TRIES + 1):
-                answer = session.request(method, self._url + path, timeout=_TIMEOUT, **arguments)
-                if answer.status_code != 503 or attempt == _TRIES:
+            for attempt in range(1, tries + 1):
+                answer = session.request(
+                    method, self._url + path, timeout=self._timeout, **arguments
+                )
+                if answer.status_code != 503 or attempt == tries:
                     break
-                self._stopped.wait(float(answer.headers.get("Retry-After", "2")))
+                pause = answer.headers.get("Retry-After", "")
+                self._stopped.wait(float(pause) if pause.isdecimal() else _PAUSE)
             return answer
         except requests.RequestException as error:
-            raise Failed(f"{self._url} does not answer: {error}") from error
+            reason = f"{self._url} does not answer: {error}"
+            raise Failed(reason, type(error).__name__) from error
 
 
 def send_to_session(url: str, path: Path) -> None:
@@ -177,19 +232,25 @@ def _name_of(path: Path) -> str:
 
 
 def _content(answer: requests.Response) -> dict[str, Any]:
-    document: dict[str, Any] = _checked(answer).json()
+    try:
+        document = _checked(answer).json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise Failed(f"{answer.url} did not answer with a JSON object.", "no-json")
     return document
 
 
 def _checked(answer: requests.Response) -> requests.Response:
-    if not answer.ok:
-        raise Failed(_reason(answer))
-    return answer
-
-
-def _reason(answer: requests.Response) -> str:
+    if answer.ok:
+        return answer
+    status = answer.status_code
     try:
-        detail = str(answer.json()["detail"])
-        return f"{detail} {_KEY_ADVICE}" if answer.status_code == 401 else detail
-    except (ValueError, KeyError):
-        return f"the service answered {answer.status_code} {answer.reason}"
+        problem = answer.json()
+        code, reason = f"{status} {problem['code']}", str(problem["detail"])
+        if status == 401:
+            reason = f"{reason} {_KEY_ADVICE}"
+    except (ValueError, KeyError, TypeError):
+        code, reason = str(status), f"the service answered {status} {answer.reason}"
+    is_busy = status in (429, 503) and "Retry-After" in answer.headers
+    raise Failed(reason, code, is_busy=is_busy)

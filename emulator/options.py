@@ -55,7 +55,7 @@ def port(text: str) -> int:
 
 
 def web_address(text: str) -> str:
-    """Parse a URL to which messages can be pushed.
+    """Parse an HTTP or HTTPS URL.
 
     Raises:
         argparse.ArgumentTypeError: it is invalid.
@@ -66,9 +66,7 @@ def web_address(text: str) -> str:
     except ValueError:
         port_is_valid = False
     if not (port_is_valid and parts.scheme in ("http", "https") and parts.hostname):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: expected a URL such as http://127.0.0.1:9000/done"
-        )
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a URL such as http://127.0.0.1:9000/")
     return text
 
 

@@ -21,7 +21,12 @@ from emulator.errors import InvalidOption, Unlockable, Unwritable
 LAYERS = ("functions/requirements", "requirements", "tests/requirements")
 """Locks, without suffix. Each includes the requirements and versions of those before it."""
 
-LOCKS = (*LAYERS, "tests/infra/checkov-requirements", "emulator/lock-tools")
+LOCKS = (
+    *LAYERS,
+    "tests/infra/checkov-requirements",
+    "bench/peers/requirements",
+    "emulator/lock-tools",
+)
 
 WHEELS = Path("functions/wheels")
 """Wheels of packages that are published as source only, deployed with the functions."""

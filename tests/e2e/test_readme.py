@@ -74,7 +74,9 @@ def test_the_thumb_command_makes_what_the_readme_says(tmp_path):
     assert len(list((tmp_path / "thumbs").iterdir())) == 10
 
 
-@pytest.mark.parametrize("command", ["up", "thumb", "sweep", "env", "test", "lock", "pubsub"])
+@pytest.mark.parametrize(
+    "command", ["up", "thumb", "sweep", "load", "env", "test", "lock", "pubsub"]
+)
 def test_every_command_has_a_help(command):
     result = run(command, "--help")
     assert result.returncode == 0

@@ -1,8 +1,11 @@
 """Animations that stay animated."""
 
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from math import prod
+
 from PIL import Image, ImageFile
 
-from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.alpha import flatten
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
@@ -11,7 +14,6 @@ from quickthumb.imaging.formats import AUTO, OUTPUTS
 from quickthumb.imaging.modes import averageable
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.resample import shrunk
-from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt
 
 _LEAST_DURATION = 20
@@ -28,66 +30,100 @@ _MOST_LOOPS = 65_535
 """Of a WebP: https://developers.google.com/speed/webp/docs/riff_container#animation"""
 
 
-def animation(
-    encoded: Encoded, rendition: Rendition, finish: Finish, limits: Limits
-) -> Animation | None:
-    """Read all frames, each finished before the next is read.
+_HELD_PER_PIXEL = 4
+"""Bytes of a pixel of a frame, as Pillow holds it."""
+
+
+def batches(encoded: Encoded, finishes: Iterable[Finish]) -> Iterator[list[Finish]]:
+    """Yield thumbnails, in their order, as many at a time as can be held with all their frames.
+
+    All of a batch are animated with one decoding of the picture. Thumbnails of a picture that does
+    not move come one by one.
+    """
+    frames = _frames(encoded)
+    room = encoded.max_bytes // 2 if frames > 1 else 0  # the other half is for the decoder
+    batch: list[Finish] = []
+    held = 0
+    for finish in finishes:
+        pictures = 1 + (frames if _moves(finish) else 0)  # the still may be needed after all
+        takes = pictures * _HELD_PER_PIXEL * prod(finish.final)
+        if batch and held + takes > room:
+            yield batch
+            batch, held = [], 0
+        batch.append(finish)
+        held += takes
+    yield batch
+
+
+def animations(encoded: Encoded, batch: Sequence[Finish]) -> dict[Finish, Animation]:
+    """Read all frames once, and finish each for all thumbnails before the next is read.
 
     Args:
         encoded: the picture.
-        rendition: what is asked for; its frames are what is held in memory.
-        finish: makes a thumbnail of a reduced frame.
-        limits: on frames; they are counted while reading, for some files do not say how many.
+        batch: one of the `batches`; each has made the still before.
 
     Returns:
-        None for a still picture, if the format that is asked for holds but one, and where the
-        animation is beyond the limits or breaks off after one frame.
+        Nothing for thumbnails in a format that holds but one frame; nothing at all for a still
+        picture, and where the animation is beyond the limits or breaks off after one frame.
 
     Raises:
-        Corrupt: not even the first frame can be decoded.
         TooSlow: the time is up.
     """
-    asked = rendition.format
-    if (asked != AUTO and not OUTPUTS[asked].writer.animation) or not _is_animated(encoded):
-        return None
-    if encoded.format.held(encoded, encoded.header.size) > encoded.max_bytes // 2:
-        return None  # the other half is for the frames
+    moving = [finish for finish in batch if _moves(finish)]
+    most = _frames(encoded)
+    if most < 2 or not moving:
+        return {}
     image = encoded.open()
-    most = limits.most_frames(image.width * image.height)
-    frames: list[Image.Image] = []
+    frames: list[list[Image.Image]] = []
     durations: list[int] = []
     first = 1 if getattr(image, "default_image", False) else 0  # APNG: a still for old viewers
-    while True:
+    while len(frames) < most:
         encoded.deadline.check()
         try:
             with hostile_bytes(f"The {encoded.format.title} animation"):
                 if not _seek(image, first + len(frames)):
                     break
-                if len(frames) == most:
-                    return None
                 frame = averageable(image)(image).convert("RGBA")
-                frames.append(_finished(frame, finish, rendition.background))
-                frames[-1].info.clear()
+                frames.append(_finished(frame, moving))
                 durations.append(_duration(image))
         except Corrupt:
             break  # it ends early: what came before is shown
+    if len(frames) < 2:
+        return {}
     plays = encoded.format.plays(image.info.get("loop"))
     # For longer than anyone watches is for ever.
     loop = plays if plays <= _MOST_LOOPS else 0
-    return Animation(frames, durations, loop) if len(frames) > 1 else None
+    return {
+        finish: Animation(own, durations, loop)
+        for finish, own in zip(moving, zip(*frames, strict=True), strict=True)
+    }
 
 
-def _is_animated(encoded: Encoded) -> bool:
-    """Tell whether the picture has frames that are to be shown one after another."""
-    if not encoded.format.animated:
-        return False
-    with hostile_bytes(f"The {encoded.format.title} animation"):
-        return bool(getattr(encoded.open(), "is_animated", False))
+def _frames(encoded: Encoded) -> int:
+    """Return how many frames are shown at most, 1 where decoding them takes too much memory."""
+    if not encoded.format.animated or encoded.declared.frames < 2:
+        return 1
+    held = encoded.format.held(encoded, encoded.header.size)
+    return encoded.declared.frames if held <= encoded.max_bytes // 2 else 1
 
 
-def _finished(frame: Image.Image, finish: Finish, background: str | None) -> Image.Image:
-    image = finish(shrunk(frame, finish.reduced))
-    return flatten(image, background) if background else image
+def _moves(finish: Finish) -> bool:
+    """Tell whether the format that is asked for holds several frames."""
+    asked = finish.rendition.format
+    return asked == AUTO or OUTPUTS[asked].writer.animation
+
+
+def _finished(frame: Image.Image, finishes: Sequence[Finish]) -> list[Image.Image]:
+    """Return a frame as each of the thumbnails shows it."""
+    images = []
+    for size, alike in groupby(finishes, lambda finish: finish.reduced):
+        reduced = shrunk(frame, size)
+        for finish in alike:
+            background = finish.rendition.background
+            image = finish(reduced)
+            images.append(flatten(image, background) if background else image)
+            images[-1].info.clear()
+    return images
 
 
 def _seek(image: ImageFile.ImageFile, frame: int) -> bool:

@@ -15,17 +15,19 @@ class Finish:
     """Applies colour conversion, orientation and crop; all frames get the same crop.
 
     Attributes:
+        rendition: what is asked for.
         reduced: required size of its input, the whole picture in stored orientation, pixels.
+        final: size of the thumbnail, pixels.
     """
 
     def __init__(self, encoded: Encoded, rendition: Rendition) -> None:
+        self.rendition = rendition
         source, box = encoded.source, (rendition.width, rendition.height)
         planned = plan((source.width, source.height), box, rendition.fit)
         self.reduced: Size = turned(planned.reduced, encoded.turns)
-        self._final = planned.final
+        self.final = planned.final
         self._header = encoded.header
         self._orientation = encoded.turns
-        self._gravity = rendition.gravity
         self._window: Window | None = None
 
     def __call__(self, reduced: Image.Image) -> Image.Image:
@@ -37,8 +39,8 @@ class Finish:
         with hostile_bytes("The colour information of the picture"):
             coloured = to_srgb(reduced, self._header)
         image = upright(coloured, self._orientation)
-        if image.size == self._final:
+        if image.size == self.final:
             return image
         if self._window is None:
-            self._window = window(image, self._final, self._gravity)
+            self._window = window(image, self.final, self.rendition.gravity)
         return image.crop(self._window)

@@ -1,9 +1,10 @@
 """Opens untrusted pictures."""
 
+from dataclasses import replace
+
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine
@@ -26,7 +27,10 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
     """
     format, declared = examine(data, limits)
     with hostile_bytes(f"The header of the {format.title} picture"):
-        shown = _shown(data, format, declared, limits)
+        shown = data
+        if declared.frames > max(1, limits.most_frames(declared.width * declared.height)):
+            shown, declared = format.first_frame(data), replace(declared, frames=1)
+        shown = format.lean(shown)
         image = open_as(format, shown, reads())
         # Holds two canvases of a WebP, which is opened again to be decoded.
         vars(image).pop("_decoder", None)
@@ -40,10 +44,3 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
         limits.decoded_beside(len(data)),
         deadline or Deadline(limits.max_seconds),
     )
-
-
-def _shown(data: bytes, format: Format, declared: Header, limits: Limits) -> bytes:
-    """Return the file without what its decoder must not get."""
-    if declared.frames > max(1, limits.most_frames(declared.width * declared.height)):
-        data = format.first_frame(data)
-    return format.lean(data)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.alpha import is_transparent
-from quickthumb.imaging.animate import animation
+from quickthumb.imaging.animate import animations, batches
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.encode import (
     Animation,
@@ -30,7 +30,8 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
 
     The picture is opened, then reduced to each size. For each thumbnail of that size, it is
     finished (colours, orientation, crop), animated if applicable, and encoded. The smallest size
-    also becomes the placeholder.
+    also becomes the placeholder. Of an animation, as many thumbnails as fit into memory are made
+    in one pass over its frames.
 
     The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
@@ -42,20 +43,26 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
     """
     deadline = Deadline(limits.max_seconds)
     encoded = open_picture(data, limits, deadline)
-    finishes = {rendition: Finish(encoded, rendition) for rendition in renditions}
-    reducer = Reducer(encoded, [finish.reduced for finish in finishes.values()])
+    finishes = [Finish(encoded, rendition) for rendition in dict.fromkeys(renditions)]
+    reducer = Reducer(encoded, [finish.reduced for finish in finishes])
+    finishes.sort(key=lambda finish: reducer.order.index(finish.reduced))
     made: dict[Rendition, Picture] = {}
-    for size in reducer.order:
-        deadline.check()
-        reduced = reducer.to(size)
-        for rendition, finish in finishes.items():
-            if finish.reduced == size:
-                image = finish(reduced)
-                moving = animation(encoded, rendition, finish, limits)
-                made[rendition] = _written(image, moving, rendition, encoded)
-        if size == reducer.order[-1]:
-            shown = placeholder(image)  # the smallest, or not much larger
-        del reduced, image  # free memory for the next size
+    reduced: Image.Image | None = None
+    for batch in batches(encoded, finishes):
+        stills: dict[Finish, Image.Image] = {}
+        for finish in batch:
+            if reduced is None or reduced.size != finish.reduced:
+                deadline.check()
+                reduced = None  # free memory for the next size
+                reduced = reducer.to(finish.reduced)
+            stills[finish] = finish(reduced)
+        moving = animations(encoded, batch)
+        for finish in batch:
+            animation = moving.pop(finish, None)
+            made[finish.rendition] = _written(stills[finish], animation, finish.rendition, encoded)
+        if len(made) == len(finishes):
+            shown = placeholder(stills[finish])  # the smallest, or not much larger
+        del stills, animation  # likewise
     return Rendered(encoded.source, tuple(made[rendition] for rendition in renditions), shown)
 
 

@@ -5,11 +5,18 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.animate import animations, batches
+from quickthumb.imaging.finish import Finish
 from quickthumb.imaging.formats import AUTO, OUTPUTS
+from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
+from quickthumb.pictures import Rendered
 from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, thumbnail
 
 MOVING = [name for name, each in OUTPUTS.items() if each.writer.animation]
@@ -22,6 +29,35 @@ def moving(
     first, *others = [Image.new("RGB", size, COLOURS[each % 4]) for each in range(frames)]
     options = {"duration": 80, "loop": 0} | options
     return encoded(first, kind, save_all=True, append_images=others, **options)
+
+
+READERS = {"GIF": GifImageFile, "WEBP": WebPImageFile, "PNG": PngImageFile}
+SEVERAL = (
+    Rendition("whole", 200, 100),
+    Rendition("cropped", 60, 60, fit="cover", gravity="smart"),
+    Rendition("flat", 80, 80, background="#204060"),
+    Rendition("still", 50, 50, format="jpeg"),
+    Rendition("small", 50, 50),
+    Rendition("same", 50, 50, format="png"),
+)
+
+
+def seeks(
+    monkeypatch: pytest.MonkeyPatch, kind: str, *args: Any, limits: Limits = LIMITS
+) -> tuple[int, Rendered]:
+    """Return how often a frame is gone to while thumbnails are made, and the thumbnails."""
+    count = 0
+    seek = READERS[kind].seek
+
+    def counted(image: Any, frame: int) -> None:
+        nonlocal count
+        count += 1
+        seek(image, frame)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(READERS[kind], "seek", counted)
+        made = render(*args, limits)
+    return count, made
 
 
 @pytest.mark.parametrize("output", [AUTO, *MOVING])
@@ -131,6 +167,11 @@ def test_an_animation_that_breaks_off_shows_the_frames_before() -> None:
     assert 1 < cut < whole
 
 
+def test_a_gif_that_breaks_off_after_its_first_frame_is_a_still() -> None:
+    data = moving("GIF", frames=1)[:-1] + b",\0\0"
+    assert thumbnail(data, 50).content_type == "image/jpeg"
+
+
 def test_a_still_for_old_viewers_is_not_a_frame() -> None:
     first, *others = [Image.new("RGB", (60, 60), each) for each in COLOURS]
     data = encoded(
@@ -177,3 +218,70 @@ def test_an_avif_that_moves_does_not_tell_when_it_was_made() -> None:
     assert times_in(moving("AVIF"), began)  # libavif's own does
     assert times_in(made.data, began) == []
     assert opened(made).n_frames == 4
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_frames_are_decoded_once_for_all_thumbnails(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = moving(kind, frames=9)
+    for_one, _ = seeks(monkeypatch, kind, data, SEVERAL[:1])
+    for_all, _ = seeks(monkeypatch, kind, data, SEVERAL)
+    assert for_all == for_one >= 9
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_thumbnail_does_not_depend_on_those_made_with_it(kind: str) -> None:
+    data = moving(kind, frames=5)
+    wanted = [each for each in SEVERAL if each.format != "jpeg"]
+    together = {each.name: each for each in render(data, SEVERAL, LIMITS).thumbnails}
+    for each in wanted:
+        [alone] = render(data, [each], LIMITS).thumbnails
+        assert together[each.name] == alone
+        assert opened(alone).n_frames > 1
+
+
+def test_thumbnails_whose_frames_do_not_fit_into_memory_are_made_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = moving("GIF", frames=9)
+    # In half of it: the frames and the still of the largest, 200 x 100 pixels, but no others.
+    limits = Limits(max_decoded_bytes=2 * (1 + 9) * 4 * 200 * 100)
+    enough, made = seeks(monkeypatch, "GIF", data, SEVERAL)
+    twice, same = seeks(monkeypatch, "GIF", data, SEVERAL, limits=limits)
+    assert twice == 2 * enough
+    assert same == made
+
+
+@pytest.mark.parametrize("frames", [2, 9])
+def test_a_batch_holds_no_more_than_half_the_memory(frames: int) -> None:
+    data = moving("GIF", frames=frames)
+    one = 4 * 100 * 50
+    room = (1 + frames) * one * 5 // 2
+    picture = open_picture(data, Limits(max_decoded_bytes=2 * room))
+    finishes = [Finish(picture, Rendition(str(each), 100, 50)) for each in range(5)]
+    still = Finish(picture, Rendition("still", 100, 50, format="jpeg"))
+    finishes.insert(2, still)
+    made = list(batches(picture, finishes))
+    assert [finish for batch in made for finish in batch] == finishes
+    assert len(made) == 3
+    for batch in made:
+        moves = len(batch) - (still in batch)
+        assert moves <= 2
+        assert (moves * (1 + frames) + (still in batch)) * one <= room
+
+
+def test_thumbnails_of_a_still_are_made_one_by_one() -> None:
+    picture = open_picture(moving("GIF", frames=1), LIMITS)
+    finishes = [Finish(picture, each) for each in SEVERAL]
+    assert list(batches(picture, finishes)) == [[each] for each in finishes]
+    assert animations(picture, finishes) == {}
+
+
+def test_an_animation_that_takes_too_much_memory_to_decode_shows_its_first_frame() -> None:
+    data = moving("WEBP")
+    needed = 16 * 200 * 100  # libwebp's canvases
+    for spare, expected in ((0, "WEBP"), (-2, "JPEG")):
+        limits = Limits(max_decoded_bytes=2 * needed + spare)
+        picture = render(data, [Rendition.square(50)], limits).thumbnails[0]
+        assert opened(picture).format == expected

@@ -21,7 +21,7 @@ class Encoded:
     Attributes:
         data: the file, without what decoders must not get.
         format: of the file.
-        declared: its header, as our own reader found it.
+        declared: its header, as our own reader found it, but one frame where there are too many.
         header: the file opened by Pillow; must not be loaded, since every reader opens it anew.
         size: of the original file, bytes.
         max_bytes: maximum memory for decoding it, bytes.
