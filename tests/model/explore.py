@@ -154,7 +154,7 @@ def _story(complaint, state, seen):
     for before, after in zip(steps[::-1], steps[-2::-1], strict=False):
         changes = [
             f"{name}={getattr(after[0], name)!r}"
-            for name in World._fields
+            for name in World.__annotations__
             if getattr(before[0], name) != getattr(after[0], name)
         ]
         moved = [actor for actor in after[1] if actor not in before[1]]
