@@ -152,7 +152,7 @@ def _fill(address: str, case: Case) -> None:
         else:
             job = store.originals.keep(new_id(), b"x", "image/jpeg", "picture.jpg", renditions)
         store.results.put_thumbnail(f"{job.id}/256.jpg", b"x", "image/jpeg")
-        store.results.put_manifest(Manifest.failed(job, GaveUp("only to be walked over")))
+        store.results.put(Manifest.failed(job, GaveUp("only to be walked over")))
 
     with ThreadPoolExecutor(_FILLING) as pool:
         list(pool.map(keep, range(case.uploads)))

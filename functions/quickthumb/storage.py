@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import google_crc32c
 
 from quickthumb import tracing
-from quickthumb.buckets import Blob, Unread
+from quickthumb.buckets import Blob, Content, Unread
 from quickthumb.documents.untrusted import shown
 from quickthumb.json_api import Answer, Client
 from quickthumb.problems import InvalidMessage, Unavailable
@@ -107,22 +107,32 @@ class CloudBucket:
         return url
 
     @_named
-    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
-        resource = {"contentType": content_type, "cacheControl": cache_control}
-        self._put(name, data, resource, if_generation=None)
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str,
+        cache_control: str,
+        metadata: Mapping[str, str] | None = None,
+        if_generation: int | None = None,
+    ) -> bool:
+        resource: dict[str, Any] = {"contentType": content_type, "cacheControl": cache_control}
+        if metadata:
+            resource["metadata"] = dict(metadata)
+        return self._put(name, data, resource, if_generation) is not None
 
     @_named
     def read(self, name: str, generation: int | None = None) -> bytes | None:
-        answer = self._client.ask(
-            "GET",
-            f"/download{self._path(name)}",
-            {"alt": "media", "generation": generation},
-            self._seconds,
-            # A compressed blob comes as it is stored, so that its checksum can be verified.
-            headers={"Accept-Encoding": "gzip"},
-            accepted=(404,),
-        )
+        answer = self._download(name, generation)
         return None if answer.status == 404 else _verified(name, answer)
+
+    @_named
+    def fetch(self, name: str) -> Content | None:
+        answer = self._download(name)
+        if answer.status == 404:
+            return None
+        found = {"generation": answer.headers.get("x-goog-generation")}
+        return Content(_verified(name, answer), _generation(name, found))
 
     @_named
     def stat(self, name: str) -> Blob | None:
@@ -152,6 +162,17 @@ class CloudBucket:
     @_named
     def _page(self, query: Mapping[str, str | int | None]) -> dict[str, Any]:
         return self._client.ask("GET", self._blobs, query, self._seconds).document
+
+    def _download(self, name: str, generation: int | None = None) -> Answer:
+        return self._client.ask(
+            "GET",
+            f"/download{self._path(name)}",
+            {"alt": "media", "generation": generation},
+            self._seconds,
+            # A compressed blob comes as it is stored, so that its checksum can be verified.
+            headers={"Accept-Encoding": "gzip"},
+            accepted=(404,),
+        )
 
     def _path(self, name: str) -> str:
         return f"{self._blobs}/{quote(name, safe='')}"
@@ -202,7 +223,7 @@ class CloudBucket:
         if answer.status != 412:
             return _generation(name, answer.document)
         if answer.is_repeated:  # perhaps an earlier attempt wrote it, and only its answer was lost
-            found = self._resource(name, "generation,crc32c,contentType,metadata")
+            found = self._resource(name, ",".join(("generation", *resource)))
             if found and all(found.get(key, {}) == value for key, value in resource.items()):
                 return _generation(name, found)
         return None

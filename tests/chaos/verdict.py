@@ -30,6 +30,7 @@ class Verdict:
             are allowed if they are processed.
         swept: jobs that sweeps published again.
         harmless: hostile pictures that failed as expected.
+        tombstones: uploads that were deleted or taken back, and of which nothing else is left.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -41,6 +42,7 @@ class Verdict:
     kept: list[str] = field(default_factory=list)
     swept: int = 0
     harmless: int = 0
+    tombstones: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -138,15 +140,25 @@ def judge(
 def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
     originals = {blob["name"]: blob for blob in blobs(cloud, "originals")}
     results: dict[str, Counter[str]] = {}
+    tombs: set[str] = set()
     for blob in blobs(cloud, "processed"):
         id, _, name = blob["name"].partition("/")
         if id != "sweep":  # the position of the next sweep
             results.setdefault(id, Counter())[name] += 1
+        if name == "manifest.json" and blob.get("metadata", {}).get("state") == "deleted":
+            tombs.add(id)
+    # A tombstone stays for a day, alone.
+    at_rest = {id for id in tombs if id not in originals and results[id].total() == 1}
+    verdict.tombstones = len(at_rest)
+    for id in at_rest:
+        del results[id]
     for id in record.deleted:
         if id in originals or id in results:
             verdict.undead.append(id)
     for id, names in results.items():
-        if id not in originals and id not in record.deleted:
+        if id in tombs and id not in record.deleted:
+            verdict.orphans.append(f"{id}: leftovers of an upload that was taken back")
+        elif id not in originals and id not in record.deleted:
             verdict.orphans.append(f"{id}: results without original")
         if "manifest.json" not in names:
             verdict.orphans.append(f"{id}: results without manifest")

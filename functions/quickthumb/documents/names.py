@@ -43,6 +43,11 @@ def id_of(bucket: str, name: str, generation: int) -> str:
     return hashlib.sha256(f"{bucket}/{name}#{generation}".encode()).hexdigest()[:32]
 
 
+def is_named_by_id(id: str, name: str) -> bool:
+    """Return whether the name of an original tells its id, whatever its generation."""
+    return name.removeprefix(ANNOUNCED) == id
+
+
 def blob_name(text: str) -> str:
     """Return a text if it is a valid name of a blob.
 

@@ -9,8 +9,15 @@ from itertools import chain
 from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.documents import notes
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
-from quickthumb.documents.names import ANNOUNCED, INCOMING, blob_name, id_of, is_folder
+from quickthumb.documents.manifest import Manifest, Tombstone
+from quickthumb.documents.names import (
+    ANNOUNCED,
+    INCOMING,
+    blob_name,
+    id_of,
+    is_folder,
+    is_named_by_id,
+)
 from quickthumb.documents.rendition import Rendition
 from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.store import walks
@@ -102,6 +109,11 @@ class Originals:
         except InvalidMessage:
             return Queued(())  # unknown until the job fails
 
+    def named_by_id(self, id: str) -> str | None:
+        """Return the name of the original that an id tells, None if it does not exist."""
+        names = (id, ANNOUNCED + id)
+        return next((name for name in names if walks.exists(self._bucket, name)), None)
+
     def job_of(self, blob: Blob, default: tuple[Rendition, ...]) -> Job:
         """Return the job of an original.
 
@@ -137,7 +149,7 @@ class Originals:
         """Return the original of a job, None if it was deleted or replaced."""
         return self._bucket.read(job.name, job.generation)
 
-    def is_current(self, job: Job | Manifest) -> bool:
+    def is_current(self, job: Job | Manifest | Tombstone) -> bool:
         """Return whether the original of a job still exists, and was not replaced.
 
         This is assumed if its description cannot be read, so that nothing is deleted by mistake.
@@ -147,6 +159,15 @@ class Originals:
         except InvalidMessage:
             return True
         return blob is not None and blob.generation == job.generation
+
+    def has(self, deleted: Tombstone) -> bool:
+        """Return whether there is an original that a tombstone says is deleted.
+
+        Whatever its generation, if its name tells its id: another attempt may have stored it again.
+        """
+        if is_named_by_id(deleted.id, deleted.name):
+            return self.named_by_id(deleted.id) is not None
+        return self.is_current(deleted)
 
     def exists(self, name: str) -> bool:
         """Return whether there is an original of that name, in any generation."""

@@ -16,7 +16,8 @@ class Report:
         waiting: uploads whose job has not ended and is not due.
         published: jobs published again.
         gave_up: jobs given up.
-        removed: uploads that had results, but neither original nor manifest.
+        removed: uploads of which something was left over: of a deletion that was interrupted, or
+            results that no manifest names.
         dropped: originals deleted because their thumbnails are done.
         unread: blobs, or parts of the listings, that could not be read.
     """

@@ -50,8 +50,9 @@ class Bucket(dict):  # the tests' own are for processes that may decode
         return 1
     def read(self, name, generation=None):
         return self.get(name)
-    def write(self, name, data, *_):
+    def write(self, name, data, *_, if_generation=None):
         self[name] = data
+        return True
     def stat(self, name):
         return self.get(name)
 
