@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ from bench.cost.record import Walk
 from bench.cost.uploads import Operations, cpu_seconds, logged, processes_of, request
 from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.ports import HOST, answers
+from emulator.ports import answers
 from emulator.project import bucket_name
 from emulator.topology import Topology
 from emulator.topology_file import read_topology
@@ -37,6 +37,7 @@ from quickthumb.options import Menu
 from quickthumb.problems import GaveUp
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
+from tests.relay import Relay, Response
 
 PAGE = 1000
 """Names per page in Cloud Storage: https://docs.cloud.google.com/storage/docs/json_api/v1/objects/list."""
@@ -157,11 +158,10 @@ def _fill(address: str, case: Case) -> None:
         list(pool.map(keep, range(case.uploads)))
 
 
-class _Relay:
+class _Relay(Relay):
     """Relays requests to storage: limits and delays pages of listings, and counts requests.
 
     Attributes:
-        url: of the relay.
         target: URL of the storage server.
         seen: number of requests by class.
     """
@@ -172,50 +172,12 @@ class _Relay:
         self._case = case
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._http = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._http.daemon_threads = True
-        self.url = f"http://{HOST}:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        relay = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def handle_one_request(self) -> None:
-                self.raw_requestline = self.rfile.readline(65537)
-                if not self.raw_requestline or not self.parse_request():
-                    self.close_connection = True
-                    return
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, kind, answer = relay.pass_on(
-                    self.command, self.path, self.headers["Content-Type"], body
-                )
-                self.send_response_only(status)
-                self.send_header("Content-Type", kind)
-                if status != 204:
-                    self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
+        super().__init__()
 
     def pass_on(
-        self, method: str, path: str, kind: str | None, body: bytes
-    ) -> tuple[int, str, bytes]:
-        """Relay a request of the function; return status, type and body of the response."""
+        self, method: str, path: str, headers: "Message[str, str]", body: bytes
+    ) -> Response:
+        """Relay a request of the function."""
         listing = request(method, path, 200).is_listing
         asked = f"{path}&maxResults={self._case.page}" if listing else path
         if not hasattr(self._local, "connection"):
@@ -223,7 +185,8 @@ class _Relay:
                 urlsplit(self.target).netloc, timeout=60
             )
         connection: http.client.HTTPConnection = self._local.connection
-        connection.request(method, asked, body or None, {"Content-Type": kind} if kind else {})
+        kept = {"Content-Type": kind} if (kind := headers["Content-Type"]) else {}
+        connection.request(method, asked, body or None, kept)
         response = connection.getresponse()
         answer = response.read()
         # Empty pages are fast, so only those with names are delayed.
@@ -231,7 +194,7 @@ class _Relay:
             time.sleep(self._case.delay)
         with self._lock:
             self.seen.add(request(method, path, response.status))
-        return response.status, response.headers.get("Content-Type", ""), answer
+        return response.status, [("Content-Type", response.getheader("Content-Type", ""))], answer
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from quickthumb import json_api
 from quickthumb.documents import notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
+from quickthumb.json_api import Client
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
 from quickthumb.problems import InvalidOption, Unavailable
-from quickthumb.json_api import Client
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store, walks
 from quickthumb.sweep import sweep

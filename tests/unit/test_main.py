@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from emulator.parts.functions import SOURCE
 from tests.log_kept import log_kept
 from tests.pictures import picture
-from tests.settings import ENV
+from tests.settings import ENV, on_a_bare_machine
 
 
 @pytest.fixture(autouse=True)
@@ -18,13 +18,7 @@ def _log_as_before():
 
 @pytest.fixture(autouse=True)
 def _bare_machine(monkeypatch, tmp_path):
-    """Take away what could lead to a cloud: emulators, settings, credentials."""
-    for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ENV:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))  # where gcloud keeps credentials
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    on_a_bare_machine(monkeypatch, tmp_path)
 
 
 def upload_answer():

@@ -17,7 +17,7 @@ from quickthumb.parts import Parts
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
 from tests.log_kept import log_kept
-from tests.settings import ENV
+from tests.settings import ENV, on_a_bare_machine
 
 TYPES = {"resize": "cloudevent", "bury": "cloudevent", "sweep": "http"}
 PUSHED = ["resize", "bury"]
@@ -40,13 +40,7 @@ def _log_as_before():
 
 @pytest.fixture(autouse=True)
 def _bare_machine(monkeypatch, tmp_path):
-    """Settings, and nothing that could lead to a cloud: emulators, credentials."""
-    for name in ("STORAGE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in ENV.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))  # where gcloud keeps credentials
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    on_a_bare_machine(monkeypatch, tmp_path, ENV)
 
 
 def http(function):
