@@ -8,24 +8,20 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from urllib3 import PoolManager, Timeout
-from urllib3.exceptions import HTTPError
-
 from quickthumb.attempts import attempts
-from quickthumb.problems import NoCredentials, Unavailable
+from quickthumb.connections import FAILURES, Connections, Received
+from quickthumb.problems import Unavailable
+
+if TYPE_CHECKING:
+    from quickthumb.identity import Identity
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"  # scheme and host, as for google-cloud-storage
 
-_HOST = "storage.googleapis.com"
+_URL = "https://storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
-
-_CONNECTIONS = 64
-"""Kept open; above our concurrency."""
-
-_CONNECT_SECONDS = 3.0
 
 _TEMPORARY = frozenset((408, 429, 500, 502, 503, 504))
 """Statuses to retry: https://docs.cloud.google.com/storage/docs/retry-strategy"""
@@ -37,7 +33,7 @@ class Answer:
 
     Attributes:
         status: 200 to 299, or one of those that the caller accepts.
-        headers: their names are case-insensitive.
+        headers: by name in lower case; repeated ones are joined with commas.
         body: as sent, so possibly compressed.
         is_repeated: whether an earlier attempt failed, which may nevertheless have had its effect.
     """
@@ -60,29 +56,21 @@ class Answer:
 
 
 class Client:
-    """Sends requests, over connections that are kept open; thread-safe.
+    """Sends requests; thread-safe.
 
     Args:
         url: scheme and host of Cloud Storage.
-        http: the connections; by default, without credentials.
-        temporary: errors of `http` after which a request is repeated.
-        permanent: further errors of `http`.
+        identity: whose requests they are; None for an emulator.
 
     Attributes:
         url: scheme and host of Cloud Storage.
+        connections: to that host.
     """
 
-    def __init__(
-        self,
-        url: str,
-        http: Any | None = None,
-        temporary: tuple[type[Exception], ...] = (),
-        permanent: tuple[type[Exception], ...] = (),
-    ) -> None:
+    def __init__(self, url: str, identity: "Identity | None" = None) -> None:
         self.url = url.rstrip("/")
-        self._http = http or PoolManager(maxsize=_CONNECTIONS)
-        self._temporary: tuple[type[Exception], ...] = (HTTPError, *temporary)
-        self._permanent = permanent
+        self.connections = Connections(self.url)
+        self._identity = identity
 
     def ask(
         self,
@@ -110,32 +98,41 @@ class Client:
             Unavailable: there is no such answer.
         """
         given = {name: value for name, value in query.items() if value is not None}
-        url = f"{self.url}{path}?{urlencode(given)}"
-        timeout = Timeout(connect=min(seconds, _CONNECT_SECONDS), read=seconds)
+        target = f"{path}?{urlencode(given)}"
         failure = ""
         for attempt in attempts(seconds):
             try:
-                answer = self._http.urlopen(
-                    *(method, url),
-                    body=body,
-                    headers=dict(headers or {}),
-                    timeout=timeout,
-                    retries=False,
-                    redirect=False,
-                    decode_content=False,
-                )
-            except self._temporary as error:
-                failure = f"{method} {path}: {error}"
-            except self._permanent as error:
-                raise Unavailable(str(error)) from error
+                received = self._send(method, target, headers or {}, body, seconds)
+            except FAILURES as error:
+                failure = f"{method} {path}: {str(error) or type(error).__name__}"
             else:
-                status = answer.status
+                status = received.status
                 if 200 <= status < 300 or status in accepted:
-                    return Answer(status, answer.headers, answer.data, attempt > 0)
-                failure = f"{method} {path}: {status} {_message(answer.data)}"
+                    return Answer(status, received.headers, received.body, attempt > 0)
+                failure = f"{method} {path}: {status} {_message(received.body)}"
                 if status not in _TEMPORARY:
                     break
         raise Unavailable(failure)
+
+    def _send(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] | None,
+        seconds: float,
+    ) -> Received:
+        """Send a request with a token, if necessary with a new one."""
+        if self._identity is None:
+            return self.connections.exchange(method, target, headers, body, seconds)
+        for is_last in (False, True):
+            authorized = dict(headers)
+            self._identity.authorize(method, f"{self.url}{target}", authorized)
+            received = self.connections.exchange(method, target, authorized, body, seconds)
+            if received.status != 401 or is_last:
+                break
+            self._identity.renew()
+        return received
 
 
 def connect() -> Client:
@@ -146,18 +143,9 @@ def connect() -> Client:
     """
     if emulator := os.environ.get(_EMULATOR):
         return Client(emulator)
-    import certifi
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
-    from google.auth.transport.urllib3 import AuthorizedHttp
+    from quickthumb.identity import Identity
 
-    try:
-        credentials, _ = google.auth.default([_SCOPE])
-    except DefaultCredentialsError as error:
-        raise NoCredentials(_EMULATOR) from error
-    connections = PoolManager(maxsize=_CONNECTIONS, ca_certs=certifi.where())
-    http = AuthorizedHttp(credentials, connections, default_host=_HOST)  # type: ignore[no-untyped-call]
-    return Client(f"https://{_HOST}", http, (TransportError,), (GoogleAuthError,))
+    return Client(_URL, Identity(_SCOPE, _EMULATOR))
 
 
 def _message(body: bytes) -> str:

@@ -4,11 +4,8 @@ By default, Flask and the framework return errors as HTML that includes the erro
 responses are plain text or problem documents.
 """
 
-import contextlib
 import json
 import logging
-import socket
-import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +14,7 @@ from opentelemetry import context
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from quickthumb import logs, problems, tracing
+from quickthumb.patience import Patience
 from quickthumb.printable import printable
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ log = logging.getLogger(__name__)
 _MOST_BYTES = 1024 * 1024
 """Of a request; far above any message of ours."""
 
-_BODY_SECONDS = 10.0
+_patience = Patience(seconds=10.0)
 """Deadline for receiving a body."""
 
 
@@ -87,19 +85,9 @@ def _receive() -> None:
     The server has few threads, and would wait for a slow body forever.
     """
     connection = flask.request.environ.get("gunicorn.socket")
-    if connection is None:
-        return
-    late = threading.Timer(_BODY_SECONDS, _end_reading, (connection,))
-    late.start()
-    try:
-        flask.request.get_data()
-    finally:
-        late.cancel()
-
-
-def _end_reading(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the client was faster
-        connection.shutdown(socket.SHUT_RD)
+    if connection is not None:
+        with _patience.with_reading(connection):
+            flask.request.get_data()
 
 
 def entered() -> None:

@@ -21,6 +21,9 @@ from quickthumb.problems import InvalidMessage, Unavailable
 _DESCRIPTION = "name,contentType,size,generation,updated,metadata"
 """The fields of a blob to ask for."""
 
+_SMALL = 64 * 1024
+"""Bytes of content that are cheaper to copy than to send on their own."""
+
 _MOST_UNZIPPED = 256 * 1024 * 1024
 """Bytes of a blob that is stored compressed; a small one may hold any number of them."""
 
@@ -217,7 +220,7 @@ class CloudBucket:
             {"uploadType": "multipart", "name": name, "ifGenerationMatch": if_generation},
             self._seconds,
             headers=headers,
-            body=body,
+            body=body if len(data) > _SMALL else b"".join(body),
             accepted=(412,),
         )
         if answer.status != 412:

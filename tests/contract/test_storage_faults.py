@@ -20,6 +20,7 @@ from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import RefreshError, TransportError
 
 from quickthumb import json_api
+from quickthumb.connections import Connections
 from quickthumb.json_api import Client
 from quickthumb.problems import Unavailable
 from quickthumb.storage import CloudBucket
@@ -332,7 +333,7 @@ def in_production(monkeypatch, server, credentials):
     monkeypatch.setattr(google.auth, "default", lambda scopes: (credentials, "p"))
     client = json_api.connect()
     assert client.url == "https://storage.googleapis.com"
-    client.url = server.url
+    client.connections = Connections(server.url)
     return CloudBucket(client, "contract", call_seconds=5)
 
 
