@@ -18,6 +18,8 @@ MAX_JSON_BYTES = 64 * 1024
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 4096
 
+_LARGE_PIECE = 4096  # bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Sent:
@@ -46,7 +48,7 @@ class _InMemory(MultiPartParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.contents: dict[UploadFile, list[bytes]] = {}
+        self.contents: dict[UploadFile, list[bytes | memoryview]] = {}
 
     @property
     def _charset(self) -> str:
@@ -67,7 +69,9 @@ class _InMemory(MultiPartParser):
         if file is None:
             super().on_part_data(data, start, end)
         else:
-            self.contents.setdefault(file, []).append(data[start:end])
+            # A view has no copy of its content, but is large itself.
+            piece = memoryview(data)[start:end] if end - start > _LARGE_PIECE else data[start:end]
+            self.contents.setdefault(file, []).append(piece)
 
     def on_end(self) -> None:
         """Record that the closing boundary has arrived."""
