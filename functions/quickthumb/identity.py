@@ -34,14 +34,14 @@ class Identity:
     def authorize(self, method: str, url: str, headers: MutableMapping[str, str]) -> None:
         """Add a token to the headers of a request."""
         try:
-            self._credentials.before_request(self._request, method, url, headers)
+            self._credentials.before_request(self._request, method, url, headers)  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
             raise _translated(error) from error
 
     def renew(self) -> None:
         """Get a new token: the last one was refused."""
         try:
-            self._credentials.refresh(self._request)
+            self._credentials.refresh(self._request)  # type: ignore[no-untyped-call]
         except GoogleAuthError as error:
             raise _translated(error) from error
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_TICK = 1.0
+TICK_SECONDS = 1.0
 """Seconds between two looks at the clock."""
 
 
@@ -42,7 +42,7 @@ class Patience:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(_TICK)
+            time.sleep(TICK_SECONDS)
             now = time.monotonic()
             with self._lock:
                 for connection in [each for each, end in self._ends.items() if end < now]:

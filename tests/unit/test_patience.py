@@ -13,7 +13,7 @@ from quickthumb.patience import Patience
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(patience, "_TICK", 0.01)
+    monkeypatch.setattr(patience, "TICK_SECONDS", 0.01)
 
 
 @pytest.fixture
