@@ -27,15 +27,16 @@ class _Finder(importlib.abc.MetaPathFinder):
             load(module)
 
             class Kitchen(module.Kitchen):
-                def __init__(self, limits, children=1):
-                    super().__init__(limits, children, cook=("deadly_cook", "main"))
+                def __init__(self, limits, children, memory):
+                    super().__init__(limits, children, memory, ("deadly_cook", "main"))
 
+            class Job(module.Job):
                 def render(self, data, renditions):
                     if DEADLY in data:
                         os._exit(1)
                     return super().render(data, renditions)
 
-            module.Kitchen = Kitchen
+            module.Kitchen, module.Job = Kitchen, Job
 
         spec.loader.exec_module = load_and_poison
         return spec
