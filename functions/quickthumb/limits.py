@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 MIB = 2**20
 
+JOBS_BYTES = 840_000_000
+"""Memory that the jobs of an instance share by default, bytes. Together with the processes of a
+function that decodes two pictures at once it fits into 1 GiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.limits import Limits
+from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
 from quickthumb.problems import LOCALLY, InvalidSetting
@@ -137,7 +137,7 @@ class Settings:
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     decoders: int = _setting(_count, default=1)
-    jobs_bytes: int = _setting(_count, default=840_000_000)
+    jobs_bytes: int = _setting(_count, default=JOBS_BYTES)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 105.0
-"""Seconds after which a job that does not decode yet gives up. Before that, seven others can each
-keep a processor busy for 15 seconds: infra/topology.yaml has the arithmetic."""
+PATIENCE = 90.0
+"""Seconds after which a job that does not decode yet gives up, to be delivered again. Before that,
+six others can each have a processor for 15 seconds. infra/topology.yaml has the arithmetic."""
 
 ATTEMPTS = 3
 """Per picture: an earlier picture may have damaged the first child, or something killed it."""
@@ -92,18 +92,17 @@ class Job:
         self, data: bytes, renditions: Sequence[Rendition], hand: "_Hand", door: ExitStack
     ) -> Rendered:
         limits = self._kitchen.limits
-        admitted = False
+        end, admitted = None, False
         for _ in range(ATTEMPTS):
             child = hand.ready()
             fresh = child.served == 0
-            if not admitted:
-                end = self._deadline()
+            end = end or time.monotonic() + self._kitchen.seconds + GRACE
             try:
                 needs = child.open(data, renditions, end)
                 if not admitted:
-                    self._admit(len(data), needs, child)
+                    end += self._admit(len(data), needs, child)
                     door.close()
-                    admitted, end = True, self._deadline()
+                    admitted = True
                 return child.make(renditions, end)
             except (Late, TooSlow):
                 raise TooSlow.than(limits.max_seconds) from None
@@ -120,14 +119,20 @@ class Job:
                     ) from None
         raise Unavailable(f"{ATTEMPTS} processes ended before they had the picture")
 
-    def _admit(self, size: int, needs: Needs, child: Child) -> None:
-        """Wait until there is memory for a picture of that many bytes, which a child has opened."""
+    def _admit(self, size: int, needs: Needs, child: Child) -> float:
+        """Wait until there is memory for a picture of that many bytes, which a child has opened.
+
+        Returns:
+            How long that took, seconds.
+        """
+        began = time.monotonic()
         total = self._child_bytes(size + needs.memory) + needs.weight
         try:
             self._hold(total - self._held)
         except BaseException:
             child.end()  # it waits too
             raise
+        return time.monotonic() - began
 
     def _child_bytes(self, amount: int) -> int:
         """Return what a child takes that holds so much, bytes."""
@@ -157,9 +162,6 @@ class Job:
                 "concurrency of the function, or raise QUICKTHUMB_DECODERS, QUICKTHUMB_JOBS_BYTES, "
                 "and its CPU and memory."
             ) from None
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._kitchen.seconds + GRACE
 
     def _too_much_memory(self) -> TooManyPixels:
         return TooManyPixels(

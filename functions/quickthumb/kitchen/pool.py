@@ -9,12 +9,9 @@ from quickthumb.kitchen.child import COOK, Child, Cook
 from quickthumb.kitchen.confinement import largest_bytes
 from quickthumb.kitchen.job import Job
 from quickthumb.kitchen.room import Room
-from quickthumb.limits import Limits
+from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.pictures import Rendered
 from quickthumb.problems import InvalidSetting
-
-MEMORY = 850_000_000
-"""Bytes that the jobs of an instance share by default; see the setting `jobs_bytes`."""
 
 
 class Kitchen:
@@ -54,7 +51,7 @@ class Kitchen:
         self,
         limits: Limits,
         children: int = 1,
-        memory: int = MEMORY,
+        memory: int = JOBS_BYTES,
         cook: Cook = COOK,
     ) -> None:
         self.limits = limits
