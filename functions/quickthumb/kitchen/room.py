@@ -29,6 +29,11 @@ class Room:
         self._line: deque[object] = deque()
         self._changed = threading.Condition()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for some of it."""
+        return len(self._line)
+
     def take(self, amount: int, end: float) -> None:
         """Wait for some of it, and take it.
 

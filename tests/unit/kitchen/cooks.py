@@ -33,7 +33,8 @@ OBEDIENT = (__name__, "obey")
 def obey(connection: socket.socket, limits: Limits) -> None:
     """Do what the picture says: it is the name of a function in here, and its arguments.
 
-    Before them it may say `with`, and the memory that it claims to need.
+    Before them it may say `with`, and the memory that it claims to need, and `early`, to have it
+    done while the picture is opened.
     """
     servant = Servant(connection)
 
@@ -41,6 +42,9 @@ def obey(connection: socket.socket, limits: Limits) -> None:
         words, memory = data.decode(), 0
         if found := re.match(r"with (\d+) ", words):
             words, memory = words[found.end() :], int(found[1])
+        if words.startswith("early "):
+            rendered = servant.obey(words.removeprefix("early "), renditions)
+            return Work(memory, 0, lambda: rendered)
         return Work(memory, 0, lambda: servant.obey(words, renditions))
 
     cook.serve(connection, limits, recipe)

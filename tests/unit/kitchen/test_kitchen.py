@@ -104,6 +104,23 @@ def test_a_picture_that_ends_a_fresh_child_has_failed_at_once(command, kitchen):
 
 
 @pytest.mark.parametrize("command", CRASHES)
+def test_so_has_one_that_ends_it_while_it_is_opened(command, kitchen):
+    with pytest.raises(DecoderCrashed):
+        kitchen.ask(f"early {command}")
+    first = kitchen.ask("pid")
+    with pytest.raises(DecoderCrashed):
+        kitchen.ask(f"early {command}")
+    assert kitchen.ask("pid") != first
+
+
+@pytest.mark.parametrize("command", ["spin", "sleep 60", "spin_without_alarm"])
+def test_a_child_that_is_late_while_it_opens_a_picture_is_killed(command, quick):
+    with pytest.raises(TooSlow, match=r"longer than 0.2 seconds"):
+        quick.ask(f"early {command}")
+    assert isinstance(quick.ask("pid"), int)
+
+
+@pytest.mark.parametrize("command", CRASHES)
 def test_a_picture_that_ends_a_child_that_has_served_is_tried_in_a_fresh_one(command, kitchen):
     first = kitchen.ask("pid")
     with pytest.raises(DecoderCrashed):
@@ -171,7 +188,7 @@ def test_a_late_child_is_killed_and_the_next_job_is_served(command, quick):
 def test_a_second_attempt_has_what_is_left_of_the_time():
     kitchen = Obedient(max_seconds=0.7)
     kitchen.ask("pid")
-    with pytest.raises(TooSlow, match="longer than 0.7 seconds"):
+    with pytest.raises(TooSlow, match=r"longer than 0.7 seconds"):
         kitchen.ask("sleep_then_crash_when_damaged")
     kitchen.close()
 
