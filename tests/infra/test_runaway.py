@@ -154,7 +154,6 @@ def test_the_longest_job_ends_before_its_function_is_cut_off():
     assert f"Together {longest:g} seconds" in arithmetic
 
 
-def test_whoever_waits_for_a_decoder_waits_for_as_many_slow_pictures_as_it_says():
+def test_whoever_waits_for_a_decoder_waits_for_most_others_even_if_they_are_as_slow_as_allowed():
     resize = TOPOLOGY_OF_THE_PROJECT.functions["resize"]
-    others = PATIENCE / SETTINGS.limits.max_seconds
-    assert resize.concurrency - 2 <= others < resize.concurrency
+    assert PATIENCE / SETTINGS.limits.max_seconds > resize.concurrency / 2
