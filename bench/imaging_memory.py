@@ -7,13 +7,19 @@ each in a process of its own, and prints the peak memory: beyond imports and the
 estimated from the header, and in total. With a file, a size, and a format if you like, it prints
 these for that file. In megabytes.
 
-A job decodes once there is memory for its estimate (functions/quickthumb/kitchen). It exits with 1
-if a picture took more than that.
+A job decodes once there is memory for its estimate (functions/quickthumb/kitchen). Finally all
+pictures are done together, ten at once by two decoders as in an instance of `resize`, and the peak
+memory of all processes is printed, beyond what they hold when idle. It exits with 1 if a picture
+took more than its estimate, or all together more than jobs share.
 """
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,13 +27,18 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
+from bench.processes import Processes
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.formats import AUTO
 from quickthumb.imaging.render import prepare
+from quickthumb.kitchen import Kitchen
 from quickthumb.kitchen.confinement import BESIDE
 from quickthumb.kitchen.cook import load
-from quickthumb.limits import Limits
+from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.problems import Unprocessable
+
+AT_ONCE, DECODERS = 10, 2
+"""Jobs, and pictures that are decoded, as in infra/topology.yaml."""
 
 THUMBNAILS = ((256, AUTO), (4096, AUTO), (2600, "avif"), (4096, "webp"), (4096, "png"))
 """Sizes and formats. AVIF is refused above 9.6 megapixels."""
@@ -110,20 +121,45 @@ def large() -> Iterator[tuple[str, bytes]]:
     yield "animated GIF", encoded(frames[0], "GIF", **several)
 
 
+def together(folder: Path) -> float:
+    """Do all pictures of a folder as an instance does; return the memory that takes, megabytes."""
+    kitchen = Kitchen(Limits(), DECODERS)
+    processes = Processes(os.getpid())
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tiny = encoded(Image.new("RGB", (8, 8)), "PNG")
+        list(pool.map(lambda _: kitchen.render(tiny, [Rendition.square(8)]), range(AT_ONCE)))
+        with processes.watched():
+            time.sleep(1)
+        idle = processes.peak
+        jobs = [(path, *each) for path in sorted(folder.iterdir()) for each in THUMBNAILS[:3]]
+        with processes.watched():
+            list(pool.map(lambda job: _do(kitchen, *job), jobs))
+    kitchen.close()
+    return processes.peak - idle
+
+
+def _do(kitchen: Kitchen, path: Path, size: int, format: str) -> None:
+    with suppress(Unprocessable), kitchen.job(path.stat().st_size) as job:
+        job.render(path.read_bytes(), [Rendition(str(size), size, size, format=format)])
+
+
 def main() -> int:
-    """Print a table, or the figures for one file."""
+    """Print a table, or the figures for one file or folder."""
+    if len(sys.argv) == 2:
+        print(f"{together(Path(sys.argv[1])):.0f}")
+        return 0
     if len(sys.argv) > 2:
         peak = one(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
         print(f"{peak.added:.1f} {peak.estimated:.1f} {peak.total:.1f} {peak.end}")
         return 0
     holds = True
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
         print(
             f"{'50 megapixels':18} {'MB':>5} {'thumbnail':>10} {'added':>6} {'estimate':>8} "
             f"{'total':>6}"
         )
         for name, data in large():
+            path = Path(folder) / name
             path.write_bytes(data)
             for size, format in THUMBNAILS:
                 peak = measured(path, size, format)
@@ -133,7 +169,11 @@ def main() -> int:
                     f"{peak.estimated:8.0f} {peak.total:6.0f} {peak.end}"
                     f"{'' if peak.is_within else ' ABOVE'}"
                 )
-    return 0 if holds else 1
+        again = [sys.executable, "-m", "bench.imaging_memory", folder]
+        shown = subprocess.run(again, capture_output=True, check=True, text=True)
+    most = JOBS_BYTES / 2**20
+    print(f"all pictures, {AT_ONCE} at once: {shown.stdout.strip()} of {most:.0f}")
+    return 0 if holds and float(shown.stdout) <= most else 1
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ class Limits:
         max_scans: scans of a progressive JPEG; each takes as long as decoding a baseline JPEG.
         max_frames: frames of an animation; beyond that, only the first frame is used.
         max_frame_pixels: frames times pixels of an animation; likewise.
-        max_seconds: time for all thumbnails of a picture. Imaging checks it between steps; its
-            process is killed half a second later (quickthumb/kitchen).
+        max_seconds: processor time for all thumbnails of a picture. Imaging checks it between
+            steps; the system ends its process a second later (quickthumb/kitchen).
     """
 
     max_pixels: int = 50_000_000

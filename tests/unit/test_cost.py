@@ -324,7 +324,7 @@ def test_other_prices_make_other_tables(tmp_path, capsys):
     assert main(["--prices", str(dearer), "--kept", "2000"]) == 0
     printed = capsys.readouterr().out
     assert "| 2,000 kept |" in printed
-    assert re.search(r"^\| 256 \|.* 15,001\.60 \|", printed, re.MULTILINE)
+    assert re.search(r"^\| 256 \|.* 15,000\.40 \|", printed, re.MULTILINE)
 
 
 def test_the_tables_are_put_between_the_marks_of_a_document(tmp_path):
