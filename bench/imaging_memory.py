@@ -35,7 +35,7 @@ from quickthumb.kitchen import Kitchen
 from quickthumb.kitchen.confinement import BESIDE
 from quickthumb.kitchen.cook import load
 from quickthumb.limits import JOBS_BYTES, Limits
-from quickthumb.problems import Unprocessable
+from quickthumb.problems import Unavailable, Unprocessable
 
 AT_ONCE, DECODERS = 10, 2
 """Jobs, and pictures that are decoded, as in infra/topology.yaml."""
@@ -131,7 +131,7 @@ def together(folder: Path) -> float:
         with processes.watched():
             time.sleep(1)
         idle = processes.peak
-        jobs = [(path, *each) for path in sorted(folder.iterdir()) for each in THUMBNAILS[:3]]
+        jobs = [(path, *each) for path in sorted(folder.iterdir()) for each in THUMBNAILS[:2]]
         with processes.watched():
             list(pool.map(lambda job: _do(kitchen, *job), jobs))
     kitchen.close()
@@ -139,8 +139,14 @@ def together(folder: Path) -> float:
 
 
 def _do(kitchen: Kitchen, path: Path, size: int, format: str) -> None:
-    with suppress(Unprocessable), kitchen.job(path.stat().st_size) as job:
-        job.render(path.read_bytes(), [Rendition(str(size), size, size, format=format)])
+    wanted = [Rendition(str(size), size, size, format=format)]
+    while True:
+        try:
+            with suppress(Unprocessable), kitchen.job(path.stat().st_size) as job:
+                job.render(path.read_bytes(), wanted)
+            return
+        except Unavailable:
+            pass  # Pub/Sub delivers it again, too
 
 
 def main() -> int:

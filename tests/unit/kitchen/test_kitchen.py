@@ -185,6 +185,12 @@ def test_a_late_child_is_killed_and_the_next_job_is_served(command, quick):
     assert isinstance(quick.ask("pid"), int)
 
 
+def test_a_picture_that_others_keep_waiting_is_not_too_slow():
+    kitchen = Obedient(max_seconds=2.0)
+    assert isinstance(kitchen.ask("sleep 2.2"), int)
+    kitchen.close()
+
+
 def test_a_second_attempt_has_what_is_left_of_the_time():
     kitchen = Obedient(max_seconds=0.7)
     kitchen.ask("pid")
