@@ -22,8 +22,8 @@ _EMULATOR = "STORAGE_EMULATOR_HOST"  # scheme and host, as for google-cloud-stor
 _HOST = "storage.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 
-_CONNECTIONS = 64
-"""Kept open; above our concurrency."""
+_CONNECTIONS = 96
+"""Kept open; above our concurrency: ten jobs of `resize` with eight thumbnails each."""
 
 _CONNECT_SECONDS = 3.0
 
