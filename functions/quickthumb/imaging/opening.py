@@ -1,10 +1,13 @@
 """Opens untrusted pictures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from quickthumb.imaging.colour.srgb import Meaning, ToSrgb
 from quickthumb.imaging.deadline import Deadline
-from quickthumb.imaging.decoders import open_as
+from quickthumb.imaging.decoders import named, open_as
 from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.descriptor import Format
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine
@@ -34,13 +37,23 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
         image = open_as(format, shown, reads())
         # Holds two canvases of a WebP, which is opened again to be decoded.
         vars(image).pop("_decoder", None)
+        to_srgb = ToSrgb(_meanings(format, data, image.info.get("icc_profile")))
     check_size(image.size, limits)
     return Encoded(
         shown,
         format,
         declared,
+        to_srgb,
         image,
         len(data),
         limits.decoded_beside(len(data)),
         deadline or Deadline(limits.max_seconds),
     )
+
+
+def _meanings(format: Format, data: bytes, profile: bytes | None) -> Sequence[Meaning]:
+    """Return what a file says of its colours, most important first."""
+    if format.meanings is None:
+        return (profile,) if profile else ()
+    meanings: Sequence[Meaning] = named(format.meanings)(data, profile)
+    return meanings
