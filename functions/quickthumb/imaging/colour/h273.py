@@ -34,7 +34,8 @@ _PRIMARIES: Mapping[int, Primaries] = {
     22: Primaries(D65, (0.630, 0.340), (0.295, 0.605), (0.155, 0.077)),  # EBU Tech 3213
 }
 
-_BT709_CURVE = Curve(1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
+_SCREEN = Curve(2.4)
+"""Of the screens that video is made on, whatever the camera does: ITU-R BT.1886."""
 
 _CURVES: Mapping[int, Curve | Hdr] = {
     4: Curve(2.2),
@@ -50,7 +51,7 @@ _CURVES: Mapping[int, Curve | Hdr] = {
 _OF_VIDEO = frozenset((1, 6, 14, 15))
 """BT.709, BT.601, and BT.2020 with 10 and 12 bits: all have the same transfer function."""
 
-_BT709_LIKE = _OF_VIDEO | {11}
+_LIKE_VIDEO = _OF_VIDEO | {11}
 
 
 def as_stated(primaries: int, transfer: int, peak: float | None = None) -> RgbSpace | None:
@@ -61,15 +62,15 @@ def as_stated(primaries: int, transfer: int, peak: float | None = None) -> RgbSp
         transfer: TransferCharacteristics.
         peak: brightest light, nits.
     """
-    curve = _BT709_CURVE if transfer in _BT709_LIKE else _CURVES.get(transfer)
+    curve = _SCREEN if transfer in _LIKE_VIDEO else _CURVES.get(transfer)
     return _space(_PRIMARIES.get(primaries), curve, peak)
 
 
 def as_displayed(primaries: int, transfer: int, peak: float | None = None) -> RgbSpace | None:
     """Return the colour space of a picture in a video codec; see `as_stated`.
 
-    Encoders label ordinary pictures with the transfer functions of video, which describe cameras,
-    and leave out what they do not know. Browsers show both as sRGB.
+    Encoders label ordinary pictures with the transfer functions of video, and leave out what they
+    do not know. Browsers show both as sRGB.
     """
     if primaries == transfer == UNSPECIFIED:
         return None

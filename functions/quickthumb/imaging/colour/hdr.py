@@ -80,9 +80,21 @@ def _show(space: RgbSpace) -> Callable[[Image.Image], Image.Image]:
             for name, channel in zip("rgb", image.split(), strict=True)
         }
         channels = ImageMath.lambda_eval(calculated, **linear)
-        return Image.merge("RGB", [each.im.point(_srgb_levels(), "L") for each in channels])
+        return _encoded([each.im for each in channels])
 
     return shown
+
+
+def _encoded(channels: Sequence[Image.Image]) -> Image.Image:
+    """Return the picture of which these are the light, in steps of `_LEVELS`."""
+    width, height = channels[0].size
+    # One below the other, since passing the table takes longer than applying it.
+    column = Image.new("I", (width, height * len(channels)))
+    for at, channel in enumerate(channels):
+        column.paste(channel, (0, at * height))
+    levels = column.point(_srgb_levels(), "L")
+    tops = range(0, levels.height, height)
+    return Image.merge("RGB", [levels.crop((0, top, width, top + height)) for top in tops])
 
 
 def _on_screen(channels: Channels, luminances: Sequence[float]) -> Channels:

@@ -82,8 +82,8 @@ def to_xyz(primaries: Primaries) -> Matrix:
     Raises:
         ValueError: there is none, as the primaries are on a line, or impossible.
     """
-    channels = _transposed(tuple(_xyz(each) for each in primaries[1:]))
-    scales = times(inverse(channels), _xyz(primaries.white))
+    channels = _transposed(tuple((x, y, 1 - x - y) for x, y in primaries[1:]))
+    scales = times(inverse(channels), _white(primaries))
     return tuple((row[0] * scales[0], row[1] * scales[1], row[2] * scales[2]) for row in channels)
 
 
@@ -93,7 +93,7 @@ def to_d50(primaries: Primaries) -> Matrix:
     Raises:
         ValueError: there is none.
     """
-    white = times(_BRADFORD, _xyz(primaries.white))
+    white = times(_BRADFORD, _white(primaries))
     if min(white) <= 0:
         raise ValueError("impossible white")
     red, green, blue = (ours / its for ours, its in zip(times(_BRADFORD, _D50), white, strict=True))
@@ -103,8 +103,12 @@ def to_d50(primaries: Primaries) -> Matrix:
 
 
 def between(source: Primaries, target: Primaries) -> Matrix:
-    """Return the matrix between the linear RGB of two spaces with the same white."""
-    return product(inverse(to_xyz(target)), to_xyz(source))
+    """Return the matrix between the linear RGB of two spaces; white stays white.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return product(inverse(to_d50(target)), to_d50(source))
 
 
 def times(matrix: Matrix, vector: tuple[float, ...]) -> tuple[float, float, float]:
@@ -134,10 +138,10 @@ def inverse(matrix: Matrix) -> Matrix:
     )
 
 
-def _xyz(chromaticity: Chromaticity) -> tuple[float, float, float]:
-    x, y = chromaticity
+def _white(primaries: Primaries) -> tuple[float, float, float]:
+    x, y = primaries.white
     if y <= 0:
-        raise ValueError("impossible chromaticity")
+        raise ValueError("impossible white")
     return x / y, 1.0, (1 - x - y) / y
 
 

@@ -17,6 +17,9 @@ _Conversion = Callable[[Image.Image], Image.Image]
 _SPACES = {"L": ("GRAY", "RGB"), "RGB": ("RGB",), "CMYK": ("CMYK",)}
 """The colour spaces that a profile may have, by Pillow's mode."""
 
+_ROUNDING = 1
+"""Levels by which the channels of a grey may differ."""
+
 _MODES = {"GRAY": "L", "Lab": "LAB"}
 """Pillow's modes, by the colour space of a profile, where their names differ."""
 
@@ -111,10 +114,10 @@ def _by_table(shown: Image.Image) -> _Conversion:
     Args:
         shown: how the 256 levels are shown, in mode RGB. They may have a colour.
     """
-    red, green, blue = (list(channel.tobytes()) for channel in shown.split())
-    if red == green == blue:
-        return lambda image: image.point(red)
-    return lambda image: Image.merge("RGB", [image.point(each) for each in (red, green, blue)])
+    channels = [list(channel.tobytes()) for channel in shown.split()]
+    if all(max(levels) - min(levels) <= _ROUNDING for levels in zip(*channels, strict=True)):
+        return lambda image: image.point(channels[1])
+    return lambda image: Image.merge("RGB", [image.point(each) for each in channels])
 
 
 def _greys(mode: str) -> Image.Image:
