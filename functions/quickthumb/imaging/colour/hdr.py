@@ -155,7 +155,7 @@ def _hlg_light() -> list[float]:
     c = 0.5 - a * log(4 * a)
 
     def light(level: float) -> float:
-        return level**2 / 3 if level <= 0.5 else (exp((level - c) / a) + b) / 12
+        return level * level / 3 if level <= 0.5 else (exp((level - c) / a) + b) / 12
 
     return [light(level / 255) for level in range(256)]
 

@@ -25,7 +25,8 @@ def meanings(data: bytes, profile: bytes | None) -> list[Meaning]:
 def _coded(index: Index) -> Iterator[RgbSpace]:
     for kind, start, _ in index.properties:
         if kind == b"colr" and index.data[start : start + 4] == b"nclx":
-            space = as_displayed(*struct.unpack_from(">HH", index.data, start + 4), _peak(index))
+            primaries, transfer = struct.unpack_from(">HH", index.data, start + 4)
+            space = as_displayed(primaries, transfer, _peak(index))
             if space:
                 yield space
 
