@@ -104,3 +104,10 @@ def test_large_pictures_are_converted_in_bands_without_seams() -> None:
     thumb = opened(thumbnail(png(PQ, image=image), 1100, format="png"))
     [(_, (level, *_))] = thumb.convert("RGB").getcolors(1)  # type: ignore[misc,union-attr]
     assert near((int(level),), (132,), by=1)
+
+
+def test_of_a_picture_with_a_gain_map_the_base_picture_is_shown() -> None:
+    base, gains = stripes((200, 100, 50)), stripes((255, 255, 255))
+    data = encoded(base, "MPO", save_all=True, append_images=[gains], quality=95)
+    assert data.count(b"\xff\xd8\xff") == 2
+    assert alike(shown(data, 1), [(200, 100, 50)], by=3)
