@@ -16,7 +16,7 @@ from tests.unit.imaging.test_bmp_colours import (
 )
 from tests.unit.imaging.test_colour import ADOBE, P3, linear
 from tests.unit.imaging.test_colour_codes import chromaticities, cicp, gamma, nclx, png, profile
-from tests.unit.imaging.test_hdr import light_level, mastered_on
+from tests.unit.imaging.test_hdr import light_level, mastered_on, with_codes
 
 MEAN = 2
 """Levels by which the colours of a picture may differ in the mean."""
@@ -76,6 +76,10 @@ def pngs(image: Image.Image) -> dict[str, bytes]:
     described |= {
         f"iCCP {name}": profile(content)
         for name, content in {"P3": P3, "Adobe": ADOBE, "linear": linear("sRGB built-in")}.items()
+    }
+    described |= {
+        f"iCCP with {codes}": profile(with_codes(*codes, 0, 1))
+        for codes in ((9, 16), (9, 18), (12, 13), (1, 8), (1, 1), (1, 4), (2, 13))
     }
     described |= {
         f"light of {most}": PQ + light_level(most) for most in (100, 203, 300, 600, 1000, 2000)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.imaging.containers import chunk
 from tests.unit.imaging.pictures import encoded, near, opened, thumbnail
+from tests.unit.imaging.test_colour import SRGB
 from tests.unit.imaging.test_colour_codes import alike, cicp, png, shown, stripes
 
 GREYS = [(level,) * 3 for level in (0, 40, 80, 100, 128, 144, 160, 180, 200, 255)]
@@ -69,6 +70,41 @@ def test_the_light_of_the_picture_counts_more_than_that_of_its_screen() -> None:
     assert shown(png(PQ, mastered_on(400), image=image)) == shown(by_picture)
     unknown = png(PQ, light_level(0), mastered_on(0), image=image)
     assert shown(unknown) == shown(png(PQ, image=image))
+
+
+def with_codes(*codes: int) -> bytes:
+    """Return the profile of sRGB with these codes in it (ICC.1:2022, 9.2.17)."""
+    [count] = struct.unpack_from(">I", SRGB, 128)
+    end = 132 + 12 * count
+    moved = bytearray(SRGB[132:end])
+    for at in range(4, len(moved), 12):
+        moved[at : at + 4] = struct.pack(">I", struct.unpack_from(">I", moved, at)[0] + 12)
+    entry = struct.pack(">4sII", b"cicp", len(SRGB) + 12, 12)
+    tags = struct.pack(">I", count + 1) + moved + entry + SRGB[end:]
+    profile = SRGB[:128] + tags + b"cicp\0\0\0\0" + bytes(codes)
+    return struct.pack(">I", len(profile)) + profile[4:]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_the_codes_in_a_profile_count_more_than_its_curves(
+    kind: str, transfer: int, name: str
+) -> None:
+    profile = with_codes(9, transfer, 0, 1)
+    data = encoded(stripes(*GREYS), kind, quality=100, icc_profile=profile)
+    expected = [(level,) * 3 for level in BY_CHROMIUM[name][1]]
+    assert alike(shown(data, len(GREYS)), expected, by=8)
+
+
+@pytest.mark.parametrize("codes", [(9, 16, 9, 1), (9, 16, 0, 0), (2, 16, 0, 1), (9, 2, 0, 1)])
+def test_codes_in_a_profile_that_mean_nothing_leave_its_curves(codes: tuple[int, ...]) -> None:
+    data = encoded(stripes(*STORED), "PNG", icc_profile=with_codes(*codes))
+    assert shown(data, len(STORED)) == STORED
+
+
+def test_a_profile_with_truncated_codes_is_judged_by_its_curves() -> None:
+    data = encoded(stripes(*STORED), "PNG", icc_profile=with_codes(9, 16, 0, 1)[:-3])
+    assert shown(data, len(STORED)) == STORED
 
 
 @pytest.mark.parametrize("most", [1, 100, 203])

@@ -13,7 +13,7 @@ from quickthumb.imaging.colour.space import (
     RgbSpace,
 )
 
-UNSPECIFIED = 2
+UNSPECIFIED, _SRGB = 2, 13
 
 _C = (0.310, 0.316)
 _EQUAL_ENERGY = (1 / 3, 1 / 3)
@@ -42,7 +42,7 @@ _CURVES: Mapping[int, Curve | Hdr] = {
     5: Curve(2.8),
     7: Curve(1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),  # SMPTE 240M
     8: Curve(1.0),
-    13: SRGB_CURVE,
+    _SRGB: SRGB_CURVE,
     16: Hdr.PQ,
     17: Curve(2.6, (52.37 / 48) ** (1 / 2.6)),  # SMPTE 428-1
     18: Hdr.HLG,
@@ -50,6 +50,9 @@ _CURVES: Mapping[int, Curve | Hdr] = {
 
 _OF_VIDEO = frozenset((1, 6, 14, 15))
 """BT.709, BT.601, and BT.2020 with 10 and 12 bits: all have the same transfer function."""
+
+_SRGB_IN_PROFILES = frozenset((1, 6, 11))
+"""Chromium takes these for sRGB in a profile."""
 
 _LIKE_VIDEO = _OF_VIDEO | {11}
 
@@ -64,6 +67,11 @@ def as_stated(primaries: int, transfer: int, peak: float | None = None) -> RgbSp
     """
     curve = _SCREEN if transfer in _LIKE_VIDEO else _CURVES.get(transfer)
     return _space(_PRIMARIES.get(primaries), curve, peak)
+
+
+def as_profiled(primaries: int, transfer: int) -> RgbSpace | None:
+    """Return the colour space of codes in an ICC profile; see `as_stated`."""
+    return as_stated(primaries, _SRGB if transfer in _SRGB_IN_PROFILES else transfer)
 
 
 def as_displayed(primaries: int, transfer: int, peak: float | None = None) -> RgbSpace | None:

@@ -18,6 +18,11 @@ _SAME = 1
 _VERSION = 8
 """Offset of the major version in a profile."""
 
+_HEAD = 128
+"""Bytes before the list of tags."""
+
+_MOST_TAGS = 100
+
 _SHARE = 65_536
 """1 in the numbers of profiles."""
 
@@ -44,6 +49,20 @@ def space_of(profile: Profile) -> str:
         return profile.profile.xcolor_space.strip()
     except UnicodeDecodeError:
         return "unknown"
+
+
+def codes(profile: bytes) -> tuple[int, int] | None:
+    """Return the codes of primaries and transfer function in a profile (9.2.17), None without."""
+    try:
+        [count] = struct.unpack_from(">I", profile, _HEAD)
+        for entry in range(min(count, _MOST_TAGS)):
+            kind, at, _ = struct.unpack_from(">4sII", profile, _HEAD + 4 + 12 * entry)
+            if kind == b"cicp":
+                primaries, transfer, matrix, full_range = struct.unpack_from("4B", profile, at + 8)
+                return (primaries, transfer) if (matrix, full_range) == (0, 1) else None
+    except struct.error:
+        pass  # it is truncated, which is for Little CMS to judge
+    return None
 
 
 def transform(profile: Profile, mode: str) -> ImageCms.ImageCmsTransform | None:
@@ -124,14 +143,14 @@ def _all_over() -> Image.Image:
 def _file(tags: dict[bytes, bytes]) -> bytes:
     """Return a profile with these tags (7.1)."""
     table = struct.pack(">I", len(tags))
-    at = 128 + 4 + 12 * len(tags)
+    at = _HEAD + 4 + 12 * len(tags)
     for kind, content in tags.items():
         table += struct.pack(">4sII", kind, at, len(content))
         at += len(content)
     head = struct.pack(">I4xI4s4s4s", at, 0x04400000, b"mntr", b"RGB ", b"XYZ ")
     head = head.ljust(36, b"\0") + b"acsp"
     head = head.ljust(68, b"\0") + _numbers(0.9642, 1.0, 0.8249)
-    return head.ljust(128, b"\0") + table + b"".join(tags.values())
+    return head.ljust(_HEAD, b"\0") + table + b"".join(tags.values())
 
 
 def _xyz(x: float, y: float, z: float) -> bytes:

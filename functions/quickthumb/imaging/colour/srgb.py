@@ -7,6 +7,7 @@ from PIL import Image, ImageCms
 
 from quickthumb.imaging.alpha import opaque
 from quickthumb.imaging.colour import hdr, icc
+from quickthumb.imaging.colour.h273 import as_profiled
 from quickthumb.imaging.colour.space import SRGB, Hdr, RgbSpace
 
 Meaning = bytes | RgbSpace
@@ -79,7 +80,17 @@ def _embedded(data: bytes, mode: str) -> _Conversion | None:
     profile = icc.opened(data)
     if profile is None or icc.space_of(profile) not in _SPACES[mode]:
         return None
-    return _by_profile(profile, mode)
+    return _coded(data, mode) or _by_profile(profile, mode)
+
+
+def _coded(profile: bytes, mode: str) -> _Conversion | None:
+    """Return the conversion by the codes in a profile, which count more than its curves.
+
+    Profiles of HDR have curves too, for programs that do not know the codes.
+    """
+    codes = icc.codes(profile)
+    space = as_profiled(*codes) if codes else None
+    return _stated(space, mode) if space else None
 
 
 def _stated(space: RgbSpace, mode: str) -> _Conversion | None:
