@@ -142,7 +142,7 @@ def _pq_light() -> list[float]:
 
     def light(level: float) -> float:
         power = level ** (1 / m2)
-        return 10_000 / _WHITE * (max(0.0, power - c1) / (c2 - c3 * power)) ** (1 / m1)
+        return float(10_000 / _WHITE * (max(0.0, power - c1) / (c2 - c3 * power)) ** (1 / m1))
 
     return [light(level / 255) for level in range(256)]
 

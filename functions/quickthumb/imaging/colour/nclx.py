@@ -1,4 +1,4 @@
-"""Colours of an AVIF or a HEIC: ISO/IEC 14496-12, 12.1.5; ISO/IEC 23000-22, 7.3.6."""
+"""Colours of an AVIF or a HEIC: ISO/IEC 14496-12, 12.1.5."""
 
 import struct
 from collections.abc import Iterator

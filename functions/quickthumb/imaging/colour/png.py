@@ -1,4 +1,4 @@
-"""Colours of a PNG: https://www.w3.org/TR/png-3/#color-chunk-precendence."""
+"""Colours of a PNG: https://www.w3.org/TR/png-3/, sections 4.3 and 11.3.2."""
 
 import struct
 import zlib
