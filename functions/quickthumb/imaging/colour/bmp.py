@@ -5,7 +5,9 @@ from collections.abc import Sequence
 
 from quickthumb.imaging.colour.space import D65, Curve, Primaries, RgbSpace
 from quickthumb.imaging.colour.srgb import Meaning
-from quickthumb.imaging.formats.bmp import INFO
+
+_INFO = 14
+"""Offset of the header in the file."""
 
 _VERSION_4, _VERSION_5 = 108, 124
 """Sizes of the headers that describe colours."""
@@ -20,16 +22,16 @@ _ONE, _ONE_OF_GAMMA = 1 << 30, 1 << 16
 
 def meanings(data: bytes, _: bytes | None) -> Sequence[Meaning]:
     """Return what a BMP says of its colours, if anything."""
-    [size] = struct.unpack_from("<I", data, INFO)
+    [size] = struct.unpack_from("<I", data, _INFO)
     if size not in (_VERSION_4, _VERSION_5):
         return ()
-    [space] = struct.unpack_from("<I", data, INFO + _SPACE)
+    [space] = struct.unpack_from("<I", data, _INFO + _SPACE)
     if space == _CALIBRATED:
         calibrated = _calibrated(data)
         return (calibrated,) if calibrated else ()
     if space == _EMBEDDED and size == _VERSION_5:
-        at, length = struct.unpack_from("<II", data, INFO + _PROFILE)
-        return (data[INFO + at : INFO + at + length],)
+        at, length = struct.unpack_from("<II", data, _INFO + _PROFILE)
+        return (data[_INFO + at : _INFO + at + length],)
     return ()
 
 
@@ -38,8 +40,8 @@ def _calibrated(data: bytes) -> RgbSpace | None:
 
     The white is not stored. All writers mean that of daylight.
     """
-    numbers = struct.unpack_from("<9i", data, INFO + _ENDPOINTS)
-    exponents = struct.unpack_from("<3I", data, INFO + _GAMMA)
+    numbers = struct.unpack_from("<9i", data, _INFO + _ENDPOINTS)
+    exponents = struct.unpack_from("<3I", data, _INFO + _GAMMA)
     channels = [numbers[at : at + 3] for at in (0, 3, 6)]
     sums = [sum(channel) for channel in channels]
     if min(*exponents, *sums) <= 0:

@@ -5,7 +5,7 @@ import struct
 from quickthumb.imaging.formats.descriptor import Format, Header, beginning
 from quickthumb.problems import Corrupt
 
-INFO = 14
+_INFO = 14
 """Offset of the size of the header in the file."""
 
 _CORE = 12
@@ -40,17 +40,17 @@ _MOST_COLOURS = 65_536
 
 def read(data: bytes) -> Header:
     """Read the header of a BMP; see `Format.read`."""
-    [size] = struct.unpack_from("<I", data, INFO)
+    [size] = struct.unpack_from("<I", data, _INFO)
     if size not in _SIZES:
         raise Corrupt(f"The BMP picture has a header of {size} bytes, which is not supported.")
-    if INFO + size > len(data):
+    if _INFO + size > len(data):
         raise struct.error("truncated file")
     if size == _CORE:
-        width, height, _, depth = struct.unpack_from("<HHHH", data, INFO + 4)
+        width, height, _, depth = struct.unpack_from("<HHHH", data, _INFO + 4)
         compression, colours = 0, 1 << depth
     else:
-        width, height, _, depth, compression = struct.unpack_from("<IiHHI", data, INFO + 4)
-        [colours] = struct.unpack_from("<I", data, INFO + 32)
+        width, height, _, depth, compression = struct.unpack_from("<IiHHI", data, _INFO + 4)
+        [colours] = struct.unpack_from("<I", data, _INFO + 32)
     if depth not in _DEPTHS or compression not in _COMPRESSIONS:
         raise Corrupt(
             f"The BMP picture has {depth} bits per pixel and compression {compression}, "
@@ -65,7 +65,7 @@ def read(data: bytes) -> Header:
 
 def _masks(data: bytes, size: int, depth: int) -> tuple[int, ...]:
     """Return the masks of red, green, blue and, for 32 bits, alpha."""
-    masks = struct.unpack_from("<IIII", data, INFO + _BEFORE_MASKS)
+    masks = struct.unpack_from("<IIII", data, _INFO + _BEFORE_MASKS)
     if depth < 32:
         return masks[:3]
     return masks if size > _WITHOUT_ALPHA else (*masks[:3], 0)
