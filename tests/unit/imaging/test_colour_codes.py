@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from quickthumb.imaging.colour.png import meanings
 from quickthumb.problems import Unprocessable
 from tests.unit.imaging import light
 from tests.unit.imaging.containers import chunk
@@ -208,6 +209,14 @@ def test_white_stays_white_whatever_its_chromaticity() -> None:
 )
 def test_impossible_colours_are_ignored(chunks: list[bytes]) -> None:
     assert shown(png(*chunks)) == list(STORED)
+
+
+def test_a_damaged_chunk_says_nothing() -> None:
+    data = png(cicp(12, 13, 0, 1), gamma(1))
+    at = data.index(b"cICP") + 4
+    damaged = data[:at] + b"\x09" + data[at + 1 :]
+    assert len(meanings(data, None)) == 2
+    assert meanings(damaged, None) == meanings(png(gamma(1)), None)
 
 
 @pytest.mark.parametrize("exponent", [1e-5, 1e-3, 42949])

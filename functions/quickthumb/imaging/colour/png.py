@@ -26,12 +26,17 @@ def meanings(data: bytes, _: bytes | None) -> list[Meaning]:
     """Return what a PNG says of its colours, most important first."""
     found: dict[bytes, bytes] = {}
     for kind, start, end in chunks_before_pixels(data):
-        if kind in _KINDS:
+        if kind in _KINDS and _is_sound(data, start, end):
             found.setdefault(kind, data[start:end])
     profile = _unpacked(found[b"iCCP"]) if b"iCCP" in found else None
     srgb = SRGB if b"sRGB" in found else None
     all_of_them = (_coded(found), profile, srgb, _measured(found))
     return [meaning for meaning in all_of_them if meaning]
+
+
+def _is_sound(data: bytes, start: int, end: int) -> bool:
+    [checksum] = struct.unpack_from(">I", data, end)
+    return zlib.crc32(memoryview(data)[start - 4 : end]) == int(checksum)
 
 
 def _coded(found: Mapping[bytes, bytes]) -> RgbSpace | None:

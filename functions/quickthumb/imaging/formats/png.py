@@ -124,15 +124,6 @@ def first_frame(data: bytes) -> bytes:
     return b"".join((*kept, _END))
 
 
-def chunks_before_pixels(data: bytes) -> Iterator[_Chunk]:
-    """Yield the complete chunks before the pixels, with the offsets of their content."""
-    for chunk in islice(_chunks(data), MOST_CHUNKS_BEFORE):
-        kind, _, end = chunk
-        if kind == b"IDAT" or end + 4 > len(data):
-            return
-        yield chunk
-
-
 def _shape(data: bytes) -> tuple[int, int, int]:
     """Return width, height and colour type."""
     length, kind, width, height, depth, colours, _, filtering = struct.unpack_from(
@@ -224,6 +215,15 @@ def _unpacks_to_more(profile: bytes) -> bool:
         return len(zlib.decompressobj().decompress(packed, _MOST_BYTES + 1)) > _MOST_BYTES
     except zlib.error:
         return False
+
+
+def chunks_before_pixels(data: bytes) -> Iterator[_Chunk]:
+    """Yield the complete chunks before the pixels, with the offsets of their content."""
+    for chunk in islice(_chunks(data), MOST_CHUNKS_BEFORE):
+        kind, _, end = chunk
+        if kind == b"IDAT" or end + 4 > len(data):
+            return
+        yield chunk
 
 
 def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
