@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from quickthumb.imaging.colour.png import meanings
+from quickthumb.imaging.colour.space import Hdr, Primaries, RgbSpace
+from quickthumb.imaging.colour.srgb import ToSrgb
 from quickthumb.problems import Unprocessable
 from tests.unit.imaging import light
 from tests.unit.imaging.containers import chunk
@@ -217,6 +221,36 @@ def test_a_damaged_chunk_says_nothing() -> None:
     damaged = data[:at] + b"\x09" + data[at + 1 :]
     assert len(meanings(data, None)) == 2
     assert meanings(damaged, None) == meanings(png(gamma(1)), None)
+
+
+@given(
+    codes=st.binary(max_size=6),
+    stored=st.integers(0, 2**32 - 1),
+    points=st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 100_000), min_size=8, max_size=8),
+    light_levels=st.binary(max_size=30),
+)
+def test_no_numbers_are_a_crash(
+    codes: bytes, stored: int, points: list[int], light_levels: bytes
+) -> None:
+    chunks = [
+        chunk(b"cICP", codes),
+        chunk(b"gAMA", struct.pack(">I", stored)),
+        chunk(b"cHRM", struct.pack(">8I", *points)),
+        *(chunk(kind, light_levels) for kind in (b"cLLI", b"mDCV")),
+    ]
+    image = stripes(*STORED).resize((4, 1))
+    convert = ToSrgb(meanings(png(*chunks, image=image), None))
+    assert convert(image).mode == "RGB"
+    assert convert(image.convert("LA")).size == (4, 1)
+
+
+@given(points=st.lists(st.integers(-(2**31), 2**31 - 1), min_size=9, max_size=9))
+def test_no_primaries_of_light_beyond_white_are_a_crash(points: list[int]) -> None:
+    primaries = Primaries(*((points[at] / 2**30, points[at + 1] / 2**30) for at in (0, 2, 4, 6)))
+    for curves in Hdr:
+        image = stripes(*STORED).resize((4, 1))
+        converted = ToSrgb([RgbSpace(primaries, curves, points[8] / 1000)])(image)
+        assert converted.mode == "RGB"
 
 
 @pytest.mark.parametrize("exponent", [1e-5, 1e-3, 42949])
