@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from PIL import ImageFile
+
 from quickthumb.imaging.colour.srgb import Meaning, ToSrgb
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import named, open_as
@@ -37,13 +39,12 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
         image = open_as(format, shown, reads())
         # Holds two canvases of a WebP, which is opened again to be decoded.
         vars(image).pop("_decoder", None)
-        to_srgb = ToSrgb(_meanings(format, data, image.info.get("icc_profile")))
     check_size(image.size, limits)
     return Encoded(
         shown,
         format,
         declared,
-        to_srgb,
+        ToSrgb(lambda: _meanings(format, data, image)),
         image,
         len(data),
         limits.decoded_beside(len(data)),
@@ -51,8 +52,9 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
     )
 
 
-def _meanings(format: Format, data: bytes, profile: bytes | None) -> Sequence[Meaning]:
+def _meanings(format: Format, data: bytes, image: ImageFile.ImageFile) -> Sequence[Meaning]:
     """Return what a file says of its colours, most important first."""
+    profile = image.info.get("icc_profile")
     if format.meanings is None:
         return (profile,) if profile else ()
     meanings: Sequence[Meaning] = named(format.meanings)(data, profile)

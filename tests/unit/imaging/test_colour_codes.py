@@ -239,7 +239,7 @@ def test_no_numbers_are_a_crash(
         *(chunk(kind, light_levels) for kind in (b"cLLI", b"mDCV")),
     ]
     image = stripes(*STORED).resize((4, 1))
-    convert = ToSrgb(meanings(png(*chunks, image=image), None))
+    convert = ToSrgb(lambda: meanings(png(*chunks, image=image), None))
     assert convert(image).mode == "RGB"
     assert convert(image.convert("LA")).size == (4, 1)
 
@@ -249,7 +249,8 @@ def test_no_primaries_of_light_beyond_white_are_a_crash(points: list[int]) -> No
     primaries = Primaries(*((points[at] / 2**30, points[at + 1] / 2**30) for at in (0, 2, 4, 6)))
     for curves in Hdr:
         image = stripes(*STORED).resize((4, 1))
-        converted = ToSrgb([RgbSpace(primaries, curves, points[8] / 1000)])(image)
+        space = RgbSpace(primaries, curves, points[8] / 1000)
+        converted = ToSrgb(lambda space=space: [space])(image)
         assert converted.mode == "RGB"
 
 

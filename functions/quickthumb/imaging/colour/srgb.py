@@ -31,8 +31,11 @@ _KEPT_BYTES = 10_000
 class ToSrgb:
     """Converts the pictures of one file to sRGB."""
 
-    def __init__(self, meanings: Sequence[Meaning]) -> None:
-        """Take what the file says of its colours; the first that is valid counts."""
+    def __init__(self, meanings: Callable[[], Sequence[Meaning]]) -> None:
+        """Take a function that returns what the file says; the first that is valid counts.
+
+        It is called when a picture has been decoded, before which some decoders know no profile.
+        """
         self._meanings = meanings
         self._conversions: dict[str, _Conversion] = {}
 
@@ -57,7 +60,7 @@ class ToSrgb:
     def _conversion(self, mode: str) -> _Conversion:
         if mode == "LAB":
             return _by_profile(icc.lab(), mode) or _as_it_is
-        for meaning in self._meanings:
+        for meaning in self._meanings():
             conversion = _conversion(meaning, mode)
             if conversion:
                 return conversion
