@@ -23,7 +23,7 @@ class Processes:
 
     def cpu(self) -> float:
         """Return the CPU time used so far, seconds, including processes that have ended."""
-        return sum(_cpu(pid) for pid in self._all())
+        return sum(_cpu(pid) for pid in self.all())
 
     def lasting_cpu(self) -> float:
         """Return the CPU time used so far by `lasting` themselves, seconds."""
@@ -42,7 +42,7 @@ class Processes:
 
         def watch() -> None:
             while not over.wait(_SAMPLE_SECONDS):
-                self._peak = max(self._peak, sum(_memory(pid) for pid in self._all()))
+                self._peak = max(self._peak, sum(_memory(pid) for pid in self.all()))
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -52,7 +52,8 @@ class Processes:
             over.set()
             watcher.join()
 
-    def _all(self) -> list[int]:
+    def all(self) -> list[int]:
+        """Return the ids of all processes that run now."""
         return [each for pid in self._pids for each in (pid, *_descendants(pid))]
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -181,6 +182,10 @@ class MemoryKitchen:
 
     def warm(self) -> None:
         """Do nothing."""
+
+    @contextmanager
+    def job(self, _size: int) -> Iterator["MemoryKitchen"]:
+        yield self
 
     def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
         return render(data, renditions, self.limits)

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 FAILURES = (OSError, HTTPException)
 """What an exchange raises: there was no answer, or an incomplete one."""
 
-_MOST_IDLE = 64
-"""Connections kept open; above our concurrency."""
+_MOST_IDLE = 96
+"""Connections kept open; above our concurrency: ten jobs of `resize` with eight thumbnails each."""
 
 _CONNECT_SECONDS = 3.0
 

@@ -71,7 +71,8 @@ class Parts:
         """The decoder processes."""
         from quickthumb.kitchen import Kitchen
 
-        return Kitchen(self.settings.limits, self.settings.decoders)
+        settings = self.settings
+        return Kitchen(settings.limits, settings.decoders, settings.jobs_bytes)
 
     @cached_property
     def api(self) -> "ASGIApp":

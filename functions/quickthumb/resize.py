@@ -19,7 +19,7 @@ from quickthumb.documents.manifest import Manifest, Original, Thumbnail, Tombsto
 from quickthumb.ending import clean_up, commit, publish, without_original
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
-from quickthumb.pictures import Picture
+from quickthumb.pictures import Picture, Rendered
 from quickthumb.problems import TooManyBytes, Unprocessable
 from quickthumb.settings import Settings
 from quickthumb.store import Store, lifetimes
@@ -84,24 +84,30 @@ def _make(
                 f"The picture has {requested.size:,} bytes: "
                 f"at most {settings.max_original_bytes:,} are accepted."
             )
-        kitchen.warm()  # start while the original is fetched
-        data = store.originals.read(requested)
-        if data is None:
-            return None
-        with tracing.span("make thumbnails", bytes=len(data)):
-            rendered = kitchen.render(data, requested.renditions)
+        with kitchen.job(requested.size) as held:
+            kitchen.warm()  # start while the original is fetched
+            data = store.originals.read(requested)
+            if data is None:
+                return None
+            with tracing.span("make thumbnails", bytes=len(data)):
+                rendered = held.render(data, requested.renditions)
+            return _stored(requested, rendered, len(data), store, begun)
     except Unprocessable as error:
         lifetimes.check(begun)
         return Manifest.failed(job, error)
+
+
+def _stored(job: Job, rendered: Rendered, size: int, store: Store, begun: float) -> Manifest:
+    """Write the thumbnails of an original of that many bytes; return the manifest."""
     source = rendered.source
     manifest = Manifest(
         job.id,
         job.name,
         job.generation,
-        Original(source.content_type, source.width, source.height, source.orientation, len(data)),
+        Original(source.content_type, source.width, source.height, source.orientation, size),
         tuple(_thumbnail(job.id, picture) for picture in rendered.thumbnails),
         placeholder=rendered.placeholder,
-        filename=requested.filename,
+        filename=job.filename,
     )
     lifetimes.check(begun)
     store.results.put_thumbnails(manifest, [picture.data for picture in rendered.thumbnails])

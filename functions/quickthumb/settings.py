@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.limits import Limits
+from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
 from quickthumb.problems import LOCALLY, InvalidSetting
@@ -99,7 +99,10 @@ class Settings:
             the name that the functions use.
         max_files: maximum number of pictures in a request.
         max_pixels: maximum number of pixels of a picture, width times height.
-        decoders: how many pictures are decoded at once, each in a process with its own memory.
+        decoders: how many pictures an instance decodes at once, each in its own process.
+        jobs_bytes: memory that all jobs in an instance share, bytes: originals, decoding, and
+            thumbnails until they are stored. The rest of the instance's memory is for its
+            processes: 110 MB for the function, and 60 MB for each decoder.
         max_wait_seconds: maximum of `?wait=`, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
             seconds; after that, the earlier one has probably died, and this one takes over.
@@ -134,6 +137,7 @@ class Settings:
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     decoders: int = _setting(_count, default=1)
+    jobs_bytes: int = _setting(_count, default=JOBS_BYTES)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())

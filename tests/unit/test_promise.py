@@ -6,8 +6,8 @@ a sweep finds, must lead to the same end as a life without deaths.
 """
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +96,15 @@ class Mortal:
         return lambda *args, **kwargs: self._fate.meet(method, lambda: call(*args, **kwargs))
 
 
+class MortalKitchen(Mortal):
+    """A kitchen for whose jobs the same holds."""
+
+    @contextmanager
+    def job(self, size: int) -> Iterator[Mortal]:
+        with self._inner.job(size) as job:
+            yield Mortal(job, self._fate)
+
+
 class World(MemoryCloud):
     """The whole service, in memory."""
 
@@ -115,7 +124,7 @@ class World(MemoryCloud):
     def resize(self, job: Job, fate: Fate | None = None, attempt: int = 1) -> None:
         fate = fate or Fate()
         message = Message(job.to_json(), {}, "1", attempt)
-        completed, kitchen = Mortal(self.completed, fate), Mortal(MemoryKitchen(), fate)
+        completed, kitchen = Mortal(self.completed, fate), MortalKitchen(MemoryKitchen(), fate)
         resize(message, self.store(fate), completed, SETTINGS, kitchen)
 
     def bury(self, job: Job, fate: Fate | None = None) -> None:
