@@ -18,11 +18,12 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import requests
@@ -35,6 +36,7 @@ from bench.rounds import Client, series
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.data_folder import METADATA
+from emulator.ports import answers
 from emulator.project import bucket_name
 from emulator.topology_file import read_topology
 from quickthumb.documents.names import new_id
@@ -196,7 +198,14 @@ def _cloud(folder: Path) -> Iterator[Asked]:
         begun = time.perf_counter()
         cloud = Cloud(read_topology(), folder, Console(out=quiet), instances={"resize": INSTANCES})
         with cloud:
-            yield Asked(cloud, time.perf_counter() - begun)
+            started = time.perf_counter() - begun
+            while not all(answers(urlsplit(url).port or 80) for url in _urls(cloud)):
+                time.sleep(0.1)
+            yield Asked(cloud, started)
+
+
+def _urls(cloud: Cloud) -> Collection[str]:
+    return cloud.addresses.functions.values()
 
 
 def _walked(cloud: Asked) -> dict[str, float]:

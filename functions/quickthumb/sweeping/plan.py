@@ -48,11 +48,11 @@ class Walk:
         return ranges(begun - self.span.total_seconds(), begun + _AHEAD.total_seconds())
 
 
-NEW = Walk("new", timedelta(hours=4), timedelta(0))
-"""A lost job is found soon, and so is one that was given up after its sixteen deliveries."""
+NEW = Walk("new", timedelta(hours=2), timedelta(0))
+"""In every sweep, so that a lost job is found soon."""
 
-RECENT = Walk("recent", timedelta(days=2), timedelta(hours=3))
-"""Jobs are published again for about a day."""
+RECENT = Walk("recent", timedelta(hours=30), timedelta(hours=1))
+"""A job that was lost or given up is published again for about a day, in growing pauses."""
 
 ALL = Walk("all", None, timedelta(days=1))
 """Whatever is older, is not named by the hour, or was missed."""
