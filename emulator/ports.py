@@ -1,21 +1,32 @@
 """Ports on the loopback interface."""
 
+import errno
 import secrets
 import socket
 
 HOST = "127.0.0.1"
+
+_SERVERS = range(16_384, 32_768)
+"""Below the ports of outgoing connections, which take one in between: from 32,768 on Linux, and
+49,152 elsewhere."""
 
 
 def free_port(host: str = HOST) -> int:
     """Return a port that is free at the moment.
 
     Raises:
-        OSError: this machine does not have the address.
+        OSError: this machine does not have the address, or no free port.
     """
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in secrets.SystemRandom().sample(_SERVERS, 1000):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise
+            else:
+                return port
+    raise OSError(errno.EADDRINUSE, f"no free port found on {host}")
 
 
 def hidden_host() -> str | None:

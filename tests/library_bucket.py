@@ -7,7 +7,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 from requests import RequestException
 
-from quickthumb.buckets import Blob
+from quickthumb.buckets import Blob, Content
 from quickthumb.problems import Unavailable
 
 ERRORS = (GoogleAPIError, RequestException, InvalidResponse, DataCorruption)
@@ -50,10 +50,21 @@ class LibraryBucket:
         options = {"content_type": content_type, "size": size, "origin": origin}
         return self._ask(blob.create_resumable_upload_session, if_generation_match=0, **options)
 
-    def write(self, name, data, content_type, cache_control):
+    def write(self, name, data, content_type, cache_control, metadata=None, if_generation=None):
         blob = self._bucket.blob(name)
         blob.cache_control = cache_control
-        self._ask(blob.upload_from_string, data, content_type=content_type)
+        if metadata:
+            blob.metadata = dict(metadata)
+        options = {"content_type": content_type, "if_generation_match": if_generation}
+        try:
+            self._ask(blob.upload_from_string, data, **options)
+        except PreconditionFailed:
+            return False
+        except NotFound as error:
+            if if_generation:  # fake-gcs-server, where there is no blob
+                return False
+            raise Unavailable(f"{self.name}: {error}") from error
+        return True
 
     def read(self, name, generation=None):
         blob = self._bucket.blob(name, generation=generation)
@@ -61,6 +72,14 @@ class LibraryBucket:
             return self._ask(blob.download_as_bytes, single_shot_download=True)
         except NotFound:
             return None
+
+    def fetch(self, name):
+        blob = self._bucket.blob(name)
+        try:
+            data = self._ask(blob.download_as_bytes, single_shot_download=True)
+        except NotFound:
+            return None
+        return Content(data, blob.generation)
 
     def stat(self, name):
         blob = self._ask(self._bucket.get_blob, name)

@@ -1,6 +1,7 @@
 """An HTTP server that passes each request on to a function."""
 
 import threading
+from abc import ABC, abstractmethod
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -9,10 +10,11 @@ from emulator.ports import HOST
 Response = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
 
-_OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding"}
+"""Headers that are not passed on."""
 
 
-class Relay:
+class Relay(ABC):
     """Listens, and answers requests with what `pass_on` returns.
 
     Args:
@@ -35,11 +37,11 @@ class Relay:
         self._thread.join()
         self._http.server_close()
 
+    @abstractmethod
     def pass_on(
         self, method: str, path: str, headers: "Message[str, str]", body: bytes
     ) -> Response:
         """Return the response to a request."""
-        raise NotImplementedError
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         relay = self
@@ -59,7 +61,7 @@ class Relay:
             def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
                 self.send_response_only(status)
                 for name, value in headers:
-                    if name.lower() not in _OF_THE_CONNECTION:
+                    if name.lower() not in OF_THE_CONNECTION | {"content-length"}:
                         self.send_header(name, value)
                 if status >= 200 and status not in (204, 304):
                     length = str(len(body))

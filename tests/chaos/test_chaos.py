@@ -85,7 +85,7 @@ def upload(cloud, data, query=""):
     return str(answer.json()["id"])
 
 
-def ended(cloud, id, seconds=120):
+def ended(cloud, id, seconds=300):
     end = time.monotonic() + seconds
     while True:
         url = f"{cloud.addresses.upload}/{id}"

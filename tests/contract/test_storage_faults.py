@@ -128,7 +128,7 @@ CALLS = {
     "read": (lambda b: b.read("a"), content(), DATA),
     "stat": (lambda b: b.stat("a").generation, document(RESOURCE), 5),
     "create": (lambda b: b.create("a", DATA, "image/jpeg", {}), document(RESOURCE), 5),
-    "write": (lambda b: b.write("a", DATA, "image/jpeg", "no-cache"), document(RESOURCE), None),
+    "write": (lambda b: b.write("a", DATA, "image/jpeg", "no-cache"), document(RESOURCE), True),
     "delete": (lambda b: b.delete("a"), (204, {}, b""), True),
     "begin": (
         lambda b: b.begin("a", 5, "image/jpeg", {}, None),

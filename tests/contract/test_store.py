@@ -9,6 +9,7 @@ from quickthumb import json_api
 from quickthumb.documents import notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
+from quickthumb.json_api import Client
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
 from quickthumb.problems import InvalidOption, Unavailable
@@ -46,7 +47,7 @@ def worst():
 def processed(request, bucket):
     if isinstance(bucket, MemoryBucket):
         return MemoryBucket("processed")
-    return CloudBucket(json_api.connect(), "processed", call_seconds=5)
+    return CloudBucket(Client(request.getfixturevalue("server")), "processed", call_seconds=5)
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ import threading
 from email.message import Message
 
 from emulator.ports import HOST
-from tests.relay import Relay, Response
-
-_OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding"}
+from tests.relay import OF_THE_CONNECTION, Relay, Response
 
 
 class FrontEnd(Relay):
@@ -44,7 +42,7 @@ class FrontEnd(Relay):
                 self.most = max(self.most, self._working)
             connection = http.client.HTTPConnection(HOST, self._server, timeout=self._timeout)
             try:
-                kept = {k: v for k, v in headers.items() if k.lower() not in _OF_THE_CONNECTION}
+                kept = {k: v for k, v in headers.items() if k.lower() not in OF_THE_CONNECTION}
                 connection.request(method, path, body or None, kept)
                 answer = connection.getresponse()
                 return answer.status, answer.getheaders(), answer.read()

@@ -17,6 +17,7 @@ from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import sweep, sweep_on
+from quickthumb.sweeping.entries import Entry
 from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.report import Report
 from quickthumb.sweeping.sweeper import Sweeper
@@ -775,4 +776,15 @@ def test_an_original_is_not_dropped_if_its_upload_is_deleted_meanwhile(cellar):
     kept = cellar.store.results.read(job.id)
     cellar.store.delete(job.id)
     assert not cellar.store.drop_original(job, kept)
+    assert cellar.store.is_deleted(job.id)
+
+
+def test_a_young_tombstone_stays_if_somebody_else_has_completed_the_deletion(cellar):
+    job = cellar.upload()
+    partial(cellar, job)
+    cellar.store.results.put(Tombstone(job.id, job.name, job.generation))
+    found = cellar.store.results.list(job.id)
+    assert found.others == 1
+    cellar.store.delete(job.id)
+    assert cellar.sweeper().process(Entry(job.id, None, found)) == "ended"
     assert cellar.store.is_deleted(job.id)

@@ -102,7 +102,7 @@ def test_nothing_is_left_when_it_ends():
     threads = set(threading.enumerate())
     with Broker() as broker:
         host, _, port = broker.address.partition(":")
-    assert set(threading.enumerate()) == threads
+    assert not set(threading.enumerate()) - threads
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=10)
 
@@ -161,7 +161,7 @@ def test_a_taken_port_is_told_and_leaves_nothing_running(option, tmp_path):
             Broker(data=tmp_path, **{option: port}),
         ):
             pytest.fail("it runs")
-    assert set(threading.enumerate()) == threads
+    assert not set(threading.enumerate()) - threads
     with Broker(data=tmp_path):
         pass
 
