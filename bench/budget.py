@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _cloud(Path(folder) / "logged", verbose=True) as (cloud, log):
             _requests(cloud, log, picture)
         with _receiver() as spans, _cloud(Path(folder) / "traced") as (cloud, _):
-            _hops(cloud, picture, spans)
+            _hops(cloud, picture, spans, max(1, options.uploads // 5))
     return 0
 
 
@@ -144,19 +144,21 @@ def _requests(cloud: Cloud, log: io.StringIO, picture: Path) -> None:
         print(f"storage requests, {sizes.count(',') + 1} thumbnails: {len(seen)}", flush=True)
 
 
-def _hops(cloud: Cloud, picture: Path, spans: dict[str, list[float]]) -> None:
+def _hops(cloud: Cloud, picture: Path, spans: dict[str, list[float]], uploads: int) -> None:
     """Print how long each hop takes where one picture after the other is sent."""
     client = Client(cloud.addresses.upload)
     _send(client, picture, _WARMING, 1)
     time.sleep(6)  # spans are exported every five seconds
     spans.clear()
-    for _ in range(30):
+    for _ in range(uploads):
         client.upload(picture, {})
         time.sleep(0.2)
     time.sleep(6)
     print(f"{'hop':40} {'a picture':>9} {'p50':>9}")
     for name, seconds in sorted(spans.items(), key=lambda item: -sum(item[1])):
-        print(f"{name:40} {len(seconds) / 30:9.1f} {statistics.median(seconds) * 1000:6.1f} ms")
+        print(
+            f"{name:40} {len(seconds) / uploads:9.1f} {statistics.median(seconds) * 1000:6.1f} ms"
+        )
 
 
 @contextmanager

@@ -29,11 +29,10 @@ from emulator.project import bucket_name
 from emulator.topology import Topology
 from emulator.topology_file import read_topology
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.manifest import Manifest, Thumbnail
 from quickthumb.documents.names import INCOMING, id_of, new_id
 from quickthumb.json_api import Client
 from quickthumb.options import Menu
-from quickthumb.problems import Corrupt
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 from tests.relay import Relay, Response
@@ -162,8 +161,10 @@ def _fill(address: str, case: Case) -> None:
             job = store.originals.keep(
                 new_id(long_ago), b"x", "image/jpeg", "picture.jpg", renditions
             )
-        store.results.put_thumbnail(f"{job.id}/256.jpg", b"x", "image/jpeg")
-        store.results.put(Manifest.failed(job, Corrupt("only to be walked over")))
+        thumbnail = Thumbnail("256", f"{job.id}/256.jpg", "image/jpeg", 1, 1, 1, "")
+        manifest = Manifest(job.id, job.name, job.generation, thumbnails=(thumbnail,))
+        store.results.put_thumbnails(manifest, [b"x"])
+        store.results.put(manifest)
 
     with ThreadPoolExecutor(_FILLING) as pool:
         list(pool.map(keep, range(case.uploads)))

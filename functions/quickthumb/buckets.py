@@ -102,7 +102,7 @@ class Bucket(Protocol):
             metadata: custom metadata.
             if_generation: write only if this is the current version, 0 if there is none; None
                 writes in any case. False may also mean that an earlier try of this call wrote it,
-                but its answer was lost.
+                its answer was lost, and another blob has replaced it since.
         """
 
     def read(self, name: str, generation: int | None = None) -> bytes | None:

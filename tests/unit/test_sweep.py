@@ -283,6 +283,19 @@ def test_the_count_of_a_picture_that_is_not_named_by_its_id_is_no_orphan(cellar)
     assert not cellar.processed.blobs
 
 
+def test_the_count_of_a_picture_that_was_replaced_goes(cellar):
+    first = cellar.put("incoming/cat.jpg")
+    cellar.later(hours=1)
+    cellar.sweep()
+    cellar.originals.delete("incoming/cat.jpg")
+    second = cellar.put("incoming/cat.jpg")
+    assert cellar.store.ledger.attempts(first)
+    cellar.later(hours=1)
+    assert cellar.sweep().removed == 1
+    assert cellar.store.ledger.attempts(first) is None
+    assert cellar.store.ledger.attempts(second)
+
+
 def test_a_job_whose_metadata_make_no_sense_ends_at_once(cellar):
     generation = cellar.originals.create("incoming/a", b"", "image/png", {"renditions": "nonsense"})
     cellar.later(hours=1)

@@ -171,6 +171,17 @@ class Originals:
             return self.named_by_id(deleted.id) is not None
         return self.is_current(deleted)
 
+    def holds(self, name: str, id: str) -> bool:
+        """Return whether the current blob of that name is the original of an upload.
+
+        This is assumed if its description cannot be read, so that nothing is deleted by mistake.
+        """
+        try:
+            blob = self._bucket.stat(name)
+        except InvalidMessage:
+            return True
+        return blob is not None and id_of(self.bucket, name, blob.generation) == id
+
     def exists(self, name: str) -> bool:
         """Return whether there is an original of that name, in any generation."""
         return walks.exists(self._bucket, name)

@@ -263,7 +263,7 @@ class Sweeper:
         names = [results.id, ANNOUNCED + results.id]
         if results.swept and (attempts := self.store.ledger.attempts(results.id)):
             names.append(attempts.name)  # if the original is not named by its id
-        if any(self.store.originals.exists(name) for name in names):
+        if any(self.store.originals.holds(name, results.id) for name in names):
             return "waiting"
         if not self.dry_run:
             self.store.results.delete_older(results.id, before)
