@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -127,6 +128,8 @@ def keep(folder: Path, jobs: int) -> None:
         measured = {name: {"start, s": cloud.started} for name, cloud in clouds.items()}
         for name, cloud in clouds.items():
             measured[name] |= _walked(cloud)
+            while cloud.sweep()["next"]:  # the walk of the day
+                pass
         seconds: dict[str, dict[str, list[float]]] = {name: {} for name in clouds}
         for _ in range(ASKED):
             for name, cloud in clouds.items():
@@ -164,15 +167,15 @@ class Asked:
             raise RuntimeError(f"There is no thumbnail: {id} is {status}")
         return id
 
-    def sweep(self) -> dict[str, int | str | None]:
-        """Call the function `sweep` like a schedule; return its report."""
+    def sweep(self, query: str = "") -> dict[str, Any]:
+        """Call the function `sweep`, without a query like a schedule; return its report."""
         answer = requests.post(
-            self.cloud.addresses.functions["sweep"],
+            self.cloud.addresses.functions["sweep"] + query,
             headers=self.cloud.authorization("sweep"),
             timeout=PATIENCE,
         )
         answer.raise_for_status()
-        report: dict[str, int | str | None] = answer.json()
+        report: dict[str, Any] = answer.json()
         return report
 
     def ask(self) -> dict[str, float]:
@@ -209,11 +212,13 @@ def _urls(cloud: Cloud) -> Collection[str]:
 
 
 def _walked(cloud: Asked) -> dict[str, float]:
-    """Sweep until everything has been visited; return how often and how long."""
-    runs, begun = 1, time.perf_counter()
-    while cloud.sweep()["next"]:
-        runs += 1
-    return {"full walk, s": time.perf_counter() - begun, "full walk, runs": runs}
+    """Sweep everything like the command `sweep`; return how long that took."""
+    seen, begun = 0, time.perf_counter()
+    place: str | None = ""
+    while place is not None:
+        report = cloud.sweep(f"?start={place}&seconds=30")
+        seen, place = seen + report["seen"], report["next"]
+    return {"originals visited": seen, "sweep of everything, s": time.perf_counter() - begun}
 
 
 def _timed(call: Callable[[], object]) -> float:
