@@ -14,7 +14,7 @@ from typing import Any
 
 from quickthumb import logs, tracing
 from quickthumb.delivery import job_of
-from quickthumb.documents.job import Job
+from quickthumb.documents.job import RETRY, Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail, Tombstone
 from quickthumb.ending import clean_up, commit, publish, without_original
 from quickthumb.kitchen import Kitchen
@@ -43,8 +43,7 @@ def resize(
     job = job_of(message, store.originals.bucket)
     if job is None:
         return
-    # A first delivery does not look: most jobs have not ended, and the others are noticed at last.
-    kept = None if message.attempt == 1 else store.results.read(job.id)
+    kept = None if _is_new(message) else store.results.read(job.id)
     end: Manifest | Tombstone | None
     if kept is None or kept.yields_to(job.generation):
         made = _make(job, store, settings, kitchen, started.timestamp())
@@ -61,6 +60,15 @@ def resize(
         return
     publish(end, job, completed)
     log.info("%s %s", end.state, job.id, extra=_figures(end, message, started))
+
+
+def _is_new(message: Message) -> bool:
+    """Return whether this is the first delivery of the first message of a job.
+
+    Such jobs have not ended, but for a few, which are noticed when the manifest is written. A job
+    that waited so long that `sweep` published it again has often ended when that message arrives.
+    """
+    return message.attempt == 1 and RETRY not in message.attributes
 
 
 def _make(

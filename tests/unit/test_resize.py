@@ -122,6 +122,14 @@ def test_a_job_that_is_published_twice_writes_the_same_thumbnails_and_tells_agai
     assert cloud.events() == [(job.id, "done")] * 2
 
 
+def test_a_job_that_a_sweep_published_again_is_not_repeated_if_it_has_ended(cloud):
+    job = cloud.upload(picture())
+    cloud.do(job)
+    cloud.processed.write = cloud.originals.read = None  # a call would raise
+    cloud.take(Message(job.to_json(), {"retry": "1"}, "2", attempt=1))
+    assert cloud.events() == [(job.id, "done")] * 2
+
+
 def test_an_invalid_picture_fails_permanently(cloud):
     job = cloud.upload(b"GIF89a no picture")
     cloud.do(job)

@@ -77,7 +77,7 @@ def test_a_job_that_was_lost_is_published_again_as_it_was(cellar):
     assert (report.seen, report.published, report.next) == (1, 1, None)
     [(body, attributes)] = cellar.uploads.messages
     assert Job.from_json(body) == job
-    assert attributes == {"schema": "1"}
+    assert attributes == {"schema": "1", "retry": "1"}
 
 
 def test_a_job_that_may_still_be_at_work_is_left_alone(cellar):

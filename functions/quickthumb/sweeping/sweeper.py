@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.job import RETRY, SCHEMA, Job
 from quickthumb.documents.manifest import Manifest, Tombstone
 from quickthumb.documents.names import ANNOUNCED, is_named_by_id
 from quickthumb.documents.rendition import Rendition
@@ -143,7 +143,8 @@ class Sweeper:
         # Counted first, so that no error can cause a loop.
         self.store.ledger.put_attempts(job.id, Attempts(attempts.count + 1, job.name))
         try:
-            self.uploads.publish(job.to_json(), schema=SCHEMA)
+            number = str(attempts.count + 1)
+            self.uploads.publish(job.to_json(), schema=SCHEMA, **{RETRY: number})
         except NotPublished:
             self._uncount(job.id, attempts)
             raise
