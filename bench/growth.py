@@ -128,8 +128,6 @@ def keep(folder: Path, jobs: int) -> None:
         measured = {name: {"start, s": cloud.started} for name, cloud in clouds.items()}
         for name, cloud in clouds.items():
             measured[name] |= _walked(cloud)
-            while cloud.sweep()["next"]:  # the walk of the day
-                pass
         seconds: dict[str, dict[str, list[float]]] = {name: {} for name in clouds}
         for _ in range(ASKED):
             for name, cloud in clouds.items():
@@ -167,10 +165,10 @@ class Asked:
             raise RuntimeError(f"There is no thumbnail: {id} is {status}")
         return id
 
-    def sweep(self, query: str = "") -> dict[str, Any]:
-        """Call the function `sweep`, without a query like a schedule; return its report."""
+    def sweep(self) -> dict[str, Any]:
+        """Call the function `sweep` like a schedule; return its report."""
         answer = requests.post(
-            self.cloud.addresses.functions["sweep"] + query,
+            self.cloud.addresses.functions["sweep"],
             headers=self.cloud.authorization("sweep"),
             timeout=PATIENCE,
         )
@@ -212,13 +210,13 @@ def _urls(cloud: Cloud) -> Collection[str]:
 
 
 def _walked(cloud: Asked) -> dict[str, float]:
-    """Sweep everything like the command `sweep`; return how long that took."""
+    """Sweep until the walk over everything has ended; return how long that took."""
     seen, begun = 0, time.perf_counter()
-    place: str | None = ""
-    while place is not None:
-        report = cloud.sweep(f"?start={place}&seconds=30")
-        seen, place = seen + report["seen"], report["next"]
-    return {"originals visited": seen, "sweep of everything, s": time.perf_counter() - begun}
+    while True:
+        report = cloud.sweep()
+        seen += report["seen"]
+        if report["next"] is None:
+            return {"originals visited": seen, "walk over all, s": time.perf_counter() - begun}
 
 
 def _timed(call: Callable[[], object]) -> float:
