@@ -29,6 +29,10 @@ class Processes:
         """Return the CPU time used so far by `lasting` themselves, seconds."""
         return sum(_cpu(pid, ended=False) for pid in self.lasting)
 
+    def memory(self) -> float:
+        """Return the memory of all together, MB; shared pages count once."""
+        return sum(_memory(pid) for pid in self._all())
+
     @property
     def peak(self) -> float:
         """Peak memory of all together while watched, MB; shared pages count once."""
@@ -42,7 +46,7 @@ class Processes:
 
         def watch() -> None:
             while not over.wait(_SAMPLE_SECONDS):
-                self._peak = max(self._peak, sum(_memory(pid) for pid in self.all()))
+                self._peak = max(self._peak, self.memory())
 
         watcher = threading.Thread(target=watch)
         watcher.start()

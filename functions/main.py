@@ -83,7 +83,7 @@ def sweep(request: flask.Request) -> flask.Response:
         *(options.first_after_seconds, options.dry_run),
     )
     if options.start is None:
-        report = sweep_on(sweeper, settings.sweep_seconds)
+        report = sweep_on(sweeper, settings.sweep_seconds, settings.sweep_walk_seconds)
     else:
         report = do_sweep(sweeper, options.start, options.seconds)
     log.info("swept: %s", report)

@@ -66,15 +66,26 @@ class Basis:
         taken = picture.taken[0]
         return Kept(number, picture.size, taken.thumbnails + taken.manifest, taken.results)
 
-    def sweep(self, kept: Kept) -> month.Run:
-        """Return what one run of `sweep` takes."""
-        paces = month.Paces.of(self.record.walks)
-        return month.run_of(kept, paces, self.assumed, month.sweep_seconds())
+    def sweeps(self, kept: Kept) -> month.Sweeps:
+        """Return what the runs of `sweep` take in a month."""
+        [schedule] = self.topology.schedules.values()
+        return month.sweeps_of(kept, self.paces, self.assumed, schedule.cron)
+
+    @property
+    def paces(self) -> month.Paces:
+        """CPU time of `sweep`."""
+        return month.Paces.of(self.record.walks)
 
     def sweeping(self, kept: Kept) -> Usage:
         """Return what `sweep` uses in a month."""
         run_bytes = max(run_logged(walk) for walk in self.record.walks)
-        return month.sweeping(self.sweep(kept), self.topology, run_bytes)
+        return month.sweeping(self.sweeps(kept), self.topology.functions["sweep"], run_bytes)
+
+    def sweeping_new(self, kept: Kept) -> Usage:
+        """Return what `sweep` uses for a million new uploads."""
+        pages = month.pages_of_new(kept, MILLION)
+        function = self.topology.functions["sweep"]
+        return month.listing_new(pages, function, self.paces, self.assumed)
 
     def _instance(self, name: str) -> Instance:
         function = self.topology.functions[name]
@@ -168,30 +179,22 @@ def _further_table(basis: Basis, numbers: Sequence[Kept]) -> str:
 
 def _sweep_table(basis: Basis, numbers: Sequence[Kept]) -> str:
     """Return the table of what `sweep` does and costs."""
-    runs = [basis.sweep(kept) for kept in numbers]
+    sweeps = [basis.sweeps(kept) for kept in numbers]
 
-    def usd(kept: Iterable[Kept]) -> list[str]:
-        return [_usd(month.dollars(basis.sweeping(each), basis.prices)) for each in kept]
+    def usd(used: Callable[[Kept], Usage], kept: Iterable[Kept]) -> list[str]:
+        return [_usd(month.dollars(used(each), basis.prices)) for each in kept]
 
     without_originals = [replace(kept, has_originals=False) for kept in numbers]
     brought = [replace(kept, brought=1.0) for kept in numbers]
     rows = [
-        ["pages listed and notes written per run", *(f"{run.class_a:,.0f}" for run in runs)],
-        ["duration of a run", *(_time(run.seconds) for run in runs)],
-        ["time to visit everything once", *(_time(_round(run, basis.topology)) for run in runs)],
-        ["US dollars a month", *usd(numbers)],
-        ["the same, after the originals are deleted", *usd(without_originals)],
-        ["the same, if other programs uploaded all of them", *usd(brought)],
+        ["pages listed and notes written a month", *(f"{each.class_a:,.0f}" for each in sweeps)],
+        ["time to visit everything once", *(_time(each.visited) for each in sweeps)],
+        ["US dollars a month", *usd(basis.sweeping, numbers)],
+        ["the same, after the originals are deleted", *usd(basis.sweeping, without_originals)],
+        ["the same, if other programs uploaded all of them", *usd(basis.sweeping, brought)],
+        ["in addition, for a million new uploads", *usd(basis.sweeping_new, numbers)],
     ]
     return _table(["`sweep`", *_heads(numbers)], rows)
-
-
-def _round(run: month.Run, topology: Topology) -> float:
-    """Return how long `sweep` needs to visit everything once, seconds."""
-    if run.share == 1.0:
-        return run.seconds
-    runs = max(month.runs_a_month(schedule.cron) for schedule in topology.schedules.values())
-    return month.HOURS * 3600 / runs / run.share
 
 
 def _upload_table(basis: Basis, picture: Picture) -> str:

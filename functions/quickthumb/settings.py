@@ -114,6 +114,8 @@ class Settings:
         push_certs_url: URL of the certificates that verify the push token.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
         sweep_seconds: duration of a sweep, seconds; below the timeout of its function.
+        sweep_walk_seconds: how much of it goes to the walk over everything, as long as that finds
+            nothing to do, seconds.
         sweep_after_seconds: age at which the job of an original without a manifest, or a job that
             was given up, is published again, seconds.
         sweep_attempts: how often a job is published again before it is given up for good.
@@ -147,6 +149,7 @@ class Settings:
     push_certs_url: str = _setting(_url, default="https://www.googleapis.com/oauth2/v1/certs")
     call_seconds: int = _setting(_count, default=10)
     sweep_seconds: int = _setting(_count, default=240)
+    sweep_walk_seconds: int = _setting(_count, default=30)
     sweep_after_seconds: int = _setting(_age, default=Policy().after_seconds)
     sweep_attempts: int = _setting(_count, default=Policy().attempts)
     sweep_per_second: int = _setting(_count, default=Policy().per_second)

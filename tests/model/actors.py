@@ -272,10 +272,12 @@ def writer(rules, name, again):
         yield "overwrite", name
 
 
-def sweep(rules):
-    """Look at everything once."""
+def sweep(rules, glance=False):
+    """Look at everything once; at a glance, leave out originals that are not named by ids."""
     today = yield ("now",)
     originals = yield ("originals",)
+    if glance:
+        originals = [each for each in originals if each[0] == id_of(*each)]
     manifests, thumbs = yield ("results",)
     kept = dict(manifests)
     alive = set()

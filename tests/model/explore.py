@@ -66,12 +66,12 @@ def run(world: World, actor: tuple[Any, ...], rules: frozenset[str]) -> World:
 
 @cache
 def settle(world: World, rules: frozenset[str]) -> World:
-    """Deliver what is queued and sweep, day after day."""
+    """Deliver what is queued and sweep, mostly at a glance, day after day."""
     for _ in range(4):
-        for _ in range(2):
+        for glance in (True, False, True):
             for job in sorted(world.queue):
                 world = run(world, ("resize", job, False), rules)
-            world = run(world, ("sweep",), rules)
+            world = run(world, ("sweep", glance), rules)
         world = world._replace(day=world.day + 1)
     return world
 

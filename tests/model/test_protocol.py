@@ -71,6 +71,11 @@ SCENARIOS = {
         BROUGHT, (("resize", IN, True), ("writer", "in/a", True), ("resize", IN, False)), 0, 0
     ),
     "brought, sweep": Scenario(BROUGHT, (("resize", IN, True), ("sweep",)), deliveries=0),
+    "brought, glance": Scenario(BROUGHT, (("resize", IN, True), ("sweep", True)), deliveries=0),
+    "brought, glance, day": Scenario(
+        BROUGHT, (("resize", IN, True), ("writer", "in/a", True), ("sweep", True)), 0, 0, days=1
+    ),
+    "glance, sweep": Scenario(QUEUED, (("sweep", True), ("sweep",), DELETE), 0, 1),
     "brought, delete": Scenario(
         BROUGHT, (("resize", IN, True), ("delete", IN_ID, "in/a"), ("writer", "in/a", True)), 0, 0
     ),

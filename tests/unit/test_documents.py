@@ -28,6 +28,7 @@ TESTED = {
     "python3 -c 'import hashlib": "tests/e2e/test_access.py",
     ".venv/bin/python -m bench.budget": "tests/e2e/test_budget.py",
     ".venv/bin/python -m bench.cost": "tests/unit/test_cost.py",
+    ".venv/bin/python -m bench.growth": "tests/e2e/test_growth.py",
     ".venv/bin/python -m bench.pipeline": "tests/e2e/test_pipeline.py",
     "python3 infra/image.py": "tests/infra/test_image.py",
     "python3 infra/release.py": "tests/infra/test_release.py",

@@ -1,3 +1,4 @@
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -237,14 +238,14 @@ def test_a_walk_in_pieces_sees_each_upload_once(cellar):
 
 def test_a_sweep_goes_on_where_the_last_one_ended(cellar):
     for _ in range(20):
-        cellar.upload()
+        cellar.upload(secrets.token_hex(16))
     cellar.later(hours=1)
-    first = sweep_on(cellar.sweeper(), seconds=0)
+    first = sweep_on(cellar.sweeper(), 0, 0)
     assert 0 < first.published < 20
-    assert cellar.store.ledger.cursor() == first.next
-    second = sweep_on(cellar.sweeper(), seconds=60)
+    assert cellar.store.ledger.progress()["all"].next == first.next
+    second = sweep_on(cellar.sweeper(), 60, 60)
     assert (first.published + second.published, second.next) == (20, None)
-    assert cellar.store.ledger.cursor() == ""
+    assert cellar.store.ledger.progress()["all"].next is None
 
 
 def test_results_without_manifest_whose_original_is_gone_are_removed(cellar):
@@ -513,12 +514,21 @@ def test_an_unreadable_count_restarts_without_a_loop(cellar, body):
     assert cellar.store.results.manifest(job.id).failure.code == "gave-up"
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b'{"next":7}', b"[" * 3000, b'{"next":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b"[" * 3000, b'{"walks":[]}', b'{"walks":{"all":{"next":null}}}'),
+        b'{"walks":{"all":{"begun":-1,"next":"f"}}}',
+        b'{"walks":{"new":{"begun":1e999,"next":null}}}',
+        b'{"walks":{"all":{"begun":1,"next":"\\ud800"}}}',
+        b'{"next":"ff"}',  # of an earlier version
+    ],
+)
 def test_an_unreadable_position_restarts_the_sweep(cellar, body):
     cellar.upload()
     cellar.later(hours=1)
     cellar.processed.write("sweep/cursor.json", body, "application/json", "no-cache")
-    assert sweep_on(cellar.sweeper(), seconds=60).published == 1
+    assert sweep_on(cellar.sweeper(), 60, 60).published == 1
 
 
 @pytest.mark.parametrize("name", ["incoming/a", "incoming/announced/" + "0" * 32, "f" * 32])
@@ -570,7 +580,7 @@ def test_blobs_that_keep_a_bucket_from_being_listed_are_passed_over(cellar):
     cellar.originals.damaged.add(jobs[2])
     cellar.processed.damaged.add(f"{jobs[3]}/8.jpg")
     cellar.later(hours=1)
-    report = sweep_on(cellar.sweeper(), seconds=60)
+    report = sweep_on(cellar.sweeper(), 60, 60)
     assert sorted(cellar.published()) == [*jobs[:2], *jobs[3:]]
     assert (report.published, report.unread, report.next) == (4, 2, None)
 

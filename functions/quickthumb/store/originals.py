@@ -10,8 +10,10 @@ from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.documents import notes
 from quickthumb.documents.job import Job
 from quickthumb.documents.names import (
+    AFTER_IDS,
     ANNOUNCED,
     INCOMING,
+    Range,
     blob_name,
     id_of,
     is_folder,
@@ -189,7 +191,7 @@ class Originals:
         return self._bucket.delete(name, generation)
 
     def walk(
-        self, start: str, default: tuple[Rendition, ...], on_unread: Callable[[Unread], None]
+        self, within: Range, default: tuple[Rendition, ...], on_unread: Callable[[Unread], None]
     ) -> Iterator[FoundOriginal]:
         """Yield the originals by stem.
 
@@ -197,20 +199,26 @@ class Originals:
         of ids.
 
         Args:
-            start: the first stem to yield, inclusive.
+            within: the stems to yield. If this has an end, those that are not named by ids are
+                left out.
             default: thumbnails for an original that requests none.
             on_unread: called with what cannot be read; see `walks`.
         """
+        start, end = within.start, within.end
 
         def walk(letters: str, prefix: str, start: str, end: str = "") -> Iterator[Blob]:
             return walks.walk(self._bucket, on_unread, letters, prefix, start, end)
 
-        own = walk(walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
-        announced = walk(walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start)
-        brought = chain(
-            walk(walks.PRINTABLE, INCOMING, INCOMING + start, ANNOUNCED),
-            walk(walks.PRINTABLE, INCOMING, max(INCOMING + start, _AFTER_ANNOUNCED)),
+        own = walk(walks.HEXADECIMAL, "", start, end or AFTER_IDS)
+        announced = walk(
+            walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start, ANNOUNCED + end if end else ""
         )
+        brought: Iterator[Blob] = iter(())
+        if not end:
+            brought = chain(
+                walk(walks.PRINTABLE, INCOMING, INCOMING + start, ANNOUNCED),
+                walk(walks.PRINTABLE, INCOMING, max(INCOMING + start, _AFTER_ANNOUNCED)),
+            )
         for blob in heapq.merge(own, announced, brought, key=_stem):
             if not is_folder(blob.name):
                 yield self._found(blob, default)

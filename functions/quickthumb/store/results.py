@@ -11,6 +11,7 @@ from itertools import groupby
 from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.documents import notes
 from quickthumb.documents.manifest import Manifest, Tombstone, end_of
+from quickthumb.documents.names import AFTER_IDS, Range
 from quickthumb.documents.untrusted import shown
 from quickthumb.problems import GaveUp, InvalidMessage
 from quickthumb.store import ledger, walks
@@ -177,14 +178,17 @@ class Results:
             if isinstance(blob, Blob) and blob.updated < before and blob.name not in spared:
                 self._bucket.delete(blob.name, blob.generation)
 
-    def walk(self, start: str, on_unread: Callable[[Unread], None]) -> Iterator[FoundResults]:
-        """Yield the results of all jobs by id.
+    def walk(self, within: Range, on_unread: Callable[[Unread], None]) -> Iterator[FoundResults]:
+        """Yield the results of jobs by id.
 
         Args:
-            start: the first id to yield, inclusive.
+            within: the ids to yield.
             on_unread: called with what cannot be read; see `walks`.
         """
-        blobs = walks.walk(self._bucket, on_unread, walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
+        blobs = walks.walk(
+            *(self._bucket, on_unread, walks.HEXADECIMAL, ""),
+            *(within.start, within.end or AFTER_IDS),
+        )
         for id, group in groupby(blobs, lambda blob: blob.name.partition("/")[0]):
             yield _found(id, group)
 
