@@ -31,7 +31,7 @@ class Processes:
 
     def memory(self) -> float:
         """Return the memory of all together, MB; shared pages count once."""
-        return sum(_memory(pid) for pid in self._all())
+        return sum(_memory(pid) for pid in self.all())
 
     @property
     def peak(self) -> float:

@@ -27,7 +27,7 @@ _HOURS = 16**_HOUR_DIGITS
 """Hours after which their numbers repeat: seven and a half years."""
 
 _RANDOM_BYTES = 14
-"""Of an id: 112 bits, too many to guess; docs/decisions/0012-what-is-new.md has the numbers."""
+"""Of an id: 112 bits, too many to guess; docs/decisions/0014-what-is-new.md has the numbers."""
 
 
 def new_id(at: float | None = None) -> str:
