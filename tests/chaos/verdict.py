@@ -1,5 +1,6 @@
 """Checks the result of every upload from outside: over HTTP, and in the buckets."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -56,13 +57,24 @@ def thumbnails(url: str, id: str) -> dict[str, bytes]:
 
 
 def settle(cloud: ShakenCloud, seconds: float) -> int:
-    """Sweep until every original has its manifest; return how many jobs were published again."""
+    """Sweep until every original has its manifest.
+
+    Args:
+        cloud: after the storm.
+        seconds: how long to wait for a further manifest; on a busy machine all together take long.
+
+    Returns:
+        How many jobs the sweeps published again.
+    """
     end = time.monotonic() + seconds
-    published = 0
+    published, fewest = 0, sys.maxsize
     while time.monotonic() < end:
         published += _sweep(cloud)
-        if not _unended(cloud):
+        left = len(_unended(cloud))
+        if not left:
             break
+        if left < fewest:
+            fewest, end = left, time.monotonic() + seconds
         time.sleep(2)
     # Leftovers of crashed attempts are removed when they are old enough.
     time.sleep(cloud.sweep_after + 1)

@@ -79,7 +79,8 @@ class Store:
         begun, tombstone = time.time(), kept.end
         if not isinstance(tombstone, Tombstone):
             return False
-        if self.originals.has(tombstone) and not self.results.put(tombstone, kept):
+        is_stored = self.originals.has(tombstone.id, tombstone.name)
+        if is_stored and not self.results.put(tombstone, kept):
             return True  # somebody else does it, or a next call
         return self._empty(tombstone, begun)
 

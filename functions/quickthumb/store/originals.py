@@ -9,7 +9,6 @@ from itertools import chain
 from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.documents import notes
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest, Tombstone
 from quickthumb.documents.names import (
     AFTER_IDS,
     ANNOUNCED,
@@ -151,7 +150,7 @@ class Originals:
         """Return the original of a job, None if it was deleted or replaced."""
         return self._bucket.read(job.name, job.generation)
 
-    def is_current(self, job: Job | Manifest | Tombstone) -> bool:
+    def is_current(self, job: Job) -> bool:
         """Return whether the original of a job still exists, and was not replaced.
 
         This is assumed if its description cannot be read, so that nothing is deleted by mistake.
@@ -162,20 +161,21 @@ class Originals:
             return True
         return blob is not None and blob.generation == job.generation
 
-    def has(self, deleted: Tombstone) -> bool:
-        """Return whether there is an original that a tombstone says is deleted.
+    def has(self, id: str, name: str) -> bool:
+        """Return whether the original of an upload still exists.
 
-        Whatever its generation, if its name tells its id: another attempt may have stored it again.
+        If its name tells its id, in any generation: another attempt may have stored it again. If a
+        description cannot be read, this is assumed, so that nothing is deleted by mistake.
+
+        Args:
+            id: of the upload.
+            name: of the original.
         """
-        if is_named_by_id(deleted.id, deleted.name):
-            return self.named_by_id(deleted.id) is not None
-        return self.is_current(deleted)
+        names = (id, ANNOUNCED + id) if is_named_by_id(id, name) else (name,)
+        return any(self._holds(each, id) for each in names)
 
-    def holds(self, name: str, id: str) -> bool:
-        """Return whether the current blob of that name is the original of an upload.
-
-        This is assumed if its description cannot be read, so that nothing is deleted by mistake.
-        """
+    def _holds(self, name: str, id: str) -> bool:
+        """Return whether the current blob of that name is the original of an upload."""
         try:
             blob = self._bucket.stat(name)
         except InvalidMessage:

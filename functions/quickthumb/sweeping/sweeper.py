@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from quickthumb.documents.job import RETRY, SCHEMA, Job
 from quickthumb.documents.manifest import Manifest, Tombstone
-from quickthumb.documents.names import ANNOUNCED, is_named_by_id
+from quickthumb.documents.names import is_named_by_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
 from quickthumb.messaging import Topic
@@ -195,9 +195,12 @@ class Sweeper:
         return self._prune(results)
 
     def _is_alive(self, results: FoundResults) -> bool:
-        """Return whether the original that results tell still exists."""
-        origin = results.origin or (results.id, 0)
-        return self.store.originals.has(Tombstone(results.id, *origin))
+        """Return whether the original of results still exists."""
+        name = results.origin[0] if results.origin else results.id
+        if results.origin is None and results.swept:
+            attempts = self.store.ledger.attempts(results.id)
+            name = attempts.name if attempts else name
+        return self.store.originals.has(results.id, name)
 
     def _has_expired(self, results: FoundResults) -> bool:
         """Return whether a tombstone has lived long enough."""
@@ -247,26 +250,16 @@ class Sweeper:
         before = self.now() - self.policy.pause(0)
         if results.updated > before:
             return "waiting"
-        if results.origin is None:
-            return self._remove_unnamed(results, before)
         if self._is_alive(results):
             return "waiting"
-        if not self.dry_run:
+        if self.dry_run:
+            return "removed"
+        if results.origin is None:  # nothing but a count, or by an earlier version
+            self.store.results.delete_older(results.id, before)
+        else:
             # Somebody may still be at work: the tombstone keeps the job from ending as done.
             if not self.store.results.put(Tombstone(results.id, *results.origin)):
                 return "waiting"
             self.store.results.clear(results.id)
-            log.info("removed the results of %s, which has no original", results.id)
-        return "removed"
-
-    def _remove_unnamed(self, results: FoundResults, before: datetime) -> Outcome:
-        """Delete results that do not tell their original: a count, or by an earlier version."""
-        names = [results.id, ANNOUNCED + results.id]
-        if results.swept and (attempts := self.store.ledger.attempts(results.id)):
-            names.append(attempts.name)  # if the original is not named by its id
-        if any(self.store.originals.holds(name, results.id) for name in names):
-            return "waiting"
-        if not self.dry_run:
-            self.store.results.delete_older(results.id, before)
-            log.info("removed the results of %s, which has no original", results.id)
+        log.info("removed the results of %s, which has no original", results.id)
         return "removed"
