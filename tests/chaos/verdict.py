@@ -69,7 +69,7 @@ def settle(cloud: ShakenCloud, seconds: float) -> int:
     end = time.monotonic() + seconds
     published, fewest = 0, sys.maxsize
     while time.monotonic() < end:
-        published += _sweep(cloud)
+        published += _sweep(cloud, end)
         left = len(_unended(cloud))
         if not left:
             break
@@ -78,21 +78,29 @@ def settle(cloud: ShakenCloud, seconds: float) -> int:
         time.sleep(2)
     # Leftovers of crashed attempts are removed when they are old enough.
     time.sleep(cloud.sweep_after + 1)
-    return published + _sweep(cloud)
+    return published + _sweep(cloud, time.monotonic() + seconds)
 
 
-def _sweep(cloud: ShakenCloud) -> int:
-    query: dict[str, str | int] = {"start": "", "seconds": 60}
-    try:
-        answer = requests.post(
-            cloud.addresses.functions["sweep"],
-            params=query,
-            headers=cloud.authorization("sweep"),
-            timeout=120,
-        )
-    except requests.RequestException:
-        return 0
-    return int(answer.json()["published"]) if answer.ok else 0
+def _sweep(cloud: ShakenCloud, end: float) -> int:
+    """Sweep both buckets, from the beginning; return how many jobs were published again."""
+    start: str | None = ""
+    published = 0
+    while start is not None and time.monotonic() < end:
+        query: dict[str, str | int] = {"start": start, "seconds": 60}
+        try:
+            answer = requests.post(
+                cloud.addresses.functions["sweep"],
+                params=query,
+                headers=cloud.authorization("sweep"),
+                timeout=120,
+            )
+            answer.raise_for_status()
+        except requests.RequestException:
+            time.sleep(1)
+            continue
+        published += answer.json()["published"]
+        start = answer.json()["next"]
+    return published
 
 
 def _unended(cloud: ShakenCloud) -> set[str]:
