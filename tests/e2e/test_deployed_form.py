@@ -128,7 +128,7 @@ def test_an_instance_has_memory_for_as_many_of_the_largest_uploads_as_it_takes_a
         assert client.wait(id, 120)["status"] == "done"
     assert cloud.front_ends["upload"].most > 1
     assert cloud.front_ends["resize"].most == concurrency["resize"]
-    assert nobody_died(log)
+    assert deaths(log) == []
 
 
 WORST = [
@@ -144,7 +144,7 @@ WORST = [
 def test_an_instance_has_memory_for_the_worst_picture(client, log, tmp_path, kind, weight, options):
     path = worst(tmp_path, kind, weight)
     assert client.wait(client.upload(path, options), 120)["status"] == "done"
-    assert nobody_died(log)
+    assert deaths(log) == []
 
 
 def test_an_instance_has_memory_for_the_worst_pictures_at_once(client, cloud, log, tmp_path):
@@ -161,13 +161,18 @@ def test_an_instance_has_memory_for_the_worst_pictures_at_once(client, cloud, lo
     for id in ids:
         assert client.wait(id, 240)["status"] == "done"
     assert cloud.front_ends["resize"].most > 1
-    assert nobody_died(log)
+    assert deaths(log) == []
 
 
-def nobody_died(log):
-    """Return whether no function and no decoder has died or had too little memory."""
+def deaths(log):
+    """Return what says that a function or a decoder has died or had too little memory."""
     troubles = ("ended with status", "a decoder died", "no memory left", "retry later")
-    return not any(trouble in log.getvalue() for trouble in troubles)
+    return [
+        line
+        for line in log.getvalue().splitlines()
+        if any(trouble in line for trouble in troubles)
+        and "not a Pub/Sub message" not in line  # another test sends such a push
+    ]
 
 
 def worst(folder, kind, weight):
