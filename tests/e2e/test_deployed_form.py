@@ -107,6 +107,19 @@ def lines_of(log, function, trace, wanted):
     ]
 
 
+@pytest.fixture
+def deaths(log):
+    """Return what has said since the test began that a process died or had too little memory."""
+    begun = len(log.getvalue())
+    troubles = ("ended with status", "a decoder died", "no memory left", "retry later")
+
+    def deaths():
+        lines = log.getvalue()[begun:].splitlines()
+        return [line for line in lines if any(trouble in line for trouble in troubles)]
+
+    return deaths
+
+
 def largest(tmp_path):
     """Return a picture with nearly as many pixels as are accepted, and as many bytes."""
     side = int(Limits().max_pixels ** 0.5)
@@ -118,7 +131,7 @@ def largest(tmp_path):
 
 
 def test_an_instance_has_memory_for_as_many_of_the_largest_uploads_as_it_takes_at_once(
-    client, cloud, log, tmp_path
+    client, cloud, deaths, tmp_path
 ):
     path = largest(tmp_path)
     concurrency = {name: f.concurrency for name, f in read_topology().functions.items()}
@@ -128,7 +141,7 @@ def test_an_instance_has_memory_for_as_many_of_the_largest_uploads_as_it_takes_a
         assert client.wait(id, 120)["status"] == "done"
     assert cloud.front_ends["upload"].most > 1
     assert cloud.front_ends["resize"].most == concurrency["resize"]
-    assert deaths(log) == []
+    assert deaths() == []
 
 
 WORST = [
@@ -141,13 +154,15 @@ WORST = [
 
 
 @pytest.mark.parametrize(("kind", "weight", "options"), WORST)
-def test_an_instance_has_memory_for_the_worst_picture(client, log, tmp_path, kind, weight, options):
+def test_an_instance_has_memory_for_the_worst_picture(
+    client, deaths, tmp_path, kind, weight, options
+):
     path = worst(tmp_path, kind, weight)
     assert client.wait(client.upload(path, options), 120)["status"] == "done"
-    assert deaths(log) == []
+    assert deaths() == []
 
 
-def test_an_instance_has_memory_for_the_worst_pictures_at_once(client, cloud, log, tmp_path):
+def test_an_instance_has_memory_for_the_worst_pictures_at_once(client, cloud, deaths, tmp_path):
     """As many as it takes, each of another kind than the one before."""
     pictures = [
         (worst(tmp_path, kind, weight), options)
@@ -161,18 +176,7 @@ def test_an_instance_has_memory_for_the_worst_pictures_at_once(client, cloud, lo
     for id in ids:
         assert client.wait(id, 240)["status"] == "done"
     assert cloud.front_ends["resize"].most > 1
-    assert deaths(log) == []
-
-
-def deaths(log):
-    """Return what says that a function or a decoder has died or had too little memory."""
-    troubles = ("ended with status", "a decoder died", "no memory left", "retry later")
-    return [
-        line
-        for line in log.getvalue().splitlines()
-        if any(trouble in line for trouble in troubles)
-        and "not a Pub/Sub message" not in line  # another test sends such a push
-    ]
+    assert deaths() == []
 
 
 def worst(folder, kind, weight):
