@@ -30,7 +30,7 @@ import numpy as np
 import requests
 from PIL import Image
 
-from bench.contestants import INSTANCES, quickthumb
+from bench.contestants import quickthumb
 from bench.figures import Figures, medians, table
 from bench.processes import Processes
 from bench.rounds import Client, series
@@ -197,7 +197,7 @@ class Asked:
 def _cloud(folder: Path) -> Iterator[Asked]:
     with Path(os.devnull).open("w") as quiet:
         begun = time.perf_counter()
-        cloud = Cloud(read_topology(), folder, Console(out=quiet), instances={"resize": INSTANCES})
+        cloud = Cloud(read_topology(), folder, Console(out=quiet))
         with cloud:
             started = time.perf_counter() - begun
             while not all(answers(urlsplit(url).port or 80) for url in _urls(cloud)):
