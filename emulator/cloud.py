@@ -1,6 +1,6 @@
 """The local cloud: its parts, their addresses and settings."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,9 +15,10 @@ from emulator.parts.storage import Events, storage_parts
 from emulator.parts.tokens import tokens_for
 from emulator.ports import HOST, free_port, is_free
 from emulator.processes import Part, Supervisor
-from emulator.project import bucket_name
+from emulator.project import bucket_name, topic_path
 from emulator.running import Addresses
-from emulator.topology import Function, Topology
+from emulator.source import Source
+from emulator.topology import Function, Subscription, Topology
 
 
 class Cloud:
@@ -31,9 +32,15 @@ class Cloud:
         broker: which Pub/Sub.
         instances: number of processes of a function, if not one.
         notify: URL to push finished jobs to, if any.
+        source: the code of the functions; None is that of QuickThumb.
+
+    Attributes:
+        topology: see above.
+        source: see above.
+        addresses: where the parts listen.
 
     Raises:
-        InvalidOption: another program listens on `port`.
+        InvalidOption: another program listens on `port`, or on that of a debugger.
         NoTokens: functions require tokens that the broker does not send.
         Unsafe: other users could read or change the data.
         PartFailed, StorageUnusable, OfficialEmulatorMissing: a part cannot run.
@@ -49,24 +56,24 @@ class Cloud:
         broker: Broker = "embedded",
         instances: Mapping[str, int] | None = None,
         notify: str | None = None,
+        source: Source | None = None,
     ) -> None:
-        if port is not None and not is_free(port):
-            raise InvalidOption(
-                f"Port {port} is taken by another program. Stop it or choose another port: "
-                f"--port {port + 1}"
-            )
+        self.source = source or Source()
+        if port is not None:
+            _expect_free(port, f"--port {port + 1}")
+        for name, debugger in self.source.debuggers.items():
+            _expect_free(debugger, f"--debug {name}={debugger + 1}")
         data_folder.make(data)
         data_folder.secure(data)
-        self._topology = topology
+        self.topology = topology
         self._notify = notify
         self._broker_data = data / "pubsub"
-        entrance = topology.called_by("http") or ""
-        ports = {name: free_port() for name in topology.functions}
-        if port is not None:
-            ports[entrance] = port
+        public = [name for name, each in topology.functions.items() if each.trigger == "http"]
+        ports = {name: free_port() for name in topology.functions} | _in_a_row(public, port)
         storage_port, pubsub_port, keys_port = free_port(), free_port(), free_port()
-        settings = {name: variables(function) for name, function in topology.functions.items()}
-        public = {name for name, each in topology.functions.items() if each.trigger == "http"}
+        settings = {
+            name: variables(function, self.source) for name, function in topology.functions.items()
+        }
         self.addresses = Addresses(
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
             f"http://{HOST}:{storage_port}",
@@ -76,10 +83,11 @@ class Cloud:
                 {name: each for name, each in settings.items() if name not in public},
                 signed=broker == "embedded",
             ),
-            entrance,
+            topology.called_by("http") or "",
+            topology.project,
         )
         scheduler = scheduler_part(topology, self.addresses, self._broker_data)
-        functions = [
+        self._functions = [
             self.function_part(name, function, (instances or {}).get(name, 1))
             for name, function in topology.functions.items()
         ]
@@ -88,7 +96,7 @@ class Cloud:
             *storage_parts(
                 data,
                 storage_port,
-                tuple(map(bucket_name, topology.buckets)),
+                tuple(bucket_name(name, topology.project) for name in topology.buckets),
                 Events.of(topology, self.addresses.pubsub),
                 visitors=Visitors.of(
                     {key: v for name in public for key, v in settings[name].items()}
@@ -96,7 +104,7 @@ class Cloud:
                 log_requests=console.verbose,
             ),
         ]
-        groups = [[scheduler] if scheduler else [], functions, services]
+        groups = [[scheduler] if scheduler else [], self._functions, services]
         self._supervisor = Supervisor(groups, console)
 
     def __enter__(self) -> Self:
@@ -117,8 +125,18 @@ class Cloud:
 
     def function_part(self, name: str, function: Function, instances: int) -> Part:
         """Return the part that serves a function."""
-        awaited = self._topology.serves_pictures(name)
-        return function_part(name, function, self.addresses, instances, awaited=awaited)
+        awaited = self.topology.serves_pictures(name)
+        return function_part(
+            name, function, self.addresses, instances, awaited=awaited, source=self.source
+        )
+
+    def functions(self) -> Sequence[Part]:
+        """Return the parts that serve functions."""
+        return self._functions
+
+    def renew(self, parts: Sequence[Part]) -> None:
+        """Stop parts and start them anew, as after a change of their code."""
+        self._supervisor.renew(parts)
 
     def push_endpoints(self) -> Mapping[str, str]:
         """Return the URLs to which messages are pushed, by function."""
@@ -127,5 +145,33 @@ class Cloud:
     def _make_resources(self) -> None:
         from emulator.parts import pubsub_resources as resources  # slow; the parts start meanwhile
 
-        endpoints = self.push_endpoints()
-        resources.make_resources(self._topology, self.addresses, endpoints, self._notify)
+        endpoints = {
+            name: self._push_url(subscription)
+            for name, subscription in self.topology.subscriptions.items()
+        }
+        resources.make_resources(self.topology, self.addresses, endpoints, self._notify)
+
+    def _push_url(self, subscription: Subscription) -> str:
+        url = self.push_endpoints()[subscription.push_to]
+        # functions-framework learns from the path what to write into a CloudEvent as its source.
+        topic = topic_path(subscription.topic, self.topology.project)
+        return url if self.source.is_ours else f"{url}/{topic}"
+
+
+def _expect_free(port: int, other: str) -> None:
+    if not is_free(port):
+        raise InvalidOption(
+            f"Port {port} is taken by another program. Stop it or choose another port: {other}"
+        )
+
+
+def _in_a_row(functions: Sequence[str], first: int | None) -> dict[str, int]:
+    """Give functions ports, from the first on: those that are free. None gives none."""
+    ports: dict[str, int] = {}
+    port = first
+    for name in functions if port is not None else ():
+        while not is_free(port):
+            port += 1
+        ports[name] = port
+        port += 1
+    return ports

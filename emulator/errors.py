@@ -26,7 +26,15 @@ class Unsafe(EmulatorError):
 
 
 class InvalidTopology(EmulatorError):
-    """`infra/topology.yaml` is wrong; the message names the place."""
+    """A topology is wrong; the message names the file and the place."""
+
+
+class SourceUnusable(EmulatorError):
+    """The functions cannot be run: no source, no Python environment, or a package is missing."""
+
+
+class InvalidEnvFile(EmulatorError):
+    """A file with variables is wrong; the message names the line, and never a value."""
 
 
 class AlreadyRunning(EmulatorError):

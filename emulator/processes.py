@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ class Part:
         command: what to run.
         is_ready: returns whether it takes requests.
         env: variables in addition to those of this process.
+        folder: where to run it; None runs it in the current folder.
         before: called before every start, to repair what the last run left; returns lines to show.
         on_ready: called after every start once it is ready, to recreate what is not persistent.
         matters: returns whether to show a log line when not verbose.
@@ -41,6 +42,7 @@ class Part:
     command: Sequence[str]
     is_ready: Callable[[], bool]
     env: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
     before: Callable[[], Sequence[str]] = tuple
     on_ready: Callable[[], None] = lambda: None
     matters: Callable[[str], bool] = lambda line: False  # noqa: ARG005
@@ -56,6 +58,8 @@ class Process:
         self._last_lines = deque[str](maxlen=15)
         self._popen: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self.to_renew = threading.Event()
+        """Set while it is stopped in order to be started anew."""
 
     def start(self) -> None:
         """Start the process. On Linux it ends when this one does."""
@@ -64,6 +68,7 @@ class Process:
             self._console.line(self.part.name, line)
         self._popen = subprocess.Popen(
             [*_leash(), *self.part.command],
+            cwd=self.part.folder,
             env={**os.environ, **self.part.env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -96,19 +101,20 @@ class Process:
 
         Children that are left are killed, such as workers, which would keep the port.
         """
-        if not self._popen:
+        popen, reader = self._popen, self._reader  # another thread may start it anew meanwhile
+        if not popen:
             return None
         try:
-            status = self._popen.wait(timeout)
+            status = popen.wait(timeout)
         except subprocess.TimeoutExpired:
             self._console.line(self.part.name, "did not stop: killed")
-            self._popen.kill()
-            status = self._popen.wait()
+            popen.kill()
+            status = popen.wait()
         if os.name == "posix":
             with suppress(ProcessLookupError):
-                os.killpg(self._popen.pid, signal.SIGKILL)
-        if self._reader:
-            self._reader.join(timeout=1)
+                os.killpg(popen.pid, signal.SIGKILL)
+        if reader:
+            reader.join(timeout=1)
         return status
 
     def exit_status(self) -> int | None:
@@ -190,23 +196,40 @@ class Supervisor:
             status = process.wait()
             lived = time.monotonic() - started
             pause = 0.0 if lived > _LONGEST_PAUSE else min(max(0.2, pause * 2), _LONGEST_PAUSE)
+            renewed = process.to_renew.is_set()
+            if renewed:
+                process.to_renew.clear()
+                pause = 0.0
             if self._stopping.wait(pause):
                 return
-            self._console.line(process.part.name, f"ended with status {status}: restarted")
-            if lines := process.last_lines():
-                self._console.say(lines)
+            if not renewed:
+                self._console.line(process.part.name, f"ended with status {status}: restarted")
+                if lines := process.last_lines():
+                    self._console.say(lines)
             process.start()
-            self._wait_ready(process)
+            if self._wait_ready(process) and renewed:
+                self._console.line(process.part.name, "runs the new version")
 
-    def _wait_ready(self, process: Process) -> None:
-        """Wait until a part is ready or dies."""
+    def _wait_ready(self, process: Process) -> bool:
+        """Wait until a part is ready or dies; return whether it is ready."""
         while process.exit_status() is None and not self._stopping.wait(_POLL):
             try:
                 if process.becomes_ready():
-                    return
+                    return True
             except Exception as error:  # of any kind: this thread must keep watching
                 self._console.line(process.part.name, f"is not ready yet: {error}")
                 self._stopping.wait(1)
+        return False
+
+    def renew(self, parts: Collection[Part]) -> None:
+        """Stop parts and start them anew, as after a change of their code.
+
+        Returns when they have been stopped.
+        """
+        processes = [process for process in self._processes() if process.part in parts]
+        for process in processes:
+            process.to_renew.set()
+        self._end(processes)
 
     def _processes(self) -> list[Process]:
         return [process for group in self._groups for process in group]
@@ -219,11 +242,15 @@ class Supervisor:
         """Stop every part, dependents first. May be called twice."""
         self._stopping.set()
         for group in self._groups:
-            for process in group:
-                process.ask_to_stop()
-            deadline = time.monotonic() + _GRACE
-            for process in group:
-                process.wait(max(0.0, deadline - time.monotonic()))
+            self._end(group)
+
+    def _end(self, processes: Sequence[Process]) -> None:
+        """Stop processes; kill those that take too long."""
+        for process in processes:
+            process.ask_to_stop()
+        deadline = time.monotonic() + _GRACE
+        for process in processes:
+            process.wait(max(0.0, deadline - time.monotonic()))
 
 
 def _failure(process: Process, what: str) -> PartFailed:

@@ -21,16 +21,16 @@ NOTIFIER = f"notify@{PROJECT}.iam.gserviceaccount.com"
 """The service account of the tokens that the URL of `up --notify` receives."""
 
 
-def bucket_name(name: str) -> str:
+def bucket_name(name: str, project: str = PROJECT) -> str:
     """Return the full name of a bucket."""
-    return f"{PROJECT}-{name}"
+    return f"{project}-{name}"
 
 
-def topic_path(topic: str) -> str:
+def topic_path(topic: str, project: str = PROJECT) -> str:
     """Return the full name of a topic."""
-    return f"projects/{PROJECT}/topics/{topic}"
+    return f"projects/{project}/topics/{topic}"
 
 
-def subscription_path(subscription: str) -> str:
+def subscription_path(subscription: str, project: str = PROJECT) -> str:
     """Return the full name of a subscription."""
-    return f"projects/{PROJECT}/subscriptions/{subscription}"
+    return f"projects/{project}/subscriptions/{subscription}"

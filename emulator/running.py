@@ -10,7 +10,7 @@ import msgspec
 from emulator.errors import AlreadyRunning, InvalidOption, Unwritable
 from emulator.file_lock import Locked, exclusive
 from emulator.parts.tokens import PushToken
-from emulator.project import PROGRAM
+from emulator.project import PROGRAM, PROJECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Addresses:
         pubsub: host:port.
         keys: URL of the public keys of push tokens; empty if the broker sends none.
         tokens: the tokens required by functions that are not public.
-        entrance: the function that takes pictures; empty if there is none.
+        entrance: the first function that is called over HTTP; empty if there is none.
+        project: id of the emulated project.
     """
 
     functions: Mapping[str, str]
@@ -32,6 +33,7 @@ class Addresses:
     keys: str = ""
     tokens: Mapping[str, PushToken] = field(default_factory=dict)
     entrance: str = ""
+    project: str = PROJECT
 
     @property
     def upload(self) -> str:

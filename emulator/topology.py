@@ -1,12 +1,27 @@
-"""What the cloud consists of, and which function and topic plays which role."""
+"""What the cloud consists of, and which function and topic plays which role.
+
+What a topology leaves out is as Google Cloud has it by default. Bounds are those of Google Cloud:
+https://docs.cloud.google.com/run/docs/configuring/request-timeout,
+https://docs.cloud.google.com/run/docs/about-concurrency and
+https://docs.cloud.google.com/pubsub/docs/reference/rest/v1/projects.subscriptions
+"""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from emulator.project import PROJECT
 
 Trigger = Literal["http", "pubsub", "schedule"]
 TRIGGERS = get_args(Trigger)
+
+Count = Annotated[int, Meta(ge=1)]
+Concurrency = Annotated[int, Meta(ge=1, le=1000)]
+Timeout = Annotated[int, Meta(ge=1, le=3600)]
+AckDeadline = Annotated[int, Meta(ge=10, le=600)]
+Backoff = Annotated[int, Meta(ge=0, le=600)]
+Attempts = Annotated[int, Meta(ge=5, le=100)]
 
 
 class Reference(Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +46,7 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
     """A function.
 
     Attributes:
-        entry_point: its Python name in `functions/main.py`.
+        entry_point: its Python name in `main.py`.
         trigger: who calls it: anyone over `http`, a subscription (`pubsub`) or a `schedule`.
         memory: per instance, bytes.
         cpu: per instance.
@@ -44,26 +59,30 @@ class Function(Struct, frozen=True, forbid_unknown_fields=True):
 
     entry_point: str
     trigger: Trigger
-    memory: int
-    cpu: int
-    concurrency: int
-    timeout_seconds: int
-    min_instances: int
-    max_instances: int
-    environment: Mapping[str, str | Reference]
+    memory: int = 512 * 2**20
+    cpu: Count = 1
+    concurrency: Concurrency = 80
+    timeout_seconds: Timeout = 300
+    min_instances: Annotated[int, Meta(ge=0)] = 0
+    max_instances: Count = 100
+    environment: Mapping[str, str | Reference] = {}
 
 
 class Notification(Struct, frozen=True, forbid_unknown_fields=True):
     """The topic to which a bucket announces new blobs whose names start with a prefix."""
 
     topic: str
-    prefix: str
+    prefix: str = ""
+
+
+class Topic(Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic. It has no settings."""
 
 
 class Bucket(Struct, frozen=True, forbid_unknown_fields=True):
     """A bucket. By default blobs are kept forever and not announced."""
 
-    delete_after_days: int | None = None
+    delete_after_days: Count | None = None
     notify: Notification | None = None
 
 
@@ -71,7 +90,7 @@ class DeadLetter(Struct, frozen=True, forbid_unknown_fields=True):
     """The topic for messages that are not acknowledged after 5 to 100 delivery attempts."""
 
     topic: str
-    max_delivery_attempts: int
+    max_delivery_attempts: Attempts = 5
 
 
 class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,7 +99,8 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         topic: what it subscribes to.
         push_to: the function that receives its messages.
-        ack_deadline_seconds: 10 to 600.
+        ack_deadline_seconds: 10 to 600; by default the most, so that nothing is delivered again
+            while a function works on it.
         minimum_backoff_seconds: before the second delivery.
         maximum_backoff_seconds: between later deliveries.
         dead_letter: None delivers forever.
@@ -88,9 +108,9 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
 
     topic: str
     push_to: str
-    ack_deadline_seconds: int
-    minimum_backoff_seconds: int
-    maximum_backoff_seconds: int
+    ack_deadline_seconds: AckDeadline = 600
+    minimum_backoff_seconds: Backoff = 10
+    maximum_backoff_seconds: Backoff = 600
     dead_letter: DeadLetter | None = None
 
 
@@ -107,7 +127,12 @@ class Schedule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Topology(Struct, frozen=True):
-    """The whole cloud, by name."""
+    """The whole cloud, by name.
+
+    Attributes:
+        runtime: for the deployment; the emulator ignores it.
+        project: id of the emulated project, part of every full name.
+    """
 
     runtime: str
     functions: Mapping[str, Function]
@@ -115,9 +140,10 @@ class Topology(Struct, frozen=True):
     topics: tuple[str, ...]
     subscriptions: Mapping[str, Subscription]
     schedules: Mapping[str, Schedule]
+    project: str = PROJECT
 
     def serves_pictures(self, function: str) -> bool:
-        """Return whether pictures wait for a function, as opposed to failed jobs or a schedule."""
+        """Return whether users wait for a function, as opposed to failed jobs or a schedule."""
         dead = {s.dead_letter.topic for s in self.subscriptions.values() if s.dead_letter}
         fed = {s.push_to for s in self.subscriptions.values() if s.topic not in dead}
         return self.functions[function].trigger == "http" or function in fed

@@ -3,17 +3,31 @@
 import argparse
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.options import add_cloud_options, instances_of, port, web_address
+from emulator.options import (
+    add_app_options,
+    add_cloud_options,
+    data_of,
+    debuggers,
+    instances_of,
+    port,
+    source_of,
+    topology_of,
+    web_address,
+)
+from emulator.parts.reload import reloading
+from emulator.ports import HOST
 from emulator.project import NOTIFIER
 from emulator.running import Addresses, announced, only_one
+from emulator.source import Source
 from emulator.topology import Topology
-from emulator.topology_file import read_topology
 
 SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 """A picture to try, which only a checkout has."""
@@ -22,7 +36,31 @@ SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_cloud_options(parser)
-    parser.add_argument("--port", type=port, default=8080, help="port for uploads (default: 8080)")
+    add_app_options(parser)
+    parser.add_argument(
+        "--env-file",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="set the variables in this file for all functions; may be repeated",
+    )
+    parser.add_argument(
+        "--reload", action="store_true", help="restart the functions when their code changes"
+    )
+    parser.add_argument(
+        "--debug",
+        action="append",
+        default=[],
+        metavar="NAME[=PORT]",
+        help="let a debugger attach to a function (default port: 5678); needs debugpy",
+    )
+    parser.add_argument(
+        "--port",
+        type=port,
+        default=8080,
+        help="port of the first function that is called over HTTP (default: 8080)",
+    )
     parser.add_argument(
         "--notify",
         type=web_address,
@@ -35,24 +73,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the cloud until it is interrupted."""
     started = time.monotonic()
-    topology = read_topology()
+    topology = topology_of(args)
+    source = replace(source_of(args, args.env_file), debuggers=debuggers(args.debug, topology))
     console = Console(verbose=args.verbose)
     instances = instances_of(args, topology)
-    data_folder.make(args.data)
-    with only_one(args.data):
+    if not source.is_ours or source.debuggers:
+        source.check()
+    data = data_of(args)
+    data_folder.make(data)
+    with only_one(data):
         cloud = Cloud(
             topology,
-            args.data,
+            data,
             console,
             port=args.port,
             broker=args.pubsub,
             instances=instances,
             notify=args.notify,
+            source=source,
         )
         try:
-            with cloud, announced(args.data, cloud.addresses):
+            with cloud, announced(data, cloud.addresses), _reloading(args, cloud, console, data):
                 seconds = time.monotonic() - started
-                print(_welcome(topology, cloud.addresses, args, instances, seconds), flush=True)
+                print(_welcome(topology, cloud, args, instances, seconds), flush=True)
                 while True:
                     time.sleep(3600)
         except KeyboardInterrupt:
@@ -60,32 +103,57 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _reloading(
+    args: argparse.Namespace, cloud: Cloud, console: Console, data: Path
+) -> AbstractContextManager[None]:
+    if not args.reload:
+        return nullcontext()
+    targets = {name: each.entry_point for name, each in cloud.topology.functions.items()}
+    return reloading(cloud.source, targets, cloud.functions(), cloud.renew, console, data)
+
+
 def _welcome(
     topology: Topology,
-    addresses: Addresses,
+    cloud: Cloud,
     args: argparse.Namespace,
     instances: Mapping[str, int],
     seconds: float,
 ) -> str:
+    addresses, source = cloud.addresses, cloud.source
     rows = [
-        (name, url, f"{instances[name]} x, functions-framework")
+        (name, url, _served(name, instances[name], source))
         for name, url in addresses.functions.items()
     ]
-    rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(args.data)}"))
+    rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(data_of(args))}"))
     broker = "Google's emulator" if args.pubsub == "official" else "embedded"
     rows.append(("pubsub", addresses.pubsub, broker))
     rows.extend(
         ("scheduler", schedule.cron, f"calls {schedule.function}")
         for schedule in topology.schedules.values()
     )
-    table = "\n".join(f"  {name:9} {where:24} {what}" for name, where, what in rows)
+    width = max(9, *(len(name) for name, _, _ in rows))
+    table = "\n".join(f"  {name:{width}} {where:24} {what}" for name, where, what in rows)
     notified = _notified(args.notify, addresses.keys) if args.notify else ""
-    sample = _short(SAMPLE) if SAMPLE.exists() else "PICTURE"
+    name = "QuickThumb" if source.is_ours else _short(source.folder)
     return (
-        f"QuickThumb is up after {seconds:.1f} seconds:\n\n{table}\n\n"
-        f"Send it a picture:\n\n  curl -F file=@{sample} {addresses.upload}/\n\n"
-        f"{notified}Ctrl-C stops everything."
+        f"{name} is up after {seconds:.1f} seconds:\n\n{table}\n\n"
+        f"{_first_call(addresses, source)}{notified}Ctrl-C stops everything."
     )
+
+
+def _served(name: str, instances: int, source: Source) -> str:
+    if name in source.debuggers:
+        return f"1 x, debugger at {HOST}:{source.debuggers[name]}"
+    return f"{instances} x, functions-framework"
+
+
+def _first_call(addresses: Addresses, source: Source) -> str:
+    if not addresses.entrance:
+        return ""
+    if source.is_ours:
+        sample = _short(SAMPLE) if SAMPLE.exists() else "PICTURE"
+        return f"Send it a picture:\n\n  curl -F file=@{sample} {addresses.upload}/\n\n"
+    return f"Call it:\n\n  curl {addresses.upload}/\n\n"
 
 
 def _notified(url: str, keys: str) -> str:

@@ -2,26 +2,33 @@
 
 import json
 import os
-import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 from emulator.errors import PartFailed
 from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, answers
 from emulator.processes import Part
-from emulator.project import FILES, PROJECT, bucket_name, topic_path
+from emulator.project import bucket_name, topic_path
 from emulator.running import Addresses
+from emulator.source import Source
 from emulator.topology import Function, Reference
 
-SOURCE = FILES / "functions" / "main.py"
+_SERVE = Path(__file__).with_name("guest") / "serve.py"
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
 
 
 def function_part(
-    name: str, function: Function, addresses: Addresses, instances: int, *, awaited: bool
+    name: str,
+    function: Function,
+    addresses: Addresses,
+    instances: int,
+    *,
+    awaited: bool,
+    source: Source | None = None,
 ) -> Part:
     """Return the part that serves a function.
 
@@ -29,49 +36,81 @@ def function_part(
         name: of the function in the topology.
         function: what to serve.
         addresses: of the cloud, including the function's own.
-        instances: number of processes.
+        instances: number of processes; a debugged function is one.
         awaited: see `Part`.
+        source: the code; None is that of QuickThumb.
     """
+    source = source or Source()
     port = int(addresses.functions[name].rpartition(":")[2])
+    has_health = source.is_ours and function.trigger == "http"
     inherited = {key: text for key, text in os.environ.items() if key not in _NOT_INHERITED}
     return Part(
         name,
-        [
-            *(sys.executable, "-m", "functions_framework", "--source", str(SOURCE)),
-            *("--target", function.entry_point, "--host", HOST, "--port", str(port)),
-        ],
-        is_ready=lambda: is_healthy(port) if function.trigger == "http" else answers(port),
+        _command(name, function, port, source),
+        is_ready=lambda: is_healthy(port) if has_health else answers(port),
         env={
             **inherited,
-            **environment(function, addresses, addresses.tokens.get(name)),
+            **environment(function, addresses, addresses.tokens.get(name), source),
             # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
             # takes one request at a time, and lets another process take the next.
             "THREADS": str(function.concurrency),
             "WORKERS": str(instances),
             "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
         },
-        matters=lambda line: not line.startswith(("INFO ", "DEBUG ")),
+        folder=None if source.is_ours else source.folder,
+        matters=lambda line: not (source.is_ours and line.startswith(("INFO ", "DEBUG "))),
         awaited=awaited,
     )
 
 
+def _command(name: str, function: Function, port: int, source: Source) -> list[str]:
+    file, target = str(source.file), function.entry_point
+    debugger = source.debuggers.get(name)
+    if debugger is None:
+        return [
+            *(str(source.python), "-m", "functions_framework", "--source", file),
+            *("--target", target, "--host", HOST, "--port", str(port)),
+        ]
+    return [
+        *(str(source.python), "-m", "debugpy", "--listen", f"{HOST}:{debugger}"),
+        *(str(_SERVE), file, target, HOST, str(port)),
+    ]
+
+
 def environment(
-    function: Function, addresses: Addresses, token: PushToken | None = None
+    function: Function,
+    addresses: Addresses,
+    token: PushToken | None = None,
+    source: Source | None = None,
 ) -> dict[str, str]:
-    """Return the environment of a function, given the token that it requires of callers."""
-    return {
+    """Return the environment of a function.
+
+    Args:
+        function: whose.
+        addresses: of the cloud.
+        token: that it requires of callers, if any.
+        source: its code, with further variables; None is that of QuickThumb.
+    """
+    source = source or Source()
+    cloud = {
         "STORAGE_EMULATOR_HOST": addresses.storage,
         "PUBSUB_EMULATOR_HOST": addresses.pubsub,
-        "GOOGLE_CLOUD_PROJECT": PROJECT,
-        "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
-        **(token.environment() if token else {}),
-        **{key: _full_name(value) for key, value in function.environment.items()},
+        "GOOGLE_CLOUD_PROJECT": addresses.project,
     }
+    given = {
+        key: _full_name(value, addresses.project) for key, value in function.environment.items()
+    } | dict(source.variables)
+    if source.is_ours:
+        known = {"QUICKTHUMB_PUSH_CERTS_URL": addresses.keys}
+        return {**cloud, **known, **(token.environment() if token else {}), **given}
+    # Whatever else is in a file of variables, such as the project in production, what runs here
+    # uses this cloud. What a function prints is shown at once.
+    return {"PYTHONUNBUFFERED": "1", **given, **cloud}
 
 
-def variables(function: Function) -> dict[str, object]:
-    """Return the variables that a function gets from this process and the topology."""
-    return {**os.environ, **function.environment}
+def variables(function: Function, source: Source | None = None) -> dict[str, object]:
+    """Return the variables that a function gets from this process, the topology and its source."""
+    return {**os.environ, **function.environment, **(source.variables if source else {})}
 
 
 def is_healthy(port: int) -> bool:
@@ -93,11 +132,11 @@ def is_healthy(port: int) -> bool:
         return False
 
 
-def _full_name(value: str | Reference) -> str:
+def _full_name(value: str | Reference, project: str) -> str:
     match value:
         case Reference(bucket=str(name)):
-            return bucket_name(name)
+            return bucket_name(name, project)
         case Reference(topic=str(name)):
-            return topic_path(name)
+            return topic_path(name, project)
         case _:
             return str(value)

@@ -26,35 +26,43 @@ _COMPLETED_TOPIC = "QUICKTHUMB_COMPLETED_TOPIC"
 """The variable with the topic of finished jobs."""
 
 
+_LABELS = {"made-from": "topology"}
+"""Mark the subscriptions that are deleted when they are no longer in the topology."""
+
+
 def make_resources(
     topology: Topology, addresses: Addresses, endpoints: Mapping[str, str], notify: str | None
 ) -> None:
-    """Create what is missing, and update existing subscriptions.
+    """Create what is missing, update existing subscriptions, and delete those of an earlier file.
+
+    Subscriptions that others created stay.
 
     Args:
         topology: what there should be.
         addresses: of the broker, and the tokens that functions require.
-        endpoints: URL of each function that receives pushes.
-        notify: URL to push finished jobs to; None deletes the subscription of an earlier run.
+        endpoints: URL to which each subscription pushes.
+        notify: URL to push finished jobs to, if any.
 
     Raises:
         grpc.RpcError: the broker refused or did not answer.
         InvalidTopology: `notify` is set, but no function publishes finished jobs.
     """
-    exists, missing = grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.NOT_FOUND
+    exists = grpc.StatusCode.ALREADY_EXISTS
+    project = topology.project
     with grpc.insecure_channel(addresses.pubsub) as channel:
         for name in topology.topics:
-            topic = protos.Topic(name=topic_path(name))
+            topic = protos.Topic(name=topic_path(name, project))
             _call(channel, "Publisher/CreateTopic", topic, tolerated=exists)
         wanted = [
-            _subscription(name, each, endpoints[each.push_to], addresses.tokens.get(each.push_to))
+            _subscription(
+                *(name, each, endpoints[name], addresses.tokens.get(each.push_to), project)
+            )
             for name, each in topology.subscriptions.items()
         ]
         if notify:
             wanted.append(_notification(topology, notify))
-        else:
-            request = protos.DeleteSubscriptionRequest(subscription=subscription_path(_NOTIFY))
-            _call(channel, "Subscriber/DeleteSubscription", request, tolerated=missing)
+        for name in _made_earlier(channel, project) - {each.name for each in wanted}:
+            _delete(channel, name)
         for subscription in wanted:
             if _call(channel, "Subscriber/CreateSubscription", subscription, tolerated=exists):
                 continue
@@ -63,6 +71,26 @@ def make_resources(
                 subscription=subscription, update_mask=FieldMask(paths=sorted(settings))
             )
             _call(channel, "Subscriber/UpdateSubscription", update)
+
+
+def _made_earlier(channel: grpc.Channel, project: str) -> set[str]:
+    """Return the full names of the subscriptions that a topology has led to."""
+    found, token = set(), ""
+    while True:
+        request = protos.ListSubscriptionsRequest(project=f"projects/{project}", page_token=token)
+        answer = protos.ListSubscriptionsResponse.FromString(
+            _answer(channel, "Subscriber/ListSubscriptions", request)
+        )
+        found |= {each.name for each in answer.subscriptions if each.labels == _LABELS}
+        token = answer.next_page_token
+        if not token:
+            return found
+
+
+def _delete(channel: grpc.Channel, subscription: str) -> None:
+    request = protos.DeleteSubscriptionRequest(subscription=subscription)
+    missing = grpc.StatusCode.NOT_FOUND
+    _call(channel, "Subscriber/DeleteSubscription", request, tolerated=missing)
 
 
 def _notification(topology: Topology, url: str) -> Any:
@@ -77,13 +105,16 @@ def _notification(topology: Topology, url: str) -> Any:
         minimum_backoff_seconds=1,
         maximum_backoff_seconds=60,
     )
-    return _subscription(_NOTIFY, wanted, url, PushToken(NOTIFIER, url))
+    return _subscription(_NOTIFY, wanted, url, PushToken(NOTIFIER, url), topology.project)
 
 
-def _subscription(name: str, wanted: Subscription, endpoint: str, token: PushToken | None) -> Any:
+def _subscription(
+    name: str, wanted: Subscription, endpoint: str, token: PushToken | None, project: str
+) -> Any:
     subscription = protos.Subscription(
-        name=subscription_path(name),
-        topic=topic_path(wanted.topic),
+        name=subscription_path(name, project),
+        topic=topic_path(wanted.topic, project),
+        labels=_LABELS,
         push_config={"push_endpoint": endpoint},
         ack_deadline_seconds=wanted.ack_deadline_seconds,
         retry_policy={
@@ -93,7 +124,7 @@ def _subscription(name: str, wanted: Subscription, endpoint: str, token: PushTok
     )
     if wanted.dead_letter:
         policy = subscription.dead_letter_policy
-        policy.dead_letter_topic = topic_path(wanted.dead_letter.topic)
+        policy.dead_letter_topic = topic_path(wanted.dead_letter.topic, project)
         policy.max_delivery_attempts = wanted.dead_letter.max_delivery_attempts
     if token:
         oidc = subscription.push_config.oidc_token
@@ -105,15 +136,20 @@ def _call(
     channel: grpc.Channel, method: str, request: Any, tolerated: grpc.StatusCode | None = None
 ) -> bool:
     """Make a call and ignore its answer; return False if it failed with a tolerated status."""
-    call = channel.unary_unary(
-        f"/google.pubsub.v1.{method}",
-        request_serializer=type(request).SerializeToString,
-        response_deserializer=bytes,
-    )
     try:
-        call(request, timeout=_TIMEOUT, wait_for_ready=True)
+        _answer(channel, method, request)
     except grpc.RpcError as error:
         if error.code() != tolerated:
             raise
         return False
     return True
+
+
+def _answer(channel: grpc.Channel, method: str, request: Any) -> bytes:
+    call = channel.unary_unary(
+        f"/google.pubsub.v1.{method}",
+        request_serializer=type(request).SerializeToString,
+        response_deserializer=bytes,
+    )
+    answer: bytes = call(request, timeout=_TIMEOUT, wait_for_ready=True)
+    return answer

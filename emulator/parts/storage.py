@@ -48,12 +48,14 @@ class Events:
         prefix: only blobs whose names start with it.
         topic: its short name.
         broker: address of Pub/Sub, host:port.
+        project: id of the project of both.
     """
 
     bucket: str
     prefix: str
     topic: str
     broker: str
+    project: str = PROJECT
 
     @classmethod
     def of(cls, topology: Topology, broker: str) -> Self | None:
@@ -66,17 +68,18 @@ class Events:
         if len(found) > 1:
             raise StorageUnusable(
                 f"Buckets {', '.join(found)} each notify a topic; fake-gcs-server supports "
-                "one such bucket. Keep `notify` in only one of them in infra/topology.yaml."
+                "one such bucket. Keep `notify` in only one of them."
             )
         for name, notify in found.items():
-            return cls(bucket_name(name), notify.prefix, notify.topic, broker)
+            project = topology.project
+            return cls(bucket_name(name, project), notify.prefix, notify.topic, broker, project)
         return None
 
     def options(self) -> list[str]:
         """Return the options of fake-gcs-server."""
         return [
             *("-event.bucket", self.bucket, "-event.object-prefix", self.prefix),
-            *("-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", self.topic),
+            *("-event.pubsub-project-id", self.project, "-event.pubsub-topic", self.topic),
             *("-event.list", "finalize"),
         ]
 
