@@ -168,10 +168,9 @@ def _expect_free(port: int, other: str) -> None:
 def _in_a_row(functions: Sequence[str], first: int | None) -> dict[str, int]:
     """Give functions ports, from the first on: those that are free. None gives none."""
     ports: dict[str, int] = {}
-    port = first
-    for name in functions if port is not None else ():
-        while not is_free(port):
-            port += 1
+    if first is None:
+        return ports
+    free = filter(is_free, range(first, 65536))
+    for name, port in zip(functions, free, strict=False):
         ports[name] = port
-        port += 1
     return ports

@@ -49,6 +49,14 @@ class Part:
     awaited: bool = True
 
 
+@dataclass(frozen=True)
+class Run:
+    """One run of a process, and the thread that reads what it prints."""
+
+    popen: subprocess.Popen[str]
+    reader: threading.Thread
+
+
 class Process:
     """The process of a part, running or not."""
 
@@ -56,8 +64,7 @@ class Process:
         self.part = part
         self._console = console
         self._last_lines = deque[str](maxlen=15)
-        self._popen: subprocess.Popen[str] | None = None
-        self._reader: threading.Thread | None = None
+        self._run: Run | None = None
         self.to_renew = threading.Event()
         """Set while it is stopped in order to be started anew."""
 
@@ -66,7 +73,7 @@ class Process:
         self._last_lines.clear()
         for line in self.part.before():
             self._console.line(self.part.name, line)
-        self._popen = subprocess.Popen(
+        popen = subprocess.Popen(
             [*_leash(), *self.part.command],
             cwd=self.part.folder,
             env={**os.environ, **self.part.env},
@@ -80,8 +87,9 @@ class Process:
             # Keeps Ctrl-C from the parts, so that they can be stopped in order.
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, args=(self._popen,), daemon=True)
-        self._reader.start()
+        reader = threading.Thread(target=self._read, args=(popen,), daemon=True)
+        reader.start()
+        self._run = Run(popen, reader)
 
     def _read(self, popen: subprocess.Popen[str]) -> None:
         assert popen.stdout is not None  # noqa: S101 - because of PIPE
@@ -94,16 +102,18 @@ class Process:
     @property
     def pid(self) -> int | None:
         """The id of the process, None before the first start."""
-        return self._popen.pid if self._popen else None
+        return self._run.popen.pid if self._run else None
 
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Wait until it ends, and return its exit status; after `timeout` seconds, kill it.
+    def wait(self, timeout: float | None = None, run: Run | None = None) -> int | None:
+        """Wait until a run ends, and return its exit status; after `timeout` seconds, kill it.
 
+        By default it is the latest run, but another thread may start the next one meanwhile.
         Children that are left are killed, such as workers, which would keep the port.
         """
-        popen, reader = self._popen, self._reader  # another thread may start it anew meanwhile
-        if not popen:
+        run = run or self._run
+        if not run:
             return None
+        popen = run.popen
         try:
             status = popen.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -113,18 +123,17 @@ class Process:
         if os.name == "posix":
             with suppress(ProcessLookupError):
                 os.killpg(popen.pid, signal.SIGKILL)
-        if reader:
-            reader.join(timeout=1)
+        run.reader.join(timeout=1)
         return status
 
     def exit_status(self) -> int | None:
         """Return the exit status, None while it runs."""
-        return self._popen.poll() if self._popen else None
+        return self._run.popen.poll() if self._run else None
 
     def last_lines(self) -> str:
         """Return the end of its log."""
-        if self._reader and self.exit_status() is not None:
-            self._reader.join(timeout=1)
+        if self._run and self.exit_status() is not None:
+            self._run.reader.join(timeout=1)
         return "\n".join(f"  {line}" for line in self._last_lines)
 
     def becomes_ready(self) -> bool:
@@ -134,10 +143,12 @@ class Process:
             return True
         return False
 
-    def ask_to_stop(self) -> None:
-        """Send SIGTERM."""
-        if self._popen:
-            self._popen.terminate()
+    def ask_to_stop(self) -> Run | None:
+        """Send SIGTERM; return the run that will end."""
+        run = self._run
+        if run:
+            run.popen.terminate()
+        return run
 
 
 class Supervisor:
@@ -246,11 +257,10 @@ class Supervisor:
 
     def _end(self, processes: Sequence[Process]) -> None:
         """Stop processes; kill those that take too long."""
-        for process in processes:
-            process.ask_to_stop()
+        ending = [(process, process.ask_to_stop()) for process in processes]
         deadline = time.monotonic() + _GRACE
-        for process in processes:
-            process.wait(max(0.0, deadline - time.monotonic()))
+        for process, run in ending:
+            process.wait(max(0.0, deadline - time.monotonic()), run)
 
 
 def _failure(process: Process, what: str) -> PartFailed:

@@ -143,6 +143,12 @@ def _check_references(topology: Topology) -> None:
         place = f"subscriptions.{name}"
         expect(place, "topic", subscription.topic)
         expect_function(place, subscription.push_to, "pubsub")
+        least, most = subscription.minimum_backoff_seconds, subscription.maximum_backoff_seconds
+        if least > most:
+            raise InvalidTopology(
+                f"{place}: minimum_backoff_seconds is {least}: expected at most "
+                f"maximum_backoff_seconds, {most}"
+            )
         if subscription.dead_letter:
             expect(place, "topic", subscription.dead_letter.topic)
     for name, schedule in topology.schedules.items():
@@ -161,8 +167,8 @@ def _function(shared: dict[str, Any], place: str, value: Any) -> Function:
     given = {"entry_point": name.replace("-", "_"), "memory": "512Mi", **_mapping(place, value)}
     own = _optional_mapping(f"{place}.environment", given.get("environment"))
     environment = {
-        **{name: _variable(f"environment.{name}", each) for name, each in shared.items()},
-        **{name: _variable(f"{place}.environment.{name}", each) for name, each in own.items()},
+        name: _variable(f"{place}.environment.{name}", each)
+        for name, each in (shared | own).items()
     }
     if given.get("trigger") not in TRIGGERS:
         raise InvalidTopology(

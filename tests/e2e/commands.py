@@ -13,12 +13,14 @@ from emulator.bootstrap import ROOT
 COMMAND = [sys.executable, "-m", "emulator.cli"]
 
 
-def run(*arguments: object, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
-        cwd=ROOT,
-        env=environment() | (env or {}),
+        cwd=cwd,
+        env=environment() | {"PYTHONPATH": str(ROOT)} | (env or {}),
         capture_output=True,
         text=True,
         timeout=120,
@@ -71,12 +73,19 @@ class Up:
 @contextmanager
 def up(folder: Path, *arguments: object) -> Iterator[Up]:
     """Run `up` with its data in a folder; kill it at the end if it is still running."""
-    log = folder / "up.log"
+    with running_up(ROOT, folder, folder / "data", "--data", folder / "data", *arguments) as it:
+        yield it
+
+
+@contextmanager
+def running_up(where: Path, logs: Path, data: Path, *arguments: object) -> Iterator[Up]:
+    """Run `up` in a folder, with its log in another one; `data` is where it keeps its data."""
+    log = logs / "up.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [*COMMAND, "up", "--data", str(folder / "data"), *map(str, arguments)],
-            cwd=ROOT,
-            env=environment(),
+            [*COMMAND, "up", *map(str, arguments)],
+            cwd=where,
+            env=environment() | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -84,7 +93,7 @@ def up(folder: Path, *arguments: object) -> Iterator[Up]:
         )
     with process:
         try:
-            running = Up(process, folder / "data", log)
+            running = Up(process, data, log)
             running.wait_for("Ctrl-C stops everything")
             yield running
         finally:

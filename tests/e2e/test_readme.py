@@ -11,7 +11,7 @@ from quickthumb.documents.rendition import MAX_SIZE
 from tests.documents import DOCUMENTS, commands
 from tests.e2e.commands import run
 from tests.settings import settings_with
-from tests.unit.test_documents import NOT_RUN, WALKED
+from tests.unit.test_documents import NOT_RUN, TESTED, WALKED
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
@@ -25,7 +25,7 @@ def runnable(document):
     return [
         command
         for command in commands(document)
-        if command.line.startswith(WALKED) and not command.line.startswith(tuple(NOT_RUN))
+        if command.line.startswith(WALKED) and not command.line.startswith((*NOT_RUN, *TESTED))
     ]
 
 

@@ -13,6 +13,18 @@ TESTED = {
     "K_SERVICE=local python3 -m emulator up": "tests/e2e/test_up.py",
     "python3 -m emulator up --notify": "tests/e2e/test_notify.py",
     "URL=http://127.0.0.1:9000/": "tests/e2e/test_notify.py",
+    **dict.fromkeys(
+        (
+            "cp -r docs/guest-book",
+            "python3 -m venv my-guest-book",
+            "my-guest-book/app/.venv/bin/python -m pip",
+            "curl -d ",
+            "curl 'http://127.0.0.1:PORT/storage/v1/b/guest-book",
+            "sed -i.before",
+            'eval "$(python3 -m emulator env --topology',
+        ),
+        "tests/e2e/test_guest_book.py",
+    ),
     "python3 -m emulator thumb": "tests/e2e/test_readme.py",
     "python3 -m emulator load": "tests/e2e/test_load.py",
     "python3 -m emulator sweep": "tests/e2e/test_sweep.py",

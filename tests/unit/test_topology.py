@@ -10,7 +10,7 @@ from emulator.parts.functions import environment
 from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, free_port
 from emulator.running import Addresses
-from emulator.topology import Reference
+from emulator.topology import Function, Notification, Reference, Subscription
 from emulator.topology_file import TOPOLOGY, read_topology
 
 DOCUMENT = yaml.safe_load(TOPOLOGY.read_text())
@@ -52,27 +52,27 @@ def test_no_job_is_delivered_again_while_its_function_may_still_run():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("functions.upload.memory", None, "functions.upload"),
+        ("functions", None, "functions is missing"),
         ("functions.upload.memory", 512, "expected a size like 512Mi"),
         ("functions.upload.cpu", "one", "functions.upload.cpu: Expected `int`, got `str`"),
         ("functions.upload.trigger", "ftp", "expected http, pubsub, schedule"),
         (
             "functions.upload.colour",
             "red",
-            "functions.upload: Object contains unknown field `colour`",
+            "functions.upload: Object contains unknown field `colour`: expected entry_point, ",
         ),
         (
             "functions.upload.environment",
             {"A": 5},
-            "functions.upload.environment.A: Expected `str | object`, got `int`",
+            "functions.upload.environment.A: 5: expected a text in quotes, {bucket: name} or",
         ),
         ("functions.upload.environment", {"A": {"topic": "x"}}, "there is no topic 'x'"),
         ("subscriptions.resize.topic", "x", "there is no topic 'x': expected uploads"),
         ("buckets.processed.notify", {"topic": "x", "prefix": ""}, "there is no topic 'x'"),
         (
             "buckets.processed.notify",
-            {"topic": "uploads"},
-            "processed.notify: Object missing required field `prefix`",
+            {"prefix": "a/"},
+            "processed.notify: Object missing required field `topic`",
         ),
         ("schedules.a", {"function": "x", "cron": "5 * * * *"}, "there is no function 'x'"),
         ("schedules.a", {"function": "upload", "cron": "5 * * * *"}, "upload.trigger: schedule"),
@@ -84,12 +84,32 @@ def test_no_job_is_delivered_again_while_its_function_may_still_run():
         ("subscriptions.resize.dead_letter.topic", "x", "there is no topic 'x'"),
         (
             "subscriptions.resize.ack_deadline_seconds",
-            None,
-            "missing required field `ack_deadline_seconds`",
+            5,
+            "subscriptions.resize.ack_deadline_seconds: Expected `int` >= 10",
         ),
-        ("colour", "red", "missing or unknown: colour"),
-        ("topics", None, "missing or unknown: topics"),
+        (
+            "subscriptions.resize.minimum_backoff_seconds",
+            601,
+            "subscriptions.resize.minimum_backoff_seconds: Expected `int` <= 600",
+        ),
+        (
+            "subscriptions.resize.maximum_backoff_seconds",
+            5,
+            "subscriptions.resize: minimum_backoff_seconds is 10: expected at most "
+            "maximum_backoff_seconds, 5",
+        ),
+        ("subscriptions.resize.topic", None, "missing required field `topic`"),
+        ("colour", "red", "unknown: colour: expected runtime, project, environment, functions"),
+        ("topics", None, "there is no topic 'uploads': expected a topic that the file names"),
         ("topics", 5, "topics: 5: expected names"),
+        ("topics.uploads", {"days": 5}, "topics.uploads: Object contains unknown field `days`"),
+        ("topics.up", {}, "topics: 'up': expected 3 to 255 letters"),
+        ("topics.google", {}, "topics: 'google': expected 3 to 255 letters"),
+        ("functions.on_upload", {"trigger": "http"}, "'on_upload': expected lower-case letters"),
+        ("buckets.A", {}, "buckets: 'A': expected lower-case letters"),
+        ("buckets." + "a" * 60, {}, "has 71 characters: expected at most 63 with the project"),
+        ("project", "My", "project: 'My': expected 6 to 30 lower-case letters"),
+        ("environment.A", 5, "functions.upload.environment.A: 5"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path, path, value, message):
@@ -99,12 +119,42 @@ def test_a_mistake_is_told_with_its_place(tmp_path, path, value, message):
     assert "topology.yaml" in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "a: [", "functions: 5"])
+@pytest.mark.parametrize("text", [b"", b"[]", b"a: [", b"functions: 5", b"\xff: 1", b"5: 6"])
 def test_an_invalid_topology_is_reported(tmp_path, text):
     file = tmp_path / "topology.yaml"
-    file.write_text(text)
+    file.write_bytes(text)
     with pytest.raises(InvalidTopology, match=r"topology\.yaml"):
         read_topology(file)
+
+
+def test_what_a_file_leaves_out_is_as_in_the_cloud_by_default(tmp_path):
+    file = tmp_path / "topology.yaml"
+    file.write_text(
+        "functions:\n"
+        "  on-upload: {trigger: pubsub}\n"
+        "buckets: {inbox: {notify: {topic: new-blobs}}, other: }\n"
+        "topics: {new-blobs: }\n"
+        "subscriptions: {on-upload: {topic: new-blobs, push_to: on-upload}}\n"
+        "schedules:\n"
+    )
+    topology = read_topology(file)
+    assert topology.functions["on-upload"] == Function(
+        "on_upload", "pubsub", 512 * 2**20, 1, 80, 300, 0, 100, {}
+    )
+    assert topology.buckets["inbox"].notify == Notification("new-blobs", "")
+    assert topology.subscriptions["on-upload"] == Subscription(
+        "new-blobs", "on-upload", 600, 10, 600, None
+    )
+    assert (topology.project, dict(topology.schedules)) == ("quickthumb", {})
+
+
+def test_names_begin_with_the_project_of_the_file(tmp_path):
+    document = changed("project", "guest-book")
+    function = load(document, tmp_path).functions["upload"]
+    names = environment(function, Addresses({}, "", "", project="guest-book"))
+    assert names["GOOGLE_CLOUD_PROJECT"] == "guest-book"
+    assert names["QUICKTHUMB_ORIGINALS_BUCKET"] == "guest-book-originals"
+    assert names["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/guest-book/topics/uploads"
 
 
 def test_a_function_is_told_the_full_names_of_what_it_uses():

@@ -1,4 +1,4 @@
-"""Loads functions as functions-framework does, to see whether they can be: `load.py SOURCE TARGET…`.
+"""Loads functions like functions-framework, to see whether it can: `load.py SOURCE TARGET…`.
 
 Runs in the Python of the functions, which may be old and has nothing of the emulator.
 """
@@ -10,11 +10,11 @@ import traceback
 import functions_framework
 
 
-def load(source, targets):  # type: ignore[no-untyped-def]
-    """Load functions; return None, or the error of one that cannot be, as from the first own line."""
+def load(source: str, targets: "list[str]") -> "str | None":
+    """Load functions; return None, or the error of one, as from the first line of their own."""
     for target in targets:
         try:
-            functions_framework.create_app(target, source)
+            functions_framework.create_app(target, source)  # type: ignore[no-untyped-call]
         except Exception as error:  # of any kind: it is the code's
             place = error.__traceback__
             while place and not place.tb_frame.f_code.co_filename.startswith(os.getcwd()):  # noqa: PTH109

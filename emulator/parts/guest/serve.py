@@ -12,9 +12,9 @@ import sys
 import functions_framework
 
 
-def serve(source, target, host, port):  # type: ignore[no-untyped-def]
+def serve(source: str, target: str, host: str, port: int) -> None:
     """Serve until stopped."""
-    app = functions_framework.create_app(target, source)
+    app = functions_framework.create_app(target, source)  # type: ignore[no-untyped-call]
     if hasattr(app, "run"):  # Flask's
         app.run(host, port, threaded=True, use_reloader=False)
     else:
