@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from emulator.parts import functions
+from emulator.parts.functions import function_part
 from emulator.ports import answers, free_port
 from emulator.running import Addresses
+from emulator.source import Source
 from emulator.topology import Function
 from tests.conformance.endpoint import eventually
 
@@ -48,13 +49,9 @@ def test_a_function_works_on_as_many_requests_at_once_as_it_says(tmp_path, concu
     port, expected = free_port(), concurrency * instances
     function = Function("count", "http", 2**30, 1, concurrency, 60, 0, 10, {})
     addresses = Addresses({"count": f"http://127.0.0.1:{port}"}, "http://127.0.0.1:9", "")
-    part = functions.function_part("count", function, addresses, instances, awaited=True)
-    command = [
-        str(tmp_path / "main.py") if each == str(functions.SOURCE) else each
-        for each in part.command
-    ]
-    env = {**part.env, "FOLDER": str(busy), "EXPECTED": str(expected)}
-    with subprocess.Popen(command, env=env, start_new_session=True) as process:
+    source = Source(tmp_path / "main.py", variables={"FOLDER": str(busy), "EXPECTED": str(expected)})
+    part = function_part("count", function, addresses, instances, awaited=True, source=source)
+    with subprocess.Popen(part.command, env=part.env, start_new_session=True) as process:
         try:
             eventually(lambda: answers(port))
             with ThreadPoolExecutor(8) as pool:

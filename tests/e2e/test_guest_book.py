@@ -80,6 +80,13 @@ class Reader:
             assert cloud.stop(signal.SIGINT) == 0
 
 
+def installed() -> list[str]:
+    """Return the folders with the packages of the tests."""
+    debugpy = importlib.util.find_spec("debugpy")
+    beside = [str(Path(debugpy.origin).parents[1])] if debugpy else []
+    return [*site.getsitepackages(), *beside]
+
+
 def test_the_document_shows_the_example():
     text = DOCUMENT.read_text()
     shown = re.findall(r"^```(?:python|yaml)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
@@ -97,7 +104,7 @@ def test_the_document_can_be_followed(tmp_path):
     line, _ = reader.next("my-guest-book/app/.venv/bin/python -m pip install -r ")
     assert (tmp_path / line.split()[-1]).read_text() == REQUIREMENTS
     [packages] = (app / ".venv" / "lib").glob("python*/site-packages")
-    (packages / "tests.pth").write_text("\n".join(site.getsitepackages()))
+    (packages / "tests.pth").write_text("\n".join(installed()))
     with reader.up() as cloud:
         reader.sees("curl -d 'It was")
         cloud.wait_for("greet     | New entry: entries/")
