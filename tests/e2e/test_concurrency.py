@@ -49,7 +49,8 @@ def test_a_function_works_on_as_many_requests_at_once_as_it_says(tmp_path, concu
     port, expected = free_port(), concurrency * instances
     function = Function("count", "http", 2**30, 1, concurrency, 60, 0, 10, {})
     addresses = Addresses({"count": f"http://127.0.0.1:{port}"}, "http://127.0.0.1:9", "")
-    source = Source(tmp_path / "main.py", variables={"FOLDER": str(busy), "EXPECTED": str(expected)})
+    variables = {"FOLDER": str(busy), "EXPECTED": str(expected)}
+    source = Source(tmp_path / "main.py", variables=variables)
     part = function_part("count", function, addresses, instances, awaited=True, source=source)
     with subprocess.Popen(part.command, env=part.env, start_new_session=True) as process:
         try:

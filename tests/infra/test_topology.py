@@ -152,7 +152,7 @@ class Channel:
         return None
 
     def unary_unary(self, method, **_):
-        return lambda request, **_: self.sent.append(f"{method} {request}")
+        return lambda request, **_: self.sent.append(f"{method} {request}") or b""
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ would have to follow. This is one process, with a thread for each request and wi
 Runs in the Python of the functions, which may be old and has nothing of the emulator.
 """
 
+import logging
 import os
 import sys
 
@@ -16,6 +17,7 @@ def serve(source: str, target: str, host: str, port: int) -> None:
     """Serve until stopped."""
     app = functions_framework.create_app(target, source)  # type: ignore[no-untyped-call]
     if hasattr(app, "run"):  # Flask's
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line for each request
         app.run(host, port, threaded=True, use_reloader=False)
     else:
         import uvicorn
