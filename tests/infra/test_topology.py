@@ -62,6 +62,7 @@ OTHER = {
     "entry_point": "another",
     "cron": "6 4 * * *",
     "prefix": "elsewhere/",
+    "maximum_backoff_seconds": 500,
 }
 OTHER_TRIGGER = {"http": "pubsub", "pubsub": "http", "schedule": "http"}
 
@@ -76,7 +77,7 @@ def another(name, old):
         "function": [n for n, f in declared.items() if f["trigger"] == "schedule"],
     }
     if isinstance(old, int):
-        return old + 3
+        return OTHER.get(name, old + 3)
     if name == "trigger":
         return OTHER_TRIGGER[old]
     if name in choice:
