@@ -12,7 +12,7 @@ from emulator import venv
 from emulator.errors import SourceUnusable
 from emulator.project import FILES
 
-OURS = FILES / "functions" / "main.py"
+SOURCE = FILES / "functions" / "main.py"
 
 _ENTRY = "main.py"
 _ENVIRONMENTS = (".venv", "venv")
@@ -36,7 +36,7 @@ class Source:
         debuggers: port on which a debugger may attach, by function.
     """
 
-    file: Path = OURS
+    file: Path = SOURCE
     python: Path = Path(sys.executable)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     debuggers: Mapping[str, int] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Source:
     @property
     def is_ours(self) -> bool:
         """Whether these are the functions of QuickThumb."""
-        return self.file == OURS
+        return self.file == SOURCE
 
     @property
     def folder(self) -> Path:

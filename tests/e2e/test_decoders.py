@@ -10,7 +10,7 @@ import requests
 from emulator.client import Client, Failed
 from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.parts.functions import SOURCE
+from emulator.source import SOURCE
 from emulator.topology_file import read_topology
 from tests.e2e.deployed import bundle
 from tests.pictures import picture

@@ -22,9 +22,10 @@ from google.cloud import pubsub_v1
 from emulator.bootstrap import ROOT
 from emulator.cloud import Cloud
 from emulator.console import Console
-from emulator.parts.functions import SOURCE, environment
+from emulator.parts.functions import environment
 from emulator.ports import HOST, answers, free_port
 from emulator.project import PROJECT, bucket_name
+from emulator.source import SOURCE
 from emulator.topology_file import read_topology
 from infra.trial import usage
 from infra.trial.commands import Failed, Gcloud

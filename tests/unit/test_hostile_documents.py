@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from emulator.parts.functions import SOURCE
+from emulator.source import SOURCE
 from quickthumb.api.records import Records
 from quickthumb.api.routes import build
 from quickthumb.documents.job import Job

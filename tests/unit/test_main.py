@@ -4,7 +4,7 @@ import pytest
 from functions_framework.aio import create_asgi_app
 from starlette.testclient import TestClient
 
-from emulator.parts.functions import SOURCE
+from emulator.source import SOURCE
 from tests.log_kept import log_kept
 from tests.pictures import picture
 from tests.settings import ENV, on_a_bare_machine

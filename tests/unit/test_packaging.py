@@ -57,7 +57,7 @@ def test_the_program_of_the_wheel_runs_without_the_project(installed):
 def test_the_wheel_has_what_the_emulator_runs(installed):
     program = "from emulator.topology_file import read_topology; read_topology()"
     assert run(installed, program=program).returncode == 0
-    program = "from emulator.parts.functions import SOURCE; print(SOURCE)"
+    program = "from emulator.source import SOURCE; print(SOURCE)"
     source = run(installed, program=program).stdout.strip()
     assert source.startswith(str(installed))
     deployed = {path.relative_to(ROOT) for path in (ROOT / "functions").rglob("*.*")}

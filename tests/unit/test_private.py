@@ -11,8 +11,8 @@ from functions_framework import create_app
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from emulator.parts.functions import SOURCE
 from emulator.pubsub.doors.signing import SigningKey
+from emulator.source import SOURCE
 from quickthumb.parts import Parts
 from quickthumb.problems import Unavailable
 from tests.issuer import bearer, issuing
