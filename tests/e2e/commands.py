@@ -20,7 +20,7 @@ def run(
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
-        env=environment() | {"PYTHONPATH": str(ROOT)} | (env or {}),
+        env=from_anywhere() | (env or {}),
         capture_output=True,
         text=True,
         timeout=120,
@@ -31,6 +31,12 @@ def run(
 def environment() -> dict[str, str]:
     """Return this process's environment without variables that point to a cloud."""
     return {name: text for name, text in os.environ.items() if not name.endswith("EMULATOR_HOST")}
+
+
+def from_anywhere() -> dict[str, str]:
+    """Return an environment in which the commands run in any folder."""
+    known = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return environment() | {"PYTHONPATH": os.pathsep.join(known)}
 
 
 class Up:
@@ -85,7 +91,7 @@ def running_up(where: Path, logs: Path, data: Path, *arguments: object) -> Itera
         process = subprocess.Popen(
             [*COMMAND, "up", *map(str, arguments)],
             cwd=where,
-            env=environment() | {"PYTHONPATH": str(ROOT)},
+            env=from_anywhere(),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
