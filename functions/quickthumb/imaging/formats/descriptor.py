@@ -29,6 +29,8 @@ class Header:
         orientation: EXIF orientation, 1 to 8. If `Format.decoder_turns`, the decoder applies it,
             and width and height are those of the upright picture.
         frames: of an animation, counted up to `MOST_FRAMES`; 1 for a still picture.
+        stored: pixels of all frames after the first as they are stored, where they may be larger
+            than the picture; otherwise 0.
         scans: maximum number of scans of a JPEG; otherwise 1.
         coded: width and height before the decoder crops, pixels; None if it does not crop.
     """
@@ -37,6 +39,7 @@ class Header:
     height: int
     orientation: int = 1
     frames: int = 1
+    stored: int = 0
     scans: int = 1
     coded: Size | None = None
 
@@ -135,6 +138,8 @@ class Format:
         first_frame: removes all frames but the first from an animation.
         decoder_turns: whether the decoder applies the orientation.
         animated: whether a picture may have several frames.
+        patches: name of a function that yields the frames of an animation as they are stored, to be
+            composed here; None if its decoder composes them.
         plays: returns how often an animation is played, 0 for ever, from Pillow's `loop`.
         held: returns the peak memory of Pillow for decoding and reducing a picture, bytes, computed
             from its header; the memory per pixel was measured, and rounded up.
@@ -155,6 +160,7 @@ class Format:
     first_frame: Callable[[bytes], bytes] = lambda data: data
     decoder_turns: bool = False
     animated: bool = False
+    patches: str | None = None
     plays: Callable[[int | None], int] = lambda loop: loop or 0
     held: Callable[[Encoded, Size], float] = held_as_pixels
     vips: Vips | None = None

@@ -22,7 +22,7 @@ MOST_CHUNKS_BEFORE = 10_000
 MOST_CHUNKS = 30_000
 """Maximum to read. Encoders split 100 MiB of pixels into 12,800; later chunks are ignored."""
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _AROUND = 12
 """Bytes of a chunk around its content: length, type and checksum."""
@@ -55,11 +55,11 @@ _Chunk = tuple[bytes, int, int]
 def read(data: bytes) -> Header:
     """Read the header of a PNG; see `Format.read`."""
     width, height, colours = _shape(data)
-    chunks = _chunks(data)
+    walk = chunks(data)
     frames = declared = 0
     exif = b""
     texts: dict[bytes, bytes] = {}
-    for chunk in _before_pixels(data, chunks):
+    for chunk in _before_pixels(data, walk):
         kind, start, end = chunk
         _check(data, chunk, colours)
         if kind == b"acTL":
@@ -71,7 +71,7 @@ def read(data: bytes) -> Header:
             exif = data[start:end]
         elif kind in (b"tEXt", b"iTXt") and not _is_ballast(data, chunk):
             _add_text(texts, data, chunk)
-    frames_behind, exif_behind = _behind_pixels(data, chunks)
+    frames_behind, exif_behind = _behind_pixels(data, walk)
     return Header(
         width,
         height,
@@ -89,7 +89,7 @@ def lean(data: bytes) -> bytes:
     """
     left_out = []
     profiles = 0
-    for chunk in _chunks(data):
+    for chunk in chunks(data):
         kind, start, end = chunk
         if end + 4 > len(data):
             break
@@ -111,24 +111,45 @@ def lean(data: bytes) -> bytes:
 
 
 def first_frame(data: bytes) -> bytes:
-    """Return the still picture that viewers without animation show."""
-    kept = [_SIGNATURE]
+    """Return a PNG with the first frame of an animation.
+
+    If that is not the still picture, which follows first, both are there.
+    """
+    hidden = hides_its_still(data)
+    kept = [PNG_SIGNATURE]
     has_pixels = False
-    for kind, start, end in _chunks(data):
-        if has_pixels and kind != b"IDAT":
+    frames = 0
+    for kind, start, end in chunks(data):
+        frames += has_pixels and kind == b"fcTL"
+        if has_pixels and (frames > 1 or not (hidden or kind == b"IDAT")):
             break
-        has_pixels = kind == b"IDAT"
-        if kind not in (b"acTL", b"fcTL"):
+        has_pixels |= kind == b"IDAT"
+        if hidden or kind not in (b"acTL", b"fcTL"):
             kept.append(data[start - 8 : end + 4])
     else:
         kept.append(data[end + 4 :])
     return b"".join((*kept, _END))
 
 
+def hides_its_still(data: bytes) -> bool:
+    """Tell whether the picture that viewers without animation show is not one of the frames.
+
+    Browsers then show the first frame.
+    """
+    moves = False
+    for kind, _, _ in chunks(data):
+        if kind == b"IDAT":
+            return moves
+        if kind == b"fcTL":
+            return False
+        moves |= kind == b"acTL"
+    return False
+
+
 def _shape(data: bytes) -> tuple[int, int, int]:
     """Return width, height and colour type."""
     length, kind, width, height, depth, colours, _, filtering = struct.unpack_from(
-        ">I4sIIBBBB", data, len(_SIGNATURE)
+        ">I4sIIBBBB", data, len(PNG_SIGNATURE)
     )
     if kind != b"IHDR" or length < 13:
         raise Corrupt("The PNG picture does not begin with a header chunk.")
@@ -137,9 +158,9 @@ def _shape(data: bytes) -> tuple[int, int, int]:
     return width, height, colours
 
 
-def _chunks(data: bytes) -> Iterator[_Chunk]:
+def chunks(data: bytes) -> Iterator[_Chunk]:
     """Yield the chunks; the last may be truncated."""
-    at, size = len(_SIGNATURE), len(data)
+    at, size = len(PNG_SIGNATURE), len(data)
     for _ in range(MOST_CHUNKS):
         if at + 8 > size:
             return
@@ -245,17 +266,21 @@ PNG = Output(
     title="PNG",
     content_type="image/png",
     extensions=("png",),
-    begins=beginning(_SIGNATURE),
+    begins=beginning(PNG_SIGNATURE),
     read=read,
     opener="quickthumb.imaging.decoders.png:PlainPng",
+    decode="quickthumb.imaging.decoders.png:decode",
     lean=lean,
     first_frame=first_frame,
     animated=True,
+    patches="quickthumb.imaging.decoders.png:patches",
     row_by_row=True,
     vips=Vips(
         "pngload_buffer",
         # An interlaced picture is decoded as a whole, for which Pillow needs less memory.
-        is_faster=lambda encoded, _: not encoded.header.info.get("interlace"),
+        is_faster=lambda encoded, _: (
+            not (encoded.header.info.get("interlace") or hides_its_still(encoded.data))
+        ),
     ),
     writer=Writer(quality=100, held_per_pixel=2, lossless=True, palette=True),
 )
