@@ -29,7 +29,9 @@ _AROUND = 12
 
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
-_KIND = re.compile(rb"\w{4}")
+_KIND = re.compile(rb"[A-Za-z]{4}")
+_PIXELS = frozenset((b"IDAT", b"fdAT"))
+"""Their checksums are not compared: browsers do not either."""
 
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Valid bits per sample, by colour type (11.2.1)."""
@@ -61,8 +63,9 @@ def read(data: bytes) -> Header:
     texts: dict[bytes, bytes] = {}
     for chunk in _before_pixels(data, walk):
         kind, start, end = chunk
-        _check(data, chunk, colours)
-        if kind == b"acTL":
+        if _is_broken(data, chunk, colours):
+            _check_ancillary(kind)
+        elif kind == b"acTL":
             # With a second one, it is a still picture.
             declared = 0 if declared else int.from_bytes(data[start : start + 4], "big")
         elif kind == b"fcTL":
@@ -81,19 +84,22 @@ def read(data: bytes) -> Header:
 
 
 def lean(data: bytes) -> bytes:
-    """Return a PNG without compressed or oversized texts, and without an oversized profile.
+    """Return a PNG without broken chunks, compressed or oversized texts, and oversized profiles.
 
     Texts of more than a megabyte, such as editing histories and prompts of image generators, make
     Pillow reject the picture. Of several profiles, the first is kept. If there is nothing to
     remove, or the chunks are invalid, the data is returned unchanged.
     """
+    _, _, colours = _shape(data)
     left_out = []
     profiles = 0
     for chunk in chunks(data):
         kind, start, end = chunk
         if end + 4 > len(data):
             break
-        if kind == b"iCCP":
+        if _is_broken(data, chunk, colours):
+            left_out.append(chunk)
+        elif kind == b"iCCP":
             profiles += 1
             if profiles > 1 or _unpacks_to_more(data[start:end]):
                 left_out.append(chunk)
@@ -183,7 +189,7 @@ def _before_pixels(data: bytes, chunks: Iterator[_Chunk]) -> Iterator[_Chunk]:
             raise Corrupt(
                 f"The PNG picture has more than {MOST_CHUNKS_BEFORE:,} chunks before its pixels."
             )
-        if kind == b"IEND" or end + 4 > len(data) or not _KIND.match(kind):
+        if kind == b"IEND" or end + 4 > len(data):
             break
         yield chunk
     raise Corrupt("The PNG picture is truncated or damaged before its pixels.")
@@ -206,19 +212,25 @@ def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
     return MOST_FRAMES, exif  # unknown: there are too many chunks to count them
 
 
-def _check(data: bytes, chunk: _Chunk, colours: int) -> None:
-    """Check a chunk before the pixels like Pillow does; raises `Corrupt`."""
+def _check_ancillary(kind: bytes) -> None:
+    """Check that pixels can be decoded without a broken chunk (5.3); raises `Corrupt`."""
+    if not kind[:1].islower():
+        name = kind.decode() if _KIND.match(kind) else "unknown"
+        raise Corrupt(f"The {name} chunk of the PNG picture is damaged.")
+
+
+def _is_broken(data: bytes, chunk: _Chunk, colours: int) -> bool:
+    """Return whether a chunk cannot be used; browsers ignore it unless it is critical (13.2)."""
     kind, start, end = chunk
-    if _is_ballast(data, chunk):
-        return
+    if kind in _PIXELS or _is_ballast(data, chunk):
+        return False
     [stored] = struct.unpack_from(">I", data, end)
-    if zlib.crc32(memoryview(data)[start - 4 : end]) != stored:
-        raise Corrupt(f"The {kind.decode()} chunk of the PNG picture has an invalid checksum.")
+    if not _KIND.match(kind) or zlib.crc32(memoryview(data)[start - 4 : end]) != stored:
+        return True
     shortest = _SHORTEST_TRANSPARENCY.get(colours, 0) if kind == b"tRNS" else _SHORTEST.get(kind, 0)
     if end - start < shortest:
-        raise Corrupt(f"The {kind.decode()} chunk of the PNG picture is too short.")
-    if kind == b"iCCP" and data[data.find(b"\0", start, end) + 1]:
-        raise Corrupt("The colour profile of the PNG picture uses an unknown compression.")
+        return True
+    return kind == b"iCCP" and data[data.find(b"\0", start, end) + 1] != 0
 
 
 def _is_ballast(data: bytes, chunk: _Chunk) -> bool:
