@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quickthumb.imaging.bits import Bits, EndOfBits
-from quickthumb.problems import Corrupt
+from quickthumb.problems import UnsupportedFormat
 
 _SEQUENCE_HEADER = 1
 _WITH_FRAME_HEADER = frozenset((3, 6, 7))
@@ -44,7 +44,7 @@ def frame_pixels(stream: memoryview, ask: Callable[[], None]) -> int:
         ask: called before each unit.
 
     Raises:
-        Corrupt: the stream has a decoder model.
+        UnsupportedFormat: the stream has a decoder model.
     """
     pixels = 0
     sequence: _Sequence | None = None
@@ -116,7 +116,7 @@ def _skip_timing(bits: Bits) -> None:
                 zeros += 1
             bits.take(zeros)
         if bits.flag():
-            raise Corrupt("The AVIF picture has a decoder model, which is not supported.")
+            raise UnsupportedFormat("AVIF pictures with a decoder model are not accepted.")
     delayed = bits.flag()
     for _ in range(bits.take(5) + 1):
         bits.take(12)

@@ -14,7 +14,7 @@ from quickthumb.imaging.guarded import MOST_READS
 from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
-from quickthumb.problems import Corrupt, TooManyPixels
+from quickthumb.problems import Corrupt, TooManyPixels, UnsupportedFormat
 from tests.unit.imaging.containers import box
 from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, quarters, thumbnail
 
@@ -270,5 +270,5 @@ def test_a_stream_with_a_decoder_model_is_refused() -> None:
     out.put(0, 64)
     out.put(0)
     out.put(1)
-    with pytest.raises(Corrupt, match="decoder model"):
+    with pytest.raises(UnsupportedFormat, match="decoder model"):
         stream_pixels(avif(out.unit(1, extended=False)))

@@ -15,7 +15,7 @@ class PillowEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
-        with hostile_bytes(f"The {encoded.format.title} picture"):
+        with hostile_bytes(f"The {encoded.format.title} picture", encoded.is_whole):
             encoded.check_memory(encoded.format.held(encoded, size))
             if encoded.format.decode:
                 decoded: Image.Image = named(encoded.format.decode)(encoded, size)

@@ -36,6 +36,10 @@ FORMAT_OPTIONS = (AUTO, *OUTPUTS)
 """Valid values of a thumbnail's format."""
 
 
+BEYOND = (struct.error, IndexError)
+"""What readers raise for a file that ends too early."""
+
+
 def listed(words: Sequence[str]) -> str:
     """Return "a, b or c"."""
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
@@ -69,7 +73,7 @@ def read_header(format: Format, data: bytes) -> Header:
     """
     try:
         header = format.read(data)
-    except (struct.error, IndexError) as error:
+    except BEYOND as error:
         raise Corrupt(f"The header of the {format.title} picture is truncated.") from error
     if min(header.width, header.height) < 1:
         raise Corrupt(

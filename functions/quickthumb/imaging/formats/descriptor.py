@@ -96,7 +96,7 @@ class Writer:
         animation: whether it supports several frames.
         lossless: whether it is lossless at its default quality.
         palette: whether a quality below 100 selects a palette of that percentage of 256 colours.
-        cleaned: removes from an encoded animation what Pillow cannot omit.
+        cleaned: corrects in an encoded animation what Pillow cannot write otherwise.
     """
 
     quality: int
@@ -144,6 +144,8 @@ class Format:
         held: returns the peak memory of Pillow for decoding and reducing a picture, bytes, computed
             from its header; the memory per pixel was measured, and rounded up.
         vips: how libvips reads it, if it is ever faster.
+        is_whole: returns whether the end of a file is there. Only asked if a decoder has failed, to
+            tell a truncated file from a damaged one; raises what `read` does.
         row_by_row: whether the first rows of a truncated file can be used.
         in_browsers: whether browsers display it.
     """
@@ -164,6 +166,7 @@ class Format:
     plays: Callable[[int | None], int] = lambda loop: loop or 0
     held: Callable[[Encoded, Size], float] = held_as_pixels
     vips: Vips | None = None
+    is_whole: Callable[[bytes], bool] = lambda _: True
     row_by_row: bool = False
     in_browsers: bool = True
 

@@ -121,6 +121,14 @@ def frames(data: bytes) -> Iterator[tuple[Frame, bytes]]:
         yield frame, _alone(data, frame, walk.at)
 
 
+def _is_whole(data: bytes) -> bool:
+    """Return whether the mark of the end is there."""
+    walk = _Walk(data)
+    while walk.next_frame():
+        walk.skip_pixels()
+    return data[walk.at - 1] == _END
+
+
 def _alone(data: bytes, frame: Frame, end: int) -> bytes:
     """Return a GIF with one frame, whose pixels end there, and a screen of the same size."""
     start, stop = frame.palette
@@ -269,6 +277,7 @@ GIF = Format(
     animated=True,
     patches="quickthumb.imaging.decoders.gif:patches",
     held=_held,
+    is_whole=_is_whole,
     # GIF counts repetitions; without a count, it is played once.
     plays=lambda loop: 1 if loop is None else loop and loop + 1,
 )

@@ -3,7 +3,6 @@
 import re
 import struct
 from collections.abc import Iterator
-from itertools import islice
 from math import prod
 from typing import NamedTuple
 
@@ -38,15 +37,22 @@ _COMMENT = 0xFE
 _PROGRESSIVE = frozenset((0xC2, 0xCA))
 """With Huffman and with arithmetic coding."""
 
-_FRAMES = frozenset((*range(0xC0, 0xD0), 0xDE)) - {0xC4, 0xC8, 0xCC}  # not frame headers
-_STANDALONE = frozenset((0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)))
+_FRAMES = frozenset((0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
+_REFUSED = {
+    **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "Lossless JPEG"),
+    **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE, 0xDE), "Hierarchical JPEG"),
+    0xF7: "JPEG-LS",
+}
+"""Kinds of coding that no decoder here reads, by the marker of their frame header."""
+
+_STANDALONE = frozenset((0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE))) - {0xF7}
 """Markers without a length; some are reserved."""
 
 _FIRST_KNOWN = 0xC0
 
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""Ends the compressed data of a scan, in which a 0 follows every 0xFF, and restart markers occur."""
+"""Ends the data of a scan, in which a 0 follows every 0xFF, and there are restart markers."""
 
 _END = 0xD9
 
@@ -95,7 +101,7 @@ def read(data: bytes) -> Header:
     """Read the header of a JPEG; see `Format.read`.
 
     Raises:
-        UnsupportedFormat: it does not have 8 bits per sample.
+        UnsupportedFormat: it does not have 8 bits per sample, or no decoder reads its coding.
     """
     frame: _Frame | None = None
     scans = 1
@@ -105,6 +111,8 @@ def read(data: bytes) -> Header:
         if marker in _FRAMES:
             _check_bits(data[start])
             frame = _frame(data, marker, start, end)
+        elif marker in _REFUSED:
+            raise UnsupportedFormat(f"{_REFUSED[marker]} pictures are not accepted.")
         elif marker == _SCAN and frame and _is_one_of_several(data, start, frame):
             scans = _scans(data, end)
         elif marker == _APP1 and data.startswith(_EXIF, start, end):
@@ -114,7 +122,10 @@ def read(data: bytes) -> Header:
     if frame is None:
         raise Corrupt("The header of the JPEG picture is truncated.")
     if len(frame.factors) not in (1, 3, 4):
-        raise Corrupt(f"The JPEG picture has {len(frame.factors)} channels: expected 1, 3 or 4.")
+        raise UnsupportedFormat(
+            f"JPEG pictures with {len(frame.factors)} channels are not accepted: "
+            "expected 1, 3 or 4."
+        )
     orientation = orientation_of(b"".join(exif), xmp)
     return Header(frame.width, frame.height, orientation, scans=scans)
 
@@ -279,6 +290,7 @@ JPEG = Output(
     opener="quickthumb.imaging.decoders.jpeg:LeanJpeg",
     decode="quickthumb.imaging.decoders.jpeg:decode",
     lean=lean,
+    is_whole=lambda data: data.rfind(b"\xff\xd9") > 0,
     held=_held,
     vips=Vips(
         "jpegload_buffer",

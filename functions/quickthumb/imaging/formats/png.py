@@ -45,6 +45,8 @@ _HEXADECIMAL_EXIF = b"Raw profile type exif"
 
 _XMP = (b"XML:com.adobe.xmp", b"xmp")
 
+_TOO_MANY = 1 << 31
+
 _LONGEST_NAME = 80
 
 _MOST_BYTES = 1_000_000
@@ -67,7 +69,7 @@ def read(data: bytes) -> Header:
             _check_ancillary(kind)
         elif kind == b"acTL":
             # With a second one, it is a still picture.
-            declared = 0 if declared else int.from_bytes(data[start : start + 4], "big")
+            declared = 0 if declared else _declared_frames(data, start)
         elif kind == b"fcTL":
             frames += 1
         elif kind == b"eXIf":
@@ -143,13 +145,19 @@ def hides_its_still(data: bytes) -> bool:
     Browsers then show the first frame.
     """
     moves = False
-    for kind, _, _ in chunks(data):
+    for kind, start, _ in chunks(data):
         if kind == b"IDAT":
             return moves
         if kind == b"fcTL":
             return False
-        moves |= kind == b"acTL"
+        moves |= kind == b"acTL" and _declared_frames(data, start) > 0
     return False
+
+
+def _declared_frames(data: bytes, start: int) -> int:
+    """Return the number in an `acTL` chunk, 0 if it is invalid (11.3.6.1)."""
+    count = int.from_bytes(data[start : start + 4], "big")
+    return count if count < _TOO_MANY else 0
 
 
 def _shape(data: bytes) -> tuple[int, int, int]:
@@ -160,7 +168,9 @@ def _shape(data: bytes) -> tuple[int, int, int]:
     if kind != b"IHDR" or length < 13:
         raise Corrupt("The PNG picture does not begin with a header chunk.")
     if depth not in _DEPTHS.get(colours, ()) or filtering:
-        raise Corrupt("The PNG picture has an unsupported pixel format.")
+        raise Corrupt(
+            f"The PNG picture has colour type {colours} with {depth} bits, which there is not."
+        )
     return width, height, colours
 
 
@@ -286,6 +296,9 @@ PNG = Output(
     first_frame=first_frame,
     animated=True,
     patches="quickthumb.imaging.decoders.png:patches",
+    is_whole=lambda data: any(
+        kind == b"IEND" and end + 4 <= len(data) for kind, _, end in chunks(data)
+    ),
     row_by_row=True,
     vips=Vips(
         "pngload_buffer",
