@@ -29,7 +29,6 @@ LATER_FRAMES = {
 """Patches of the frames of an animation behind the first, as Chromium shows them."""
 
 NOT_YET = {
-    "avif_animated.avif",
     "avif_nclx_hlg2020.avif",
     "avif_nclx_linear.avif",
     "avif_nclx_p3.avif",

@@ -1,8 +1,10 @@
 """AVIF: https://aomediacodec.github.io/av1-avif/."""
 
+from collections.abc import Iterator, Mapping
 from math import prod
 
-from quickthumb.imaging.av1 import frame_pixels
+from quickthumb.imaging.av1 import Frame, frames
+from quickthumb.imaging.formats.alpha_size import with_alpha_size
 from quickthumb.imaging.formats.bmff import (
     EXIF,
     IN_FILE,
@@ -19,16 +21,24 @@ from quickthumb.imaging.formats.bmff import (
     read_places,
     top_boxes,
 )
-from quickthumb.imaging.formats.descriptor import Encoded, Header, Output, Size, Writer
+from quickthumb.imaging.formats.descriptor import (
+    MOST_FRAMES,
+    Encoded,
+    Header,
+    Output,
+    Size,
+    Writer,
+)
 from quickthumb.imaging.formats.exif import orientation_of
+from quickthumb.imaging.formats.tracks import Track, cut, read_tracks, samples
 from quickthumb.imaging.guarded import reads
 from quickthumb.problems import Corrupt
 
 _STILL, _SEQUENCE = b"avif", b"avis"
 _BRANDS = frozenset((_STILL, _SEQUENCE))
 
-_HELD_PER_STREAM_PIXEL = 6
-"""Bytes: up to 12 bits per sample in three full planes."""
+_MOST_HELD_FRAMES = 10
+"""Eight that later ones may refer to, and two in the making."""
 
 _HELD_PER_PIXEL = 7
 """Bytes: interleaved, and again as a picture."""
@@ -57,11 +67,17 @@ subsequent flip: 0 swaps top and bottom, 1 swaps left and right."""
 
 
 def read(data: bytes) -> Header:
-    """Read the header of an AVIF; see `Format.read`.
-
-    Of an image sequence, only the still picture is used.
-    """
-    index = read_index(data)
+    """Read the header of an AVIF; see `Format.read`."""
+    has_index = any(kind == b"meta" for kind, _, _ in top_boxes(data))
+    index = read_index(data) if has_index or not _moves(data) else None
+    tracks = _shown_tracks(data)
+    if tracks:
+        first = tracks[0]
+        index = Index(data, 0, {}, {}, first.properties, None)
+        count = min(first.frames, MOST_FRAMES)
+        return Header(first.width, first.height, _orientation(index), frames=count)
+    if index is None:
+        raise Corrupt("The sequence of the AVIF picture has no frames.")
     width, height = index.size()
     return Header(width, height, _orientation(index))
 
@@ -88,20 +104,55 @@ def _xmp(index: Index) -> bytes:
     return xmp
 
 
-def lean(data: bytes) -> bytes:
-    """Return an AVIF as a still picture without metadata.
+def _moves(data: bytes) -> bool:
+    """Tell whether decoders choose the sequence: by the major brand, or any if that is neither."""
+    major, *others = brands(data)
+    return major == _SEQUENCE or (major != _STILL and _SEQUENCE in others)
 
-    Decoders choose between picture and sequence by the brands. They always parse the boxes of a
-    sequence, and read EXIF and XMP.
+
+def _shown_tracks(data: bytes) -> list[Track]:
+    """Return the tracks that are shown, colours first; none if a still picture is shown."""
+    tracks = read_tracks(data) if _moves(data) else []
+    shown = sorted((each for each in tracks if each.frames), key=lambda each: each.auxiliary)
+    return [] if not shown or shown[0].auxiliary else shown
+
+
+def lean(data: bytes) -> bytes:
+    """Return an AVIF without metadata and a sequence that is not shown, with the size of its alpha.
+
+    Decoders always parse the boxes of a sequence, and read EXIF and XMP.
     """
+    if _shown_tracks(data):
+        return _changed(data, _without_metadata(data))
+    return with_alpha_size(_still(data))
+
+
+def first_frame(data: bytes) -> bytes:
+    """Return the still picture of a sequence, or else its first frame."""
+    has_still = any(kind == b"meta" for kind, _, _ in top_boxes(data))
+    return _still(data) if has_still else cut(data)
+
+
+def _without_metadata(data: bytes) -> dict[int, bytes]:
+    """Return where the types of boxes are to be changed, and to what."""
+    if not any(kind == b"meta" for kind, _, _ in top_boxes(data)):
+        return {}
     items = read_index(data).items.values()
-    changes = {item.kind_at: b"none" for item in items if item.kind in (EXIF, MIME)}
+    return {item.kind_at: b"none" for item in items if item.kind in (EXIF, MIME)}
+
+
+def _still(data: bytes) -> bytes:
+    changes = _without_metadata(data)
     for kind, start, end in top_boxes(data):
         if kind == b"moov":
             changes[data.rindex(kind, 0, start)] = b"free"
         elif kind == b"ftyp":
             listed = (start, *range(start + 8, end - 3, 4))
             changes |= {at: _STILL for at in listed if data[at : at + 4] == _SEQUENCE}
+    return _changed(data, changes)
+
+
+def _changed(data: bytes, changes: Mapping[int, bytes]) -> bytes:
     if not changes:
         return data
     out = bytearray(data)
@@ -128,10 +179,10 @@ def timeless(data: bytes) -> bytes:
     return bytes(file)
 
 
-def stream_pixels(data: bytes) -> int:
-    """Return the total number of pixels in the frames of all items of an AVIF.
+def item_frames(data: bytes) -> Iterator[Frame]:
+    """Yield the frames of all items of an AVIF.
 
-    A decoder allocates what the streams declare, whatever the header does. The total is an upper
+    A decoder allocates what the streams declare, whatever the header does. Their total is an upper
     bound of what it holds at once: frames stay while others may refer to them, and tiles until they
     are joined. This reads all streams, so it is too slow for `upload`.
 
@@ -140,17 +191,17 @@ def stream_pixels(data: bytes) -> int:
     """
     places, idat = read_places(data)
     ask = reads()
-    known: dict[Place, int] = {}
-    pixels = stored = 0
+    known: dict[Place, list[Frame]] = {}
+    stored = 0
     for place in places.values():
         if place not in known:
             # Items may share all of their bytes, but must not overlap partly.
             stored += sum(length for _, length in place.extents)
             if stored > len(data):
                 raise Corrupt("The items of the AVIF picture overlap.")
-            known[place] = frame_pixels(memoryview(_bytes_of(data, place, idat)), ask)
-        pixels += known[place]
-    return pixels
+            stream = memoryview(_bytes_of(data, place, idat))
+            known[place] = list(frames([stream], ask))
+        yield from known[place]
 
 
 def _bytes_of(data: bytes, place: Place, idat: Box | None) -> bytes:
@@ -166,8 +217,28 @@ def _bytes_of(data: bytes, place: Place, idat: Box | None) -> bytes:
 
 
 def _held(encoded: Encoded, _: Size) -> float:
-    streams = _HELD_PER_STREAM_PIXEL * stream_pixels(encoded.data)
+    data = encoded.data
+    if tracks := _shown_tracks(data):
+        streams = sum(_held_by_track(data, track) for track in tracks)
+    else:
+        streams = sum(frame.size for frame in item_frames(data))
     return streams + _HELD_PER_PIXEL * prod(encoded.header.size)
+
+
+def _held_by_track(data: bytes, track: Track) -> float:
+    """Return what a decoder holds of a track: frames that later ones may refer to."""
+    largest = max((frame.size for frame in frames(samples(data, track), reads())), default=0.0)
+    return largest * min(track.frames + 1, _MOST_HELD_FRAMES)
+
+
+def _is_whole(data: bytes) -> bool:
+    places, _ = read_places(data)
+    return all(
+        at + length <= len(data)
+        for place in places.values()
+        if place.source == IN_FILE
+        for at, length in place.extents
+    ) and all(end <= len(data) for _, _, end in top_boxes(data))
 
 
 AVIF = Output(
@@ -179,7 +250,10 @@ AVIF = Output(
     read=read,
     opener="PIL.AvifImagePlugin:AvifImageFile",
     lean=lean,
+    first_frame=first_frame,
+    animated=True,
     held=_held,
+    is_whole=_is_whole,
     writer=Writer(
         quality=60,
         # One thread, which is what the function has: the bytes do not depend on the machine.
