@@ -13,6 +13,11 @@ _END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
 _SHARED = frozenset((b"PLTE", b"tRNS"))
 """Chunks that the pixels of every frame depend on, beside the header."""
 
+_NUMBERED = frozenset((b"fcTL", b"fdAT"))
+
+_PIXELS = {b"IDAT": 0, b"fdAT": 4}
+"""Chunks with pixels, and what precedes them there, bytes."""
+
 _DEFAULT_DENOMINATOR = 100
 
 
@@ -64,6 +69,11 @@ def frames(data: bytes) -> Iterator[tuple[Frame, bytes]]:
     expected = 0
     for kind, start, end in chunks(data):
         content = view[start:end]
+        if kind in (b"fcTL", b"IEND") and frame and pixels:
+            yield frame, _alone(frame, header, shared, pixels)
+            frame, pixels = None, []
+        if kind == b"IEND":
+            return
         if len(content) < end - start:
             raise Corrupt("The PNG animation is truncated.")
         if kind == b"IHDR":
@@ -71,25 +81,17 @@ def frames(data: bytes) -> Iterator[tuple[Frame, bytes]]:
             size = struct.unpack_from(">II", header)
         elif kind in _SHARED and not pixels:
             shared.append(view[start - 8 : end + 4])
-        elif kind in (b"fcTL", b"fdAT"):
+        elif kind in _NUMBERED:
             [number] = struct.unpack_from(">I", content)
             if number != expected:
                 raise Corrupt("The frames of the PNG animation are out of order.")
             expected += 1
-        if kind == b"IDAT" and frame:
-            pixels.append(content)
-        elif kind == b"fdAT" and frame:
-            pixels.append(content[4:])
-        elif kind == b"fcTL":
-            if frame and pixels:
-                yield frame, _alone(frame, header, shared, pixels)
-            frame, pixels = Frame._make(_CONTROL.unpack_from(content)), []
+        if kind == b"fcTL":
+            frame = Frame._make(_CONTROL.unpack_from(content))
             if not _fits(frame, size):
                 raise Corrupt("A frame of the PNG animation lies outside of the picture.")
-        elif kind == b"IEND":
-            break
-    if frame and pixels:
-        yield frame, _alone(frame, header, shared, pixels)
+        elif kind in _PIXELS and frame:
+            pixels.append(content[_PIXELS[kind] :])
 
 
 def _fits(frame: Frame, size: tuple[int, int]) -> bool:

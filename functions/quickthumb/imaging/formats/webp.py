@@ -95,12 +95,16 @@ def first_frame(data: bytes) -> bytes:
 def with_alpha(data: bytes) -> bytes:
     """Return an animation encoded here with the mark of transparency if there can be any.
 
-    libwebp sets it for frames that have an alpha channel, but not for those that are cleared
-    before the next one is shown. Some viewers then show black.
+    libwebp sets it for frames that have an alpha channel, but not for a first one that it made
+    smaller than the picture, nor for those that are cleared before the next one is shown. Some
+    viewers then show black.
     """
     _, start, at = next(_chunks(data, _FIRST_CHUNK, len(data)))
-    frames = (each for each in _chunks(data, at, len(data)) if each.kind == b"ANMF")
-    if not any(data[each.start + _FRAME_FLAGS] & _CLEARED for each in frames):
+    frames = [each.start for each in _chunks(data, at, len(data)) if each.kind == b"ANMF"]
+    if not frames:
+        return data  # all frames were alike
+    covers = data[frames[0] + 6 : frames[0] + 12] == data[start + 4 : start + 10]  # in size
+    if covers and not any(data[each + _FRAME_FLAGS] & _CLEARED for each in frames):
         return data
     marked = bytearray(data)
     marked[start] |= _WITH_ALPHA
