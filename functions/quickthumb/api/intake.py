@@ -36,6 +36,7 @@ class _InMemory(MultiPartParser):
 
     spool_max_size = 0  # of SpooledTemporaryFile: never roll over to the disk
     complete = False
+    _is_too_long = False
 
     @property
     def _charset(self) -> str:
@@ -49,6 +50,23 @@ class _InMemory(MultiPartParser):
     @_charset.setter
     def _charset(self, _: str) -> None:
         """Ignore the charset of `Content-Type`, which the parser sets."""
+
+    def fault(self) -> str:
+        """Return what is wrong with a form that was not read to its end."""
+        if self._current_files > self.max_files:
+            return f"has more than {self.max_files:,} files"
+        if self._current_fields > self.max_fields:
+            return f"has more than {self.max_fields:,} options"
+        if self._is_too_long:
+            return f"has an option of more than {self.max_part_size:,} bytes"
+        return "is malformed"
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        """Take a piece of a part."""
+        part = self._current_part
+        length = len(part.data) + end - start
+        self._is_too_long = part.file is None and length > self.max_part_size
+        super().on_part_data(data, start, end)
 
     def on_end(self) -> None:
         """Record that the closing boundary has arrived."""
@@ -113,9 +131,9 @@ async def _read_form(
         form = await parser.parse()
     except MultiPartException as error:
         raise Refused(
-            f"The multipart form is malformed: {error.message.rstrip('.')}. Expected a part named "
-            "file, with a file name, for each picture, a short part without one for each option, "
-            "and the boundary given in Content-Type."
+            f"The multipart form {parser.fault()}. Expected a part named file, with a file name, "
+            "for each picture, a short part without one for each option, and the boundary given "
+            "in Content-Type."
         ) from error
     files: list[File] = []
     fields: list[tuple[str, str]] = []

@@ -34,7 +34,7 @@ def decode(encoded: Encoded, size: Size) -> Image.Image:
             first, _ = next(composed(encoded.header.size, patches(encoded)))
             return shrunk(first, size)
     image = encoded.open()
-    load_what_is_there(image, row_by_row=encoded.format.row_by_row)
+    load_what_is_there(image, row_by_row=encoded.format.row_by_row, is_whole=encoded.is_whole)
     return shrunk(image, size)
 
 

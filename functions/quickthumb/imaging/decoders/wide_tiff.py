@@ -7,7 +7,7 @@ from PIL import Image
 from quickthumb.imaging.colour import to_srgb
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.engines.vips import is_there, library, resized
-from quickthumb.imaging.formats.tiff import ASSOCIATED, UNSPECIFIED, Planes
+from quickthumb.imaging.formats.tiff import UNSPECIFIED, Planes
 from quickthumb.imaging.geometry import Size, turned
 from quickthumb.imaging.orient import upright
 from quickthumb.problems import UnsupportedFormat
@@ -39,15 +39,14 @@ def decode_wide(encoded: Encoded, size: Size, planes: Planes) -> Image.Image:
     has_alpha = planes.extra != UNSPECIFIED and picture.bands > planes.colours
     picture = _in_bytes(picture.extract_band(0, n=planes.colours + has_alpha))
     orientation = encoded.declared.orientation
-    is_straight = has_alpha and planes.extra != ASSOCIATED
-    reduced = resized(picture, turned(size, orientation), alpha=is_straight).copy_memory()
+    # libvips has divided the colours by an alpha with which they were multiplied.
+    reduced = resized(picture, turned(size, orientation), alpha=has_alpha).copy_memory()
     image = _to_pillow(reduced.extract_band(0, n=planes.colours), _MODES[planes.colours])
     if has_alpha:
         alpha = _to_pillow(reduced.extract_band(planes.colours), "L")
         if image.mode == "CMYK":  # with alpha, there is no such mode
             image = to_srgb(image, encoded.header)
-        mode = "RGBA" if is_straight else "RGBa"
-        image = Image.merge(mode, (*image.split(), alpha)).convert("RGBA")
+        image.putalpha(alpha)
     return upright(image, orientation)
 
 

@@ -21,7 +21,9 @@ class PillowEngine:
                 decoded: Image.Image = named(encoded.format.decode)(encoded, size)
                 return decoded
             image = encoded.open()
-            load_what_is_there(image, row_by_row=encoded.format.row_by_row)
+            load_what_is_there(
+                image, row_by_row=encoded.format.row_by_row, is_whole=encoded.is_whole
+            )
             return self.shrink(image, size)
 
     def shrink(self, image: Image.Image, size: Size) -> Image.Image:

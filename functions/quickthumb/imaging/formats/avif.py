@@ -17,6 +17,7 @@ from quickthumb.imaging.formats.bmff import (
     Place,
     boxes,
     brands,
+    is_whole,
     read_index,
     read_places,
     top_boxes,
@@ -231,16 +232,6 @@ def _held_by_track(data: bytes, track: Track) -> float:
     return largest * min(track.frames + 1, _MOST_HELD_FRAMES)
 
 
-def _is_whole(data: bytes) -> bool:
-    places, _ = read_places(data)
-    return all(
-        at + length <= len(data)
-        for place in places.values()
-        if place.source == IN_FILE
-        for at, length in place.extents
-    ) and all(end <= len(data) for _, _, end in top_boxes(data))
-
-
 AVIF = Output(
     name="avif",
     title="AVIF",
@@ -253,7 +244,7 @@ AVIF = Output(
     first_frame=first_frame,
     animated=True,
     held=_held,
-    is_whole=_is_whole,
+    is_whole=is_whole,
     writer=Writer(
         quality=60,
         # One thread, which is what the function has: the bytes do not depend on the machine.

@@ -253,6 +253,17 @@ def read_properties(data: bytes) -> Properties | None:
         raise Corrupt(_ENDS) from error
 
 
+def is_whole(data: bytes) -> bool:
+    """Return whether boxes and items end within the file; raises what `read_index` does."""
+    places, _ = read_places(data)
+    return all(
+        at + length <= len(data)
+        for place in places.values()
+        if place.source == IN_FILE
+        for at, length in place.extents
+    ) and all(end <= len(data) for _, _, end in top_boxes(data))
+
+
 def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
     """Return the boxes of the index (8.11.1) by type, empty if there is no index."""
     found: dict[bytes, Box] = {}

@@ -212,12 +212,13 @@ def _behind_pixels(data: bytes, chunks: Iterator[_Chunk]) -> tuple[int, bytes]:
     """
     frames = 0
     exif = b""
-    for kind, start, end in chunks:
+    for chunk in chunks:
+        kind, start, end = chunk
         if kind == b"IEND" or end + 4 > len(data):
             return frames, exif
         if kind == b"fcTL":
             frames += 1
-        elif kind == b"eXIf":
+        elif kind == b"eXIf" and not _is_broken(data, chunk, _shape(data)[2]):
             exif = data[start:end]
     return MOST_FRAMES, exif  # unknown: there are too many chunks to count them
 

@@ -99,11 +99,12 @@ _RGB_PHOTOMETRIC, _SEPARATED_PHOTOMETRIC, _LAB_PHOTOMETRIC = 2, 5, 8
 _BY_VIPS: Mapping[float | None, Collection[tuple[float, _Numbers, _Numbers]]] = {
     _RGB_PHOTOMETRIC: [
         (kind, (bits,) * (3 + len(extra)), extra)
-        for kind, bits in (
-            *((_UNSIGNED, 32), (_SIGNED, 8), (_SIGNED, 16), (_SIGNED, 32)),
-            *((_FLOAT, 16), (_FLOAT, 32)),
+        for kind, bits, extras in (
+            *((_FLOAT, bits, ((), (0,), (1,), (2,))) for bits in (16, 32)),
+            *((_SIGNED, bits, ((), (0,), (2,))) for bits in (8, 16, 32)),
+            (_UNSIGNED, 32, ((), (0,), (2,))),
         )
-        for extra in ((), (0,), (1,), (2,))
+        for extra in extras
     ],
     _PALETTE: [(_UNSIGNED, (16,), ())],
     _SEPARATED_PHOTOMETRIC: [
@@ -113,8 +114,8 @@ _BY_VIPS: Mapping[float | None, Collection[tuple[float, _Numbers, _Numbers]]] = 
 }
 """The pixel layouts that only libvips reads, likewise."""
 
-UNSPECIFIED, ASSOCIATED = 0, 1
-"""Meanings of an extra sample: any; alpha, with which the colours have been multiplied."""
+UNSPECIFIED = 0
+"""The meaning of an extra sample that is not alpha."""
 
 _SEPARATE = 2
 
