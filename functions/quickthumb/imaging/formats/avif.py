@@ -41,8 +41,8 @@ _BRANDS = frozenset((_STILL, _SEQUENCE))
 _MOST_HELD_FRAMES = 10
 """Eight that later ones may refer to, and two in the making."""
 
-_HELD_PER_PIXEL = 7
-"""Bytes: interleaved, and again as a picture."""
+_HELD_PER_MOVING_PIXEL = 12
+"""Bytes: interleaved, as a picture, and with an alpha channel."""
 
 _AROUND_TIMES = frozenset((b"moov", b"trak", b"mdia"))
 _WITH_TIMES = frozenset((b"mvhd", b"tkhd", b"mdhd"))
@@ -223,7 +223,11 @@ def _held(encoded: Encoded, _: Size) -> float:
         streams = sum(_held_by_track(data, track) for track in tracks)
     else:
         streams = sum(frame.size for frame in item_frames(data))
-    return streams + _HELD_PER_PIXEL * prod(encoded.header.size)
+    pixels = prod(encoded.header.size)
+    if encoded.declared.frames > 1:
+        return streams + _HELD_PER_MOVING_PIXEL * pixels
+    # As it comes from the decoder, and as a picture.
+    return streams + (len(encoded.header.mode) + 4) * pixels
 
 
 def _held_by_track(data: bytes, track: Track) -> float:
