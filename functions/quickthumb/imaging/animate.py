@@ -108,9 +108,10 @@ def _frames(encoded: Encoded) -> int:
     """Return how many frames are shown at most, 1 where decoding them takes too much memory."""
     if not encoded.format.animated or encoded.declared.frames < 2:
         return 1
-    held = encoded.format.held(encoded, encoded.header.size)
     if encoded.format.patches:
-        held += _HELD_PER_COMPOSED_PIXEL * prod(encoded.header.size)
+        held: float = _HELD_PER_COMPOSED_PIXEL * prod(encoded.header.size)
+    else:
+        held = encoded.format.held(encoded, encoded.header.size)
     return encoded.declared.frames if held <= encoded.max_bytes // 2 else 1
 
 

@@ -16,6 +16,9 @@ from quickthumb.imaging.geometry import Size
 Place = tuple[int, int]
 """Offset from the left and the top edge, pixels."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels."""
+
 
 class Disposal(Enum):
     """What becomes of the part of the canvas under a patch before the next one is drawn."""
@@ -53,23 +56,35 @@ def composed(size: Size, patches: Iterable[Patch]) -> Iterator[tuple[Image.Image
     """
     canvas = Image.new("RGBA", size)
     for patch in patches:
-        left, top = patch.place
-        right = min(size[0], left + patch.image.width)
-        bottom = min(size[1], top + patch.image.height)
-        if right <= left or bottom <= top:
+        box = _covered(patch, size)
+        if box is None:
             yield canvas, patch.duration
             continue
-        box = (left, top, right, bottom)
-        visible = patch.image.crop((0, 0, right - left, bottom - top))
         before = canvas.crop(box) if patch.over or patch.disposal is Disposal.RESTORE else None
-        canvas.paste(
-            Image.alpha_composite(before, visible) if patch.over and before else visible, box
-        )
+        visible = _visible(patch.image, box)
+        if patch.over and before:
+            visible = Image.alpha_composite(before, visible)
+        canvas.paste(visible, box)
+        del visible
         yield canvas, patch.duration
         if patch.disposal is Disposal.CLEAR:
             canvas.paste((0, 0, 0, 0), box)
         elif patch.disposal is Disposal.RESTORE and before:
             canvas.paste(before, box)
+
+
+def _covered(patch: Patch, size: Size) -> Box | None:
+    """Return the part of the canvas that a patch covers, None if there is none."""
+    left, top = patch.place
+    right = min(size[0], left + patch.image.width)
+    bottom = min(size[1], top + patch.image.height)
+    return (left, top, right, bottom) if right > left and bottom > top else None
+
+
+def _visible(image: Image.Image, box: Box) -> Image.Image:
+    """Return the part of a patch that lies on the canvas."""
+    size = (box[2] - box[0], box[3] - box[1])
+    return image if image.size == size else image.crop((0, 0, *size))
 
 
 def overlaps(place: Place, size: Size, canvas: Size) -> bool:

@@ -68,7 +68,7 @@ def _channel(numbers: Image.Image, mask: int) -> Image.Image:
     most = mask >> shift
     spare = max(0, most.bit_length() - 8)
     most >>= spare
-    level = ImageMath.lambda_eval(
+    level: Image.Image = ImageMath.lambda_eval(
         lambda of: ((of["it"] >> (shift + spare) & most) * 255 + most // 2) / most, it=numbers
     )
     return level.convert("L")

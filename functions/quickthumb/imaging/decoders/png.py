@@ -41,15 +41,19 @@ def decode(encoded: Encoded, size: Size) -> Image.Image:
 def patches(encoded: Encoded) -> Iterator[Patch]:
     """Yield the frames; raises what Pillow raises for one that is invalid."""
     for frame, data in frames(encoded.data):
-        image = PlainPng(GuardedFile(data, encoded.deadline.check))
-        image.load()
         yield Patch(
-            averageable(image)(image).convert("RGBA"),
+            _pixels(data, encoded),
             (frame.left, frame.top),
             frame.milliseconds,
             _DISPOSALS.get(frame.disposal, Disposal.KEEP),
             over=frame.over == 1,
         )
+
+
+def _pixels(data: bytes, encoded: Encoded) -> Image.Image:
+    image = PlainPng(GuardedFile(data, encoded.deadline.check))
+    image.load()
+    return averageable(image)(image).convert("RGBA")
 
 
 class PlainPng(PngImageFile):

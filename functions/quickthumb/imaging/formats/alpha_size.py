@@ -27,11 +27,12 @@ def with_alpha_size(data: bytes) -> bytes:
         return data
     sizes = _of_kind(properties, _SIZE)
     auxiliary = _of_kind(properties, _AUXILIARY)
-    own = next((each for each in properties.of(properties.primary) if each.index in sizes), None)
+    own = next((each for each in properties.of(properties.primary) if each.number in sizes), None)
     lacking = {
         number
         for number, given in properties.associations.items()
-        if auxiliary & {each.index for each in given} and not sizes & {each.index for each in given}
+        if auxiliary & {each.number for each in given}
+        and not sizes & {each.number for each in given}
     }
     if own is None or not lacking:
         return data
@@ -72,7 +73,7 @@ def _stored(table: list[tuple[int, tuple[Association, ...]]]) -> bytes:
             f">IB{len(given)}H",
             number,
             len(given),
-            *(each.essential << 15 | each.index for each in given),
+            *(each.essential << 15 | each.number for each in given),
         )
         for number, given in table
     ]

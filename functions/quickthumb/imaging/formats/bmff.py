@@ -115,7 +115,7 @@ class Index:
 class Association(NamedTuple):
     """A property that an item has: its number, from 1, and whether readers must know it."""
 
-    index: int
+    number: int
     essential: bool
 
 
@@ -376,7 +376,7 @@ def _properties(
     for kind, start, _ in inner:
         if kind == b"ipma":
             for number, given in _associated(data, start, associations):
-                indexes = [each.index for each in given]
+                indexes = [each.number for each in given]
                 copied.add(sum(weights[each - 1] for each in indexes if each <= len(weights)))
                 if number == primary:
                     own.extend(indexes)
@@ -398,7 +398,7 @@ def _associated(
         most = 0x7FFF if long else 0x7F
         stored = struct.unpack_from(f">{count}{'H' if long else 'B'}", data, at)
         indexes = (Association(each & most, each > most) for each in stored)
-        yield number, tuple(each for each in indexes if each.index)
+        yield number, tuple(each for each in indexes if each.number)
         at += 2 * count if long else count
 
 
