@@ -1,11 +1,15 @@
 """Opens untrusted pictures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from PIL import ImageFile
+
+from quickthumb.imaging.colour.srgb import Meaning, ToSrgb
 from quickthumb.imaging.deadline import Deadline
-from quickthumb.imaging.decoders import open_as
+from quickthumb.imaging.decoders import named, open_as
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats.descriptor import Header
+from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine
@@ -40,6 +44,7 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
         shown,
         format,
         declared,
+        ToSrgb(lambda: _meanings(format, data, image)),
         image,
         len(data),
         limits.decoded_beside(len(data)),
@@ -51,3 +56,12 @@ def _moves_too_much(declared: Header, limits: Limits) -> bool:
     most = limits.most_frames(declared.width * declared.height)
     too_many = declared.frames > most or declared.stored > limits.max_frame_pixels
     return declared.frames > 1 and too_many
+
+
+def _meanings(format: Format, data: bytes, image: ImageFile.ImageFile) -> Sequence[Meaning]:
+    """Return what a file says of its colours, most important first."""
+    profile = image.info.get("icc_profile")
+    if format.meanings is None:
+        return (profile,) if profile else ()
+    meanings: Sequence[Meaning] = named(format.meanings)(data, profile)
+    return meanings

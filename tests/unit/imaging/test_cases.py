@@ -29,23 +29,7 @@ LATER_FRAMES = {
 """Patches of the frames of an animation behind the first, as Chromium shows them."""
 
 NOT_YET = {
-    "avif_nclx_hlg2020.avif",
-    "avif_nclx_linear.avif",
-    "avif_nclx_p3.avif",
-    "avif_nclx_pq2020.avif",
-    "avif_xmp6.avif",
-    "heic_nclx_pq2020.heic",
     "ico.ico",
-    "jpg_gray_icc_rgb_linear.jpg",
-    "jpg_icc_linear_named_sRGB.jpg",
-    "jpg_xmp6_only.jpg",
-    "png_chrm_p3_gama.png",
-    "png_cicp_p3.png",
-    "png_cicp_pq.png",
-    "png_gama_45455_chrm_srgb.png",
-    "png_gray_cicp_linear.png",
-    "png_iccp_over_1mb.png",
-    "png_xmp6.png",
 }
 """Not shown rightly yet. Delete a line with the change that mends it."""
 

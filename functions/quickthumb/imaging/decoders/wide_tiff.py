@@ -4,7 +4,6 @@ from typing import Any
 
 from PIL import Image
 
-from quickthumb.imaging.colour import to_srgb
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.engines.vips import is_there, library, resized
 from quickthumb.imaging.formats.tiff import UNSPECIFIED, Planes
@@ -45,7 +44,7 @@ def decode_wide(encoded: Encoded, size: Size, planes: Planes) -> Image.Image:
     if has_alpha:
         alpha = _to_pillow(reduced.extract_band(planes.colours), "L")
         if image.mode == "CMYK":  # with alpha, there is no such mode
-            image = to_srgb(image, encoded.header)
+            image = encoded.to_srgb(image)
         image.putalpha(alpha)
     return upright(image, orientation)
 

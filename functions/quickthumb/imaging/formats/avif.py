@@ -1,6 +1,6 @@
 """AVIF: https://aomediacodec.github.io/av1-avif/."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from quickthumb.imaging.av1 import Frame, frames
@@ -13,7 +13,6 @@ from quickthumb.imaging.formats.bmff import (
     MOST_BOXES,
     Box,
     Counter,
-    Index,
     Place,
     boxes,
     brands,
@@ -30,7 +29,6 @@ from quickthumb.imaging.formats.descriptor import (
     Size,
     Writer,
 )
-from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.formats.tracks import Track, cut, read_tracks, samples
 from quickthumb.imaging.guarded import reads
 from quickthumb.problems import Corrupt
@@ -46,8 +44,6 @@ _HELD_PER_MOVING_PIXEL = 12
 
 _AROUND_TIMES = frozenset((b"moov", b"trak", b"mdia"))
 _WITH_TIMES = frozenset((b"mvhd", b"tkhd", b"mdhd"))
-
-_XMP = b"application/rdf+xml"
 
 _TURNS = {
     (0, None): 1,
@@ -74,35 +70,26 @@ def read(data: bytes) -> Header:
     tracks = _shown_tracks(data)
     if tracks:
         first = tracks[0]
-        index = Index(data, 0, {}, {}, first.properties, None)
         count = min(first.frames, MOST_FRAMES)
-        return Header(first.width, first.height, _orientation(index), frames=count)
+        return Header(first.width, first.height, _orientation(data, first.properties), frames=count)
     if index is None:
         raise Corrupt("The sequence of the AVIF picture has no frames.")
     width, height = index.size()
-    return Header(width, height, _orientation(index))
+    return Header(width, height, _orientation(data, index.properties))
 
 
-def _orientation(index: Index) -> int:
+def _orientation(data: bytes, properties: Sequence[Box]) -> int:
     """Return the orientation from the properties of the picture.
 
-    According to ISO/IEC 23000-22, section 7.3, EXIF is ignored.
+    According to ISO/IEC 23000-22, section 7.3, metadata is ignored.
     """
     turns, axis = 0, None
-    for kind, start, _ in reversed(index.properties):
+    for kind, start, _ in reversed(properties):
         if kind == b"irot":
-            turns = index.data[start] & 3
+            turns = data[start] & 3
         elif kind == b"imir":
-            axis = index.data[start] & 1
-    return _TURNS[turns, axis] if (turns, axis) != (0, None) else orientation_of(b"", _xmp(index))
-
-
-def _xmp(index: Index) -> bytes:
-    xmp = b""
-    for number, item in index.items.items():
-        if item.kind == MIME and item.content_type == _XMP and number in index.places:
-            xmp = _bytes_of(index.data, index.places[number], index.idat) or xmp
-    return xmp
+            axis = data[start] & 1
+    return _TURNS[turns, axis]
 
 
 def _moves(data: bytes) -> bool:
@@ -116,6 +103,16 @@ def _shown_tracks(data: bytes) -> list[Track]:
     tracks = read_tracks(data) if _moves(data) else []
     shown = sorted((each for each in tracks if each.frames), key=lambda each: each.auxiliary)
     return [] if not shown or shown[0].auxiliary else shown
+
+
+def shown_properties(data: bytes) -> tuple[Box, ...]:
+    """Return the properties of what is shown: of the sequence, or else of the picture.
+
+    Raises:
+        Corrupt: the index is invalid; see `bmff.read_index`.
+    """
+    tracks = _shown_tracks(data)
+    return tracks[0].properties if tracks else read_index(data).properties
 
 
 def lean(data: bytes) -> bytes:
@@ -244,6 +241,7 @@ AVIF = Output(
     begins=lambda data: not _BRANDS.isdisjoint(brands(data)),
     read=read,
     opener="PIL.AvifImagePlugin:AvifImageFile",
+    meanings="quickthumb.imaging.colour.nclx:meanings",
     lean=lean,
     first_frame=first_frame,
     animated=True,

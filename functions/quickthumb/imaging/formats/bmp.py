@@ -180,6 +180,7 @@ BMP = Format(
     begins=beginning(b"BM"),
     read=read,
     opener="quickthumb.imaging.decoders.bmp:MaskedBmp",
+    meanings="quickthumb.imaging.colour.bmp:meanings",
     held=_held,
     is_whole=_is_whole,
 )

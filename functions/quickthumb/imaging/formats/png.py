@@ -4,6 +4,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 
 from quickthumb.imaging.formats.descriptor import (
     MOST_FRAMES,
@@ -36,14 +37,12 @@ _PIXELS = frozenset((b"IDAT", b"fdAT"))
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Valid bits per sample, by colour type (11.2.1)."""
 
-_SHORTEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"acTL": 8, b"fcTL": 26}
+SHORTEST = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"acTL": 8, b"fcTL": 26}
 _SHORTEST_TRANSPARENCY = {0: 2, 2: 6}
 """Minimum content, bytes; for `tRNS`, by colour type. Pillow rejects a picture with less."""
 
 _HEXADECIMAL_EXIF = b"Raw profile type exif"
 """Keyword under which old writers store an EXIF as text."""
-
-_XMP = (b"XML:com.adobe.xmp", b"xmp")
 
 _TOO_MANY = 1 << 31
 
@@ -238,7 +237,7 @@ def _is_broken(data: bytes, chunk: _Chunk, colours: int) -> bool:
     [stored] = struct.unpack_from(">I", data, end)
     if not _KIND.match(kind) or zlib.crc32(memoryview(data)[start - 4 : end]) != stored:
         return True
-    shortest = _SHORTEST_TRANSPARENCY.get(colours, 0) if kind == b"tRNS" else _SHORTEST.get(kind, 0)
+    shortest = _SHORTEST_TRANSPARENCY.get(colours, 0) if kind == b"tRNS" else SHORTEST.get(kind, 0)
     if end - start < shortest:
         return True
     return kind == b"iCCP" and data[data.find(b"\0", start, end) + 1] != 0
@@ -262,11 +261,20 @@ def _unpacks_to_more(profile: bytes) -> bool:
         return False
 
 
+def chunks_before_pixels(data: bytes) -> Iterator[_Chunk]:
+    """Yield the complete chunks before the pixels, with the offsets of their content."""
+    for chunk in islice(chunks(data), MOST_CHUNKS_BEFORE):
+        kind, _, end = chunk
+        if kind == b"IDAT" or end + 4 > len(data):
+            return
+        yield chunk
+
+
 def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
     """Keep a text by its keyword if it may contain the orientation."""
     kind, start, end = chunk
     named = data.find(b"\0", start, start + _LONGEST_NAME)
-    if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):
+    if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF):
         return
     text = data[named + 1 : end]
     if kind == b"iTXt":  # two flags, a language, and the translated keyword
@@ -281,7 +289,7 @@ def _orientation(exif: bytes, texts: dict[bytes, bytes]) -> int:
             exif = bytes.fromhex(b"".join(digits).replace(b"\n", b"").decode("latin-1"))
         except ValueError:  # invalid metadata is no reason to reject the picture
             return 1
-    return orientation_of(exif, next((texts[name] for name in _XMP if texts.get(name)), b""))
+    return orientation_of(exif)
 
 
 PNG = Output(
@@ -292,6 +300,7 @@ PNG = Output(
     begins=beginning(PNG_SIGNATURE),
     read=read,
     opener="quickthumb.imaging.decoders.png:PlainPng",
+    meanings="quickthumb.imaging.colour.png:meanings",
     decode="quickthumb.imaging.decoders.png:decode",
     lean=lean,
     first_frame=first_frame,
