@@ -4,21 +4,29 @@ Every list of formats is derived from it. To add one, see docs/imaging.md.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from quickthumb.imaging.formats.avif import AVIF
 from quickthumb.imaging.formats.bmp import BMP
 from quickthumb.imaging.formats.descriptor import Format, Header, Output
 from quickthumb.imaging.formats.gif import GIF
 from quickthumb.imaging.formats.heif import HEIF
+from quickthumb.imaging.formats.ico import ICO
 from quickthumb.imaging.formats.jpeg import JPEG
+from quickthumb.imaging.formats.jpeg2000 import JPEG2000
 from quickthumb.imaging.formats.png import PNG
 from quickthumb.imaging.formats.refused import name_of_refused
 from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
-FORMATS = (JPEG, PNG, WEBP, AVIF, HEIF, GIF, TIFF, BMP)
+FORMATS = (JPEG, PNG, WEBP, AVIF, HEIF, GIF, TIFF, BMP, ICO, JPEG2000)
+
+USUAL = tuple(each for each in FORMATS if not each.opt_in)
+"""The formats that are accepted everywhere."""
+
+EXTRA = tuple(each.name for each in FORMATS if each.opt_in)
+"""The names of the others, valid in the setting `extra_formats`."""
 
 CONTENT_TYPES = {each.name: each.content_type for each in FORMATS}
 """The media types of accepted formats, by name."""
@@ -41,11 +49,15 @@ def listed(words: Sequence[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-ACCEPTED = listed([each.title for each in FORMATS])
+ACCEPTED = listed([each.title for each in USUAL])
 
 
-def sniff(data: bytes) -> Format:
+def sniff(data: bytes, extra: Collection[str] = ()) -> Format:
     """Detect the format of a picture from its first bytes.
+
+    Args:
+        data: the file.
+        extra: names of formats to accept in addition to the usual ones.
 
     Raises:
         UnsupportedFormat: the format is known, but not accepted.
@@ -53,11 +65,17 @@ def sniff(data: bytes) -> Format:
     """
     for each in FORMATS:
         if each.begins(data):
+            if each.opt_in and each.name not in extra:
+                raise _unsupported(each.title)
             return each
     refused = name_of_refused(data)
     if refused:
-        raise UnsupportedFormat(f"{refused} files are not accepted: expected {ACCEPTED}.")
+        raise _unsupported(refused)
     raise NotAPicture(f"Unrecognised file format: expected {ACCEPTED}.")
+
+
+def _unsupported(title: str) -> UnsupportedFormat:
+    return UnsupportedFormat(f"{title} files are not accepted: expected {ACCEPTED}.")
 
 
 def read_header(format: Format, data: bytes) -> Header:

@@ -94,6 +94,7 @@ class Writer:
         lossless: whether it is lossless at its default quality.
         palette: whether a quality below 100 selects a palette of that percentage of 256 colours.
         cleaned: removes from an encoded animation what Pillow cannot omit.
+        plugin: name of the module that teaches Pillow to write it; None if Pillow can.
     """
 
     quality: int
@@ -105,6 +106,7 @@ class Writer:
     lossless: bool = False
     palette: bool = False
     cleaned: Callable[[bytes], bytes] = lambda data: data
+    plugin: str | None = None
 
     def held(self, size: Size, *, transparent: bool) -> int:
         """Return the peak memory of encoding a picture of a size in pixels, bytes."""
@@ -141,6 +143,10 @@ class Format:
         vips: how libvips reads it, if it is ever faster.
         row_by_row: whether the first rows of a truncated file can be used.
         in_browsers: whether browsers display it.
+        vector: whether it has no pixels of its own, so that thumbnails may be larger than the size
+            that the file states.
+        opt_in: whether it is accepted only where the setting `extra_formats` names it, because its
+            decoder does much more than decode pixels.
     """
 
     name: str
@@ -160,6 +166,8 @@ class Format:
     vips: Vips | None = None
     row_by_row: bool = False
     in_browsers: bool = True
+    vector: bool = False
+    opt_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
