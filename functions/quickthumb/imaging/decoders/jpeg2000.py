@@ -6,19 +6,38 @@ from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats.jpeg2000 import codestream, reduction
+from quickthumb.imaging.formats.jpeg2000 import reduction
 from quickthumb.imaging.geometry import Size
-from quickthumb.imaging.resample import shrunk
+from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
+from quickthumb.imaging.resample import LANCZOS, shrunk
 
 
 def decode(encoded: Encoded, size: Size) -> Image.Image:
     """Decode as many of the resolutions in the file as needed, and reduce."""
     image = cast(Jpeg2KImageFile, encoded.open())
-    halvings = reduction(codestream(encoded.data), size)
-    if halvings:
-        _halve(image, halvings)
+    full = image.size
+    halvings = reduction(encoded, size)
+    if not halvings:
+        image.load()
+        return shrunk(image, size)
+    _halve(image, halvings)
     image.load()
-    return shrunk(image, size)
+    pixels = premultiplied(averageable(image)(image))
+    return unmultiplied(pixels.resize(size, LANCZOS, box=_place(full, image.size, halvings)))
+
+
+def _place(full: Size, halved: Size, halvings: int) -> tuple[float, float, float, float]:
+    """Return the box of a halved picture that covers the full one.
+
+    Each halving keeps the pixels of even columns and rows in their place, and does not move them to
+    the middle between two.
+    """
+    scale = 1 << halvings
+    start = 0.5 - 0.5 / scale
+    right, bottom = (
+        min(float(most), start + side / scale) for side, most in zip(full, halved, strict=True)
+    )
+    return start, start, right, bottom
 
 
 def _halve(image: Jpeg2KImageFile, halvings: int) -> None:
