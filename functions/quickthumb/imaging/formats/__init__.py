@@ -16,14 +16,16 @@ from quickthumb.imaging.formats.jpeg import JPEG
 from quickthumb.imaging.formats.jpeg2000 import JPEG2000
 from quickthumb.imaging.formats.jxl import JXL, is_installed
 from quickthumb.imaging.formats.png import PNG
+from quickthumb.imaging.formats.psd import PSD
+from quickthumb.imaging.formats.raw import RAW
 from quickthumb.imaging.formats.refused import name_of_refused
 from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
 FORMATS = (
-    *(JPEG, PNG, WEBP, AVIF, *([JXL] if is_installed() else ()), HEIF, GIF, TIFF, BMP),
-    *(ICO, JPEG2000),
+    *(JPEG, PNG, WEBP, AVIF, *([JXL] if is_installed() else ()), HEIF, GIF, *RAW, TIFF, BMP),
+    *(ICO, JPEG2000, PSD),
 )
 
 USUAL = tuple(each for each in FORMATS if not each.opt_in)

@@ -7,7 +7,6 @@ from quickthumb.imaging.formats.bmff import brands
 _MAGIC = (
     (b"MM\0+", "Big-endian BigTIFF"),
     (b"%PDF-", "PDF"),
-    (b"8BPS", "PSD (Photoshop)"),
     (b"8BPB", "PSB (Photoshop)"),
     (b"%!PS", "PostScript"),
     (b"\xc5\xd0\xd3\xc6", "PostScript"),
