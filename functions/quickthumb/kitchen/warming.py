@@ -2,14 +2,14 @@
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from PIL import Image, ImageCms
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
-from quickthumb.imaging.formats import OUTPUTS
+from quickthumb.imaging.formats import OUTPUTS, accepted
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 
@@ -36,11 +36,16 @@ _LARGE = (800, 640)
 """Size of a JPEG that is large enough for libvips."""
 
 
-def warm() -> None:
-    """Make thumbnails of a small picture of each kind, in each format."""
+def warm(extra_formats: Sequence[str] = ()) -> None:
+    """Make thumbnails of a small picture of each kind, in each format.
+
+    Args:
+        extra_formats: see `Limits`.
+    """
     vips.is_there()
-    limits = Limits()
-    for data in _pictures():
+    limits = Limits(extra_formats=extra_formats)
+    samples = (each.sample for each in accepted(extra_formats) if each.sample)
+    for data in (*_pictures(), *samples):
         render(data, _OUTPUTS, limits)
     render(_encoded(Image.new("RGB", _LARGE), "JPEG"), [Rendition.square(700)], limits)
 
@@ -69,6 +74,8 @@ def _pictures() -> Iterator[bytes]:
     yield _encoded(image, "TIFF")
     yield _encoded(image.convert("F"), "TIFF", compression="tiff_adobe_deflate")
     yield _encoded(image, "BMP")
+    yield _encoded(image, "ICO", sizes=[(32, 24)], bitmap_format="bmp")
+    yield _encoded(image, "JPEG2000")
 
 
 def _encoded(image: Image.Image, kind: str, **options: Any) -> bytes:

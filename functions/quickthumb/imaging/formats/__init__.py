@@ -15,17 +15,19 @@ from quickthumb.imaging.formats.ico import ICO
 from quickthumb.imaging.formats.jpeg import JPEG
 from quickthumb.imaging.formats.jpeg2000 import JPEG2000
 from quickthumb.imaging.formats.jxl import JXL, is_installed
+from quickthumb.imaging.formats.pdf import PDF
 from quickthumb.imaging.formats.png import PNG
 from quickthumb.imaging.formats.psd import PSD
 from quickthumb.imaging.formats.raw import RAW
 from quickthumb.imaging.formats.refused import name_of_refused
+from quickthumb.imaging.formats.svg import SVG
 from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
 FORMATS = (
     *(JPEG, PNG, WEBP, AVIF, *([JXL] if is_installed() else ()), HEIF, GIF, *RAW, TIFF, BMP),
-    *(ICO, JPEG2000, PSD),
+    *(ICO, JPEG2000, PSD, SVG, PDF),
 )
 
 USUAL = tuple(each for each in FORMATS if not each.opt_in)
@@ -56,6 +58,11 @@ def listed(words: Sequence[str]) -> str:
 
 
 ACCEPTED = listed([each.title for each in USUAL])
+
+
+def accepted(extra: Collection[str]) -> list[Format]:
+    """Return the usual formats, and those of these names."""
+    return [each for each in FORMATS if not each.opt_in or each.name in extra]
 
 
 def sniff(data: bytes, extra: Collection[str] = ()) -> Format:

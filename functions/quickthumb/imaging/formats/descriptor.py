@@ -145,6 +145,8 @@ class Format:
         in_browsers: whether browsers display it.
         vector: whether it has no pixels of its own, so that thumbnails may be larger than the size
             that the file states.
+        sample: a small picture that a process decodes when it starts, to load what that needs;
+            empty if Pillow can write one.
         opt_in: whether it is accepted only where the setting `extra_formats` names it, because its
             decoder does much more than decode pixels.
     """
@@ -167,6 +169,7 @@ class Format:
     row_by_row: bool = False
     in_browsers: bool = True
     vector: bool = False
+    sample: bytes = b""
     opt_in: bool = False
 
 

@@ -42,6 +42,12 @@ _HELD_PER_DEEP_PIXEL = 24
 _IN_METADATA = 64
 """Bytes of a codestream that are more than enough for what is read of it."""
 
+_SAMPLE = bytes.fromhex(
+    "ff0a43c04e011c010b541200800a9551c60d5ecef57cf9a1c362dac67586b6dab6b084b1d99e0b05838400382046"
+    "32c61879d349ba0200c20ed01814ca05d0218ec718641c301d8f050000b2402509"
+)
+"""16 x 16 pixels, half transparent."""
+
 _Choices = tuple[tuple[int, int], ...]
 """Four distributions, each of an offset and a number of bits to add (B.2.1)."""
 
@@ -190,6 +196,7 @@ JXL = Output(
     decoder_turns=True,
     held=_held,
     in_browsers=False,
+    sample=_SAMPLE,
     writer=Writer(
         quality=80,
         # Without further threads the bytes do not depend on the machine.

@@ -37,6 +37,12 @@ _RAW, _RLE = 0, 1
 
 _PALETTE = 768
 
+_SAMPLE = (
+    *(b"8BPS\0\1", bytes(6), b"\0\1", b"\0\0\0\1" * 2, b"\0\x08\0\1"),
+    *(bytes(12), b"\0\1", b"\0\2", b"\0\x80"),
+)
+"""One grey pixel, packed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -185,4 +191,5 @@ PSD = Format(
     decode="quickthumb.imaging.decoders.psd:decode",
     held=_held,
     in_browsers=False,
+    sample=b"".join(_SAMPLE),
 )

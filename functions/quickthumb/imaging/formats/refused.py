@@ -6,7 +6,6 @@ from quickthumb.imaging.formats.bmff import brands
 
 _MAGIC = (
     (b"MM\0+", "Big-endian BigTIFF"),
-    (b"%PDF-", "PDF"),
     (b"8BPB", "PSB (Photoshop)"),
     (b"%!PS", "PostScript"),
     (b"\xc5\xd0\xd3\xc6", "PostScript"),
@@ -27,7 +26,6 @@ _MAGIC = (
     (b"PK\3\4", "ZIP"),
 )
 
-_SVG = re.compile(rb"\s*(<\?xml|<!--|<!DOCTYPE\s+svg|<svg[\s>])", re.IGNORECASE)
 _NETPBM = re.compile(rb"P[1-7f F][\s#]")
 
 
@@ -41,7 +39,4 @@ def name_of_refused(data: bytes) -> str | None:
             return name
     if _NETPBM.match(data):
         return "Netpbm"
-    text = data[:4096].removeprefix(b"\xef\xbb\xbf")
-    if _SVG.match(text) and b"<svg" in text.lower():
-        return "SVG"
     return None
