@@ -1,27 +1,30 @@
 """Camera raw files with the structure that cameras give them, but with few raw pixels."""
 
+import io
 import struct
 
 from PIL import Image
 
-from tests.unit.imaging.pictures import encoded
-
 SHORT, LONG, ASCII, BYTE = 3, 4, 2, 1
-_BYTES = {SHORT: 2, LONG: 4, ASCII: 1, BYTE: 1}
 _LETTERS = {SHORT: "H", LONG: "I", ASCII: "B", BYTE: "B"}
 
 SENSOR = 32803
+
+_FOR_THE_FIRST = 1000
+"""Bytes."""
+
 _RAW_PIXELS = bytes(range(256)) * 4
 
 
 class Builder:
-    """Puts a TIFF together: everything that a directory refers to lies before it."""
+    """Puts a TIFF together, with its first directory at the start."""
 
     def __init__(self, order: str = "<", mark: bytes = b"") -> None:
         self.order = order
-        start = 8 + len(mark)
+        self.start = 8 + len(mark)
         magic = b"II*\0" if order == "<" else b"MM\0*"
-        self.data = bytearray(magic + struct.pack(f"{order}I", start) + mark)
+        self.data = bytearray(magic + struct.pack(f"{order}I", self.start) + mark)
+        self.data += bytes(_FOR_THE_FIRST)
 
     def put(self, content: bytes) -> int:
         """Append bytes; return their offset."""
@@ -31,20 +34,36 @@ class Builder:
 
     def directory(self, tags: dict[int, tuple[int, list[int]]], following: int = 0) -> int:
         """Append a directory; return its offset."""
-        entries = b""
+        at = len(self.data) + len(self.data) % 2
+        return self.put(self._directory(tags, following, at))
+
+    def done(self, tags: dict[int, tuple[int, list[int]]], following: int = 0) -> bytes:
+        """Return the file with this as its first directory."""
+        first = self._directory(tags, following, self.start)
+        assert len(first) <= _FOR_THE_FIRST
+        self.data[self.start : self.start + len(first)] = first
+        return bytes(self.data)
+
+    def _directory(self, tags: dict[int, tuple[int, list[int]]], following: int, at: int) -> bytes:
+        """Return a directory for an offset, and behind it the values that do not fit into it."""
+        entries = beyond = b""
+        behind = at + 2 + 12 * len(tags) + 4
         for tag, (kind, values) in sorted(tags.items()):
             stored = struct.pack(f"{self.order}{len(values)}{_LETTERS[kind]}", *values)
             if len(stored) > 4:
-                stored = struct.pack(f"{self.order}I", self.put(stored))
+                place = behind + len(beyond)
+                beyond += stored + b"\0" * (len(stored) % 2)
+                stored = struct.pack(f"{self.order}I", place)
             entries += struct.pack(f"{self.order}HHI", tag, kind, len(values))
             entries += stored.ljust(4, b"\0")
         count = struct.pack(f"{self.order}H", len(tags))
-        return self.put(count + entries + struct.pack(f"{self.order}I", following))
+        return count + entries + struct.pack(f"{self.order}I", following) + beyond
 
-    def done(self, first: int) -> bytes:
-        """Return the file, which begins with that directory."""
-        self.data[4:8] = struct.pack(f"{self.order}I", first)
-        return bytes(self.data)
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.convert("RGB").save(out, "JPEG", quality=95)
+    return out.getvalue()
 
 
 def _text(text: str) -> tuple[int, list[int]]:
@@ -86,7 +105,7 @@ def _as_interchange(builder: Builder, jpeg: bytes) -> dict[int, tuple[int, list[
 def dng(image: Image.Image, orientation: int = 1, order: str = "<") -> bytes:
     """Return a DNG: a thumbnail first, then the raw pixels and two previews below it."""
     builder = Builder(order)
-    large, small = (encoded(each, "JPEG", quality=95) for each in (image, image.reduce(4)))
+    large, small = map(_jpeg, (image, image.reduce(4)))
     below = [
         builder.directory(_sensor(builder)),
         builder.directory(_as_strip(builder, small)),
@@ -96,45 +115,45 @@ def dng(image: Image.Image, orientation: int = 1, order: str = "<") -> bytes:
         **{271: _text("Maker"), 274: (SHORT, [orientation])},
         **{330: (LONG, below), 50706: (BYTE, [1, 4, 0, 0])},
     }
-    return builder.done(builder.directory(first))
+    return builder.done(first)
 
 
 def cr2(image: Image.Image, orientation: int = 1) -> bytes:
     """Return a CR2: the preview first, then a thumbnail, then raw pixels, one after the other."""
     builder = Builder(mark=b"CR\2\0" + bytes(4))
-    large, small = (encoded(each, "JPEG", quality=95) for each in (image, image.reduce(4)))
+    large, small = map(_jpeg, (image, image.reduce(4)))
     raw = builder.directory(_sensor(builder, compression=6))
     thumbnail = builder.directory(_as_interchange(builder, small), following=raw)
     tags = _as_strip(builder, large, kind=6)
     tags |= {271: _text("Canon"), 274: (SHORT, [orientation])}
-    return builder.done(builder.directory(tags, following=thumbnail))
+    return builder.done(tags, following=thumbnail)
 
 
 def nef(image: Image.Image, orientation: int = 1) -> bytes:
     """Return a NEF, big-endian: a thumbnail first, then a preview and the raw pixels below it."""
     builder = Builder(">")
     below = [
-        builder.directory(_as_interchange(builder, encoded(image, "JPEG", quality=95))),
+        builder.directory(_as_interchange(builder, _jpeg(image))),
         builder.directory(_sensor(builder, compression=34713)),
     ]
     first = _small(builder) | {
         **{271: _text("NIKON CORPORATION"), 274: (SHORT, [orientation])},
         330: (LONG, below),
     }
-    return builder.done(builder.directory(first))
+    return builder.done(first)
 
 
 def arw(image: Image.Image, orientation: int = 1) -> bytes:
     """Return an ARW: the preview first with raw pixels below it, then a thumbnail."""
     builder = Builder()
-    large, small = (encoded(each, "JPEG", quality=95) for each in (image, image.reduce(4)))
+    large, small = map(_jpeg, (image, image.reduce(4)))
     raw = builder.directory(_sensor(builder, compression=32767))
     thumbnail = builder.directory(_as_interchange(builder, small))
     first = _as_interchange(builder, large) | {
         **{271: _text("SONY"), 274: (SHORT, [orientation])},
         330: (LONG, [raw]),
     }
-    return builder.done(builder.directory(first, following=thumbnail))
+    return builder.done(first, following=thumbnail)
 
 
 CAMERAS = {"DNG": dng, "CR2": cr2, "NEF": nef, "ARW": arw}

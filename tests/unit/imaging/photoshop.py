@@ -46,7 +46,9 @@ def psd(
         *(b"8BPS", 1 + big, len(channels), image.height, image.width, bits, _KINDS[image.mode]),
     )
     palette = image.getpalette() if image.mode == "P" else None
-    colours = b"".join(bytes(palette[at::3]).ljust(256, b"\0") for at in range(3)) if palette else b""
+    colours = (
+        b"".join(bytes(palette[at::3]).ljust(256, b"\0") for at in range(3)) if palette else b""
+    )
     wide = "Q" if big else "I"
     counted = struct.pack(f">{wide}h", 2, layers) if layers else b""
     sections = (

@@ -25,9 +25,7 @@ class IconBitmap(DibImageFile):
         layout, stride, direction = cast("tuple[str, int, int]", tile.args)
         if layout == "BGRX":
             self._mode, layout = "RGBA", "BGRA"
-        self.tile = [
-            tile._replace(extents=(0, 0, width, height), args=(layout, stride, direction))
-        ]
+        self.tile = [tile._replace(extents=(0, 0, width, height), args=(layout, stride, direction))]
         self.mask_at = tile.offset + stride * height
 
 

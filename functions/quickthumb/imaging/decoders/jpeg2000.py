@@ -43,8 +43,8 @@ def _place(full: Size, halved: Size, halvings: int) -> tuple[float, float, float
 def _halve(image: Jpeg2KImageFile, halvings: int) -> None:
     """Have a picture decoded at a lower resolution.
 
-    Pillow's own attribute for this, `reduce`, rounds sizes to the nearest, but the codestream rounds
-    them up (ITU-T T.800, B.5), so that Pillow fails for three of four sizes.
+    Pillow's own attribute for this, `reduce`, rounds sizes to the nearest, but the codestream
+    rounds them up (ITU-T T.800, B.5), so that Pillow cannot decode many sizes.
     """
     width, height = (-(-side >> halvings) for side in image.size)
     [tile] = image.tile

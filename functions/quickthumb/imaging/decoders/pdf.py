@@ -26,7 +26,7 @@ class PdfFile(ImageFile.ImageFile):
             size = (pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page))
         self._size = described(*size)
         if not all(self._size):
-            raise Corrupt("The first page of the PDF has no size.")
+            raise Corrupt("The PDF picture is invalid: its first page has no size.")
         self._mode = "RGB"
         self.tile = []
 
@@ -63,11 +63,11 @@ def _first_page(data: bytes) -> Iterator[tuple[Any, Any]]:
     if not document:
         if pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD:
             raise UnsupportedFormat("The PDF is encrypted: send it without a password.")
-        raise Corrupt("The PDF cannot be read.")
+        raise Corrupt("The PDF picture is invalid: it cannot be read.")
     try:
         page = pdfium.FPDF_LoadPage(document, 0)
         if not page:
-            raise Corrupt("The first page of the PDF cannot be read.")
+            raise Corrupt("The PDF picture is invalid: its first page cannot be read.")
         try:
             yield pdfium, page
         finally:

@@ -78,7 +78,7 @@ def _channel(found: Layout, rows: bytes) -> Image.Image:
 
 
 def _rows(data: bytes, found: Layout) -> Iterator[bytes]:
-    """Yield the stored rows of each channel, packed or not; raises `Corrupt` if some are missing."""
+    """Yield the stored rows of each channel; raises `Corrupt` if some are missing."""
     at = found.rows
     if not found.packed:
         size = found.row_bytes * found.size[1]

@@ -60,5 +60,5 @@ def _drawing() -> Iterator[None]:
         yield
     except error as problem:
         raise Corrupt(
-            "The SVG drawing cannot be drawn: it is invalid, or refers to itself too often."
+            "The SVG picture cannot be drawn: it is invalid, or refers to itself too often."
         ) from problem

@@ -80,6 +80,10 @@ class Directory:
         with memoryview(self._data)[self._start : self._start + there * size] as entries:
             yield from map(Entry._make, self._entry.iter_unpack(entries))
 
+    def is_whole(self) -> bool:
+        """Return whether all entries are within the file."""
+        return self._start + self.count * self._entry.size <= len(self._data)
+
     def following(self) -> int:
         """Return the offset of the next directory, 0 if this is the last one."""
         end = self._start + self.count * self._entry.size

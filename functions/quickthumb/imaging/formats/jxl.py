@@ -199,8 +199,9 @@ JXL = Output(
     sample=_SAMPLE,
     writer=Writer(
         quality=80,
-        # Without further threads the bytes do not depend on the machine.
-        options=lambda quality: {"quality": quality, "effort": 3, "num_threads": 0},
+        # Without further threads the bytes do not depend on the machine; without the last, a TIFF
+        # that is not reduced would pass on its orientation.
+        options=lambda quality: {"quality": quality, "effort": 3, "num_threads": 0, "exif": b""},
         held_per_pixel=16,
         held_per_transparent_pixel=20,
         animation=False,  # the package cannot write it

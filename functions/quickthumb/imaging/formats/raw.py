@@ -157,7 +157,11 @@ def _directories(data: bytes) -> Iterator[_Tags]:
         try:
             directory = Directory(data, start)
         except struct.error:
+            if start is None:
+                raise
             continue  # it is beyond the end of the file
+        if start is None and not directory.is_whole():
+            raise struct.error("truncated directory")
         tags = _Tags(directory)
         yield tags
         waiting += [directory.following(), *tags.numbers(_BELOW)]
@@ -199,9 +203,7 @@ def _made_by(maker: bytes) -> Callable[[bytes], bool]:
     return begins
 
 
-def _format(
-    name: str, content_type: str, begins: Callable[[bytes], bool], *more: str
-) -> Format:
+def _format(name: str, content_type: str, begins: Callable[[bytes], bool], *more: str) -> Format:
     return Format(
         name=name,
         title=name.upper(),

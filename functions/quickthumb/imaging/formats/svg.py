@@ -1,7 +1,7 @@
 """SVG: https://www.w3.org/TR/SVG2/.
 
-It is accepted only where a setting says so. librsvg draws it, which has neither scripts nor a way to
-other files or the network: the process in which it runs can open none.
+It is accepted only where a setting says so. librsvg draws it, which has neither scripts nor a way
+to other files or the network: the process in which it runs can open none.
 """
 
 import re
@@ -22,10 +22,9 @@ _MOST_BEFORE = 65_536
 """Bytes before the first element, which programs fill with declarations."""
 
 _START = re.compile(rb"\s*<(\?xml|!--|!DOCTYPE\s+svg|svg[\s>])", re.IGNORECASE)
+_ELEMENT = re.compile(rb"<svg[\s>]")
 _ROOT = re.compile(rb"<svg(?=[\s>])[^<>]{0,16384}>")
-_ATTRIBUTE = re.compile(
-    rb"\s(width|height|viewBox)\s*=\s*(?:\"([^\"<]{0,200})\"|'([^'<]{0,200})')"
-)
+_ATTRIBUTE = re.compile(rb"\s(width|height|viewBox)\s*=\s*(?:\"([^\"<]{0,200})\"|'([^'<]{0,200})')")
 _LENGTH = re.compile(rb"\s*([0-9]{0,9}\.?[0-9]{1,9}(?:[eE][+-]?[0-9])?)\s*([a-z]{0,2})\s*")
 
 _UNITS = {
@@ -62,7 +61,7 @@ _SAMPLE = (
 def begins(data: bytes) -> bool:
     """Return whether a file is an SVG; what comes before its first element may be long."""
     head = data[:_MOST_BEFORE].removeprefix(b"\xef\xbb\xbf")
-    return bool(_START.match(head)) and _ROOT.search(head) is not None
+    return bool(_START.match(head) and _ELEMENT.search(head))
 
 
 def read(data: bytes) -> Header:
@@ -73,16 +72,15 @@ def read(data: bytes) -> Header:
     """
     if len(data) > MOST_BYTES:
         raise Corrupt(
-            f"The SVG drawing has {len(data):,} bytes: the limit is {MOST_BYTES:,}. "
-            "Send it as PNG."
+            f"The SVG picture has {len(data):,} bytes: the limit is {MOST_BYTES:,}. Send it as PNG."
         )
     if tags(data) > MOST_TAGS:
         raise Corrupt(
-            f"The SVG drawing has more than {MOST_TAGS:,} tags. Simplify it, or send it as PNG."
+            f"The SVG picture has more than {MOST_TAGS:,} tags. Simplify it, or send it as PNG."
         )
     root = _ROOT.search(data, 0, _MOST_BEFORE)
     if root is None:
-        raise Corrupt("The SVG drawing has no root element.")
+        raise Corrupt("The SVG picture has no root element.")
     stated = {name: a or b for name, a, b in _ATTRIBUTE.findall(root[0])}
     return Header(*described(*_size(stated)))
 
