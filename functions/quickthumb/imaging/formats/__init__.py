@@ -76,19 +76,20 @@ def sniff(data: bytes, extra: Collection[str] = ()) -> Format:
         UnsupportedFormat: the format is known, but not accepted.
         NotAPicture: the format is not recognised.
     """
-    for each in FORMATS:
-        if each.begins(data):
-            if each.opt_in and each.name not in extra:
-                raise _unsupported(each.title)
-            return each
-    refused = name_of_refused(data)
-    if refused:
-        raise _unsupported(refused)
-    raise NotAPicture(f"Unrecognised file format: expected {ACCEPTED}.")
-
-
-def _unsupported(title: str) -> UnsupportedFormat:
-    return UnsupportedFormat(f"{title} files are not accepted: expected {ACCEPTED}.")
+    format: Format
+    for format in FORMATS:
+        if format.begins(data):
+            break
+    else:
+        refused = name_of_refused(data)
+        if not refused:
+            raise NotAPicture(f"Unrecognised file format: expected {ACCEPTED}.")
+        raise UnsupportedFormat(f"{refused} files are not accepted: expected {ACCEPTED}.")
+    if format.opt_in and format.name not in extra:
+        raise UnsupportedFormat(
+            f"{format.title} files are not accepted by this service: expected {ACCEPTED}."
+        )
+    return format
 
 
 def read_header(format: Format, data: bytes) -> Header:

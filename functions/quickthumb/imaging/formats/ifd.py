@@ -82,7 +82,8 @@ class Directory:
 
     def is_whole(self) -> bool:
         """Return whether all entries are within the file."""
-        return self._start + self.count * self._entry.size <= len(self._data)
+        end: int = self._start + self.count * self._entry.size
+        return end <= len(self._data)
 
     def following(self) -> int:
         """Return the offset of the next directory, 0 if this is the last one."""

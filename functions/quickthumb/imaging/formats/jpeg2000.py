@@ -172,7 +172,8 @@ def _held_halved(main: Codestream, size: Size, halvings: int) -> float:
     area = 4**halvings
     decoded = _DECODED * prod(main.size) / area
     tile = _HELD_PER_SAMPLE * main.components * prod(main.tile) / area
-    return 2 * decoded + tile + _HELD_PER_TILE * main.tiles + 4 * prod(size)
+    held: float = 2 * decoded + tile + _HELD_PER_TILE * main.tiles + 4 * prod(size)
+    return held
 
 
 JPEG2000 = Format(
