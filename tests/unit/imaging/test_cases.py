@@ -42,7 +42,6 @@ NOT_YET = {
     "gif_anim_frame_beyond_screen.gif",
     "gif_frame_smaller_than_screen.gif",
     "heic_nclx_pq2020.heic",
-    "ico.ico",
     "jpg_gray_icc_rgb_linear.jpg",
     "jpg_icc_linear_named_sRGB.jpg",
     "jpg_progressive_ffda_in_app.jpg",
