@@ -62,6 +62,13 @@ def test_a_bitmap_without_its_mask_is_opaque() -> None:
     assert colour(shown(icon(image[: -32 * 4])), 0.5, 0.5)[:3] == RED[:3]
 
 
+def test_a_stated_length_that_is_too_short_does_not_matter() -> None:
+    for image in (bitmap(plain(32)), encoded(plain(32), "PNG")):
+        data = bytearray(icon(image))
+        data[14:18] = struct.pack("<I", 8)
+        assert colour(shown(bytes(data)), 0.5, 0.5)[:3] == RED[:3]
+
+
 def test_images_beyond_the_end_are_left_out() -> None:
     data = bytearray(icon(bitmap(plain(32)), encoded(plain(64), "PNG")))
     data[6 + 16 + 12 : 6 + 16 + 16] = struct.pack("<I", 2**31)

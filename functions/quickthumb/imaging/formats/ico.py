@@ -18,7 +18,7 @@ MOST_IMAGES = 1_000
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 _MAGIC = (b"\0\0\1\0", b"\0\0\2\0")
-_ENTRY = struct.Struct("<8xII")
+_ENTRY = struct.Struct("<12xI")
 _BITMAP_HEADER = 40
 _DEPTHS = frozenset((1, 4, 8, 16, 24, 32))
 
@@ -34,14 +34,12 @@ class _Image(NamedTuple):
         bits: per pixel.
         size: width and height, pixels.
         start: offset in the file.
-        end: offset of its end, which may lie beyond that of the file.
     """
 
     pixels: int
     bits: int
     size: Size
     start: int
-    end: int
 
 
 def begins(data: bytes) -> bool:
@@ -56,9 +54,11 @@ def read(data: bytes) -> Header:
 
 
 def best_image(data: bytes) -> bytes:
-    """Return only the best image: a PNG, or a bitmap without the header of a file."""
-    best = _best(data)
-    image = data[best.start : best.end]
+    """Return the best image, a PNG or a bitmap without the header of a file, and what follows it.
+
+    Its stated length is not used: some programs write too little.
+    """
+    image = data[_best(data).start :]
     return PNG.lean(image) if image.startswith(PNG_MAGIC) else image
 
 
@@ -78,13 +78,13 @@ def _images(data: bytes) -> Iterator[_Image]:
     if count > MOST_IMAGES:
         raise Corrupt(f"The ICO picture has {count:,} images: the limit is {MOST_IMAGES:,}.")
     for number in range(count):
-        length, start = _ENTRY.unpack_from(data, 6 + 16 * number)
+        [start] = _ENTRY.unpack_from(data, 6 + 16 * number)
         try:
             bits, size = _image_header(data, start)
         except struct.error:
             continue  # it is beyond the end of the file
         if bits and min(size) > 0:
-            yield _Image(prod(size), bits, size, start, start + length)
+            yield _Image(prod(size), bits, size, start)
 
 
 def _image_header(data: bytes, start: int) -> tuple[int, Size]:
