@@ -8,7 +8,7 @@ from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.formats.jxl import read
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.resample import shrunk
-from quickthumb.problems import Corrupt
+from quickthumb.problems import Corrupt, UnsupportedFormat
 
 _CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "I;16": 1, "F": 1}
 """Channels by the layouts that the decoder tells."""
@@ -33,8 +33,13 @@ def decode(encoded: Encoded, size: Size) -> Image.Image:
     """Decode and reduce; the header gets the profile, which only the decoder knows."""
     from pillow_jxl import Decoder
 
-    # Further threads would escape the time limits of this process.
-    _, info, data, profile, *_ = Decoder(num_threads=0)(encoded.data)
+    try:
+        # Further threads would escape the time limits of this process.
+        _, info, data, profile, *_ = Decoder(num_threads=0)(encoded.data)
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        raise Corrupt("The JPEG XL picture is damaged, or truncated.") from error
+    if bytes(profile[16:20]) == b"CMYK":  # the package drops black
+        raise UnsupportedFormat("JPEG XL pictures in CMYK are not accepted: expected RGB or grey.")
     if profile:
         encoded.header.info["icc_profile"] = bytes(profile)
     return shrunk(_image(info, data), size)
