@@ -5,8 +5,8 @@ https://www.adobe.com/devnet-apps/photoshop/fileformatashtml/
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from quickthumb.imaging.formats.descriptor import Encoded, Format, Header, Size, beginning
 from quickthumb.problems import Corrupt, UnsupportedFormat
@@ -44,8 +44,7 @@ _SAMPLE = (
 """One grey pixel, packed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Where the flattened picture is, and how it is stored.
 
     Attributes:
