@@ -62,7 +62,6 @@ _DRAFT_PIXELS = 500_000
 """If libjpeg leaves at least so many pixels, libvips resamples faster than Pillow."""
 
 _EXIF = b"Exif\0\0"
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class _Segment(NamedTuple):
@@ -98,7 +97,6 @@ def read(data: bytes) -> Header:
     frame: _Frame | None = None
     scans = 1
     exif: list[bytes] = []
-    xmp = b""
     for marker, start, end in _segments(data):
         if marker in _FRAMES:
             _check_bits(data[start])
@@ -109,13 +107,11 @@ def read(data: bytes) -> Header:
             _check_named(data, marker, start, end)
         elif marker == _APP1 and data.startswith(_EXIF, start, end):
             exif.append(data[start + len(_EXIF) : end])
-        elif marker == _APP1 and data.startswith(_XMP, start, end):
-            xmp = data[start + len(_XMP) : end]
     if frame is None:
         raise Corrupt("The header of the JPEG picture is truncated.")
     if len(frame.factors) not in (1, 3, 4):
         raise Corrupt(f"The JPEG picture has {len(frame.factors)} channels: expected 1, 3 or 4.")
-    orientation = orientation_of(b"".join(exif), xmp)
+    orientation = orientation_of(b"".join(exif))
     return Header(frame.width, frame.height, orientation, scans=scans)
 
 
