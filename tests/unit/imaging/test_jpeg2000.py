@@ -2,7 +2,7 @@ import struct
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.formats.jpeg2000 import MOST_TILES, reduction
@@ -11,7 +11,7 @@ from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.problems import Corrupt, TooManyPixels
 from tests.unit.imaging.containers import box
-from tests.unit.imaging.pictures import LIMITS, encoded, opened, photo, psnr, thumbnail
+from tests.unit.imaging.pictures import LIMITS, encoded, near, opened, photo, psnr, thumbnail
 
 
 def jp2(width: int = 320, height: int = 240, **options: object) -> bytes:
@@ -77,6 +77,22 @@ def test_descriptions_of_many_tiles_count_as_memory() -> None:
     data = with_sizes(bare(), 2000, 2000, 0, 0, 20, 20)
     with pytest.raises(TooManyPixels, match="MB"):
         render(data, [Rendition.square(10)], replace(LIMITS, max_decoded_bytes=100_000_000))
+
+
+def test_its_profile_is_applied() -> None:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    name = profile.index("sRGB".encode("utf-16-be"))
+    profile[name : name + 8] = "swap".encode("utf-16-be")
+    data = encoded(Image.new("RGB", (40, 30), "red"), "JPEG2000")
+    header = data[data.index(b"jp2h") - 4 : data.index(b"jp2c") - 4]
+    size = header[8 : header.index(b"colr") - 4]
+    colours = box(b"colr", b"\2\0\0" + bytes(profile))
+    told = data.replace(header, box(b"jp2h", size + colours))
+    pixel = opened(thumbnail(told, 40, format="png")).convert("RGB").getpixel((20, 15))
+    assert isinstance(pixel, tuple)
+    assert near(pixel, (0, 0, 255), 20)
 
 
 def test_two_different_sizes_are_corrupt() -> None:

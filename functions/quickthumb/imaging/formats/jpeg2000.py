@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
-from quickthumb.imaging.formats.bmff import Counter, boxes
+from quickthumb.imaging.formats.bmff import Box, Counter, boxes
 from quickthumb.imaging.formats.descriptor import (
     Encoded,
     Format,
@@ -33,6 +33,9 @@ reserve of 3, 35 dB; of 2, 31 dB). Less is left if decoding would take too much 
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+
+_WITH_PROFILE = frozenset((2, 3))
+"""How a colour is specified: by a restricted, or by any ICC profile."""
 
 _SIZ, _COD, _COC = 0xFF51, 0xFF52, 0xFF53
 _START_OF_TILE = 0xFF90
@@ -109,6 +112,14 @@ def reduction(encoded: Encoded, target: Size) -> int:
     return halvings
 
 
+def meanings(data: bytes, _: bytes | None) -> tuple[bytes, ...]:
+    """Return the ICC profile of a JP2 (I.5.3.3), which Pillow skips; see `Format.meanings`."""
+    for kind, start, end in _in_header(data):
+        if kind == b"colr" and data[start] in _WITH_PROFILE:
+            return (data[start + 3 : end],)
+    return ()
+
+
 def _start(data: bytes) -> int:
     """Return the offset of the codestream."""
     if data.startswith(_CODESTREAM):
@@ -121,14 +132,20 @@ def _start(data: bytes) -> int:
 
 def _size_in_jp2(data: bytes) -> Size:
     """Return the size in the header of a JP2 (I.5.3.1)."""
-    counter = Counter("boxes", MOST_BOXES)
-    for kind, start, end in boxes(data, 0, len(data), counter):
-        if kind == b"jp2h":
-            for part, at, _ in boxes(data, start, end, counter):
-                if part == b"ihdr":
-                    height, width = struct.unpack_from(">II", data, at)
-                    return width, height
+    for kind, start, _ in _in_header(data):
+        if kind == b"ihdr":
+            height, width = struct.unpack_from(">II", data, start)
+            return width, height
     raise Corrupt("The JPEG 2000 picture has no header.")
+
+
+def _in_header(data: bytes) -> Iterator[Box]:
+    """Yield the boxes in the header of a JP2; none of a bare codestream."""
+    if data.startswith(_JP2):
+        counter = Counter("boxes", MOST_BOXES)
+        for kind, start, end in boxes(data, 0, len(data), counter):
+            if kind == b"jp2h":
+                yield from boxes(data, start, end, counter)
 
 
 def _segments(data: bytes, at: int) -> Iterator[tuple[int, int]]:
@@ -185,6 +202,7 @@ JPEG2000 = Format(
     read=read,
     opener="PIL.Jpeg2KImagePlugin:Jpeg2KImageFile",
     decode="quickthumb.imaging.decoders.jpeg2000:decode",
+    meanings="quickthumb.imaging.formats.jpeg2000:meanings",
     held=_held,
     in_browsers=False,
 )
