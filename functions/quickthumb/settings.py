@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import EXTRA
 from quickthumb.limits import Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
@@ -45,6 +46,13 @@ def _age(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
         raise ValueError("expected whole seconds, above 0 and below a billion")
     return int(text)
+
+
+def _extra_formats(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not set(names) <= set(EXTRA):
+        raise ValueError(f"expected a comma-separated list of {', '.join(EXTRA)}")
+    return names
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -99,6 +107,8 @@ class Settings:
             the name that the functions use.
         max_files: maximum number of pictures in a request.
         max_pixels: maximum number of pixels of a picture, width times height.
+        extra_formats: formats to accept in addition to the usual ones: `svg`, `pdf`, or `svg,pdf`;
+            docs/imaging.md explains the risk.
         decoders: how many pictures are decoded at once, each in a process with its own memory.
         max_wait_seconds: maximum of `?wait=`, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
@@ -133,6 +143,7 @@ class Settings:
     sessions_url: str | None = _setting(_host, default=None)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
+    extra_formats: tuple[str, ...] = _setting(_extra_formats, default=())
     decoders: int = _setting(_count, default=1)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
@@ -151,7 +162,7 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """The limits of one picture."""
-        return Limits(max_pixels=self.max_pixels)
+        return Limits(max_pixels=self.max_pixels, extra_formats=self.extra_formats)
 
     @property
     def policy(self) -> Policy:

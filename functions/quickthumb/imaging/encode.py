@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from PIL import Image
@@ -105,6 +106,8 @@ def _with_palette(image: Image.Image, quality: int) -> Image.Image:
 
 
 def _save(image: Image.Image, output: Output, options: Mapping[str, Any]) -> bytes:
+    if output.writer.plugin:
+        import_module(output.writer.plugin)
     out = io.BytesIO()
     image.info.clear()  # otherwise writers copy comments, profiles and EXIF from here
     image.save(out, output.name.upper(), **options)

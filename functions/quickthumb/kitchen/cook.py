@@ -24,16 +24,16 @@ Recipe = Callable[[bytes, Sequence[Rendition], Limits], Rendered]
 
 def main(connection: socket.socket, limits: Limits) -> None:
     """Prepare, then serve orders."""
-    prepare()
+    prepare(limits.extra_formats)
     serve(connection, limits, render)
 
 
-def prepare() -> None:
+def prepare(extra_formats: Sequence[str] = ()) -> None:
     """Load everything that decoding needs, and silence all output but the answers."""
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    warm()
+    warm(extra_formats)
 
 
 def serve(connection: socket.socket, limits: Limits, recipe: Recipe) -> None:

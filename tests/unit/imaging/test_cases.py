@@ -28,19 +28,10 @@ LATER_FRAMES = {
 }
 """Patches of the frames of an animation behind the first, as Chromium shows them."""
 
-NOT_YET = {
-    "ico.ico",
-}
-"""Not shown rightly yet. Delete a line with the change that mends it."""
-
 
 def described() -> list[Any]:
     cases = json.loads((CASES / "cases.json").read_text())
-    wrong = pytest.mark.xfail(strict=True, reason="not mended yet")
-    return [
-        pytest.param(case, id=case["file"], marks=wrong if case["file"] in NOT_YET else ())
-        for case in cases
-    ]
+    return [pytest.param(case, id=case["file"]) for case in cases]
 
 
 def patches(image: Image.Image) -> list[tuple[int, ...]]:
@@ -74,4 +65,4 @@ def test_every_case_is_tested_once() -> None:
     names = [case["file"] for case in json.loads((CASES / "cases.json").read_text())]
     stored = {path.name for path in CASES.iterdir()} - {"cases.json", "PROVENANCE.md"}
     assert sorted(names) == sorted(stored)
-    assert {*NOT_YET, *LATER_FRAMES} <= stored
+    assert set(LATER_FRAMES) <= stored

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 import quickthumb.imaging
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import EXTRA
 from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
@@ -21,11 +22,11 @@ from tests.unit.imaging.moving import CASES
 from tests.unit.imaging.pictures import encoded, photo
 from tests.unit.imaging.test_fuzz import FORMATS, damaged, seed
 
-LIMITS = Limits(max_pixels=1_000_000, max_seconds=5)
+LIMITS = Limits(max_pixels=1_000_000, max_seconds=5, extra_formats=EXTRA)
 RENDITIONS = [Rendition.square(16), Rendition("moving", 16, 16, format="webp")]
 
-VALUE = r"[^<>(){}\n]{0,60}?"
-"""What may stand in the place of a value: a number, a size, or the name of a part."""
+VALUE = r"[^<>(){}\n]{0,120}?"
+"""What may stand in the place of a value: a number, a size, or names."""
 
 FOREIGN = re.compile(
     r"unpack|buffer|index out|range\(|object|NoneType|\w+Error|Exception|errno|byte string"
@@ -99,7 +100,9 @@ def test_a_damaged_file_is_refused_in_our_words(data: bytes) -> None:
     check(said(data))
 
 
-@pytest.mark.parametrize("name", ["GIF", "AVIF", "TIFF", "BMP", "HEIF", "PNG"])
+@pytest.mark.parametrize(
+    "name", ["GIF", "AVIF", "TIFF", "BMP", "HEIF", "PNG", "JPEG2000", "JXL", "ICO", "PSD", "DNG"]
+)
 def test_a_truncated_file_is_called_truncated(name: str) -> None:
     data = seed(name)
     [text] = said(data[: len(data) * 2 // 3])[-1:]

@@ -97,6 +97,7 @@ class Writer:
         lossless: whether it is lossless at its default quality.
         palette: whether a quality below 100 selects a palette of that percentage of 256 colours.
         cleaned: corrects in an encoded animation what Pillow cannot write otherwise.
+        plugin: name of the module that teaches Pillow to write it; None if Pillow can.
     """
 
     quality: int
@@ -108,6 +109,7 @@ class Writer:
     lossless: bool = False
     palette: bool = False
     cleaned: Callable[[bytes], bytes] = lambda data: data
+    plugin: str | None = None
 
     def held(self, size: Size, *, transparent: bool) -> int:
         """Return the peak memory of encoding a picture of a size in pixels, bytes."""
@@ -151,6 +153,12 @@ class Format:
             tell a truncated file from a damaged one; raises what `read` does.
         row_by_row: whether the first rows of a truncated file can be used.
         in_browsers: whether browsers display it.
+        vector: whether it has no pixels of its own, so that thumbnails may be larger than the size
+            that the file states.
+        sample: a small picture that a process decodes when it starts, to load what that needs;
+            empty if Pillow can write one.
+        opt_in: whether it is accepted only where the setting `extra_formats` names it, because its
+            decoder does much more than decode pixels.
     """
 
     name: str
@@ -173,6 +181,9 @@ class Format:
     is_whole: Callable[[bytes], bool] = lambda _: True
     row_by_row: bool = False
     in_browsers: bool = True
+    vector: bool = False
+    sample: bytes = b""
+    opt_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
