@@ -27,7 +27,7 @@ _HEIC = base64.b64decode(
 _OUTPUTS = (
     *(Rendition(name, 8, 8, format=name) for name in OUTPUTS),
     *(Rendition(f"{name}-50", 8, 8, format=name, quality=50) for name in OUTPUTS),
-    Rendition("smart", 24, 16, fit="cover", gravity="smart"),
+    Rendition("face", 24, 16, fit="cover", gravity="face"),
     Rendition("light", 8, 8, max_bytes=100_000),
     Rendition("background", 8, 8, background="#ffffff"),
 )
