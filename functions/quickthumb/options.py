@@ -74,7 +74,7 @@ _SHARE = r"(0?\.[0-9]{1,6}|[01](\.0{1,6})?)"  # 0 to 1
 
 def _focus(text: str) -> Focus:
     if not re.fullmatch(rf"{_SHARE},{_SHARE}", text):
-        raise ValueError("expected shares of the width and the height, 0.5,0.25 for the upper middle")
+        raise ValueError("expected shares of width and height, 0.5,0.25 for the upper middle")
     x, y = (round(float(part), 4) for part in text.split(","))
     return x, y
 
@@ -97,13 +97,13 @@ OPTIONS: Mapping[str, Option] = {
         *get_args(Fit),
     ),
     "gravity": _one_of(
-        "Which part `cover` keeps: the centre, the most salient part, or faces, and the most salient "
-        "part if there are none.",
+        "Which part `cover` keeps: the centre, the most salient part, or faces, and the most "
+        "salient part if there are none.",
         *get_args(Gravity),
     ),
     "focus": Option(
-        "The point that `cover` puts in the middle, as far as the edges allow: shares of the width, "
-        "from the left, and of the height, from the top. `gravity` then has no effect.",
+        "The point that `cover` puts in the middle, as far as the edges allow: shares of the "
+        "width, from the left, and of the height, from the top. `gravity` then has no effect.",
         _focus,
         {"type": "string", "pattern": f"^{_SHARE},{_SHARE}$", "examples": ["0.5,0.25"]},
     ),

@@ -24,6 +24,7 @@ EVERYTHING = {
     "sizes": ",".join(str(MAX_SIZE - number) for number in range(MAX_RENDITIONS)),
     "fit": "cover",
     "gravity": "smart",
+    "focus": "0.1234,0.5678",
     "format": "jpeg",
     "quality": "100",
     "background": "ffffff",
@@ -32,7 +33,7 @@ EVERYTHING = {
 
 NAMED = ",".join(
     f"{'n' * 31}{number}:{MAX_SIZE}x{MAX_SIZE - 1}:cover:smart:jpeg:quality=100:background=ffffff"
-    ":max_bytes=100000000"
+    ":max_bytes=100000000:focus=0.1234,0.5678"
     for number in range(MAX_RENDITIONS)
 )
 

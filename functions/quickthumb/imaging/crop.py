@@ -18,16 +18,14 @@ _BILINEAR = Image.Resampling.BILINEAR
 _SEEN = 256
 """Longest side of the picture in which faces are searched, pixels."""
 
-_PULL = 0.25
+_PULL = 0.35
 """Share of all weight that a crop must gain to be moved sideways from the middle to the edge.
 
 Most subjects are in the middle, between left and right.
 """
 
 
-def window(
-    image: Image.Image, size: Size, gravity: Gravity, focus: Focus | None = None
-) -> Window:
+def window(image: Image.Image, size: Size, gravity: Gravity, focus: Focus | None = None) -> Window:
     """Choose the window of `size` pixels to keep of a picture, which is at least as large.
 
     Args:
@@ -89,9 +87,7 @@ def _sums(weights: Image.Image) -> tuple[list[float], list[float]]:
         weights.resize(line, Image.Resampling.BOX).tobytes()
         for line in ((weights.width, 1), (1, weights.height))
     )
-    across, down = (
-        list(struct.unpack(f"={len(means) // 4}f", means)) for means in (columns, rows)
-    )
+    across, down = (list(struct.unpack(f"={len(means) // 4}f", means)) for means in (columns, rows))
     return across, down
 
 

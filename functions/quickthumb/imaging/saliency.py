@@ -76,12 +76,12 @@ def of_faces(found: Sequence[Face], size: Size) -> Image.Image:
     draw = ImageDraw.Draw(heads)
     for x, y, side, likelihood in reversed(found):
         half = max(0.5, side * _HEAD / 2)
-        draw.rectangle((x - half, y - half, x + half, y + half), fill=likelihood / half**2)
+        draw.rectangle((x - half, y - half, x + half, y + half), fill=likelihood / half)
     return heads
 
 
 def _expected(size: Size) -> Image.Image:
-    """Return weights that are highest where photographers put subjects: in the middle, and above."""
+    """Return weights that are highest where subjects are: in the middle, and above it."""
     distance = Image.new("L", size, 255)
     raised = round((0.5 - _EYE_LEVEL) * size[1])
     distance.paste(Image.radial_gradient("L").resize(size), (0, -raised))

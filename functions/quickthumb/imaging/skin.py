@@ -9,9 +9,8 @@ _CR = range(133, 174)
 D. Chai and K. N. Ngan, Face segmentation using skin-color map in videophone applications, 1999.
 """
 
-_NEUTRAL = 128
-_TINT = 8
-"""Chroma up to which a picture counts as having no colours."""
+_FAINT = range(120, 137)
+"""Chroma of what hardly has a colour; 128 has none."""
 
 
 def skin(rgb: Image.Image) -> Image.Image:
@@ -22,13 +21,13 @@ def skin(rgb: Image.Image) -> Image.Image:
 
 def is_colourless(rgb: Image.Image) -> bool:
     """Return whether a picture in mode RGB has hardly any colours, so that skin has none either."""
-    _, *chroma = rgb.convert("YCbCr").getextrema()
-    return all(
-        isinstance(level, int) and abs(level - _NEUTRAL) <= _TINT
-        for extremes in chroma
-        for level in extremes
-    )
+    _, *chroma = rgb.convert("YCbCr").split()
+    return not any(_without(channel, _FAINT).getbbox() for channel in chroma)
 
 
 def _within(channel: Image.Image, span: range) -> Image.Image:
     return channel.point([255 * (level in span) for level in range(256)])
+
+
+def _without(channel: Image.Image, span: range) -> Image.Image:
+    return ImageChops.invert(_within(channel, span))
