@@ -6,6 +6,7 @@ from itertools import accumulate
 from PIL import Image
 
 from quickthumb.documents.rendition import Focus, Gravity
+from quickthumb.imaging.alpha import WHITE, flatten
 from quickthumb.imaging.faces import Face, faces
 from quickthumb.imaging.geometry import Size, plan
 from quickthumb.imaging.saliency import of_faces, saliency
@@ -55,7 +56,7 @@ def _around(point: float, total: int, kept: int) -> int:
 def _salient(image: Image.Image, size: Size, *, only_faces: bool) -> tuple[int, int]:
     """Return where the window with the most weight starts, left and top, pixels."""
     seen = image.resize(plan(image.size, (_SEEN, _SEEN), "contain").final, _BILINEAR)
-    found = faces(seen.convert("RGB"))
+    found = faces(flatten(seen, WHITE).convert("RGB"))
     if only_faces and found:
         weights = of_faces(found, seen.size)
         aims = _middle(found, seen.size)

@@ -142,3 +142,11 @@ def test_cover_cuts_both_sides_alike() -> None:
     image = opened(thumbnail(encoded(quarters(400, 200), "PNG"), 100, 100, fit="cover"))
     assert near(colour(image, 0.1, 0.1), (255, 0, 0))
     assert near(colour(image, 0.9, 0.9), (255, 255, 255))
+
+
+def test_a_face_behind_transparency_is_not_seen() -> None:
+    scene = Image.new("RGBA", (600, 200), (60, 110, 60, 255))
+    hidden = astronaut().crop((140, 0, 320, 200))
+    hidden.putalpha(0)
+    scene.paste(hidden, (0, 0))
+    assert window(scene, (200, 200), "face")[0] >= 100
