@@ -1,6 +1,7 @@
 """The whole broker: rules, journal and servers in one process."""
 
 import asyncio
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -147,15 +148,17 @@ class Broker:
             DataInUse: If another broker uses the folder.
             DataUnusable: If it cannot be used or read.
         """
-        # Without a journal too, message ids and leases must not repeat: so they follow the clock.
-        first_number = int(self._clock() * 1_000_000)
+        # Without a journal too, message ids must not repeat: so they follow the clock.
+        first_id = int(self._clock() * 1_000_000)
+        # Ack ids must not repeat even if the clock is set back.
+        run = secrets.token_hex(4)
         if self._folder is None:
-            return Registry(doorbell, first_number=first_number), None
+            return Registry(doorbell, first_id=first_id, run=run), None
         try:
             journal = Journal(self._folder)
             cleanup.callback(journal.close)
-            first_number = max(journal.earlier.last_number() + 1, first_number)
-            registry = Registry(doorbell, journal, first_number=first_number)
+            first_id = max(journal.earlier.last_number() + 1, first_id)
+            registry = Registry(doorbell, journal, first_id=first_id, run=run)
             restore(journal, registry)
             journal.start()
             if (self._folder / KEY_FILE_NAME).exists():
@@ -192,5 +195,6 @@ async def _expire(catalogue: Catalogue, clock: Callable[[], float]) -> None:
 @asynccontextmanager
 async def _journaled(journal: Journal) -> AsyncIterator[None]:
     journal.check()
-    yield
+    with journal.together():
+        yield
     await asyncio.wrap_future(journal.committed())

@@ -208,6 +208,16 @@ def test_seek_to_the_past_brings_acknowledged_messages_back(broker, subscribe, p
     assert pull(subscription)[0].message.data == b"a"
 
 
+def test_a_seek_ends_leases_so_an_old_ack_id_acknowledges_nothing(broker, subscribe, publish, pull):
+    subscription = subscribe()
+    publish(b"a")
+    received = pull(subscription)
+    before = datetime.now(UTC) - timedelta(seconds=20)
+    broker.subscriber.seek(request={"subscription": subscription, "time": before})
+    acknowledge(broker, subscription, received)
+    assert [item.message.data for item in pull(subscription)] == [b"a"]
+
+
 def test_seek_to_the_future_drops_what_waits(broker, subscribe, publish, nothing_comes):
     subscription = subscribe()
     publish(b"a")

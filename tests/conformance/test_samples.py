@@ -272,6 +272,20 @@ def test_with_exactly_once_delivery_who_acknowledges_learns_that_it_counted(
     nothing_comes(subscription)
 
 
+def test_with_exactly_once_delivery_a_message_is_not_acknowledged_before_its_predecessors(
+    broker, subscribe, publish, pull
+):
+    subscription = subscribe(enable_exactly_once_delivery=True, enable_message_ordering=True)
+    for content in (b"a", b"b"):
+        publish(content, ordering_key="cats")
+    first, second = (item.ack_id for item in pull(subscription, count=2))
+    with pytest.raises(InvalidArgument) as refused:
+        broker.subscriber.acknowledge(subscription=subscription, ack_ids=[second], retry=None)
+    (detail,) = refused.value.details
+    assert dict(detail.metadata) == {second: "TRANSIENT_FAILURE_UNORDERED_ACK_ID"}
+    broker.subscriber.acknowledge(subscription=subscription, ack_ids=[first, second])
+
+
 def test_a_lease_is_extended_while_somebody_works(broker, subscribe, publish, pull, nothing_comes):
     subscription = subscribe(ack_deadline_seconds=10)
     publish(b"a")

@@ -9,7 +9,7 @@ from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.catalogue import Catalogue
-from emulator.pubsub.rules.errors import FailedPrecondition, Unavailable
+from emulator.pubsub.rules.errors import AckIdsRefused, FailedPrecondition, Unavailable
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -65,27 +65,38 @@ class Backend:
         for subscription in self.registry.subscriptions.values():
             self.doorbell.ready(subscription)
 
-    async def acknowledge(self, subscription: Subscription, ack_ids: Sequence[str]) -> list[str]:
-        """Acknowledge messages, and return the ack ids whose lease has ended.
+    async def acknowledge(
+        self, subscription: Subscription, ack_ids: Sequence[str]
+    ) -> dict[str, str]:
+        """Acknowledge messages; return ack ids that were refused, with the reason.
 
         With exactly-once delivery, acknowledged messages must not be redelivered, not even after a
         crash, so this waits for the commit. Otherwise duplicates are allowed, and waiting would
         cost throughput.
         https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
         """
-        leases = wire.leases(subscription.number, ack_ids)
+        leases = wire.leases(subscription.ack_prefix, ack_ids)
+        now = self.clock()
         async with self.journaled() if subscription.policy.exactly_once else nullcontext():
-            stale = subscription.acknowledge(leases, self.clock())
-        return _stale_ids(ack_ids, leases, stale)
+            early = subscription.out_of_turn(leases, now)
+            stale = subscription.acknowledge([x for x in leases if x not in early], now)
+        reasons = dict.fromkeys(stale, AckIdsRefused.STALE)
+        reasons |= dict.fromkeys(early, AckIdsRefused.OUT_OF_TURN)
+        return _by_ack_id(ack_ids, leases, reasons)
 
-    def modify(self, subscription: Subscription, ack_ids: Sequence[str], seconds: int) -> list[str]:
-        """Modify ack deadlines, and return the ack ids whose lease has ended."""
-        leases = wire.leases(subscription.number, ack_ids)
-        return _stale_ids(ack_ids, leases, subscription.modify(leases, seconds, self.clock()))
+    def modify(
+        self, subscription: Subscription, ack_ids: Sequence[str], seconds: int
+    ) -> dict[str, str]:
+        """Modify ack deadlines; return ack ids that were refused, with the reason."""
+        leases = wire.leases(subscription.ack_prefix, ack_ids)
+        stale = subscription.modify(leases, seconds, self.clock())
+        return _by_ack_id(ack_ids, leases, dict.fromkeys(stale, AckIdsRefused.STALE))
 
 
-def _stale_ids(ack_ids: Sequence[str], leases: list[int], stale: list[int]) -> list[str]:
-    if not stale:
-        return []
-    ended = set(stale)
-    return [ack_id for ack_id, lease in zip(ack_ids, leases, strict=True) if lease in ended]
+def _by_ack_id(
+    ack_ids: Sequence[str], leases: list[int], reasons: dict[int, str]
+) -> dict[str, str]:
+    if not reasons:
+        return {}
+    pairs = zip(ack_ids, leases, strict=True)
+    return {ack_id: reasons[lease] for ack_id, lease in pairs if lease in reasons}

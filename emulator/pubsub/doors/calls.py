@@ -11,7 +11,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from emulator.pubsub import protos
-from emulator.pubsub.rules.errors import InvalidArgument, PubsubError, StaleAckIds, Unimplemented
+from emulator.pubsub.rules.errors import AckIdsRefused, InvalidArgument, PubsubError, Unimplemented
 
 # gRPC's classes have no types.
 Context = Any
@@ -81,18 +81,18 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 async def refuse(context: Context, error: PubsubError) -> None:
     """End a call with the status code of an error."""
-    trailers = _details(error) if isinstance(error, StaleAckIds) else ()
+    trailers = _details(error) if isinstance(error, AckIdsRefused) else ()
     await context.abort(grpc.StatusCode[error.code], str(error), trailers)
 
 
-def _details(error: StaleAckIds) -> tuple[tuple[str, bytes], ...]:
-    """Return the trailer that tells client libraries which ack ids were stale."""
+def _details(error: AckIdsRefused) -> tuple[tuple[str, bytes], ...]:
+    """Return the trailer that tells client libraries which ack ids were refused, and why."""
     status = Status(code=grpc.StatusCode[error.code].value[0], message=str(error))
     status.details.add().Pack(
         ErrorInfo(
             reason="EXACTLY_ONCE_ACKID_FAILURE",
             domain="pubsub.googleapis.com",
-            metadata=dict.fromkeys(error.ack_ids, "PERMANENT_FAILURE_INVALID_ACK_ID"),
+            metadata=error.reasons,
         )
     )
     return (("grpc-status-details-bin", status.SerializeToString()),)

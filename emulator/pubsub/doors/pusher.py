@@ -82,26 +82,47 @@ class Pusher:
         self.notice(subscription)
 
     async def _push(self, subscription: Subscription) -> None:
-        courier = self._make_courier(subscription)
+        poster = HttpPoster()
+        in_flight: set[asyncio.Task[None]] = set()
+        courier: _Courier | None = None
+
+        def ended(request: asyncio.Task[None]) -> None:
+            in_flight.discard(request)
+            self._doorbell.ready(subscription)
+
         async with asyncio.TaskGroup() as requests:
             while self._registry.subscriptions.get(subscription.name) is subscription:
                 target = subscription.policy.push
                 if target is None:
-                    break
+                    if not in_flight:
+                        break
+                    await self._doorbell.wait(subscription)
+                    continue
+                if courier is None or courier.target.endpoint != target.endpoint:
+                    # An endpoint that does not answer must not hold up the one that replaces it.
+                    courier = self._make_courier(subscription, poster)
+                courier.target = target
                 for delivery in courier.take():
-                    requests.create_task(courier.carry(target, delivery)).add_done_callback(
-                        lambda _: self._doorbell.ready(subscription)
-                    )
+                    request = requests.create_task(courier.carry(target, delivery))
+                    in_flight.add(request)
+                    request.add_done_callback(ended)
                 await self._doorbell.wait(subscription, courier.pause())
-        courier.poster.close()
+        poster.close()
 
 
 class _Courier:
-    """Pushes for one subscription: leases what the window allows, and settles each delivery."""
+    """Pushes to one endpoint: leases what the window allows, and settles each delivery.
+
+    Attributes:
+        target: The current settings of the endpoint.
+    """
+
+    target: PushTarget
 
     def __init__(
         self,
         subscription: Subscription,
+        poster: HttpPoster,
         clock: Callable[[], float],
         make_token: MakeToken,
         limit: int,
@@ -110,7 +131,7 @@ class _Courier:
         self._clock = clock
         self._make_token = make_token
         self._window = PushWindow(limit)
-        self.poster = HttpPoster()
+        self._poster = poster
         self._complaint = ""
         self._complained_at = float("-inf")
 
@@ -133,14 +154,16 @@ class _Courier:
         """Push one message, and acknowledge it or return it for redelivery."""
         started_at = self._clock()
         subscription = self._subscription
+        # The message may be leased again before a late answer to this request.
+        lease = delivery.lease
         problem = await self._attempt(target, delivery)
         now = self._clock()
         if problem is None:
             self._window.succeeded()
-            subscription.acknowledge([delivery.lease], now)
+            subscription.acknowledge([lease], now)
         else:
             self._window.failed(started_at, now, pause=subscription.policy.retry is None)
-            subscription.modify([delivery.lease], 0, now)
+            subscription.modify([lease], 0, now)
             self._complain(target, problem, now)
 
     async def _attempt(self, target: PushTarget, delivery: Delivery) -> str | None:
@@ -151,7 +174,7 @@ class _Courier:
             if target.service_account:
                 token = self._make_token(target.service_account, target.audience)
                 headers.append(("Authorization", f"Bearer {token}"))
-            status = await self.poster.post(target.endpoint, headers, body, deadline)
+            status = await self._poster.post(target.endpoint, headers, body, deadline)
         except TimeoutError:
             return f"no answer within the ack deadline of {deadline:g} s"
         except (OSError, ValueError, h11.ProtocolError) as error:

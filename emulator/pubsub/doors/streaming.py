@@ -1,7 +1,7 @@
 """`StreamingPull`: sends messages to a client as far as its flow control allows."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -11,7 +11,7 @@ from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.rules import wire
-from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
+from emulator.pubsub.rules.errors import AckIdsRefused, InvalidArgument, PubsubError
 from emulator.pubsub.rules.limits import ACK_DEADLINE_SECONDS, check_duration
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -114,7 +114,7 @@ class _Stream:
                 continue
             self._flow.take(len(deliveries), sum(len(d.message.wire) for d in deliveries))
             attempts = subscription.policy.dead_letter is not None
-            received = wire.received(subscription.number, deliveries, with_attempts=attempts)
+            received = wire.received(subscription.ack_prefix, deliveries, with_attempts=attempts)
             await self._write(received + _properties(subscription))
 
     async def receive(self) -> None:
@@ -135,8 +135,11 @@ class _Stream:
         subscription = self._backend.pullable(self._name)
         response = protos.StreamingPullResponse()
         if request.ack_ids:
-            stale = await self._backend.acknowledge(subscription, request.ack_ids)
-            _confirm(response.acknowledge_confirmation, request.ack_ids, stale)
+            refused = await self._backend.acknowledge(subscription, request.ack_ids)
+            _confirm(response.acknowledge_confirmation, request.ack_ids, refused)
+            response.acknowledge_confirmation.unordered_ack_ids.extend(
+                _refused_as(AckIdsRefused.OUT_OF_TURN, refused)
+            )
         if len(request.modify_deadline_ack_ids) != len(request.modify_deadline_seconds):
             raise InvalidArgument(
                 "modify_deadline_ack_ids and modify_deadline_seconds must have the same length."
@@ -147,8 +150,8 @@ class _Stream:
         ):
             by_seconds.setdefault(seconds, []).append(ack_id)
         for seconds, ack_ids in by_seconds.items():
-            stale = self._backend.modify(subscription, ack_ids, seconds)
-            _confirm(response.modify_ack_deadline_confirmation, ack_ids, stale)
+            refused = self._backend.modify(subscription, ack_ids, seconds)
+            _confirm(response.modify_ack_deadline_confirmation, ack_ids, refused)
         if subscription.policy.exactly_once:
             await self._write(response.SerializeToString() + _properties(subscription))
 
@@ -169,10 +172,13 @@ async def _read(context: calls.Context) -> Any:
     return None if ended else calls.parse(protos.StreamingPullRequest, request)
 
 
-def _confirm(confirmation: Any, ack_ids: Sequence[str], stale: list[str]) -> None:
-    gone = set(stale)
-    confirmation.ack_ids.extend(ack_id for ack_id in ack_ids if ack_id not in gone)
-    confirmation.invalid_ack_ids.extend(stale)
+def _confirm(confirmation: Any, ack_ids: Sequence[str], refused: Mapping[str, str]) -> None:
+    confirmation.ack_ids.extend(ack_id for ack_id in ack_ids if ack_id not in refused)
+    confirmation.invalid_ack_ids.extend(_refused_as(AckIdsRefused.STALE, refused))
+
+
+def _refused_as(reason: str, refused: Mapping[str, str]) -> list[str]:
+    return [ack_id for ack_id, why in refused.items() if why == reason]
 
 
 def _properties(subscription: Subscription) -> bytes:

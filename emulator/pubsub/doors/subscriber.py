@@ -7,7 +7,7 @@ from emulator.pubsub.doors import calls, streaming
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
 from emulator.pubsub.rules import names, wire
-from emulator.pubsub.rules.errors import InvalidArgument, StaleAckIds
+from emulator.pubsub.rules.errors import AckIdsRefused, InvalidArgument
 from emulator.pubsub.rules.limits import check_ack_deadline
 from emulator.pubsub.rules.replay import seek, seek_snapshot
 from emulator.pubsub.rules.subscription import Subscription
@@ -87,23 +87,23 @@ async def _pull(backend: Backend, request: Any) -> bytes:
         deliveries = subscription.lease(now, limit, max_bytes=MAX_PULL_BYTES)
         if deliveries or now >= give_up_at:
             attempts = subscription.policy.dead_letter is not None
-            return wire.received(subscription.number, deliveries, with_attempts=attempts)
+            return wire.received(subscription.ack_prefix, deliveries, with_attempts=attempts)
         await backend.wait(subscription, give_up_at - now)
 
 
 async def _acknowledge(backend: Backend, request: Any) -> None:
     subscription = _subscription(backend, request)
-    stale = await backend.acknowledge(subscription, request.ack_ids)
-    if stale and subscription.policy.exactly_once:
-        raise StaleAckIds(stale)
+    refused = await backend.acknowledge(subscription, request.ack_ids)
+    if refused and subscription.policy.exactly_once:
+        raise AckIdsRefused(refused)
 
 
 def _modify_ack_deadline(backend: Backend, request: Any) -> None:
     check_ack_deadline(request.ack_deadline_seconds, lowest=0)
     subscription = _subscription(backend, request)
-    stale = backend.modify(subscription, request.ack_ids, request.ack_deadline_seconds)
-    if stale and subscription.policy.exactly_once:
-        raise StaleAckIds(stale)
+    refused = backend.modify(subscription, request.ack_ids, request.ack_deadline_seconds)
+    if refused and subscription.policy.exactly_once:
+        raise AckIdsRefused(refused)
 
 
 def _subscription(backend: Backend, request: Any) -> Subscription:

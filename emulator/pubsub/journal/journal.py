@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from emulator.pubsub.journal.database import EarlierRun, open_database
@@ -90,6 +91,14 @@ class Journal(Ledger):
             self._waiting.append(future)
             self._changed.notify()
         return future
+
+    def together(self) -> AbstractContextManager[object]:
+        """Return a context in which everything recorded goes into one commit.
+
+        Otherwise a broker that is killed between two commits could keep a snapshot's messages
+        without the snapshot, or a subscription that has lost a part of its messages.
+        """
+        return self._changed
 
     # The methods of `Ledger`.
 

@@ -34,15 +34,23 @@ def _restore_messages(
     for message_id, number, attempts, acknowledged in journal.earlier.deliveries():
         if number in owners:
             holders.setdefault(message_id, []).append((owners[number], attempts, acknowledged))
+        else:
+            # Or a later owner of this number would get it.
+            journal.settled(number, message_id)
     for message_id, topic_name, content in journal.earlier.messages():
         message = wire.restore(message_id, content)
         topic = registry.topics.get(topic_name)
         if topic is not None and topic.retention is not None:
             registry.router.retain(topic, message)
-        for owner, attempts, acknowledged in holders.get(message_id, ()):
-            if acknowledged and isinstance(owner, Subscription):
+        held = holders.get(message_id, ())
+        # What a seek to a snapshot has brought back is not recorded as such.
+        guaranteed = any(isinstance(owner, Snapshot) for owner, _, _ in held)
+        for owner, attempts, acknowledged in held:
+            if isinstance(owner, Snapshot):
+                owner.offer(message)
+            elif acknowledged:
                 owner.retain(message)
             else:
-                owner.offer(message, attempts)
+                owner.offer(message, attempts, guaranteed=guaranteed)
         if not message.holders:
             journal.forgotten(message_id)

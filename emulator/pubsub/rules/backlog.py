@@ -75,7 +75,7 @@ class Backlog:
             queue = entry if isinstance(entry, KeyQueue) else None
             delivery = queue.waiting[0] if queue else entry
             assert isinstance(delivery, Delivery)  # noqa: S101 - tells the type checker
-            expired = delivery.message.published_at < oldest
+            expired = delivery.expired(oldest)
             if not expired:
                 size += len(delivery.message.wire)
                 if taken and size > max_bytes:
@@ -109,6 +109,31 @@ class Backlog:
                 self._unlock(queue, now)
         return finished
 
+    def remove(self, delivery: Delivery, now: float) -> list[Message]:
+        """Remove a delivery that was taken and must not come again, whatever fails before it.
+
+        Returns:
+            The messages that are finished, in order.
+        """
+        queue = self._keys.get(delivery.message.ordering_key) if self._ordered else None
+        if queue is None:
+            return [delivery.message]
+        finished = queue.remove(delivery)
+        self._unlock(queue, now)
+        return finished
+
+    def out_of_turn(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Return those of some taken deliveries that have an unsettled one before them."""
+        by_key: dict[str, set[Delivery]] = {}
+        for delivery in deliveries:
+            by_key.setdefault(delivery.message.ordering_key, set()).add(delivery)
+        return [
+            delivery
+            for key, together in by_key.items()
+            if key in self._keys
+            for delivery in self._keys[key].out_of_turn(together)
+        ]
+
     def retry(self, failed: Delivery, now: float, not_before: float) -> list[Delivery]:
         """Put back a failed delivery and those behind it of the same key; return the latter."""
         queue = self._keys.get(failed.message.ordering_key) if self._ordered else None
@@ -131,22 +156,21 @@ class Backlog:
         """Return when `advance` has something to do; infinity for never."""
         return self._delayed[0][0] if self._delayed else float("inf")
 
-    def withdraw(self) -> list[Delivery]:
-        """Remove and return all waiting deliveries. Outstanding ones stay outstanding."""
-        pending = list(self)
-        for queue in list(self._keys.values()):
-            queue.waiting.clear()
-            self._drop_if_empty(queue)
+    def clear(self) -> list[Delivery]:
+        """Remove and return all deliveries: those that wait, and the outstanding ones of keys."""
+        outstanding = [d for queue in self._keys.values() for d in queue.outstanding]
+        deliveries = [*self, *outstanding]
+        self._keys.clear()
         self._ready.clear()
         self._delayed.clear()
-        return pending
+        return deliveries
 
     def expire(self, oldest: float) -> list[Delivery]:
         """Remove and return the deliveries published before a time."""
-        expired = [entry for entry in self._loose() if entry.message.published_at < oldest]
+        expired = [entry for entry in self._loose() if entry.expired(oldest)]
         gone = {id(delivery) for delivery in expired}
         for queue in list(self._keys.values()):
-            while queue.waiting and queue.waiting[0].message.published_at < oldest:
+            while queue.waiting and queue.waiting[0].expired(oldest):
                 expired.append(queue.waiting.popleft())
             if not queue.waiting:
                 gone.add(id(queue))
@@ -156,16 +180,6 @@ class Backlog:
             self._delayed = [entry for entry in self._delayed if id(entry[2]) not in gone]
             heapq.heapify(self._delayed)
         return expired
-
-    def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
-        """Remove and return messages that were acknowledged out of order and are wanted again."""
-        return [message for queue in self._keys.values() for message in queue.recall(wanted)]
-
-    def clear(self) -> list[Delivery]:
-        """Drop all ordering keys, and return their outstanding deliveries."""
-        outstanding = [d for queue in self._keys.values() for d in queue.outstanding]
-        self._keys.clear()
-        return outstanding
 
     def _loose(self) -> Iterator[Delivery]:
         """Yield the waiting deliveries without an ordering key."""

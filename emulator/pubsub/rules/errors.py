@@ -1,6 +1,6 @@
 """Reasons to refuse a request. The API answers each with its gRPC status code."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 
 class PubsubError(Exception):
@@ -47,20 +47,31 @@ class Unimplemented(PubsubError):
     code = "UNIMPLEMENTED"
 
 
-class StaleAckIds(PubsubError):
-    """With exactly-once delivery: the lease of some ack ids has ended.
+class AckIdsRefused(PubsubError):
+    """With exactly-once delivery: some ack ids were not acknowledged or modified.
+
+    Attributes:
+        reasons: By ack id, `STALE` or `OUT_OF_TURN`, which client libraries understand.
 
     https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
     """
 
     code = "INVALID_ARGUMENT"
 
-    def __init__(self, ack_ids: Iterable[str]) -> None:
-        super().__init__(
-            "Some acknowledgement ids in the request were invalid. This could be because the"
-            " acknowledgement ids have expired or the acknowledgement ids were malformed."
+    STALE = "PERMANENT_FAILURE_INVALID_ACK_ID"
+    OUT_OF_TURN = "TRANSIENT_FAILURE_UNORDERED_ACK_ID"
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        stale = "The leases of some ack ids have ended, or the ack ids are of another subscription."
+        early = (
+            "Some ack ids are of messages whose predecessors of the same ordering key are not"
+            " acknowledged yet."
         )
-        self.ack_ids = list(ack_ids)
+        kinds = set(reasons.values())
+        super().__init__(
+            " ".join([stale] * (self.STALE in kinds) + [early] * (self.OUT_OF_TURN in kinds))
+        )
+        self.reasons = reasons
 
 
 class Unavailable(PubsubError):

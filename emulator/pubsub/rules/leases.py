@@ -13,14 +13,13 @@ from emulator.pubsub.rules.messages import Delivery
 class Leases:
     """The leases of one subscription, by number."""
 
-    def __init__(self, first: int, due: Callable[[float], None]) -> None:
+    def __init__(self, due: Callable[[float], None]) -> None:
         """Start with none.
 
         Args:
-            first: Number of the first lease.
             due: Called with the time at which the next lease ends, in seconds since the epoch.
         """
-        self._next = first
+        self._next = 1
         self._due = due
         self._held: dict[int, Delivery] = {}
         # One entry per batch, not per lease: most leases end before their deadline.
@@ -65,7 +64,7 @@ class Leases:
         """
         ended = []
         unknown = []
-        for lease in leases:
+        for lease in dict.fromkeys(leases):
             delivery = self._held.pop(lease, None)
             if delivery is None:
                 unknown.append(lease)
@@ -86,10 +85,6 @@ class Leases:
     def next_due(self) -> float:
         """Return a time before which `expired` yields nothing; infinity for never."""
         return self._deadlines[0][0] if self._deadlines else float("inf")
-
-    def clear(self) -> None:
-        """Drop all leases without calling their `on_end`."""
-        self._held.clear()
 
     def _watch(self, deadline: float, leases: Sequence[int]) -> None:
         heapq.heappush(self._deadlines, (deadline, next(self._tie_break), leases))

@@ -40,6 +40,7 @@ class Delivery:
         lease: Number of the lease; every delivery attempt gets a new one.
         on_end: Called with the size in bytes of the message when the lease ends.
         settled: Acknowledged before its predecessors of the same ordering key.
+        guaranteed: Brought back from a snapshot, whose messages are retained however old they are.
     """
 
     message: Message
@@ -48,6 +49,11 @@ class Delivery:
     lease: int = 0
     on_end: Callable[[int], None] | None = None
     settled: bool = False
+    guaranteed: bool = False
+
+    def expired(self, oldest: float) -> bool:
+        """Return whether the message was published before a time, and may be dropped for it."""
+        return self.message.published_at < oldest and not self.guaranteed
 
 
 class Retained(deque[Message]):

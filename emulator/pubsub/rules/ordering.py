@@ -4,8 +4,8 @@ https://docs.cloud.google.com/pubsub/docs/ordering
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from emulator.pubsub.rules.messages import Delivery, Message
 
@@ -32,17 +32,27 @@ class KeyQueue:
             been settled.
         """
         delivery.settled = True
+        return self._finished()
+
+    def remove(self, delivery: Delivery) -> list[Message]:
+        """Remove an outstanding delivery, so that no failure before it brings it back.
+
+        Returns:
+            Its message, and those behind it that are finished now.
+        """
+        self.outstanding.remove(delivery)
+        return [delivery.message, *self._finished()]
+
+    def out_of_turn(self, together: set[Delivery]) -> list[Delivery]:
+        """Return those of some outstanding deliveries that have another, unsettled, before them."""
+        before = takewhile(lambda d: d.settled or d in together, self.outstanding)
+        return list(together.difference(before))
+
+    def _finished(self) -> list[Message]:
         finished = []
         while self.outstanding and self.outstanding[0].settled:
             finished.append(self.outstanding.popleft().message)
         return finished
-
-    def recall(self, wanted: Callable[[Message], bool]) -> list[Message]:
-        """Remove the messages that were acknowledged out of order and are wanted again."""
-        recalled = [d for d in self.outstanding if d.settled and wanted(d.message)]
-        gone = set(recalled)
-        self.outstanding = deque(d for d in self.outstanding if d not in gone)
-        return [delivery.message for delivery in recalled]
 
     def rewind(self, failed: Delivery, not_before: float) -> list[Delivery]:
         """Put a failed delivery, and all that were delivered after it, back in the queue.

@@ -29,21 +29,22 @@ class Registry:
     """
 
     def __init__(
-        self, doors: Doors, ledger: Ledger | None = None, *, first_number: int = 1
+        self, doors: Doors, ledger: Ledger | None = None, *, first_id: int = 1, run: str = ""
     ) -> None:
         """Start empty.
 
         Args:
             doors: Notified when messages can be delivered.
             ledger: Records what has to survive a restart; None if nothing has to.
-            first_number: First message id and first lease. Must exceed those of earlier runs.
+            first_id: First message id. Must exceed those of earlier runs.
+            run: Tells the ack ids of this run of the broker from those of others.
         """
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.router = Router(self.topics, doors, ledger or Ledger(), first_number)
+        self.router = Router(self.topics, doors, ledger or Ledger(), first_id)
         self._doors = doors
-        self._first_lease = first_number
+        self._run = run
         self._next_number = 1
 
     def topic(self, name: str) -> Topic:
@@ -100,7 +101,7 @@ class Registry:
             raise AlreadyExists(name)
         topic = None if policy.topic == DELETED_TOPIC else self.topic(policy.topic)
         number = self._number(number)
-        subscription = Subscription(name, number, policy, self.router, self._first_lease)
+        subscription = Subscription(name, number, policy, self.router, self._run)
         self.subscriptions[name] = subscription
         if topic is not None:
             topic.subscriptions[name] = subscription

@@ -21,6 +21,9 @@ def seek(registry: Registry, name: str, time: float, now: float) -> None:
 def seek_snapshot(registry: Registry, name: str, snapshot: str, now: float) -> None:
     """Replay exactly the messages of a snapshot, and acknowledge all others.
 
+    The messages are retained even if they are older than the retention of the subscription: a
+    snapshot guarantees them for as long as it exists, which would be worth nothing otherwise.
+
     Raises:
         FailedPrecondition: If the subscription and the snapshot belong to different topics.
     """
@@ -33,4 +36,4 @@ def seek_snapshot(registry: Registry, name: str, snapshot: str, now: float) -> N
         )
     numbers = {message.id for message in source.messages}
     replayable = subscription.policy.wanted(source.messages)
-    subscription.seek(lambda message: message.id in numbers, now, replayable)
+    subscription.seek(lambda message: message.id in numbers, now, replayable, guaranteed=True)

@@ -54,7 +54,7 @@ class Snapshot:
     description: Any = None
     messages: list[Message] = field(default_factory=list)
 
-    def offer(self, message: Message, _attempts: int = 0) -> None:
+    def offer(self, message: Message) -> None:
         """Add a message, newer than all before it."""
         message.holders += 1
         self.messages.append(message)

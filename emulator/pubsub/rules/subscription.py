@@ -19,6 +19,7 @@ class Subscription:
     Attributes:
         name: Full name.
         number: Unique among all subscriptions and snapshots.
+        ack_prefix: What its ack ids begin with.
         policy: Its settings. Replaced with `change`.
         description: The `Subscription` that clients read.
         topic_retention: Seconds that its topic retains messages for. The backlog is kept for
@@ -33,7 +34,7 @@ class Subscription:
         number: int,
         policy: SubscriptionPolicy,
         router: "Router",
-        first_lease: int = 1,
+        run: str = "",
     ) -> None:
         """Start empty.
 
@@ -42,17 +43,18 @@ class Subscription:
             number: Unique, also among earlier subscriptions of the same name.
             policy: May change later, except for `ordered` and `matches`.
             router: Notified of what happens.
-            first_lease: Number of the first lease. Must exceed those of earlier runs of the
-                broker, so that their ack ids are not mistaken for current ones.
+            run: Part of the ack ids, so that those of earlier runs of the broker are not mistaken
+                for current ones.
         """
         self.name = name
         self.number = number
+        self.ack_prefix = f"{run}-{number:x}-"
         self.policy = policy
         self.topic_retention = 0.0
         self.description: Any = None
         self._router = router
         self._ledger = router.ledger
-        self._leases = Leases(first_lease, router.due)
+        self._leases = Leases(router.due)
         self._backlog = Backlog(
             ordered=policy.ordered, ready=lambda: router.ready(self), due=router.due
         )
@@ -64,15 +66,16 @@ class Subscription:
         if not policy.retain_acked:
             self._release(self._acked.drain())
 
-    def offer(self, message: Message, attempts: int = 0) -> None:
+    def offer(self, message: Message, attempts: int = 0, *, guaranteed: bool = False) -> None:
         """Add a message that matches the filter to the backlog, without notifying the router.
 
         Args:
             message: Newer than every message offered before.
             attempts: Failed deliveries in an earlier run of the broker.
+            guaranteed: Whether to retain it however old it is.
         """
         message.holders += 1
-        self._backlog.put(Delivery(message, attempts))
+        self._backlog.put(Delivery(message, attempts, guaranteed=guaranteed))
 
     def retain(self, message: Message) -> None:
         """Add a message that was acknowledged in an earlier run and is kept for seek."""
@@ -122,6 +125,22 @@ class Subscription:
         self._done(self._backlog.settle(ended, now))
         return unknown
 
+    def out_of_turn(self, leases: Iterable[int], now: float) -> set[int]:
+        """Return the leases that must not be acknowledged before others of their ordering key.
+
+        With exactly-once delivery, an acknowledgement is final. A message that fails is delivered
+        again with all behind it, so those cannot be acknowledged first.
+
+        Args:
+            leases: To be acknowledged together.
+            now: Seconds since the epoch.
+        """
+        if not (self.policy.exactly_once and self.policy.ordered):
+            return set()
+        self.advance(now)
+        deliveries = [delivery for lease in leases if (delivery := self._leases.get(lease))]
+        return {delivery.lease for delivery in self._backlog.out_of_turn(deliveries)}
+
     def modify(self, leases: Sequence[int], seconds: float, now: float) -> list[int]:
         """Set the deadline of leases to this many seconds from now; with 0 they fail immediately.
 
@@ -131,7 +150,7 @@ class Subscription:
         self.advance(now)
         unknown = []
         extended = []
-        for lease in leases:
+        for lease in dict.fromkeys(leases):
             delivery = self._leases.get(lease)
             if delivery is None:
                 unknown.append(lease)
@@ -158,34 +177,39 @@ class Subscription:
         return [messages[message_id] for message_id in sorted(messages)]
 
     def seek(
-        self, wanted: Callable[[Message], bool], now: float, replayable: Iterable[Message] = ()
+        self,
+        wanted: Callable[[Message], bool],
+        now: float,
+        replayable: Iterable[Message] = (),
+        *,
+        guaranteed: bool = False,
     ) -> None:
-        """Make some messages unacknowledged, and all others acknowledged.
+        """Make some messages unacknowledged, and all others acknowledged. All leases end.
 
         Args:
             wanted: Whether a message is to be unacknowledged.
             now: Seconds since the epoch.
             replayable: Messages that a topic or snapshot holds and the filter matches; some may
                 be in this subscription already.
+            guaranteed: Whether to retain the unacknowledged messages however old they are.
         """
         self.advance(now)
-        unwanted = [d.lease for d in self._leases if not wanted(d.message)]
-        self.acknowledge(unwanted, now)
-        pending = self._backlog.withdraw()
-        retained = [*self._acked.drain(), *self._backlog.recall(wanted)]
-        self._acked.extend(message for message in retained if not wanted(message))
-        replayed = [message for message in retained if wanted(message)]
-        known = {d.message.id for d in (*pending, *self._leases)}
-        known |= {message.id for message in replayed}
+        held = self._withdraw()
+        retained = {message.id: message for message in self._acked.drain()}
+        replayed = [message for message in retained.values() if wanted(message)]
+        self._acked.extend(message for message in retained.values() if not wanted(message))
         for message in replayable:
-            if wanted(message) and message.id not in known:
+            if wanted(message) and message.id not in held and message.id not in retained:
                 message.holders += 1
                 replayed.append(message)
-        for message in replayed:
-            pending.append(Delivery(message))
-            self._ledger.owed(self.number, [message])
-        for delivery in sorted(pending, key=lambda delivery: delivery.message.id):
+        # Those acknowledged before their predecessors are as new as if they were retained.
+        replayed += [d.message for d in held.values() if d.settled and wanted(d.message)]
+        if replayed:
+            self._ledger.owed(self.number, replayed)
+        held |= {message.id: Delivery(message) for message in replayed}
+        for _, delivery in sorted(held.items()):
             if wanted(delivery.message):
+                delivery.guaranteed = guaranteed
                 self._backlog.put(delivery)
             else:
                 self._done([delivery.message])
@@ -199,10 +223,16 @@ class Subscription:
 
     def close(self) -> None:
         """Release every message, because the subscription is deleted or detached."""
-        pending = (*self._backlog.withdraw(), *self._backlog.clear(), *self._leases)
-        self._leases.clear()
-        self._release({delivery.message.id: delivery.message for delivery in pending}.values())
+        self._release(delivery.message for delivery in self._withdraw().values())
         self._release(self._acked.drain())
+
+    def _withdraw(self) -> dict[int, Delivery]:
+        """End all leases and empty the backlog; return what was in it, by message id."""
+        leased, _ = self._leases.end([delivery.lease for delivery in self._leases])
+        for delivery in leased:
+            # It has neither failed nor succeeded, so that attempt does not count.
+            delivery.attempts -= 1
+        return {d.message.id: d for d in (*self._backlog.clear(), *leased)}
 
     def _fail(self, delivery: Delivery, now: float) -> None:
         self._leases.end([delivery.lease])
@@ -211,7 +241,7 @@ class Subscription:
             delivery.attempts >= policy.dead_letter.max_delivery_attempts
         )
         if dead and self._router.exhausted(self, delivery, now):
-            self._done(self._backlog.settle([delivery], now))
+            self._done(self._backlog.remove(delivery, now))
             return
         self._ledger.attempted(self.number, delivery.message.id, delivery.attempts)
         delay = policy.retry.delay(delivery.attempts) if policy.retry else 0.0

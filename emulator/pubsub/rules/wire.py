@@ -74,16 +74,16 @@ def compose_dead_letter(
     return stamp([draft], [message_id], now)[0]
 
 
-def received(subscription: int, deliveries: Sequence[Delivery], *, with_attempts: bool) -> bytes:
+def received(ack_prefix: str, deliveries: Sequence[Delivery], *, with_attempts: bool) -> bytes:
     """Return the `received_messages` of a pull or streaming pull response, serialized.
 
     Args:
-        subscription: Number of the subscription, which is part of the ack ids.
+        ack_prefix: What the ack ids of the subscription begin with.
         deliveries: The leased deliveries.
         with_attempts: Whether to include the delivery attempt, which production does only for
             subscriptions with a dead letter policy.
     """
-    prefix = b"%x-" % subscription
+    prefix = ack_prefix.encode()
     parts: list[bytes] = []
     for delivery in deliveries:
         ack_id = prefix + b"%x" % delivery.lease
@@ -100,23 +100,22 @@ def received(subscription: int, deliveries: Sequence[Delivery], *, with_attempts
     return b"".join(parts)
 
 
-def leases(subscription: int, ack_ids: Iterable[str]) -> list[int]:
-    """Return the leases of a subscription's ack ids; -1 for those of another subscription.
+def leases(ack_prefix: str, ack_ids: Iterable[str]) -> list[int]:
+    """Return the leases of ack ids; -1 for those that do not begin with a subscription's prefix.
 
     Raises:
         InvalidArgument: If an ack id is malformed.
     """
-    prefix = f"{subscription:x}"
     found = []
     for ack_id in ack_ids:
-        owner, _, lease = ack_id.partition("-")
+        owner, dash, lease = ack_id.rpartition("-")
         try:
-            number = int(lease, 16)
+            number = int(lease if dash else "", 16)
         except ValueError:
             raise InvalidArgument(
                 f"You have passed an invalid ack ID to the service (ack_id={ack_id})."
             ) from None
-        found.append(number if owner == prefix else -1)
+        found.append(number if owner + dash == ack_prefix else -1)
     return found
 
 

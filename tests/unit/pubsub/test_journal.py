@@ -31,7 +31,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder)
         first = self.journal.earlier.last_number() + 1
-        self.registry = Registry(self, self.journal, first_number=first)
+        self.registry = Registry(self, self.journal, first_id=first)
         self.catalogue = Catalogue(self.registry)
         restore(self.journal, self.registry)
         self.journal.start()
@@ -359,10 +359,10 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         Journal(tmp_path)
 
 
-def test_what_the_first_version_wrote_is_read(tmp_path):
+def test_what_the_first_version_wrote_is_read(tmp_path, start):
     """The file was written by the broker as it was before it had a version."""
     shutil.copy(FIRST_VERSION, tmp_path / FILE_NAME)
-    run = Run(tmp_path)
+    run = start()
     project = "projects/p"
     [dead, things] = run.catalogue.topics(project)
     assert (dead.name, things.name) == (f"{project}/topics/dead", TOPIC)
@@ -389,7 +389,7 @@ def test_what_the_first_version_wrote_is_read(tmp_path):
         replayable: [(1003, 1)],
     }
     seek(run.registry, replayable.name, NOW, NOW)
-    assert [d.message.id for d in replayable.lease(NOW, 100)] == [1001]
+    assert [d.message.id for d in replayable.lease(NOW, 100)] == [1001, 1003]
     for name in ("ordered", "pushed"):
         seek_snapshot(
             run.registry, f"{project}/subscriptions/{name}", f"{project}/snapshots/before", NOW
@@ -399,4 +399,37 @@ def test_what_the_first_version_wrote_is_read(tmp_path):
     run.publish("fifth")
     (*_, fifth) = ordered.unacknowledged()
     assert fifth.id > 1004
+
+
+def test_changes_made_together_are_committed_together(start, tmp_path, monkeypatch):
+    monkeypatch.setattr(journal, "GATHER_SECONDS", 0.0)
+    run = start()
+    run.create(retain_acked_messages=True)
+    run.publish("a")
+    run.journal.committed().result(20)
+    with run.journal.together():
+        run.catalogue.create_snapshot(SNAPSHOT, SUBSCRIPTION, {}, NOW)
+        time.sleep(0.2)
+        copy = tmp_path / "copy"
+        shutil.copytree(tmp_path, copy)
+        run.catalogue.delete_subscription(SUBSCRIPTION)
+    killed = Run(copy)
+    assert killed.catalogue.snapshots("projects/p") == []
+    assert killed.take() == ["a"]
+    killed.end()
+
+
+def test_what_belongs_to_nobody_is_dropped(start, tmp_path):
+    run = start()
+    run.create()
+    run.publish("a")
     run.end()
+    database = sqlite3.connect(tmp_path / FILE_NAME)
+    database.execute("INSERT INTO deliveries (subscription, message) SELECT 2, id FROM messages")
+    database.commit()
+    database.close()
+    run = start()
+    run.catalogue.create_subscription(protos.Subscription(name=f"{SUBSCRIPTION}-2", topic=TOPIC))
+    run = start()
+    assert run.registry.subscription(f"{SUBSCRIPTION}-2").unacknowledged() == []
+    assert run.take() == ["a"]

@@ -1,6 +1,6 @@
 import pytest
 
-from emulator.pubsub.rules.policies import RetryPolicy
+from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy
 from tests.unit.pubsub.sandbox import Sandbox, contents
 
 
@@ -117,3 +117,41 @@ def test_expired_messages_of_a_key_make_way(sandbox):
     assert sandbox.lease(subscription) == []
     published(sandbox, "new")
     assert contents(sandbox.lease(subscription)) == ["new"]
+
+
+def test_exactly_once_a_message_is_not_acknowledged_before_its_predecessors(sandbox):
+    subscription = sandbox.subscribe(ordered=True, exactly_once=True)
+    published(sandbox, "a", "b", "c")
+    a, b, c = (delivery.lease for delivery in sandbox.lease(subscription))
+    assert subscription.out_of_turn([b], sandbox.now) == {b}
+    assert subscription.out_of_turn([c, a], sandbox.now) == {c}
+    assert subscription.out_of_turn([c, b, a], sandbox.now) == set()
+    subscription.acknowledge([a], sandbox.now)
+    assert subscription.out_of_turn([b], sandbox.now) == set()
+
+
+def test_without_exactly_once_messages_are_acknowledged_in_any_order(sandbox):
+    subscription = sandbox.subscribe(ordered=True)
+    published(sandbox, "a", "b")
+    _, b = (delivery.lease for delivery in sandbox.lease(subscription))
+    assert subscription.out_of_turn([b], sandbox.now) == set()
+
+
+def test_a_dead_letter_does_not_come_again_when_its_predecessor_fails(sandbox):
+    grave = "projects/p/topics/grave"
+    sandbox.registry.create_topic(grave)
+    buried = sandbox.subscribe("grave", topic=grave)
+    subscription = sandbox.subscribe(
+        ordered=True, retain_acked=True, dead_letter=DeadLetterPolicy(grave, 5)
+    )
+    published(sandbox, "a", "b")
+    sandbox.take(subscription, limit=1)
+    for _ in range(4):
+        sandbox.refuse(subscription, *sandbox.lease(subscription))
+    sandbox.seek(subscription, 1.0)
+    a, b = sandbox.lease(subscription)
+    sandbox.refuse(subscription, b)
+    assert sandbox.take(buried) == ["b"]
+    sandbox.refuse(subscription, a)
+    assert sandbox.take(subscription) == ["a"]
+    assert sandbox.lease(subscription) == []

@@ -153,3 +153,50 @@ def test_nothing_is_pushed_after_the_subscription_is_deleted(play):
         assert world.arrived == []
 
     play(story)
+
+
+def test_a_new_endpoint_does_not_wait_for_the_old_one(play):
+    async def story(world):
+        release = asyncio.Event()
+
+        async def hang_at_the_old(url):
+            if url == "http://old":
+                await release.wait()
+            return 204
+
+        world.answer = hang_at_the_old
+        world.push_to("http://old")
+        for _ in range(10):
+            world.publish()
+        await world.until(lambda: world.arrived)
+        world.change(None)
+        await asyncio.sleep(0.01)
+        world.push_to("http://new")
+        world.publish()
+        await world.until(lambda: "http://new" in [url for url, _ in world.arrived])
+        release.set()
+
+    play(story)
+
+
+def test_a_late_answer_does_not_settle_a_later_lease(play):
+    async def story(world):
+        release = asyncio.Event()
+
+        async def hang(url):
+            await release.wait()
+            return 500
+
+        world.answer = hang
+        world.push_to("http://here")
+        world.publish()
+        await world.until(lambda: world.arrived)
+        subscription = world.registry.subscription(NAME)
+        # The machine sleeps: the lease ends, and the request goes on.
+        subscription.advance(time.time() + 3600)
+        (again,) = subscription.lease(time.time(), 1)
+        release.set()
+        await asyncio.sleep(0.05)
+        assert subscription.acknowledge([again.lease], time.time()) == []
+
+    play(story)

@@ -219,15 +219,13 @@ def test_seek_replays_what_was_acknowledged_out_of_turn(sandbox, ledger, to):
     for content in ("a", "b", "c"):
         sandbox.publish(content, "k")
     sandbox.registry.create_snapshot(SNAPSHOT, subscription.name)
-    a, b, c = sandbox.lease(subscription)
+    _, b, c = sandbox.lease(subscription)
     sandbox.acknowledge(subscription, b, c)
     if to == "a time":
         sandbox.seek(subscription, 1.0)
     else:
         sandbox.seek_snapshot(subscription, SNAPSHOT)
-    assert sandbox.lease(subscription) == []
-    sandbox.acknowledge(subscription, a)
-    assert sandbox.take(subscription) == ["b", "c"]
+    assert sandbox.take(subscription) == ["a", "b", "c"]
     sandbox.registry.delete_snapshot(SNAPSHOT)
     sandbox.registry.delete_subscription(subscription.name)
     assert not ledger.messages

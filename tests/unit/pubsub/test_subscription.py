@@ -1,6 +1,7 @@
 import pytest
 
-from emulator.pubsub.rules.policies import RetryPolicy
+from emulator.pubsub.rules.policies import DeadLetterPolicy, RetryPolicy, SubscriptionPolicy
+from emulator.pubsub.rules.subscription import Subscription
 from tests.unit.pubsub.sandbox import Sandbox, contents
 
 
@@ -179,3 +180,67 @@ def test_after_an_alarm_the_next_one_is_set(sandbox):
     sandbox.alarms.clear()
     sandbox.registry.advance(sandbox.now)
     assert sandbox.alarms[-1] == sandbox.now + 7.0
+
+
+def test_a_seek_ends_all_leases_and_brings_leased_messages_back_at_once(sandbox):
+    subscription = sandbox.subscribe()
+    sandbox.publish("a")
+    (leased,) = sandbox.lease(subscription)
+    old_lease = leased.lease
+    sandbox.seek(subscription, 1.0)
+    assert subscription.acknowledge([old_lease], sandbox.now) == [old_lease]
+    (again,) = sandbox.lease(subscription)
+    assert again.message is leased.message
+    assert again.attempts == 1
+
+
+def test_a_receiver_is_told_that_a_seek_has_ended_its_lease(sandbox):
+    subscription = sandbox.subscribe()
+    sandbox.publish("a")
+    ended = []
+    (leased,) = sandbox.lease(subscription, on_end=ended.append)
+    sandbox.seek(subscription, 1.0)
+    assert ended == [len(leased.message.wire)]
+
+
+def test_a_lease_from_before_a_seek_refuses_nothing(sandbox):
+    grave = "projects/p/topics/grave"
+    sandbox.registry.create_topic(grave)
+    subscription = sandbox.subscribe(ordered=True, dead_letter=DeadLetterPolicy(grave, 5))
+    sandbox.publish("a", "k")
+    for _ in range(4):
+        sandbox.refuse(subscription, *sandbox.lease(subscription))
+    (fifth,) = sandbox.lease(subscription)
+    old_lease = fifth.lease
+    sandbox.seek(subscription, 1.0)
+    sandbox.lease(subscription)
+    assert subscription.modify([old_lease], 0, sandbox.now) == [old_lease]
+    assert sandbox.lease(subscription) == []
+
+
+def test_a_lease_may_be_named_twice(sandbox):
+    subscription = sandbox.subscribe(exactly_once=True)
+    sandbox.publish("a")
+    sandbox.publish("b")
+    a, b = (delivery.lease for delivery in sandbox.lease(subscription))
+    assert subscription.acknowledge([a, a], sandbox.now) == []
+    assert subscription.modify([b, b], 0, sandbox.now) == []
+
+
+def test_what_a_snapshot_guarantees_comes_back_however_old_it_is(sandbox):
+    subscription = sandbox.subscribe(retention=600.0)
+    sandbox.publish("a")
+    sandbox.registry.create_snapshot("projects/p/snapshots/before", subscription.name)
+    sandbox.take(subscription)
+    sandbox.wait(601)
+    sandbox.seek_snapshot(subscription, "projects/p/snapshots/before")
+    sandbox.registry.expire(sandbox.now)
+    assert sandbox.take(subscription) == ["a"]
+
+
+def test_ack_ids_of_two_runs_differ(sandbox):
+    first, second = (
+        Subscription("projects/p/subscriptions/s", 1, SubscriptionPolicy("t"), sandbox.router, run)
+        for run in ("a", "b")
+    )
+    assert first.ack_prefix != second.ack_prefix

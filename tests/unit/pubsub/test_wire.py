@@ -63,24 +63,26 @@ def test_a_response_says_what_was_leased(drafts, first_lease, with_attempts):
         delivery.lease = lease
         deliveries.append(delivery)
     response = protos.StreamingPullResponse.FromString(
-        wire.received(9, deliveries, with_attempts=with_attempts)
+        wire.received("f-9-", deliveries, with_attempts=with_attempts)
     )
     received = response.received_messages
     assert [entry.message for entry in received] == [wire.parse(m.wire) for m in messages]
     assert [entry.delivery_attempt for entry in received] == [
         delivery.attempts if with_attempts else 0 for delivery in deliveries
     ]
-    assert wire.leases(9, [entry.ack_id for entry in received]) == [d.lease for d in deliveries]
+    assert wire.leases("f-9-", [entry.ack_id for entry in received]) == [
+        d.lease for d in deliveries
+    ]
 
 
 def test_the_ack_id_of_another_subscription_names_no_lease():
-    assert wire.leases(9, ["a-5"]) == [-1]
+    assert wire.leases("f-9-", ["f-a-5", "e-9-5", "9-5"]) == [-1, -1, -1]
 
 
 @pytest.mark.parametrize("ack_id", ["", "9", "9-", "9-xyz", "rubbish"])
 def test_what_is_not_an_ack_id_is_refused(ack_id):
     with pytest.raises(InvalidArgument, match=f"ack_id={ack_id}"):
-        wire.leases(9, [ack_id])
+        wire.leases("f-9-", [ack_id])
 
 
 def test_a_dead_letter_keeps_data_attributes_and_key():
