@@ -105,7 +105,8 @@ def _square(image: Image.Image, x: float, y: float, width: float, side: int) -> 
     )
     square = image.resize((side, side), Image.Resampling.BILINEAR, box=box)
     levels = np.asarray(square, np.float64).ravel()
-    return (levels - levels.mean()) / (levels.std() + CONTRAST_FLOOR)
+    normalised: Array = (levels - levels.mean()) / (levels.std() + CONTRAST_FLOOR)
+    return normalised
 
 
 class Network:

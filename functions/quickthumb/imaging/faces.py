@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from math import exp, tanh
 from operator import mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL import Image, ImageChops, ImageFilter, ImageMath
 
@@ -112,11 +112,14 @@ def _response(grey: Image.Image) -> Image.Image:
     mean = grey.filter(ImageFilter.BoxBlur(2))
     deviation = ImageChops.difference(grey, mean).filter(ImageFilter.BoxBlur(2))
 
-    def normalised(args: dict[str, ImageMath._Operand]) -> ImageMath._Operand:
+    def normalised(args: dict[str, Any]) -> Any:
         strength = (args["float"](args["found"]) - 128.0) / (args["deviation"] + CONTRAST_FLOOR)
         return args["convert"](args["min"](args["max"](strength * 80.0, 0.0), 255.0), "L")
 
-    return ImageMath.lambda_eval(normalised, found=grey.filter(kernel), deviation=deviation)
+    response: Image.Image = ImageMath.lambda_eval(
+        normalised, found=grey.filter(kernel), deviation=deviation
+    )
+    return response
 
 
 def _likelihood(grey: Image.Image, face: Face) -> float:

@@ -54,9 +54,10 @@ def saliency(image: Image.Image, found: Sequence[Face]) -> Image.Image:
         return everything
     heads = of_faces(found, image.size).resize(looked_at, Image.Resampling.BOX)
     factor = _FACES * max(1.0, _mean(everything)) / max(1e-9, _mean(heads))
-    return ImageMath.lambda_eval(
+    both: Image.Image = ImageMath.lambda_eval(
         lambda args: args["everything"] + args["heads"] * factor, everything=everything, heads=heads
     )
+    return both
 
 
 def _mean(weights: Image.Image) -> float:
