@@ -3,7 +3,6 @@
 from PIL import Image
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging.colour import to_srgb
 from quickthumb.imaging.crop import Window, window
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.geometry import Size, plan, turned
@@ -26,7 +25,7 @@ class Finish:
         planned = plan((source.width, source.height), box, rendition.fit)
         self.reduced: Size = turned(planned.reduced, encoded.turns)
         self.final = planned.final
-        self._header = encoded.header
+        self._to_srgb = encoded.to_srgb
         self._orientation = encoded.turns
         self._window: Window | None = None
 
@@ -37,7 +36,7 @@ class Finish:
             Corrupt: the colour information of the file is invalid.
         """
         with hostile_bytes("The colour information of the picture"):
-            coloured = to_srgb(reduced, self._header)
+            coloured = self._to_srgb(reduced)
         image = upright(coloured, self._orientation)
         if image.size == self.final:
             return image

@@ -1,10 +1,15 @@
 """Opens untrusted pictures."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from PIL import ImageFile
+
+from quickthumb.imaging.colour.srgb import Meaning, ToSrgb
 from quickthumb.imaging.deadline import Deadline
-from quickthumb.imaging.decoders import open_as
+from quickthumb.imaging.decoders import named, open_as
 from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.descriptor import Format
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine
@@ -39,8 +44,18 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
         shown,
         format,
         declared,
+        ToSrgb(lambda: _meanings(format, data, image)),
         image,
         len(data),
         limits.decoded_beside(len(data)),
         deadline or Deadline(limits.max_seconds),
     )
+
+
+def _meanings(format: Format, data: bytes, image: ImageFile.ImageFile) -> Sequence[Meaning]:
+    """Return what a file says of its colours, most important first."""
+    profile = image.info.get("icc_profile")
+    if format.meanings is None:
+        return (profile,) if profile else ()
+    meanings: Sequence[Meaning] = named(format.meanings)(data, profile)
+    return meanings

@@ -31,6 +31,9 @@ SECONDS_FOR_ALL = 600
 ALIKE = 24
 """Decibels between a thumbnail, encoded, and Pillow's own reading of the whole picture."""
 
+CALIBRATED = {"bmp-g-pal8v4.bmp"}
+"""With exponents, to which Pillow pays no attention. Chromium shows the same as we do."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -61,7 +64,7 @@ def likeness(path: Path, thumbnail: Image.Image) -> float | None:
         with Image.open(path) as whole:
             if whole.mode in ("I", "F", "I;16", "I;16B", "LAB"):
                 return None  # brightness without bounds
-            if "icc_profile" in whole.info or "gamma" in whole.info:
+            if not {"icc_profile", "gamma"}.isdisjoint(whole.info) or path.name in CALIBRATED:
                 return None  # colours that Pillow does not convert
             if getattr(whole, "default_image", False):
                 return None  # a still that is no frame of the animation

@@ -4,6 +4,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from weakref import ReferenceType, ref
 
 import pytest
@@ -30,6 +31,7 @@ ENGINES = [
     pytest.param("pillow", id="pillow"),
     pytest.param("vips", id="vips", marks=needs_vips),
 ]
+P3 = (Path(__file__).parents[2] / "fixtures" / "profiles" / "display-p3.icc").read_bytes()
 LANCZOS = Image.Resampling.LANCZOS
 
 
@@ -157,6 +159,21 @@ def test_invalid_bytes_are_corrupt(engine: Engine, kind: str) -> None:
     middle = len(data) // 8
     with pytest.raises(Corrupt):
         engine.decode(opened_by(data[:middle]), (30, 20))
+
+
+@needs_vips
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_colours_are_converted_alike_without_libvips(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    data = encoded(photo(1600, 1200), kind, icc_profile=P3)
+    if kind == "PNG":
+        data = data[:33] + chunk(b"cICP", bytes((9, 16, 0, 1))) + data[33:]
+    assert isinstance(engine_for(opened_by(data), (1000, 750)), vips.VipsEngine)
+    by_vips = opened(thumbnail(data, 1000, format="png"))
+    request.getfixturevalue("no_libvips")
+    by_pillow = opened(thumbnail(data, 1000, format="png"))
+    assert psnr(by_vips, by_pillow) > 40
 
 
 def test_every_thumbnail_is_made_without_libvips(no_libvips: None) -> None:

@@ -1,5 +1,8 @@
+from typing import Any
+
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from quickthumb.documents.rendition import Fit
 from quickthumb.imaging.source import probe
@@ -69,3 +72,39 @@ def test_the_orientation_of_a_png_may_follow_its_pixels(orientation: int) -> Non
     moved = data[:start] + data[end:-12] + data[start:end] + data[-12:]  # IEND has 12 bytes
     assert probe(moved, LIMITS) == probe(data, LIMITS)
     assert thumbnail(moved, 300).data == thumbnail(data, 300).data
+
+
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description
+xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF"])
+def test_xmp_alone_turns_nothing(kind: str) -> None:
+    options: dict[str, Any] = {"xmp": XMP}
+    if kind == "PNG":
+        options = {"pnginfo": PngInfo()}
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())
+    elif kind == "TIFF":
+        options = {"tiffinfo": {700: XMP}}
+    if kind == "HEIF":  # whose encoder would turn the picture
+        options = {"xmp": XMP.replace(b'"6"', b'"1"')}
+    data = encoded(quarters(120, 80), kind, **options)
+    data = data.replace(b'Orientation="1"', b'Orientation="6"')
+    assert b'Orientation="6"' in data
+    assert (probe(data, LIMITS).width, probe(data, LIMITS).height) == (120, 80)
+    image = opened(thumbnail(data, 60))
+    assert image.size == (60, 40)
+    assert near(colour(image, 0.2, 0.2), (255, 0, 0))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_counts_if_xmp_says_something_else(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    options: dict[str, Any] = {"xmp": XMP}
+    if kind == "PNG":
+        options = {"pnginfo": PngInfo()}
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", XMP.decode())
+    data = encoded(quarters(120, 80), kind, exif=exif, **options)
+    assert probe(data, LIMITS).orientation == 8

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from PIL import Image, ImageFile
 
+from quickthumb.imaging.colour.srgb import ToSrgb
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
 from quickthumb.imaging.formats.descriptor import Format, Header
@@ -22,6 +23,7 @@ class Encoded:
         data: the file, without what decoders must not get.
         format: of the file.
         declared: its header, as our own reader found it, but one frame where there are too many.
+        to_srgb: converts its colours, as the file describes them.
         header: the file opened by Pillow; must not be loaded, since every reader opens it anew.
         size: of the original file, bytes.
         max_bytes: maximum memory for decoding it, bytes.
@@ -31,6 +33,7 @@ class Encoded:
     data: bytes
     format: Format
     declared: Header
+    to_srgb: ToSrgb
     header: ImageFile.ImageFile
     size: int
     max_bytes: int

@@ -20,7 +20,6 @@ from quickthumb.imaging.formats.bmff import (
     top_boxes,
 )
 from quickthumb.imaging.formats.descriptor import Encoded, Header, Output, Size, Writer
-from quickthumb.imaging.formats.exif import orientation_of
 from quickthumb.imaging.guarded import reads
 from quickthumb.problems import Corrupt
 
@@ -35,8 +34,6 @@ _HELD_PER_PIXEL = 7
 
 _AROUND_TIMES = frozenset((b"moov", b"trak", b"mdia"))
 _WITH_TIMES = frozenset((b"mvhd", b"tkhd", b"mdhd"))
-
-_XMP = b"application/rdf+xml"
 
 _TURNS = {
     (0, None): 1,
@@ -69,7 +66,7 @@ def read(data: bytes) -> Header:
 def _orientation(index: Index) -> int:
     """Return the orientation from the properties of the picture.
 
-    According to ISO/IEC 23000-22, section 7.3, EXIF is ignored.
+    According to ISO/IEC 23000-22, section 7.3, metadata is ignored.
     """
     turns, axis = 0, None
     for kind, start, _ in reversed(index.properties):
@@ -77,15 +74,7 @@ def _orientation(index: Index) -> int:
             turns = index.data[start] & 3
         elif kind == b"imir":
             axis = index.data[start] & 1
-    return _TURNS[turns, axis] if (turns, axis) != (0, None) else orientation_of(b"", _xmp(index))
-
-
-def _xmp(index: Index) -> bytes:
-    xmp = b""
-    for number, item in index.items.items():
-        if item.kind == MIME and item.content_type == _XMP and number in index.places:
-            xmp = _bytes_of(index.data, index.places[number], index.idat) or xmp
-    return xmp
+    return _TURNS[turns, axis]
 
 
 def lean(data: bytes) -> bytes:
@@ -178,6 +167,7 @@ AVIF = Output(
     begins=lambda data: not _BRANDS.isdisjoint(brands(data)),
     read=read,
     opener="PIL.AvifImagePlugin:AvifImageFile",
+    meanings="quickthumb.imaging.colour.nclx:meanings",
     lean=lean,
     held=_held,
     writer=Writer(

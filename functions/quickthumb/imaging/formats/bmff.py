@@ -63,12 +63,10 @@ class Item(NamedTuple):
     Attributes:
         kind: the type, four characters.
         kind_at: offset of the type in the file.
-        content_type: of an item of type `MIME`, otherwise empty.
     """
 
     kind: bytes
     kind_at: int
-    content_type: bytes
 
 
 class Place(NamedTuple):
@@ -91,17 +89,13 @@ class Index:
         data: the file.
         primary: id of the item that is the picture.
         items: by id.
-        places: locations of the items, by id.
         properties: of the picture, in the order in which they apply.
-        idat: the box with items stored within the index, None if there is none.
     """
 
     data: bytes
     primary: int
     items: Mapping[int, Item]
-    places: Mapping[int, Place]
     properties: tuple[Box, ...]
-    idat: Box | None
 
     def size(self) -> tuple[int, int]:
         """Return the coded width and height, pixels; raises `Corrupt` if there are none."""
@@ -174,7 +168,7 @@ def read_index(data: bytes) -> Index:
     except _BEYOND as error:
         raise Corrupt(_ENDS) from error
     _check_overlap(data, items, places)
-    return Index(data, primary, items, places, properties, parts.get(b"idat"))
+    return Index(data, primary, items, properties)
 
 
 def read_places(data: bytes) -> tuple[Mapping[int, Place], Box | None]:
@@ -225,18 +219,13 @@ def _items(data: bytes, parts: Mapping[bytes, Box], counter: Counter) -> Iterato
     items = Counter("items", MOST_ITEMS)
     wide = data[box.start] != 0
     items.add(_number(data, box.start + 4, 4 if wide else 2))
-    for kind, start, end in boxes(data, box.start + (8 if wide else 6), box.end, counter):
+    for kind, start, _ in boxes(data, box.start + (8 if wide else 6), box.end, counter):
         if kind != b"infe" or data[start] not in (2, 3):
             continue
         width = 2 if data[start] == 2 else 4
         number = _number(data, start + 4, width)
         kind_at = start + 4 + width + 2
-        kind = data[kind_at : kind_at + 4]
-        content_type = b""
-        if kind == MIME:
-            named = data.find(b"\0", kind_at + 4, end) + 1
-            content_type = data[named : max(named, data.find(b"\0", named, end))]
-        yield number, Item(kind, kind_at, content_type)
+        yield number, Item(data[kind_at : kind_at + 4], kind_at)
 
 
 def _places(data: bytes, parts: Mapping[bytes, Box]) -> Mapping[int, Place]:

@@ -79,4 +79,5 @@ BMP = Format(
     begins=beginning(b"BM"),
     read=read,
     opener="PIL.BmpImagePlugin:BmpImageFile",
+    meanings="quickthumb.imaging.colour.bmp:meanings",
 )

@@ -135,6 +135,9 @@ class Format:
         opener: name of the Pillow class that reads it.
         decode: name of a function that decodes and reduces, like `Engine.decode`; None to decode
             with Pillow, and then reduce.
+        meanings: name of a function that returns what a file says of its colours, most important
+            first, from the file and the ICC profile that its opener found, if any; see
+            `colour.srgb`. None if there can be no more than that profile.
         lean: removes what the decoder must not get, which has no influence on pixels.
         first_frame: removes all frames but the first from an animation.
         decoder_turns: whether the decoder applies the orientation.
@@ -155,6 +158,7 @@ class Format:
     read: Callable[[bytes], Header]
     opener: str
     decode: str | None = None
+    meanings: str | None = None
     lean: Callable[[bytes], bytes] = lambda data: data
     first_frame: Callable[[bytes], bytes] = lambda data: data
     decoder_turns: bool = False

@@ -3,7 +3,6 @@
 EXIF 2.32, 4.6.4: https://www.cipa.jp/std/documents/e/DC-X008-Translation-2019-E.pdf
 """
 
-import re
 import struct
 
 from quickthumb.imaging.formats.ifd import SHORT, Directory
@@ -15,21 +14,16 @@ ORIENTATIONS = range(1, 9)
 _MARK = b"Exif\0\0"
 """Precedes the directory in some formats; some writers repeat it."""
 
-_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
 
+def orientation_of(exif: bytes) -> int:
+    """Return the orientation, 1 to 8, from the EXIF; 1 if it lacks it, or if it is invalid.
 
-def orientation_of(exif: bytes, xmp: bytes) -> int:
-    """Return the orientation, 1 to 8, from the EXIF, or else from the XMP.
-
-    It is 1 if both lack it, or if it is invalid.
+    XMP may repeat it, but no viewer turns a picture for that alone.
     """
     try:
         stored = _of_exif(exif)
     except struct.error:  # invalid metadata is no reason to reject the picture
         return 1
-    if not stored:
-        match = _IN_XMP.search(xmp)
-        return int(match[1]) if match else 1
     return stored if stored in ORIENTATIONS else 1
 
 

@@ -64,6 +64,7 @@ HEIF = Format(
     read=read,
     opener="pillow_heif.as_plugin:HeifImageFile",
     decoder_turns=True,
+    meanings="quickthumb.imaging.colour.nclx:meanings",
     held=_held,
     in_browsers=False,
 )

@@ -66,7 +66,6 @@ _OWN_TABLES_PIXELS = 32_768
 the bytes and cost 0.03 ms, at 256 x 256 3 % and 0.25 ms; `bench/huffman.py` measures it."""
 
 _EXIF = b"Exif\0\0"
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class _Segment(NamedTuple):
@@ -102,7 +101,6 @@ def read(data: bytes) -> Header:
     frame: _Frame | None = None
     scans = 1
     exif: list[bytes] = []
-    xmp = b""
     for marker, start, end in _segments(data):
         if marker in _FRAMES:
             _check_bits(data[start])
@@ -113,13 +111,11 @@ def read(data: bytes) -> Header:
             _check_named(data, marker, start, end)
         elif marker == _APP1 and data.startswith(_EXIF, start, end):
             exif.append(data[start + len(_EXIF) : end])
-        elif marker == _APP1 and data.startswith(_XMP, start, end):
-            xmp = data[start + len(_XMP) : end]
     if frame is None:
         raise Corrupt("The header of the JPEG picture is truncated.")
     if len(frame.factors) not in (1, 3, 4):
         raise Corrupt(f"The JPEG picture has {len(frame.factors)} channels: expected 1, 3 or 4.")
-    orientation = orientation_of(b"".join(exif), xmp)
+    orientation = orientation_of(b"".join(exif))
     return Header(frame.width, frame.height, orientation, scans=scans)
 
 

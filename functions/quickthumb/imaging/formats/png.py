@@ -4,6 +4,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 
 from quickthumb.imaging.formats.descriptor import (
     MOST_FRAMES,
@@ -40,8 +41,6 @@ _SHORTEST_TRANSPARENCY = {0: 2, 2: 6}
 
 _HEXADECIMAL_EXIF = b"Raw profile type exif"
 """Keyword under which old writers store an EXIF as text."""
-
-_XMP = (b"XML:com.adobe.xmp", b"xmp")
 
 _LONGEST_NAME = 80
 
@@ -218,11 +217,20 @@ def _unpacks_to_more(profile: bytes) -> bool:
         return False
 
 
+def chunks_before_pixels(data: bytes) -> Iterator[_Chunk]:
+    """Yield the complete chunks before the pixels, with the offsets of their content."""
+    for chunk in islice(_chunks(data), MOST_CHUNKS_BEFORE):
+        kind, _, end = chunk
+        if kind == b"IDAT" or end + 4 > len(data):
+            return
+        yield chunk
+
+
 def _add_text(texts: dict[bytes, bytes], data: bytes, chunk: _Chunk) -> None:
     """Keep a text by its keyword if it may contain the orientation."""
     kind, start, end = chunk
     named = data.find(b"\0", start, start + _LONGEST_NAME)
-    if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF, *_XMP):
+    if named < 0 or data[start:named] not in (b"exif", _HEXADECIMAL_EXIF):
         return
     text = data[named + 1 : end]
     if kind == b"iTXt":  # two flags, a language, and the translated keyword
@@ -237,7 +245,7 @@ def _orientation(exif: bytes, texts: dict[bytes, bytes]) -> int:
             exif = bytes.fromhex(b"".join(digits).replace(b"\n", b"").decode("latin-1"))
         except ValueError:  # invalid metadata is no reason to reject the picture
             return 1
-    return orientation_of(exif, next((texts[name] for name in _XMP if texts.get(name)), b""))
+    return orientation_of(exif)
 
 
 PNG = Output(
@@ -248,6 +256,7 @@ PNG = Output(
     begins=beginning(_SIGNATURE),
     read=read,
     opener="quickthumb.imaging.decoders.png:PlainPng",
+    meanings="quickthumb.imaging.colour.png:meanings",
     lean=lean,
     first_frame=first_frame,
     animated=True,

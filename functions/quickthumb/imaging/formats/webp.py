@@ -57,7 +57,7 @@ def read(data: bytes) -> Header:
     if first.kind != b"VP8X":
         return Header(width, height)
     frames = others = 0
-    metadata: dict[bytes, bytes] = {}
+    exif: bytes | None = None
     for kind, start, stop in _chunks(data, first.end, end):
         if kind == b"ANMF":
             frames += 1
@@ -67,10 +67,9 @@ def read(data: bytes) -> Header:
         others += 1
         if others > MOST_OTHERS:
             raise Corrupt(f"The WebP picture has more than {MOST_OTHERS:,} chunks.")
-        if kind in (b"EXIF", b"XMP "):
-            metadata.setdefault(kind, data[start:stop])
-    orientation = orientation_of(metadata.get(b"EXIF", b""), metadata.get(b"XMP ", b""))
-    return Header(width, height, orientation, frames=frames or 1)
+        if kind == b"EXIF" and exif is None:
+            exif = data[start:stop]
+    return Header(width, height, orientation_of(exif or b""), frames=frames or 1)
 
 
 def first_frame(data: bytes) -> bytes:
