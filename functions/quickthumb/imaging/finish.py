@@ -44,5 +44,6 @@ class Finish:
         if image.size == self.final:
             return image
         if self._window is None:
-            self._window = window(image, self.final, self.rendition.gravity)
+            rendition = self.rendition
+            self._window = window(image, self.final, rendition.gravity, rendition.focus)
         return image.crop(self._window)

@@ -53,7 +53,7 @@ def send_order(
 def receive_order(wire: Wire) -> tuple[bytes, tuple[Rendition, ...], float]:
     """Receive an order: picture, renditions, time limit; raises what `Wire` does."""
     head = wire.head()
-    renditions = tuple(Rendition(**rendition) for rendition in head["renditions"])
+    renditions = tuple(Rendition.from_json(rendition) for rendition in head["renditions"])
     return wire.part(head["bytes"]), renditions, head["seconds"]
 
 

@@ -30,7 +30,7 @@ _BUILT_IN = tuple(name for name in OUTPUTS if name not in _PLUGGED_IN)
 _OUTPUTS = (
     *(Rendition(name, 8, 8, format=name) for name in _BUILT_IN),
     *(Rendition(f"{name}-50", 8, 8, format=name, quality=50) for name in _BUILT_IN),
-    Rendition("smart", 24, 16, fit="cover", gravity="smart"),
+    Rendition("face", 24, 16, fit="cover", gravity="face"),
     Rendition("light", 8, 8, max_bytes=100_000),
     Rendition("background", 8, 8, background="#ffffff"),
 )

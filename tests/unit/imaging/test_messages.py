@@ -101,7 +101,7 @@ def test_a_damaged_file_is_refused_in_our_words(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["GIF", "AVIF", "TIFF", "BMP", "HEIF", "PNG", "JPEG2000", "JXL", "ICO", "PSD", "DNG"]
+    "name", ["GIF", "AVIF", "TIFF", "BMP", "HEIF", "PNG", "JPEG2000", "JXL", "ICO", "PSD", "CR2"]
 )
 def test_a_truncated_file_is_called_truncated(name: str) -> None:
     data = seed(name)

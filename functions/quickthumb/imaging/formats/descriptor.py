@@ -1,7 +1,7 @@
 """Describes formats, and headers of pictures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,8 @@ class Writer:
         quality: the default, 1 to 100; chosen so that thumbnails of all formats look alike.
         held_per_pixel: peak memory of the encoder, bytes, measured at 11 megapixels.
         options: returns the options of Pillow's writer for a quality.
+        small_pixels: up to which number of pixels `small_options` are worth their time.
+        small_options: further options of Pillow's writer for small pictures.
         held_per_transparent_pixel: `held_per_pixel` with transparency, if it differs.
         alpha: whether the format supports transparency.
         animation: whether it supports several frames.
@@ -103,6 +105,8 @@ class Writer:
     quality: int
     held_per_pixel: int
     options: Callable[[int], Mapping[str, Any]] = lambda _: {}
+    small_pixels: int = 0
+    small_options: Mapping[str, Any] = field(default_factory=dict)
     held_per_transparent_pixel: int | None = None
     alpha: bool = True
     animation: bool = True

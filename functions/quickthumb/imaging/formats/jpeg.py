@@ -69,6 +69,10 @@ _SHORTEST_NAMED = 7
 _DRAFT_PIXELS = 500_000
 """If libjpeg leaves at least so many pixels, libvips resamples faster than Pillow."""
 
+_OWN_TABLES_PIXELS = 32_768
+"""Up to this size, a thumbnail gets Huffman tables of its own. At 64 x 64 pixels they save 17 % of
+the bytes and cost 0.03 ms, at 256 x 256 3 % and 0.25 ms; `bench/huffman.py` measures it."""
+
 _EXIF = b"Exif\0\0"
 
 
@@ -298,6 +302,8 @@ JPEG = Output(
     writer=Writer(
         quality=82,
         options=lambda quality: {"quality": quality},
+        small_pixels=_OWN_TABLES_PIXELS,
+        small_options={"optimize": True},
         held_per_pixel=1,
         alpha=False,
         animation=False,
