@@ -30,6 +30,9 @@ _CANON = (b"CR\2", 8)
 
 _KIND, _MAKER, _STRIPS, _LENGTHS = 254, 271, 273, 279
 _PHOTOMETRIC, _BELOW, _JPEG, _JPEG_LENGTH, _DNG_VERSION = 262, 330, 513, 514, 50706
+_PLACES = ((_JPEG, _JPEG_LENGTH), (_STRIPS, _LENGTHS))
+"""Tags that tell where a JPEG may be, and its length."""
+
 _READ = frozenset(
     (
         *(_KIND, _MAKER, _STRIPS, _LENGTHS, _BELOW, _JPEG, _JPEG_LENGTH),
@@ -110,11 +113,26 @@ def _orientation(data: bytes) -> int:
 def _largest(data: bytes) -> _Preview:
     previews = list(_previews(data))
     if not previews:
+        if _reaches_beyond(data):
+            raise Corrupt("The camera raw file is truncated: its previews are missing.")
         raise UnsupportedFormat(
             "The camera raw file has no preview that can be shown. Save it as JPEG, or as DNG with "
             "a preview."
         )
     return max(previews, key=lambda each: each.header.width * each.header.height)
+
+
+def _reaches_beyond(data: bytes) -> bool:
+    """Return whether pixels or directories are said to be where the file has ended."""
+    ends = (
+        end
+        for tags in _directories(data)
+        for end in (
+            *(tags.one(start) + tags.one(length) for start, length in _PLACES),
+            *tags.numbers(_BELOW),
+        )
+    )
+    return any(end > len(data) for end in ends)
 
 
 def _previews(data: bytes) -> Iterator[_Preview]:
@@ -124,7 +142,7 @@ def _previews(data: bytes) -> Iterator[_Preview]:
     for tags in _directories(data):
         if tags.one(_PHOTOMETRIC) in _SENSOR:
             continue
-        for offset, length in ((_JPEG, _JPEG_LENGTH), (_STRIPS, _LENGTHS)):
+        for offset, length in _PLACES:
             start, size = tags.one(offset), tags.one(length)
             if (start, size) in seen or not data.startswith(_START_OF_JPEG, start):
                 continue
