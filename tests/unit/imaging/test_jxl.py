@@ -11,7 +11,18 @@ from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.problems import Corrupt, TooManyPixels
 from tests.unit.imaging.containers import box, boxes
-from tests.unit.imaging.pictures import LIMITS, encoded, near, opened, photo, psnr, thumbnail
+from tests.unit.imaging.pictures import (
+    LIMITS,
+    colour,
+    encoded,
+    near,
+    opened,
+    photo,
+    psnr,
+    quarters,
+    thumbnail,
+)
+from tests.unit.imaging.test_orientation import STORED
 
 pillow_jxl = pytest.importorskip("pillow_jxl")
 
@@ -83,6 +94,43 @@ def test_the_header_says_which_way_up(orientation: int) -> None:
     source = probe(header(300, 200, orientation=orientation), LIMITS)
     size = (300, 200) if orientation < 5 else (200, 300)
     assert (source.width, source.height, source.orientation) == (*size, orientation)
+
+
+def turned(data: bytes, orientation: int) -> bytes:
+    """Return a codestream whose header says which way up it is.
+
+    The encoder writes the shortest header for small sides of whole eighths: height, ratio, width if
+    there is no such ratio, and that all else is usual.
+    """
+    head = int.from_bytes(data[2:4], "little")
+    length = 9 if head >> 6 & 7 else 14
+    assert head >> length == 0b11
+    out = Writer()
+    out.put(head & (1 << length) - 1, length)
+    out.put(0, 1)  # not all default
+    out.put(1, 1)
+    out.put(orientation - 1, 3)
+    out.put(0, 3)  # neither shown size, preview, nor animation
+    out.put(0, 3)  # 8 bits
+    out.put(1, 1)
+    out.put(0, 2)  # no more channels
+    out.put(0b111, 3)  # usual colours and tones
+    out.put(0, 2)  # no extensions
+    out.put(1, 1)  # usual transforms
+    return SIGNATURE + out.done()[: -(-len(out.bits) // 8)] + data[4:]
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_the_decoder_turns_the_picture_upright(orientation: int) -> None:
+    image = quarters(48, 32)
+    method = STORED[orientation]
+    lies = image if method is None else image.transpose(method)
+    data = encoded(lies, "JXL", use_container=False, quality=95)
+    shown = opened(thumbnail(turned(data, orientation), 48, format="png"))
+    assert shown.size == (48, 32)
+    assert near(colour(shown, 0.2, 0.2), (255, 0, 0))
+    assert near(colour(shown, 0.8, 0.2), (0, 255, 0))
+    assert near(colour(shown, 0.2, 0.8), (0, 0, 255))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])

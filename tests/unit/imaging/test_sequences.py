@@ -1,5 +1,6 @@
 """Image sequences of AVIF, with and without a still picture."""
 
+import re
 import struct
 from functools import cache
 
@@ -195,3 +196,29 @@ def test_transparency_without_a_size_has_that_of_the_picture() -> None:
     assert mended is not None
     assert mended.of(1) == properties.of(1)
     assert mended.of(2) == (*properties.of(2), properties.of(1)[0])
+
+
+def coded(data: bytes, *, still: int, moving: int) -> bytes:
+    """Return a sequence with these transfer functions of its still picture and of its track."""
+    places = [match.end() for match in re.finditer(b"colrnclx", data)]
+    assert len(places) == 2
+    assert places[0] < data.index(b"moov") < places[1]
+    out = bytearray(data)
+    for at, transfer in zip(places, (still, moving), strict=True):
+        out[at : at + 4] = struct.pack(">HH", 1, transfer)
+    return bytes(out)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_colours_of_a_sequence_are_those_that_its_track_states(alone: bool) -> None:
+    grey = Image.new("RGB", (96, 64), (128, 128, 128))
+    several = {"save_all": True, "append_images": [grey.point(lambda level: level // 2)]}
+    data = encoded(grey, "AVIF", quality=100, **several)
+    linear, srgb = 8, 13
+    for transfer, right in ((srgb, 128), (linear, 188)):
+        described = coded(data, still=linear + srgb - transfer, moving=transfer)
+        first, second = shown(without_still(described) if alone else described)
+        assert near(first, (right,) * 3, by=4)
+        assert second < first
+    described = branded(coded(data, still=linear, moving=srgb), b"avif")
+    assert near(shown(described)[0], (188,) * 3, by=4)
