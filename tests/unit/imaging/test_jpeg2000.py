@@ -1,10 +1,12 @@
 import struct
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageCms
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import jpeg2000
 from quickthumb.imaging.formats.jpeg2000 import MOST_TILES, reduction
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
@@ -12,6 +14,8 @@ from quickthumb.imaging.source import probe
 from quickthumb.problems import Corrupt, TooManyPixels
 from tests.unit.imaging.containers import box
 from tests.unit.imaging.pictures import LIMITS, encoded, near, opened, photo, psnr, thumbnail
+
+START_OF_TILE, END = b"\xff\x90", b"\xff\xd9"
 
 
 def jp2(width: int = 320, height: int = 240, **options: object) -> bytes:
@@ -140,3 +144,20 @@ def test_a_truncated_file_is_corrupt(share: float) -> None:
     for data in (jp2(), bare(tile_size=(64, 64))):
         with pytest.raises(Corrupt):
             thumbnail(data[: int(len(data) * share)], 300)
+
+
+@pytest.mark.parametrize(("left", "is_shown"), [(20, True), (15, True), (14, False), (1, False)])
+def test_three_quarters_of_the_tiles_must_be_there(left: int, is_shown: bool) -> None:
+    data = bare(tile_size=(64, 64))
+    head, *parts = data.removesuffix(END).split(START_OF_TILE)
+    assert len(parts) == 20
+    missing = START_OF_TILE.join((head, *parts[:left])) + END
+    refusal = pytest.raises(Corrupt, match=f"damaged: only {left} of 20 tiles")
+    with nullcontext() if is_shown else refusal:
+        assert opened(thumbnail(missing, 300)).width == 300
+
+
+def test_parts_of_tiles_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jpeg2000, "MOST_PARTS", 10)
+    with pytest.raises(Corrupt, match="more than 10 parts"):
+        thumbnail(bare(tile_size=(64, 64)), 300)

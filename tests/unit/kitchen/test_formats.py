@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bench.hostile_files import endless_pdf, endless_svg
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines.vips import is_there
 from quickthumb.imaging.formats import EXTRA, FORMATS
@@ -59,25 +60,6 @@ def test_a_file_beside_a_drawing_is_out_of_reach(kitchen: Kitchen, tmp_path: Pat
     data = svg(f'<image width="60" height="40" href="{secret.as_uri()}"/>')
     image = opened(kitchen.render(data, ONE).thumbnails[0])
     assert image.convert("RGBA").getchannel("A").getextrema() == (0, 0)
-
-
-def endless_svg() -> bytes:
-    noise = '<filter id="f"><feTurbulence baseFrequency="0.9" numOctaves="200"/></filter>'
-    return svg(noise + '<rect width="60" height="40" filter="url(#f)"/>' * 200)
-
-
-def endless_pdf() -> bytes:
-    # A function of a shading that takes long for each pixel, drawn again and again.
-    function = (
-        b"<</FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]/Length %d>>stream\n%s\nendstream"
-    )
-    body = b"{" + b"dup sin exch dup cos exch " * 3_000 + b"pop pop pop 0 0 0}"
-    shading = b"<</ShadingType 1/ColorSpace/DeviceRGB/Domain[0 1 0 1]/Matrix[60 0 0 40 0 0]"
-    return pdf(
-        b"/S sh " * 2_000,
-        page="/Resources<</Shading<</S 5 0 R>>>>",
-        objects={5: shading + b"/Function 6 0 R>>", 6: function % (len(body), body)},
-    )
 
 
 @pytest.mark.parametrize("make", [endless_svg, endless_pdf])

@@ -6,14 +6,17 @@ from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats.jpeg2000 import reduction
+from quickthumb.imaging.formats.jpeg2000 import codestream, reduction, tiles_there
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.modes import averageable, premultiplied, unmultiplied
 from quickthumb.imaging.resample import LANCZOS, shrunk
+from quickthumb.imaging.salvage import USABLE_SHARE
+from quickthumb.problems import Corrupt
 
 
 def decode(encoded: Encoded, size: Size) -> Image.Image:
     """Decode as many of the resolutions in the file as needed, and reduce."""
+    _check_tiles(encoded)
     image = cast(Jpeg2KImageFile, encoded.open())
     full = image.size
     halvings = reduction(encoded, size)
@@ -24,6 +27,20 @@ def decode(encoded: Encoded, size: Size) -> Image.Image:
     image.load()
     pixels = premultiplied(averageable(image)(image))
     return unmultiplied(pixels.resize(size, LANCZOS, box=_place(full, image.size, halvings)))
+
+
+def _check_tiles(encoded: Encoded) -> None:
+    """Check that enough of the picture is there; the decoder does not tell that tiles are missing.
+
+    Raises:
+        Corrupt: too few tiles are there.
+    """
+    there, tiles = tiles_there(encoded.data), codestream(encoded.data).tiles
+    if there < USABLE_SHARE * tiles:
+        fault = "damaged" if encoded.is_whole() else "truncated"
+        raise Corrupt(
+            f"The JPEG 2000 picture is {fault}: only {there:,} of {tiles:,} tiles are there."
+        )
 
 
 def _place(full: Size, halved: Size, halvings: int) -> tuple[float, float, float, float]:

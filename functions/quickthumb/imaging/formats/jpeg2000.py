@@ -27,6 +27,9 @@ MOST_SEGMENTS = 1_000
 MOST_TILES = 20_000
 """50 megapixels in tiles of 64 x 64 pixels are 12,208."""
 
+MOST_PARTS = 500_000
+"""Of all tiles. Each may have one for each resolution and layer."""
+
 _RESERVE = 3
 """Ratio to the target size to leave for resampling: the lower resolutions have jagged edges (with a
 reserve of 3, 35 dB; of 2, 31 dB). Less is left if decoding would take too much memory."""
@@ -42,6 +45,7 @@ _START_OF_TILE = 0xFF90
 _END = b"\xff\xd9"
 
 _SIZE = struct.Struct(">2xIIIIIIIIH")
+_PART = struct.Struct(">H2xHI2x")
 _LEVELS_IN_COD = 5
 _MOST_LEVELS = 32
 
@@ -98,6 +102,31 @@ def codestream(data: bytes) -> Codestream:
     if found is None:
         raise Corrupt("The JPEG 2000 picture does not state its size.")
     return found._replace(levels=levels)
+
+
+def tiles_there(data: bytes) -> int:
+    """Return of how many tiles at least a part is in the file (A.4.2).
+
+    OpenJPEG leaves out those of which there is none.
+
+    Raises:
+        Corrupt: there are too many parts.
+    """
+    at = _start(data) + 2
+    for _, start in _segments(data, at - 2):
+        at = start - 2 + int.from_bytes(data[start - 2 : start], "big")
+    there = set()
+    for _ in range(MOST_PARTS):
+        if at + _PART.size > len(data):
+            return len(there)
+        marker, tile, length = _PART.unpack_from(data, at)
+        if marker != _START_OF_TILE:
+            return len(there)
+        there.add(tile)
+        if not length:  # it goes on to the end
+            return len(there)
+        at += max(_PART.size, length)
+    raise Corrupt(f"The JPEG 2000 picture has more than {MOST_PARTS:,} parts of tiles.")
 
 
 def reduction(encoded: Encoded, target: Size) -> int:
