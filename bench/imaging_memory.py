@@ -2,14 +2,19 @@
 
     .venv/bin/python -m bench.imaging_memory
 
-makes a thumbnail of 4096 and one of 256 pixels from a picture of 50 megapixels in every format,
-each in a process of its own, and prints the peak memory: beyond imports and the file, and in total.
-With a file and a size, it prints both for that file. In megabytes.
+makes a thumbnail of 4096 and one of 256 pixels from a picture of 50 megapixels in every format, or
+from the largest that is accepted, each in a process of its own, and prints the peak memory: as it
+is estimated before decoding, beyond imports and the file, and in total. `--only` names pictures.
+With a file and a size, it prints these for that file. In megabytes.
 """
 
+import argparse
+import re
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,9 +23,14 @@ from PIL import Image
 from bench.imaging_inputs import encoded, mosaic
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
+from quickthumb.imaging.finish import Finish
+from quickthumb.imaging.formats import EXTRA
+from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 from quickthumb.problems import Unprocessable
+
+LIMITS = Limits(extra_formats=EXTRA)
 
 
 def memory(field: str) -> float:
@@ -32,59 +42,163 @@ def memory(field: str) -> float:
 
 
 def one(path: Path, size: int) -> str:
-    """Make a thumbnail; return the memory that it added, and the total, megabytes."""
+    """Make a thumbnail; return the memory that it added, the total, and the estimate, megabytes."""
     data = path.read_bytes()
     vips.is_there()
     before = memory("VmRSS")
     try:
-        render(data, [Rendition.square(size)], Limits())
+        render(data, [Rendition.square(size)], LIMITS)
         end = ""
     except Unprocessable as refusal:
         end = f" {refusal.code}"
-    return f"{memory('VmHWM') - before:.1f} {memory('VmHWM'):.1f}{end}"
+    added = memory("VmHWM") - before
+    total = memory("VmHWM")
+    return f"{added:.1f} {total:.1f} {_estimate(data, size) / 2**20:.1f}{end}"
 
 
-def large() -> Iterator[tuple[str, bytes]]:
-    """Yield pictures of 50 megapixels in each format, smooth enough to take less than 32 MiB."""
+def _estimate(data: bytes, size: int) -> float:
+    """Return what decoding is expected to take with Pillow, bytes."""
+    picture = open_picture(data, LIMITS)
+    target = Finish(picture, Rendition.square(size)).reduced
+    return picture.format.held(picture, target)
+
+
+def large() -> Mapping[str, Callable[[], bytes]]:
+    """Return functions that make the pictures, smooth enough to take less than 32 MiB."""
     image = mosaic(8640, 5784)
-    yield "baseline JPEG", encoded(image, "JPEG", quality=85)
-    yield "progressive JPEG", encoded(image, "JPEG", quality=85, progressive=True)
-    yield "progressive 4:4:4", encoded(image, "JPEG", progressive=True, subsampling="4:4:4")
-    yield "progressive CMYK", encoded(image.convert("CMYK"), "JPEG", progressive=True)
-    yield "WebP", encoded(image, "WEBP", quality=80, method=0)
-    yield "AVIF", encoded(image, "AVIF", quality=60, speed=10)
-    yield "palette PNG", encoded(image.quantize(64), "PNG", compress_level=1)
-    yield "GIF", encoded(image.quantize(64), "GIF")
     flat = image.resize((540, 361)).resize(image.size, Image.Resampling.NEAREST)
-    yield "PNG", encoded(flat, "PNG", compress_level=1)
     transparent = flat.copy()
     transparent.putalpha(flat.getchannel("R"))
-    yield "transparent PNG", encoded(transparent, "PNG", compress_level=1)
-    yield "transparent WebP", encoded(transparent, "WEBP", quality=80, method=0)
-    yield "lossless WebP", encoded(flat, "WEBP", lossless=True, quality=0, method=0)
-    yield "TIFF", encoded(flat, "TIFF", compression="tiff_adobe_deflate")
     frames = [image.crop((20 * each, 0, 20 * each + 1000, 1000)) for each in range(38)]
     several = {"save_all": True, "append_images": frames[1:], "duration": 50}
-    yield "animated WebP", encoded(frames[0], "WEBP", quality=60, method=0, **several)
-    yield "animated GIF", encoded(frames[0], "GIF", **several)
+
+    def of(image: Image.Image, kind: str, **options: object) -> Callable[[], bytes]:
+        return lambda: encoded(image, kind, **options)
+
+    return {
+        "baseline JPEG": of(image, "JPEG", quality=85),
+        "progressive JPEG": of(image, "JPEG", quality=85, progressive=True),
+        "progressive 4:4:4": of(image, "JPEG", progressive=True, subsampling="4:4:4"),
+        "progressive CMYK": lambda: encoded(image.convert("CMYK"), "JPEG", progressive=True),
+        "WebP": of(image, "WEBP", quality=80, method=0),
+        "AVIF": of(image, "AVIF", quality=60, speed=10),
+        "palette PNG": lambda: encoded(image.quantize(64), "PNG", compress_level=1),
+        "GIF": lambda: encoded(image.quantize(64), "GIF"),
+        "PNG": of(flat, "PNG", compress_level=1),
+        "transparent PNG": of(transparent, "PNG", compress_level=1),
+        "transparent WebP": of(transparent, "WEBP", quality=80, method=0),
+        "lossless WebP": of(flat, "WEBP", lossless=True, quality=0, method=0),
+        "TIFF": of(flat, "TIFF", compression="tiff_adobe_deflate"),
+        "animated WebP": of(frames[0], "WEBP", quality=60, method=0, **several),
+        "animated GIF": of(frames[0], "GIF", **several),
+        "AVIF sequence": of(frames[0], "AVIF", quality=60, speed=10, **several),
+        "BMP of masks": lambda: _masked_bmp(2700, 2700),
+        **_further(flat, transparent),
+    }
+
+
+def _further(flat: Image.Image, transparent: Image.Image) -> Mapping[str, Callable[[], bytes]]:
+    """Return functions that make pictures of further formats, as large as they are accepted."""
+    smaller, clear = flat.crop((0, 0, 6000, 4600)), transparent.crop((0, 0, 5000, 4000))
+    grey = flat.convert("L")
+    tiles = {"tile_size": (512, 512), "irreversible": True, "quality_layers": [40]}
+
+    def jxl(image: Image.Image, **options: object) -> Callable[[], bytes]:
+        def made() -> bytes:
+            import pillow_jxl  # noqa: F401  # teaches Pillow
+
+            return encoded(image, "JXL", effort=1, num_threads=0, **options)
+
+        return made
+
+    return {
+        "JPEG XL": jxl(smaller),
+        "lossless JPEG XL": jxl(smaller, lossless=True),
+        "transparent JPEG XL": jxl(clear),
+        "deep JPEG XL": jxl(grey.crop((0, 0, 3700, 3500)).convert("I;16")),
+        "JPEG 2000": lambda: encoded(smaller.crop((0, 0, 5000, 2700)), "JPEG2000"),
+        "JPEG 2000, one tile": lambda: encoded(smaller.crop((0, 0, 3700, 3700)), "JPEG2000"),
+        "grey JPEG 2000": lambda: encoded(grey.crop((0, 0, 5400, 4600)), "JPEG2000"),
+        "tiled JPEG 2000": lambda: encoded(flat.crop((0, 0, 7000, 5700)), "JPEG2000", **tiles),
+        "PSD": lambda: _psd(grey, 8),
+        "deep PSD": lambda: _psd(grey.crop((0, 0, 5000, 3000)), 16),
+        "ICO of a PNG": lambda: _ico(encoded(smaller, "PNG", compress_level=1)),
+        "ICO": lambda: _ico(_icon_bitmap(2700)),
+        "PDF of a JPEG": lambda: encoded(flat, "PDF"),
+        "SVG of 25,000 shapes": lambda: _svg(25_000),
+    }
+
+
+def _masked_bmp(width: int, height: int) -> bytes:
+    masks = struct.pack("<IIII", 0x3FF, 0xFFC00, 0x3FF00000, 0xC0000000)
+    info = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, 0, 0, 0, 0, 0) + masks
+    pixels = bytes(range(256)) * (width * height // 64 + 1)
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 122) + info.ljust(108, b"\0") + pixels
+
+
+def _psd(image: Image.Image, bits: int) -> bytes:
+    """Return a PSD whose three channels are the same, of runs as long as the rows allow."""
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, image.height, image.width, bits, 3)
+    rows = [_packed(image, top, bits) for top in range(image.height)] * 3
+    lengths = struct.pack(f">{len(rows)}H", *map(len, rows))
+    return head + bytes(12) + b"\0\1" + lengths + b"".join(rows)
+
+
+def _packed(image: Image.Image, top: int, bits: int) -> bytes:
+    row = image.crop((0, top, image.width, top + 1)).tobytes()
+    if bits == 16:
+        row = bytes(level for each in row for level in (each, each))
+    runs = ((level, len(list(alike))) for level, alike in groupby(row))
+    return b"".join(
+        bytes((257 - min(count - at, 128), level)) if count - at > 1 else bytes((0, level))
+        for level, count in runs
+        for at in range(0, count, 128)
+    )
+
+
+def _ico(image: bytes) -> bytes:
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(image), 22) + image
+
+
+def _icon_bitmap(side: int) -> bytes:
+    pixels = bytes(range(256)) * (side * side // 64 + 1)
+    info = struct.pack("<IiiHHIIiiII", 40, side, 2 * side, 1, 32, 0, 0, 0, 0, 0, 0)
+    return info + pixels[: 4 * side * side] + bytes(-(-side // 32) * 4 * side)
+
+
+def _svg(shapes: int) -> bytes:
+    inner = "".join(
+        f'<circle cx="{n % 4000}" cy="{n % 2999}" r="9" opacity="0.5"/>' for n in range(shapes)
+    )
+    size = 'width="4000" height="3000"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{inner}</svg>'.encode()
 
 
 def main() -> None:
     """Print a table, or the figures for one file."""
-    if len(sys.argv) == 3:
-        print(one(Path(sys.argv[1]), int(sys.argv[2])))
+    parser = argparse.ArgumentParser(prog="python3 -m bench.imaging_memory", description=__doc__)
+    parser.add_argument("--only", default="", help="regular expression of names of pictures")
+    parser.add_argument("file", type=Path, nargs="?")
+    parser.add_argument("size", type=int, nargs="?", help="pixels")
+    args = parser.parse_args()
+    if args.file and args.size:
+        print(one(args.file, args.size))
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "picture"
-        print(f"{'50 megapixels':20} {'MB':>6} {'size':>5} {'added':>6} {'total':>7}")
-        for name, data in large():
+        print(f"{'picture':22} {'MB':>6} {'size':>5} {'estimate':>8} {'added':>6} {'total':>7}")
+        for name, make in large().items():
+            if not re.search(args.only, name):
+                continue
+            data = make()
             path.write_bytes(data)
             for size in (256, 4096):
                 again = [sys.executable, "-m", "bench.imaging_memory", str(path), str(size)]
                 shown = subprocess.run(again, capture_output=True, check=True, text=True)
-                above, everything, *end = shown.stdout.split()
+                above, everything, estimated, *end = shown.stdout.split()
                 weight = len(data) / 1e6
-                print(f"{name:20} {weight:6.1f} {size:5} {above:>6} {everything:>7}", *end)
+                figures = f"{weight:6.1f} {size:5} {estimated:>8} {above:>6} {everything:>7}"
+                print(f"{name:22} {figures}", *end, flush=True)
 
 
 if __name__ == "__main__":
