@@ -269,6 +269,8 @@ def bmps() -> Iterator[Sample]:
             data = bmp(32, masks, *numbers, header=header)
             yield Sample(f"BMP {name} by masks, header of {header}", data)
         for compression in (PLAIN, MASKED_WITH_ALPHA):
+            if header == 52 and compression == MASKED_WITH_ALPHA:
+                continue  # a header that ends before that mask
             masks = NONE if header < 108 and compression == PLAIN else ARGB8888
             data = bmp(32, masks, *numbers, header=header, compression=compression)
             yield Sample(f"BMP of 32 bits, header of {header}, {compression}", data)

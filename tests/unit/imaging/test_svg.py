@@ -10,7 +10,16 @@ from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.problems import Corrupt, TooManyPixels
 from tests.unit.imaging.drawings import svg
-from tests.unit.imaging.pictures import LIMITS, colour, encoded, near, opened, photo, thumbnail
+from tests.unit.imaging.pictures import (
+    LIMITS,
+    colour,
+    encoded,
+    near,
+    opened,
+    photo,
+    rendered,
+    thumbnail,
+)
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="needs libvips, which draws SVG")
 
@@ -42,6 +51,24 @@ def size(attributes: str) -> tuple[int, int]:
 )
 def test_its_size_is_what_it_states(attributes: str, expected: tuple[int, int]) -> None:
     assert size(attributes) == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('width="30mm" height="20mm" viewBox="0 0 60 40"', (113, 76)),
+        ('width="72pt" height="1in"', (96, 96)),
+        ('width="60" height="40"', (60, 40)),
+    ],
+)
+def test_it_is_drawn_in_the_size_that_it_states(attributes: str, expected: tuple[int, int]) -> None:
+    source = rendered(svg(SQUARE, attributes), 32).source
+    assert (source.width, source.height) == expected
+
+
+def test_what_states_no_size_has_that_of_what_is_drawn() -> None:
+    source = rendered(svg('<rect width="90" height="90"/>', ""), 32).source
+    assert (source.width, source.height) == (90, 90)
 
 
 def test_a_thumbnail_is_drawn_in_its_own_size_and_may_be_larger_than_stated() -> None:

@@ -10,6 +10,7 @@ from PIL import Image, ImageFile
 from quickthumb.imaging.engines import vips
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.formats.drawing import described
+from quickthumb.imaging.formats.svg import read
 from quickthumb.imaging.geometry import Size
 from quickthumb.problems import Corrupt
 
@@ -17,17 +18,30 @@ _LOADER = "VipsForeignLoadSvg"
 
 
 class SvgFile(ImageFile.ImageFile):
-    """An SVG of the size that librsvg tells."""
+    """An SVG of the size that it states, or else of the one that librsvg finds."""
 
     format = "SVG"
 
     def _open(self) -> None:
         assert self.fp is not None  # noqa: S101  # it is open
+        data = self.fp.read()
         with _drawing():
-            drawing = _library().Image.svgload_buffer(self.fp.read())
-        self._size = described(drawing.width, drawing.height)
+            drawing = _library().Image.svgload_buffer(data)
+        self._size = _size(data, described(drawing.width, drawing.height))
         self._mode = "RGBA"
         self.tile = []
+
+
+def _size(data: bytes, found: Size) -> Size:
+    """Return the stated size if it has the shape that librsvg finds.
+
+    The unit of libvips is a pixel or a point, whatever an SVG has.
+    """
+    header = read(data)
+    stated = (header.width, header.height)
+    rounding = (sum(stated) + sum(found)) / 2
+    same_shape = abs(stated[0] * found[1] - stated[1] * found[0]) <= rounding
+    return stated if same_shape else found
 
 
 def decode(encoded: Encoded, size: Size) -> Image.Image:
