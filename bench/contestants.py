@@ -20,7 +20,7 @@ from emulator.topology_file import read_topology
 from tests.environments import environment
 
 PEERS = Path(__file__).with_name("peers")
-INSTANCES = 2
+WORKERS = 2
 """How many make thumbnails: one for each processor of the machine on which we compare."""
 
 
@@ -55,13 +55,7 @@ Contestant = Callable[[Path], AbstractContextManager[Running]]
 def quickthumb(broker: Broker, folder: Path) -> Iterator[Running]:
     """Run the local cloud."""
     with Path(os.devnull).open("w") as quiet:
-        cloud = Cloud(
-            read_topology(),
-            folder,
-            Console(out=quiet),
-            broker=broker,
-            instances={"resize": INSTANCES},
-        )
+        cloud = Cloud(read_topology(), folder, Console(out=quiet), broker=broker)
         with cloud:
             port = int(cloud.addresses.upload.rpartition(":")[2])
             thumbnails = folder / "storage" / bucket_name("processed")
@@ -109,7 +103,7 @@ def rq(worker: str, bucket: str, folder: Path) -> Iterator[Running]:
     )
     workers = [
         Part(f"worker {n}", [python, str(PEERS / "worker.py"), worker], lambda: True, env=env)
-        for n in range(INSTANCES)
+        for n in range(WORKERS)
     ]
     storage = storage_parts(folder, store, (bucket,)) if bucket else []
     with Path(os.devnull).open("w") as quiet:

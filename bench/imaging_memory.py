@@ -3,17 +3,27 @@
     .venv/bin/python -m bench.imaging_memory
 
 makes a thumbnail of 4096 and one of 256 pixels from a picture of 50 megapixels in every format, or
-from the largest that is accepted, each in a process of its own, and prints the peak memory: as it
-is estimated before decoding, beyond imports and the file, and in total. `--only` names pictures.
-With a file and a size, it prints these for that file. In megabytes.
+from the largest that is accepted, each in a process of its own, and prints the peak memory: beyond
+imports and the file, what was estimated from the header, and in total. `--only` names pictures.
+With a file, a size, and a format if you like, it prints these for that file. In megabytes.
+
+A job decodes once there is memory for its estimate (functions/quickthumb/kitchen). Finally all
+pictures are done together, ten at once by two decoders as in an instance of `resize`, and the peak
+memory of all processes is printed, beyond what they hold when idle. It exits with 1 if a picture
+took more than its estimate, or all together more than jobs share.
 """
 
 import argparse
+import os
 import re
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,14 +31,21 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from bench.imaging_inputs import encoded, mosaic
+from bench.processes import Processes
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging.engines import vips
-from quickthumb.imaging.finish import Finish
-from quickthumb.imaging.formats import EXTRA
-from quickthumb.imaging.opening import open_picture
-from quickthumb.imaging.render import render
-from quickthumb.limits import Limits
-from quickthumb.problems import Unprocessable
+from quickthumb.imaging.formats import AUTO, EXTRA
+from quickthumb.imaging.render import prepare
+from quickthumb.kitchen import Kitchen
+from quickthumb.kitchen.confinement import BESIDE
+from quickthumb.kitchen.cook import load
+from quickthumb.limits import JOBS_BYTES, Limits
+from quickthumb.problems import Unavailable, Unprocessable
+
+AT_ONCE, DECODERS = 10, 2
+"""Jobs, and pictures that are decoded, as in infra/topology.yaml."""
+
+THUMBNAILS = ((256, AUTO), (4096, AUTO), (2600, "avif"), (4096, "webp"), (4096, "png"))
+"""Sizes and formats. AVIF is refused above 9.6 megapixels."""
 
 LIMITS = Limits(extra_formats=EXTRA)
 
@@ -41,26 +58,48 @@ def memory(field: str) -> float:
     raise ValueError(f"{field}: not in /proc/self/status")
 
 
-def one(path: Path, size: int) -> str:
-    """Make a thumbnail; return the memory that it added, the total, and the estimate, megabytes."""
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The memory of making a thumbnail, megabytes.
+
+    Attributes:
+        added: beyond imports and the file.
+        estimated: upper bound of that, from the header.
+        total: of the process.
+        end: the code of the failure, if there was one.
+    """
+
+    added: float
+    estimated: float
+    total: float
+    end: str = ""
+
+    @property
+    def is_within(self) -> bool:
+        """Whether a job may take it, with what every job is granted beside its estimate."""
+        return self.added <= self.estimated + BESIDE / 2**20
+
+
+def one(path: Path, size: int, format: str = AUTO) -> Peak:
+    """Make a thumbnail in this process, which can measure it only once."""
+    load(EXTRA)
     data = path.read_bytes()
-    vips.is_there()
-    before = memory("VmRSS")
+    before, estimated, end = memory("VmRSS"), 0, ""
     try:
-        render(data, [Rendition.square(size)], LIMITS)
-        end = ""
+        work = prepare(data, [Rendition(str(size), size, size, format=format)], LIMITS)
+        estimated = work.memory
+        work.make()
     except Unprocessable as refusal:
-        end = f" {refusal.code}"
-    added = memory("VmHWM") - before
-    total = memory("VmHWM")
-    return f"{added:.1f} {total:.1f} {_estimate(data, size) / 2**20:.1f}{end}"
+        end = refusal.code
+    return Peak(memory("VmHWM") - before, estimated / 2**20, memory("VmHWM"), end)
 
 
-def _estimate(data: bytes, size: int) -> float:
-    """Return what decoding is expected to take with Pillow, bytes."""
-    picture = open_picture(data, LIMITS)
-    target = Finish(picture, Rendition.square(size)).reduced
-    return picture.format.held(picture, target)
+def measured(path: Path, size: int, format: str = AUTO) -> Peak:
+    """Make a thumbnail in a process of its own."""
+    again = [sys.executable, "-m", "bench.imaging_memory", str(path), str(size), format]
+    shown = subprocess.run(again, capture_output=True, check=True, text=True)
+    added, estimated, total, *end = shown.stdout.split()
+    return Peak(float(added), float(estimated), float(total), *end)
 
 
 def large() -> Mapping[str, Callable[[], bytes]]:
@@ -174,32 +213,80 @@ def _svg(shapes: int) -> bytes:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{inner}</svg>'.encode()
 
 
-def main() -> None:
-    """Print a table, or the figures for one file."""
+def together(folder: Path) -> float:
+    """Do all pictures of a folder as an instance does; return the memory that takes, megabytes."""
+    kitchen = Kitchen(LIMITS, DECODERS)
+    processes = Processes(os.getpid())
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tiny = encoded(Image.new("RGB", (8, 8)), "PNG")
+        list(pool.map(lambda _: kitchen.render(tiny, [Rendition.square(8)]), range(AT_ONCE)))
+        with processes.watched():
+            time.sleep(1)
+        idle = processes.peak
+        jobs = [(path, *each) for path in sorted(folder.iterdir()) for each in THUMBNAILS[:2]]
+        with processes.watched():
+            list(pool.map(lambda job: _do(kitchen, *job), jobs))
+    kitchen.close()
+    return processes.peak - idle
+
+
+def _do(kitchen: Kitchen, path: Path, size: int, format: str) -> None:
+    wanted = [Rendition(str(size), size, size, format=format)]
+    while True:
+        try:
+            with suppress(Unprocessable), kitchen.job(path.stat().st_size) as job:
+                job.render(path.read_bytes(), wanted)
+            return
+        except Unavailable:
+            pass  # Pub/Sub delivers it again, too
+
+
+def main() -> int:
+    """Print a table, or the figures for one file or folder."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.imaging_memory", description=__doc__)
     parser.add_argument("--only", default="", help="regular expression of names of pictures")
-    parser.add_argument("file", type=Path, nargs="?")
-    parser.add_argument("size", type=int, nargs="?", help="pixels")
+    parser.add_argument("path", type=Path, nargs="?", help="of a file, or of a folder of them")
+    parser.add_argument("size", type=int, nargs="?", help="of the thumbnail, pixels")
+    parser.add_argument("format", nargs="?", default=AUTO)
     args = parser.parse_args()
-    if args.file and args.size:
-        print(one(args.file, args.size))
-        return
+    if args.path and args.size:
+        peak = one(args.path, args.size, args.format)
+        print(f"{peak.added:.1f} {peak.estimated:.1f} {peak.total:.1f} {peak.end}")
+        return 0
+    if args.path:
+        print(f"{together(args.path):.0f}")
+        return 0
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
-        print(f"{'picture':22} {'MB':>6} {'size':>5} {'estimate':>8} {'added':>6} {'total':>7}")
-        for name, make in large().items():
-            if not re.search(args.only, name):
-                continue
-            data = make()
-            path.write_bytes(data)
-            for size in (256, 4096):
-                again = [sys.executable, "-m", "bench.imaging_memory", str(path), str(size)]
-                shown = subprocess.run(again, capture_output=True, check=True, text=True)
-                above, everything, estimated, *end = shown.stdout.split()
-                weight = len(data) / 1e6
-                figures = f"{weight:6.1f} {size:5} {estimated:>8} {above:>6} {everything:>7}"
-                print(f"{name:22} {figures}", *end, flush=True)
+        return table(Path(folder), args.only)
+
+
+def table(folder: Path, only: str) -> int:
+    """Print the figures for all pictures; return the exit code."""
+    holds = True
+    print(
+        f"{'50 megapixels':20} {'MB':>5} {'thumbnail':>10} {'added':>6} {'estimate':>8} "
+        f"{'total':>6}"
+    )
+    for name, make in large().items():
+        if not re.search(only, name):
+            continue
+        path = folder / name
+        path.write_bytes(make())
+        for size, format in THUMBNAILS:
+            peak = measured(path, size, format)
+            holds &= peak.is_within
+            print(
+                f"{name:20} {path.stat().st_size / 1e6:5.1f} {format:>5} {size:4} "
+                f"{peak.added:6.0f} {peak.estimated:8.0f} {peak.total:6.0f} {peak.end}"
+                f"{'' if peak.is_within else ' ABOVE'}",
+                flush=True,
+            )
+    again = [sys.executable, "-m", "bench.imaging_memory", str(folder)]
+    shown = subprocess.run(again, capture_output=True, check=True, text=True)
+    most = JOBS_BYTES / 2**20
+    print(f"all pictures, {AT_ONCE} at once: {shown.stdout.strip()} of {most:.0f}")
+    return 0 if holds and float(shown.stdout) <= most else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -23,7 +23,15 @@ class Processes:
 
     def cpu(self) -> float:
         """Return the CPU time used so far, seconds, including processes that have ended."""
-        return sum(_cpu(pid) for pid in self._all())
+        return sum(_cpu(pid) for pid in self.all())
+
+    def lasting_cpu(self) -> float:
+        """Return the CPU time used so far by `lasting` themselves, seconds."""
+        return sum(_cpu(pid, ended=False) for pid in self.lasting)
+
+    def memory(self) -> float:
+        """Return the memory of all together, MB; shared pages count once."""
+        return sum(_memory(pid) for pid in self.all())
 
     @property
     def peak(self) -> float:
@@ -38,7 +46,7 @@ class Processes:
 
         def watch() -> None:
             while not over.wait(_SAMPLE_SECONDS):
-                self._peak = max(self._peak, sum(_memory(pid) for pid in self._all()))
+                self._peak = max(self._peak, self.memory())
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -48,7 +56,8 @@ class Processes:
             over.set()
             watcher.join()
 
-    def _all(self) -> list[int]:
+    def all(self) -> list[int]:
+        """Return the ids of all processes that run now."""
         return [each for pid in self._pids for each in (pid, *_descendants(pid))]
 
 
@@ -65,11 +74,11 @@ def _descendants(pid: int) -> list[int]:
     return [each for child in _children(pid) for each in (child, *_descendants(child))]
 
 
-def _cpu(pid: int) -> float:
-    """Return the CPU time of a process and of its children that have ended, seconds."""
+def _cpu(pid: int, *, ended: bool = True) -> float:
+    """Return the CPU time of a process, and of its children that have ended, seconds."""
     with suppress(OSError):
         figures = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, figures[11:15])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, figures[11 : 15 if ended else 13])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m bench.storage_front
 
-The client is google-cloud-storage over persistent connections, as in the functions. Rounds with and
+The client is google-cloud-storage over persistent connections. Rounds with and
 without the front are interleaved, so that other load affects them equally. The CPU time is that of
 the front's process alone (Linux only).
 """

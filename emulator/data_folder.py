@@ -30,7 +30,7 @@ def make(folder: Path) -> None:
     make_folder(folder, "--data", mode=0o700)
     if os.name == "posix":
         for path in (folder, folder.resolve()):
-            _expect_own(path)
+            _expect_own(path, path.lstat())
 
 
 def make_folder(folder: Path, option: str, mode: int = 0o777) -> None:
@@ -59,9 +59,9 @@ def secure(folder: Path) -> None:
         folder.chmod(0o700)
     for path in (folder / name for name in _OURS):
         if path.is_symlink() or path.exists():
-            _secure(path, path.lstat())
-            for entry in _below(path):
-                _secure(Path(entry.path), entry.stat(follow_symlinks=False))
+            _secure(str(path), path.lstat())
+            for entry in _below(str(path)):
+                _secure(entry.path, entry.stat(follow_symlinks=False))
 
 
 def set_aside(data: Path, storage: Path) -> list[str]:
@@ -73,12 +73,12 @@ def set_aside(data: Path, storage: Path) -> list[str]:
     return [
         _move(data, storage, Path(entry.path))
         for bucket in storage.glob("*/")
-        for entry in _below(bucket)
-        if entry.is_file(follow_symlinks=False) and not has_metadata(Path(entry.path))
+        for entry in _below(str(bucket))
+        if entry.is_file(follow_symlinks=False) and not has_metadata(entry.path)
     ]
 
 
-def has_metadata(file: Path) -> bool:
+def has_metadata(file: Path | str) -> bool:
     """Return whether a file has the metadata of a blob; True where Python cannot tell."""
     if not hasattr(os, "getxattr"):
         return True
@@ -99,34 +99,38 @@ def _move(data: Path, storage: Path, file: Path) -> str:
     )
 
 
-def _below(path: Path) -> Iterator["os.DirEntry[str]"]:
+# Folders hold hundreds of thousands of files, and a `Path` takes longer than a system call.
+
+
+def _below(path: str) -> Iterator["os.DirEntry[str]"]:
     """Walk through a folder without following links; yield nothing for a file."""
-    if path.is_symlink() or not path.is_dir():
-        return
-    with os.scandir(path) as entries:
-        for entry in entries:
-            yield entry
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(Path(entry.path))
+    folders = [path] if Path(path).is_dir() and not Path(path).is_symlink() else []
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                yield entry
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
 
 
-def _secure(path: Path, status: os.stat_result) -> None:
-    if stat.S_ISLNK(status.st_mode):
+def _secure(path: str, status: os.stat_result) -> None:
+    mode = status.st_mode
+    if stat.S_ISLNK(mode):
         raise Unsafe(
-            f"{path} is a symbolic link to {path.readlink()}, where the emulator would read and "
-            "write. Replace it with its target, or delete it. To keep data on another disk, choose "
-            "a folder there with --data."
+            f"{path} is a symbolic link to {Path(path).readlink()}, where the emulator would read "
+            "and write. Replace it with its target, or delete it. To keep data on another disk, "
+            "choose a folder there with --data."
         )
-    _expect_own(path)
-    if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
+    _expect_own(path, status)
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise Unsafe(f"{path} is neither a file nor a folder. Delete it.")
-    wanted = 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
-    if stat.S_IMODE(status.st_mode) != wanted:
-        path.chmod(wanted)
+    wanted = 0o700 if stat.S_ISDIR(mode) else 0o600
+    if stat.S_IMODE(mode) != wanted:
+        Path(path).chmod(wanted)
 
 
-def _expect_own(path: Path) -> None:
-    owner = path.lstat().st_uid
+def _expect_own(path: Path | str, status: os.stat_result) -> None:
+    owner = status.st_uid
     if owner != os.geteuid():
         raise Unsafe(
             f"{path} belongs to {_name_of(owner)}, and you are {_name_of(os.geteuid())}. Its owner "

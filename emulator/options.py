@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from emulator.bootstrap import ROOT
 from emulator.errors import InvalidOption
 from emulator.project import FILES
-from emulator.topology import Topology
+from emulator.topology import Function, Topology
+
+_DECODERS = "QUICKTHUMB_DECODERS"
+"""How many pictures a function decodes at once, each in a process."""
 
 DEFAULT_DATA = ROOT / ".data" if FILES == ROOT else Path.home() / ".quickthumb"
 
@@ -38,8 +41,7 @@ def add_cloud_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=COUNT",
-        help="processes of a function (default: one per processor if it handles one request at a "
-        "time, else one)",
+        help="processes of a function (default: as many as keep all processors busy)",
     )
 
 
@@ -70,18 +72,26 @@ def web_address(text: str) -> str:
     return text
 
 
+def _busy(function: Function) -> int:
+    """Return how many instances keep all processors busy.
+
+    An instance that takes one request at a time keeps one busy, and one that decodes as many as it
+    has decoders. Others wait more than they work.
+    """
+    decoders = function.environment.get(_DECODERS, 1 if function.concurrency == 1 else None)
+    if not isinstance(decoders, int | str) or not str(decoders).isdecimal():
+        return 1
+    enough = (os.cpu_count() or 1) // max(1, int(decoders))
+    return max(1, min(enough, function.max_instances))
+
+
 def instances_of(args: argparse.Namespace, topology: Topology) -> dict[str, int]:
     """Return how many instances of each function to run.
 
     Raises:
         InvalidOption: a function is unknown, or its count is out of range.
     """
-    processors = os.cpu_count() or 1
-    # Functions that handle one request at a time keep a processor busy.
-    counts = {
-        name: min(processors, function.max_instances) if function.concurrency == 1 else 1
-        for name, function in topology.functions.items()
-    }
+    counts = {name: _busy(function) for name, function in topology.functions.items()}
     for text in args.instances:
         name, _, count = text.partition("=")
         function = topology.functions.get(name)

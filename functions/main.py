@@ -1,12 +1,14 @@
 """The entry points of the functions.
 
-Clients and settings are created on first use, so importing this file needs no cloud.
+Clients and settings are created on first use, so importing this file needs no cloud. Each function
+imports its own modules, since an instance that starts has only one of them.
 """
 
+import gc
 import logging
 import os
 from dataclasses import asdict
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import flask
 import functions_framework
@@ -17,16 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quickthumb import logs, private, tracing
-from quickthumb.api.refusals import refusal
-from quickthumb.bury import bury as do_bury
-from quickthumb.messaging import Message, delivered
 from quickthumb.parts import Parts
 from quickthumb.problems import InvalidSetting
-from quickthumb.resize import resize as do_resize
-from quickthumb.sweep import sweep as do_sweep
-from quickthumb.sweep import sweep_on
-from quickthumb.sweeping.options import SweepOptions
-from quickthumb.sweeping.sweeper import Sweeper
+
+if TYPE_CHECKING:
+    from quickthumb.messaging import Message
 
 logs.configure(os.environ)
 tracing.configure(os.environ)
@@ -42,6 +39,8 @@ async def upload(request: Request) -> Response:
     try:
         return cast(Response, parts.api)
     except InvalidSetting as error:
+        from quickthumb.api.refusals import refusal
+
         logs.during(request.headers.get("function-execution-id"))
         with tracing.span("upload", tracing.of_request(request.headers), SpanKind.SERVER):
             log.error("invalid configuration: %s", error)
@@ -51,6 +50,8 @@ async def upload(request: Request) -> Response:
 @functions_framework.cloud_event
 def resize(event: CloudEvent) -> None:
     """Handle a job delivered by a push subscription or Eventarc."""
+    from quickthumb.resize import resize as do_resize
+
     message = _message(event)
     with tracing.span("resize", tracing.of_message(message.attributes), SpanKind.CONSUMER):
         do_resize(message, parts.store, parts.completed, parts.settings, parts.kitchen)
@@ -59,6 +60,8 @@ def resize(event: CloudEvent) -> None:
 @functions_framework.cloud_event
 def bury(event: CloudEvent) -> None:
     """Handle a dead letter delivered by a push subscription or Eventarc."""
+    from quickthumb.bury import bury as do_bury
+
     message = _message(event)
     with tracing.span("bury", tracing.of_message(message.attributes), SpanKind.CONSUMER):
         do_bury(message, parts.store, parts.completed)
@@ -67,6 +70,11 @@ def bury(event: CloudEvent) -> None:
 @functions_framework.http
 def sweep(request: flask.Request) -> flask.Response:
     """Handle a call by a schedule, or by someone who sweeps manually."""
+    from quickthumb.sweep import sweep as do_sweep
+    from quickthumb.sweep import sweep_on
+    from quickthumb.sweeping.options import SweepOptions
+    from quickthumb.sweeping.sweeper import Sweeper
+
     private.entered()
     settings = parts.settings
     options = SweepOptions.read(request.args, settings.sweep_seconds)
@@ -75,14 +83,16 @@ def sweep(request: flask.Request) -> flask.Response:
         *(options.first_after_seconds, options.dry_run),
     )
     if options.start is None:
-        report = sweep_on(sweeper, settings.sweep_seconds)
+        report = sweep_on(sweeper, settings.sweep_seconds, settings.sweep_walk_seconds)
     else:
         report = do_sweep(sweeper, options.start, options.seconds)
     log.info("swept: %s", report)
     return flask.jsonify(asdict(report))
 
 
-def _message(event: CloudEvent) -> Message:
+def _message(event: CloudEvent) -> "Message":
+    from quickthumb.messaging import delivered
+
     # The framework turns a plain push request into an event and loses the delivery attempt, so
     # read the request itself.
     body = flask.request.get_json(silent=True)
@@ -101,3 +111,7 @@ if os.environ.get("FUNCTION_TARGET") == "upload":  # set by the framework, howev
     from quickthumb.api import wire  # imports a server that the other functions lack
 
     wire.install()
+
+# What is loaded so far stays, so garbage collections need not look through it, during startup and
+# after; and the server's processes go on sharing its memory.
+gc.freeze()

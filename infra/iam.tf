@@ -4,7 +4,7 @@
 locals {
   # The calls in the code, and the permission that each requires
   # (https://docs.cloud.google.com/storage/docs/access-control/iam-json):
-  #   read, stat -> get; walk -> list; delete -> delete; create, begin -> create;
+  #   read, fetch, stat -> get; walk -> list; delete -> delete; create, begin -> create;
   #   write      -> create, and delete for the replaced blob.
   # Each also has list: without it, a missing blob may be a 403 instead of a 404, and the code could not
   # distinguish "not yet" from "not allowed". No predefined role fits: objectUser adds update, move and folders;
@@ -18,7 +18,7 @@ locals {
 
   access = {
     upload = {
-      buckets = { originals = "keeper", processed = "remover", requests = "appender" }
+      buckets = { originals = "keeper", processed = "keeper", requests = "appender" }
       topics  = ["uploads"]
     }
     resize = {

@@ -10,7 +10,8 @@ resource "google_storage_bucket" "bucket" {
   public_access_prevention    = "enforced"
   force_destroy               = var.deletion_allowed
 
-  # Blobs are written once, or rewritten with the same bytes, so older versions are never needed.
+  # Blobs are written once, or rewritten with the same bytes; manifests are replaced on purpose. So older versions are
+  # never needed.
   versioning {
     enabled = false
   }

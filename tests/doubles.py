@@ -2,11 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from quickthumb.buckets import Blob, Unread
+from quickthumb.buckets import Blob, Content, Unread
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
@@ -63,10 +64,22 @@ class MemoryBucket:
         assert len(data) == size
         return self.create(name, data, content_type, metadata)
 
-    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str,
+        cache_control: str,
+        metadata: Mapping[str, str] | None = None,
+        if_generation: int | None = None,
+    ) -> bool:
         self._check()
         with self._lock:
-            self._put(name, data, content_type, {})
+            current = self.blobs[name][0].generation if name in self.blobs else 0
+            if if_generation not in (None, current):
+                return False
+            self._put(name, data, content_type, metadata or {})
+            return True
 
     def read(self, name: str, generation: int | None = None) -> bytes | None:
         self._check()
@@ -75,6 +88,13 @@ class MemoryBucket:
         blob, data = self.blobs.get(name, (None, None))
         current = blob is not None and generation in (None, blob.generation)
         return data if current else None
+
+    def fetch(self, name: str) -> Content | None:
+        self._check()
+        if name in self.damaged or name not in self.blobs:
+            return None
+        blob, data = self.blobs[name]
+        return Content(data, blob.generation)
 
     def stat(self, name: str) -> Blob | None:
         self._check()
@@ -113,6 +133,13 @@ class MemoryBucket:
     def _check(self) -> None:
         if self.broken:
             raise Unavailable(f"bucket {self.name} does not answer")
+
+
+def left_in(results: MemoryBucket) -> list[str]:
+    """Return the names of the blobs in the bucket of results that are no tombstones."""
+    return [
+        name for name, (_, data) in results.blobs.items() if b'"state":"deleted"' not in data[:40]
+    ]
 
 
 @dataclass
@@ -155,6 +182,10 @@ class MemoryKitchen:
 
     def warm(self) -> None:
         """Do nothing."""
+
+    @contextmanager
+    def job(self, _size: int) -> Iterator["MemoryKitchen"]:
+        yield self
 
     def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
         return render(data, renditions, self.limits)

@@ -1,6 +1,7 @@
 """Separate environments, for packages that must not be installed with those of the tests.
 
-They are created inside `.venv`, once per content of their locks, and kept.
+They are created inside `.venv`, once per content of their locks, and kept. Their programs contain
+the path, so links to `.venv` are resolved, and an environment that was moved is created again.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from emulator import venv
 from emulator.bootstrap import VENV
 from emulator.file_lock import exclusive
 
-_FOLDER = VENV / "others"
+_FOLDER = (VENV / "others").resolve()
 
 
 def environment(name: str, lock: Path) -> Path:
@@ -27,8 +28,9 @@ def environment(name: str, lock: Path) -> Path:
     Raises:
         InstallError: it could not be created; the message says why.
     """
-    wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
     place = _FOLDER / name
+    made_of = lock.read_bytes() + f"{sys.version} {place}".encode()
+    wanted = hashlib.sha256(made_of).hexdigest()
     stamp = place / "installed"
     _FOLDER.mkdir(exist_ok=True)
     # Other processes may do the same.

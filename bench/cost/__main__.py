@@ -58,8 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             prices,
             read_topology(),
             Assumed(args.latency, args.page_latency, args.slower),
-            args.at_once,
-            args.jobs_at_once,
+            args.rate,
             SETTINGS,
         )
         text = tables.all_tables(basis, args.kept)
@@ -107,8 +106,7 @@ def _parser() -> argparse.ArgumentParser:
             "FACTOR",
             "by which Cloud Run's processors are slower than the measured one",
         ),
-        ("--at-once", 1.0, "REQUESTS", "average requests that share an instance of upload"),
-        ("--jobs-at-once", 1.0, "JOBS", "average requests that share an instance of resize"),
+        ("--rate", 50.0, "UPLOADS", "uploads a second, which share instances"),
     ):
         parser.add_argument(
             name,

@@ -13,6 +13,9 @@ SMALLEST_MESSAGE = 1000
 """Minimum billed size of a Pub/Sub request, bytes."""
 BILLED_STEP = 0.1
 """Billing granularity of instance time, seconds."""
+TARGET = 0.6
+"""Share of its processors, and of its concurrency, up to which Cloud Run loads an instance before
+it starts another: https://docs.cloud.google.com/run/docs/configuring/scaling-controls"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,14 @@ class Instance:
     Attributes:
         vcpus: number of vCPUs.
         memory: bytes.
-        at_once: average number of requests that share it while it is active.
+        concurrency: maximum concurrent requests.
+        rate: requests to the function per second, at random times; 0 if each comes alone.
     """
 
     vcpus: float
     memory: int
-    at_once: float = 1
+    concurrency: int = 1
+    rate: float = 0
 
     def second(self, prices: Prices) -> float:
         """Return the cost of an active second, dollars."""
@@ -47,6 +52,7 @@ class Call:
         class_a: operations of Cloud Storage that write or list.
         class_b: operations of Cloud Storage that read.
         calls: requests to Cloud Storage that it waits for, charged or not.
+        together: how many of them it makes at the same time as another one.
         published: size of each message that it publishes, bytes.
         delivered: size of the message that was pushed to it, bytes; None if there was none.
         logged: size of its entries in Cloud Logging, bytes.
@@ -56,14 +62,15 @@ class Call:
     class_a: float = 0
     class_b: float = 0
     calls: float = 0
+    together: float = 0
     published: Sequence[int] = ()
     delivered: int | None = None
     logged: float = 0
 
     @property
     def waits(self) -> float:
-        """Number of calls to other services."""
-        return self.calls + len(self.published)
+        """Number of calls to other services, one after another."""
+        return self.calls - self.together + len(self.published)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,11 @@ class Cost:
 def billed_seconds(call: Call, instance: Instance, latency: float, slower: float) -> float:
     """Return the instance time that a request is billed for, seconds.
 
-    An instance is billed while it works on any request, so concurrent requests share the time, but
-    not the CPU time. If requests do not share it, the time is rounded up.
+    An instance is billed while at least one request is in it, so requests that come at the same
+    time share that. How many do depends on their rate. Cloud Run keeps so many instances that
+    neither their processors nor their concurrency are loaded above `TARGET`. With random arrivals,
+    an instance with n requests on average has none for e^-n of the time (M/G/∞). What a busy time
+    is rounded up by is billed once for all its requests.
 
     Args:
         call: the request.
@@ -103,14 +113,19 @@ def billed_seconds(call: Call, instance: Instance, latency: float, slower: float
         slower: CPU seconds in the cloud per measured CPU second.
     """
     working = call.cpu_seconds * slower
-    if instance.at_once > 1:
-        whole = working + call.waits * latency
-        return max(working / instance.vcpus, whole / instance.at_once)
-    return rounded_up(working + call.waits * latency)
+    whole = working + call.waits * latency
+    if instance.concurrency == 1 or instance.rate == 0:
+        return rounded_up(whole)
+    load = max(working / instance.vcpus, whole / instance.concurrency) * instance.rate
+    instances = max(1.0, load / TARGET)
+    requests = instance.rate * whole / instances  # in each, on average
+    busy = -math.expm1(-requests) * instances / instance.rate
+    busy = max(busy, working / instance.vcpus)  # processor time cannot be shared
+    return busy + (rounded_up(whole) - whole) * math.exp(-requests)
 
 
 def rounded_up(seconds: float) -> float:
-    """Return the time billed for that many seconds of an instance without concurrency, seconds."""
+    """Return the time billed for that many seconds of an instance in a row, seconds."""
     return math.ceil(round(seconds / BILLED_STEP, 6)) * BILLED_STEP
 
 

@@ -34,8 +34,7 @@ def layer_bytes() -> int:
     with tempfile.TemporaryDirectory(prefix="quickthumb-") as folder:
         command = [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder),
-            *("--requirement", str(FUNCTIONS / "requirements.txt")),
-            *("--constraint", str(FUNCTIONS / "constraints.txt")),
+            *("--require-hashes", "--requirement", str(FUNCTIONS / "requirements.txt")),
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         if result.returncode:

@@ -11,13 +11,16 @@ from cronsim import CronSim
 from bench.cost.calls import GIB, MILLION, rounded_up
 from bench.cost.prices import Prices
 from bench.cost.record import Walk
-from emulator.topology import Topology
+from emulator.topology import Function, Topology
 from quickthumb.settings import Settings
+from quickthumb.sweeping.plan import ALL, NEW, RECENT
 
 HOURS = 730
 """Per month, as Google computes prices."""
 PAGE = 1000
 """Names per page of a listing in Cloud Storage."""
+QUICK_CALLS = 4
+"""Listings and notes of a walk over a part of the names that finds nothing."""
 PIECE = 10.0
 """Seconds after which `sweep` stores its position, and restarts its listings."""
 AT_ONCE = 8
@@ -84,7 +87,7 @@ class Assumed:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of `sweep`.
+    """What a run of `sweep` takes for the walk over everything.
 
     Attributes:
         class_a: operations that write or list.
@@ -133,9 +136,9 @@ def blobs_of(walk: Walk) -> int:
 
 
 def run_of(kept: Kept, paces: Paces, assumed: Assumed, seconds: float, page: int = PAGE) -> Run:
-    """Return the resources of a run with a time limit in seconds.
+    """Return what a run takes that walks over everything with a time limit in seconds.
 
-    A run lists both buckets. Each piece of it starts with three more listings (of what clients and
+    It lists both buckets. Each piece of it starts with three more listings (of what clients and
     other programs put below `incoming/`), ends by storing its position, and lists again the page of
     either bucket that the piece before had begun. Pictures of other programs are inspected every
     time, since their results are elsewhere.
@@ -159,10 +162,68 @@ def run_of(kept: Kept, paces: Paces, assumed: Assumed, seconds: float, page: int
         class_a=sum(max(1, math.ceil(each)) for each in pages) * share
         + 4 * pieces
         + 2 * (pieces - 1),
-        class_b=1 + looks * share,
-        seconds=working + pieces * beside + (pieces - 1) * again + assumed.latency,
+        class_b=looks * share,
+        seconds=working + pieces * beside + (pieces - 1) * again,
         share=share,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeps:
+    """What the runs of `sweep` take in a month.
+
+    Attributes:
+        runs: their number.
+        class_a: operations that write or list.
+        class_b: operations that read.
+        seconds: duration of all, as billed.
+        visited: time to visit everything once, seconds.
+    """
+
+    runs: float
+    class_a: float
+    class_b: float
+    seconds: float
+    visited: float
+
+
+def sweeps_of(kept: Kept, paces: Paces, assumed: Assumed, cron: str) -> Sweeps:
+    """Return what the runs of a schedule take in a month without new uploads.
+
+    The walks over what is new or recent find nothing; each takes three listings and a note.
+    """
+    runs = runs_a_month(cron)
+    hourly = HOURS / (RECENT.every / timedelta(hours=1))
+    quick = QUICK_CALLS * assumed.latency + paces.start * assumed.slower
+    run = run_of(kept, paces, assumed, sweep_setting("sweep_walk_seconds"))
+    between = HOURS * 3600 / runs
+    visited = run.seconds if run.share == 1.0 else between / run.share
+    walking = run_share(runs, run, visited)
+    return Sweeps(
+        runs,
+        QUICK_CALLS * (runs + hourly) + run.class_a * walking,
+        runs + run.class_b * walking,
+        runs * rounded_up(quick + assumed.latency) + hourly * quick + run.seconds * walking,
+        visited,
+    )
+
+
+def run_share(runs: float, run: Run, visited: float) -> float:
+    """Return how many runs of a month walk over everything: none while that rests."""
+    walks = HOURS * 3600 / max(visited, ALL.every.total_seconds())
+    return min(runs, walks / run.share)
+
+
+def pages_of_new(kept: Kept, uploads: float) -> float:
+    """Return how many pages of names sweeps list because of so many new uploads.
+
+    An upload is among the names of whole hours, so half an hour longer than a walk's span.
+    """
+    visits = 0.0
+    for walk, every in ((NEW, timedelta(minutes=15)), (RECENT, RECENT.every)):
+        assert walk.span is not None
+        visits += (walk.span + timedelta(minutes=30)) / every
+    return visits * uploads * (1 + kept.blobs) / PAGE
 
 
 @cache
@@ -178,26 +239,27 @@ def runs_a_month(cron: str) -> float:
     return due / 12
 
 
-def sweeping(run: Run, topology: Topology, run_logged: float) -> Usage:
+def sweeping(sweeps: Sweeps, function: Function, run_logged: float) -> Usage:
     """Return the monthly usage of `sweep`."""
-    used: Usage = {}
-    for schedule in topology.schedules.values():
-        function = topology.functions[schedule.function]
-        runs = runs_a_month(schedule.cron)
-        seconds = runs * rounded_up(run.seconds)
-        used = plus(
-            used,
-            {
-                "thousand_class_a": runs * run.class_a / 1000,
-                "thousand_class_b": runs * run.class_b / 1000,
-                "vcpu_second": seconds * function.cpu,
-                "gib_second": seconds * function.memory / GIB,
-                "million_requests": runs / MILLION,
-                "scheduled_job_month": 1,
-                "log_gib": runs * run_logged / GIB,
-            },
-        )
-    return used
+    return {
+        "thousand_class_a": sweeps.class_a / 1000,
+        "thousand_class_b": sweeps.class_b / 1000,
+        "vcpu_second": sweeps.seconds * function.cpu,
+        "gib_second": sweeps.seconds * function.memory / GIB,
+        "million_requests": sweeps.runs / MILLION,
+        "scheduled_job_month": 1,
+        "log_gib": sweeps.runs * run_logged / GIB,
+    }
+
+
+def listing_new(pages: float, function: Function, paces: Paces, assumed: Assumed) -> Usage:
+    """Return the usage of listing so many pages."""
+    seconds = pages * (assumed.page + paces.page * assumed.slower)
+    return {
+        "thousand_class_a": pages / 1000,
+        "vcpu_second": seconds * function.cpu,
+        "gib_second": seconds * function.memory / GIB,
+    }
 
 
 def keeping_originals(kept: Kept) -> Usage:
@@ -290,8 +352,8 @@ def after_free(used: Usage, prices: Prices) -> float:
     return dollars(charged, prices)
 
 
-def sweep_seconds() -> int:
-    """Return the default time limit of a run, seconds."""
-    [seconds] = [each.default for each in fields(Settings) if each.name == "sweep_seconds"]
-    assert isinstance(seconds, int)
-    return seconds
+def sweep_setting(name: str) -> int:
+    """Return the default of a setting, a whole number."""
+    [default] = [each.default for each in fields(Settings) if each.name == name]
+    assert isinstance(default, int)
+    return default

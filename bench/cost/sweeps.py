@@ -1,8 +1,7 @@
 """Measures runs of `sweep` over prepared buckets.
 
-Cloud Storage lists the names of a bucket in pages of 1,000; fake-gcs-server returns all of them
-unless the request has a limit. So the function uses a relay that adds a limit, and counts the
-requests.
+Cloud Storage lists the names of a bucket in pages of 1,000. The function uses a relay that can make
+pages smaller and slower, and counts the requests.
 """
 
 import http.client
@@ -18,8 +17,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
 from msgspec.structs import replace
 
 from bench.cost import logs
@@ -28,14 +25,14 @@ from bench.cost.uploads import Operations, cpu_seconds, logged, processes_of, re
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.ports import answers
-from emulator.project import PROJECT, bucket_name
+from emulator.project import bucket_name
 from emulator.topology import Topology
 from emulator.topology_file import read_topology
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.manifest import Manifest, Thumbnail
 from quickthumb.documents.names import INCOMING, id_of, new_id
+from quickthumb.json_api import Client
 from quickthumb.options import Menu
-from quickthumb.problems import GaveUp
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
 from tests.relay import Relay, Response
@@ -44,6 +41,7 @@ PAGE = 1000
 """Names per page in Cloud Storage: https://docs.cloud.google.com/storage/docs/json_api/v1/objects/list."""
 
 _FILLING = 8  # threads
+_DAYS_AGO = 40
 _OLD_ENOUGH = 2.0  # minimum age of a picture for the sweep to inspect it, seconds
 
 
@@ -82,6 +80,7 @@ def _walk(data: Path, case: Case) -> Walk:
             _fill(cloud.addresses.storage, case)
             time.sleep(_OLD_ENOUGH)
             _sweep(cloud)  # warm up
+            _forget(cloud.addresses.storage)
             processes = processes_of(cloud.pids()["sweep"])
             relay.seen = Operations()
             mark, before = len(log.getvalue()), sum(map(cpu_seconds, processes))
@@ -136,16 +135,20 @@ def _sweep(cloud: Cloud) -> None:
         raise RuntimeError(f"sweep: {answer.status_code}: {answer.text[:500]}")
 
 
+def _forget(address: str) -> None:
+    """Have the next run walk over everything, instead of a day later."""
+    CloudBucket(Client(address), bucket_name("processed"), 20).write(
+        "sweep/cursor.json", b"{}", "application/json", "no-cache"
+    )
+
+
 def _fill(address: str, case: Case) -> None:
     """Put finished uploads into the buckets, some of them like another program does."""
-    client = storage.Client(
-        PROJECT,
-        AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": address},
-    )
+    client = Client(address)
     buckets = [CloudBucket(client, bucket_name(each), 20) for each in ("originals", "processed")]
     store = Store(buckets[0], buckets[1])
     renditions = Menu((), (256,)).standard
+    long_ago = time.time() - _DAYS_AGO * 24 * 3600  # in no walk but that over everything
 
     def keep(number: int) -> None:
         if number < case.brought:
@@ -155,9 +158,13 @@ def _fill(address: str, case: Case) -> None:
             id = id_of(buckets[0].name, name, generation)
             job = Job(id, buckets[0].name, name, generation, renditions, 1, name)
         else:
-            job = store.originals.keep(new_id(), b"x", "image/jpeg", "picture.jpg", renditions)
-        store.results.put_thumbnail(f"{job.id}/256.jpg", b"x", "image/jpeg")
-        store.results.put_manifest(Manifest.failed(job, GaveUp("only to be walked over")))
+            job = store.originals.keep(
+                new_id(long_ago), b"x", "image/jpeg", "picture.jpg", renditions
+            )
+        thumbnail = Thumbnail("256", f"{job.id}/256.jpg", "image/jpeg", 1, 1, 1, "")
+        manifest = Manifest(job.id, job.name, job.generation, thumbnails=(thumbnail,))
+        store.results.put_thumbnails(manifest, [b"x"])
+        store.results.put(manifest)
 
     with ThreadPoolExecutor(_FILLING) as pool:
         list(pool.map(keep, range(case.uploads)))

@@ -15,6 +15,8 @@ from emulator.topology import Topology
 _USUAL = "photo-3mp.jpg"
 """The picture assumed for the monthly tables, with the first of its settings."""
 _UPTIME_SECONDS = 60
+_RATES = (0, 1, 5, 20, 50, 1000)
+"""Uploads a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,7 @@ class Basis:
         prices: unit prices.
         topology: what is deployed.
         assumed: values that could not be measured.
-        uploads_at_once: requests that share an instance of `upload` on average.
-        jobs_at_once: jobs that share an instance of `resize` on average.
+        rate: uploads a second; 0 if each comes alone.
         settings: upload options to show; each was measured, and each of its sizes separately.
     """
 
@@ -35,45 +36,60 @@ class Basis:
     prices: Prices
     topology: Topology
     assumed: Assumed
-    uploads_at_once: float
-    jobs_at_once: float
+    rate: float
     settings: tuple[dict[str, str], ...]
 
     @property
     def upload(self) -> Instance:
         """An instance of `upload`."""
-        return self._instance("upload", self.uploads_at_once)
+        return self._instance("upload")
 
     @property
     def resize(self) -> Instance:
         """An instance of `resize`."""
-        return self._instance("resize", self.jobs_at_once)
+        return self._instance("resize")
 
     @property
     def kinds(self) -> dict[str, float]:
         """Arguments of `cost_of`."""
         return {"latency": self.assumed.latency, "slower": self.assumed.slower}
 
+    @property
+    def usual(self) -> Picture:
+        """The picture assumed for monthly tables."""
+        pictures = self.record.pictures
+        return next((each for each in pictures if each.name == _USUAL), pictures[0])
+
     def kept(self, number: int) -> Kept:
         """Return that number of the usual picture, each with its original and smallest results."""
-        pictures = self.record.pictures
-        picture = next((each for each in pictures if each.name == _USUAL), pictures[0])
+        picture = self.usual
         taken = picture.taken[0]
         return Kept(number, picture.size, taken.thumbnails + taken.manifest, taken.results)
 
-    def sweep(self, kept: Kept) -> month.Run:
-        """Return what one run of `sweep` takes."""
-        paces = month.Paces.of(self.record.walks)
-        return month.run_of(kept, paces, self.assumed, month.sweep_seconds())
+    def sweeps(self, kept: Kept) -> month.Sweeps:
+        """Return what the runs of `sweep` take in a month."""
+        [schedule] = self.topology.schedules.values()
+        return month.sweeps_of(kept, self.paces, self.assumed, schedule.cron)
+
+    @property
+    def paces(self) -> month.Paces:
+        """CPU time of `sweep`."""
+        return month.Paces.of(self.record.walks)
 
     def sweeping(self, kept: Kept) -> Usage:
         """Return what `sweep` uses in a month."""
         run_bytes = max(run_logged(walk) for walk in self.record.walks)
-        return month.sweeping(self.sweep(kept), self.topology, run_bytes)
+        return month.sweeping(self.sweeps(kept), self.topology.functions["sweep"], run_bytes)
 
-    def _instance(self, name: str, at_once: float) -> Instance:
+    def sweeping_new(self, kept: Kept) -> Usage:
+        """Return what `sweep` uses for a million new uploads."""
+        pages = month.pages_of_new(kept, MILLION)
+        function = self.topology.functions["sweep"]
+        return month.listing_new(pages, function, self.paces, self.assumed)
+
+    def _instance(self, name: str) -> Instance:
         function = self.topology.functions[name]
-        return Instance(function.cpu, function.memory, at_once)
+        return Instance(function.cpu, function.memory, function.concurrency, self.rate)
 
 
 def all_tables(basis: Basis, kept: Sequence[int]) -> str:
@@ -86,6 +102,8 @@ def all_tables(basis: Basis, kept: Sequence[int]) -> str:
         _sweep_table(basis, numbers),
         "## A million uploads",
         *(_upload_table(basis, picture) for picture in basis.record.pictures),
+        "## A million uploads, by how many come at once",
+        _rate_table(basis),
         "## Requests through a load balancer",
         _domain_table(basis),
         "## Assumptions",
@@ -161,30 +179,22 @@ def _further_table(basis: Basis, numbers: Sequence[Kept]) -> str:
 
 def _sweep_table(basis: Basis, numbers: Sequence[Kept]) -> str:
     """Return the table of what `sweep` does and costs."""
-    runs = [basis.sweep(kept) for kept in numbers]
+    sweeps = [basis.sweeps(kept) for kept in numbers]
 
-    def usd(kept: Iterable[Kept]) -> list[str]:
-        return [_usd(month.dollars(basis.sweeping(each), basis.prices)) for each in kept]
+    def usd(used: Callable[[Kept], Usage], kept: Iterable[Kept]) -> list[str]:
+        return [_usd(month.dollars(used(each), basis.prices)) for each in kept]
 
     without_originals = [replace(kept, has_originals=False) for kept in numbers]
     brought = [replace(kept, brought=1.0) for kept in numbers]
     rows = [
-        ["pages listed and notes written per run", *(f"{run.class_a:,.0f}" for run in runs)],
-        ["duration of a run", *(_time(run.seconds) for run in runs)],
-        ["time to visit everything once", *(_time(_round(run, basis.topology)) for run in runs)],
-        ["US dollars a month", *usd(numbers)],
-        ["the same, after the originals are deleted", *usd(without_originals)],
-        ["the same, if other programs uploaded all of them", *usd(brought)],
+        ["pages listed and notes written a month", *(f"{each.class_a:,.0f}" for each in sweeps)],
+        ["time to visit everything once", *(_time(each.visited) for each in sweeps)],
+        ["US dollars a month", *usd(basis.sweeping, numbers)],
+        ["the same, after the originals are deleted", *usd(basis.sweeping, without_originals)],
+        ["the same, if other programs uploaded all of them", *usd(basis.sweeping, brought)],
+        ["in addition, for a million new uploads", *usd(basis.sweeping_new, numbers)],
     ]
     return _table(["`sweep`", *_heads(numbers)], rows)
-
-
-def _round(run: month.Run, topology: Topology) -> float:
-    """Return how long `sweep` needs to visit everything once, seconds."""
-    if run.share == 1.0:
-        return run.seconds
-    runs = max(month.runs_a_month(schedule.cron) for schedule in topology.schedules.values())
-    return month.HOURS * 3600 / runs / run.share
 
 
 def _upload_table(basis: Basis, picture: Picture) -> str:
@@ -236,6 +246,33 @@ def _upload_row(basis: Basis, picture: Picture, options: Mapping[str, str]) -> l
     ]
 
 
+def _rate_table(basis: Basis) -> str:
+    """Return the cost of a million uploads of the usual picture at different rates."""
+    picture = basis.usual
+    settings = [each for each in basis.settings if "format" not in each]
+    columns = [settings[0], settings[-1]]
+    head = ["uploads a second"]
+    for options in columns:
+        sizes = options["sizes"].replace(",", ", ")
+        head += [f"{sizes}: `upload`", "`resize`, instances", "`resize`", "**total**"]
+    rows = []
+    for rate in _RATES:
+        at = replace(basis, rate=rate)
+        row = [f"{rate:g}" if rate else "each alone"]
+        for options in columns:
+            taken = picture.with_options(options)
+            sent = cost_of(taken.upload, at.upload, at.prices, **at.kinds)
+            made = cost_of(taken.resize, at.resize, at.prices, **at.kinds)
+            row += [
+                _usd((sent.total - sent.operations) * MILLION),
+                _usd(made.instances * MILLION),
+                _usd((made.total - made.operations) * MILLION),
+                _bold((sent + made).total * MILLION),
+            ]
+        rows.append(row)
+    return _table(head, rows)
+
+
 def _domain_table(basis: Basis) -> str:
     """Return the cost of requests through a load balancer."""
     prices = basis.prices
@@ -272,9 +309,7 @@ def _stated(basis: Basis) -> str:
             f"- Assumed: {assumed.latency * 1000:g} ms per call to storage or Pub/Sub, "
             f"{assumed.page * 1000:g} ms per page of 1,000 names; a processor "
             f"{'as fast as' if assumed.slower == 1 else f'{assumed.slower:g} times slower than'} "
-            "the one measured; "
-            f"{_requests(basis.uploads_at_once)} at a time per instance of `upload`, "
-            f"{_requests(basis.jobs_at_once)} per instance of `resize`.",
+            f"the one measured; {basis.rate:g} uploads a second, at random times.",
             f"- List prices of {prices.region}{dated}.",
             f"- Peak memory, of the memory paid for: {held}.",
         ]
@@ -300,10 +335,6 @@ def _usd(amount: float) -> str:
 
 def _bold(amount: float) -> str:
     return f"**{_usd(amount)}**"
-
-
-def _requests(number: float) -> str:
-    return "one request" if number == 1 else f"{number:g} requests"
 
 
 def _day(day: date) -> str:

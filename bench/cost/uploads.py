@@ -15,6 +15,7 @@ from bench.cost import logs
 from bench.cost.calls import Call
 from bench.cost.record import Picture, Taken
 from bench.imaging_inputs import encoded, mosaic
+from bench.processes import Processes
 from emulator.client import Client
 from emulator.cloud import Cloud
 from emulator.project import PROJECT, bucket_name
@@ -94,6 +95,7 @@ class Meter:
             Call(
                 resize_cpu / rounds,
                 *of_resize.each(rounds),
+                together=len(weights) - 1,  # it writes all thumbnails at once
                 published=(events,),
                 delivered=jobs,
                 logged=logged(seen, "resize") / rounds + logs.push_request_bytes(),
@@ -188,16 +190,8 @@ class Meter:
 
 
 def processes_of(leader: int | None) -> list[Path]:
-    """Return the folders in /proc of the processes in a session, given its leader."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            after_name = (process / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        if int(after_name[3]) == leader:
-            found.append(process)
-    return found
+    """Return the folders in /proc of a process and all its descendants, such as decoders."""
+    return [Path(f"/proc/{pid}") for pid in Processes(leader).all()] if leader else []
 
 
 def cpu_seconds(process: Path) -> float:

@@ -45,8 +45,8 @@ def function_part(
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name)),
             # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
-            # uses its sync worker, which may block for two seconds on a connection kept alive.
-            "THREADS": str(max(2, function.concurrency)),
+            # takes one request at a time, and lets another process take the next.
+            "THREADS": str(function.concurrency),
             "WORKERS": str(instances),
             "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
         },

@@ -28,6 +28,19 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """The content of a blob.
+
+    Attributes:
+        data: its bytes.
+        generation: the version that was read.
+    """
+
+    data: bytes
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     """A blob, or part of a listing, that cannot be read.
 
@@ -70,11 +83,33 @@ class Bucket(Protocol):
             origin: of the web page that will send the blob; None if no browser does.
         """
 
-    def write(self, name: str, data: bytes, content_type: str, cache_control: str) -> None:
-        """Write or replace a blob."""
+    def write(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str,
+        cache_control: str,
+        metadata: Mapping[str, str] | None = None,
+        if_generation: int | None = None,
+    ) -> bool:
+        """Write or replace a blob; return whether it was written.
+
+        Args:
+            name: of the blob.
+            data: its content.
+            content_type: media type.
+            cache_control: for caches.
+            metadata: custom metadata.
+            if_generation: write only if this is the current version, 0 if there is none; None
+                writes in any case. False may also mean that an earlier try of this call wrote it,
+                its answer was lost, and another blob has replaced it since.
+        """
 
     def read(self, name: str, generation: int | None = None) -> bytes | None:
         """Return the content of a blob, None if it, or that generation, does not exist."""
+
+    def fetch(self, name: str) -> Content | None:
+        """Return the content of a blob and its generation, None if it does not exist."""
 
     def stat(self, name: str) -> Blob | None:
         """Return the description of a blob, None if it does not exist.

@@ -11,7 +11,8 @@ import base64
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from google.auth import jwt
@@ -27,6 +28,9 @@ _SKEW_SECONDS = 10
 
 _MOST_TOKEN = 8_000
 """Characters. Google's tokens have about a thousand."""
+
+_REMEMBERED = 16
+"""Tokens whose signature is not verified again. A subscription sends one for up to an hour."""
 
 _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
@@ -55,6 +59,7 @@ class Callers:
         self._audience = audience
         self._account = account
         self._certificates = Certificates(certificates_url, call_seconds, fetch, clock)
+        self._verified = lru_cache(_REMEMBERED)(self._verify)
 
     def check(self, authorization: str | None) -> None:
         """Verify the header `Authorization`.
@@ -82,11 +87,18 @@ class Callers:
                 f"expected {self._account!r}."
             )
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def _claims(self, token: str) -> Mapping[str, Any]:
         key = key_of(token)
         certificate = self._certificates.find(key)
         if certificate is None:
             raise Unauthenticated(f"The token is signed with the unknown key {key!r}.")
+        claims = self._verified(token, key, certificate)
+        if claims["exp"] + _SKEW_SECONDS < time.time():  # since it was verified
+            raise Unauthenticated("The token is invalid: it has expired.")
+        return claims
+
+    def _verify(self, token: str, key: str, certificate: str) -> Mapping[str, Any]:
+        """Return the claims of a token that is valid now."""
         try:
             claims = jwt.decode(token, {key: certificate}, True, self._audience, _SKEW_SECONDS)  # type: ignore[no-untyped-call]
         except (GoogleAuthError, ValueError, TypeError, RecursionError) as error:

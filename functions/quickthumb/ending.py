@@ -1,15 +1,32 @@
-"""Ends jobs: gives them up, publishes their end, or deletes what is left of them."""
+"""Ends jobs: commits or gives them up, publishes their end, or cleans up after a deletion."""
 
 import logging
 
 from quickthumb import logs
 from quickthumb.documents.job import SCHEMA, Job
-from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.manifest import Manifest, Tombstone
+from quickthumb.documents.names import is_named_by_id
 from quickthumb.messaging import Topic
 from quickthumb.problems import Unprocessable
 from quickthumb.store import Store
+from quickthumb.store.results import Kept
 
 log = logging.getLogger(__name__)
+
+
+def commit(made: Manifest, kept: Kept | None, store: Store) -> Manifest | Tombstone:
+    """Write the manifest of a job; return how the job ended, if somebody else was first.
+
+    Args:
+        made: the manifest.
+        kept: what was read before, and is to be replaced; None if nothing was.
+        store: where to write it.
+    """
+    while not store.results.put(made, kept):
+        kept = store.results.read(made.id)
+        if kept and not kept.yields_to(made.generation):
+            return kept.end
+    return made
 
 
 def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> None:
@@ -18,33 +35,51 @@ def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub is unavailable; the call can be repeated.
     """
-    manifest = store.results.give_up(Manifest.failed(job, reason))
-    if delete_if_gone(job, store.originals.is_current(job), store):
+    end: Manifest | Tombstone | None = Manifest.failed(job, reason)
+    if not store.originals.is_current(job):
+        end = without_original(job, store)
+    elif end and not store.results.put(end):
+        kept = store.results.read(job.id)
+        if kept and kept.end != Manifest.unreadable(job.id):
+            end = kept.end
+    if not isinstance(end, Manifest):
+        clean_up(end, store)
         return
-    publish(manifest, job, completed)
-    code = manifest.failure.code if manifest.failure else None
+    publish(end, job, completed)
+    code = end.failure.code if end.failure else None
     log.warning(
-        "%s %s: %s",
-        *(manifest.state, job.id, reason),
-        extra=logs.fields(event=manifest.state, code=code),
+        "%s %s: %s", end.state, job.id, reason, extra=logs.fields(event=end.state, code=code)
     )
 
 
-def delete_if_gone(job: Job, is_there: bool, store: Store) -> bool:
-    """Delete the results of a job if its upload was deleted by a user; return whether it was.
+def without_original(job: Job, store: Store) -> Manifest | Tombstone | None:
+    """Return how a job ended whose original is missing; None if it was replaced before.
 
-    Args:
-        job: the job.
-        is_there: whether the original exists; if not, a user deleted it, or a sweep dropped it.
-        store: contains the results.
+    Unless a sweep dropped the original, or another upload replaced it since, somebody deleted it.
+    Then the upload is deleted.
     """
-    if is_there or store.results.was_dropped(job.id):
-        return False
-    store.results.delete(job.id)
-    log.info("original %s was deleted: deleted its thumbnails", job.id)
-    return True
+    while True:
+        kept = store.results.read(job.id)
+        if kept and (isinstance(kept.end, Tombstone) or kept.end.dropped):
+            return kept.end
+        if kept and store.results.was_dropped(job.id):
+            return kept.end
+        own = is_named_by_id(job.id, job.name)
+        if (kept or own) and store.originals.exists(job.name):
+            return kept.end if kept else None
+        tombstone = Tombstone(job.id, job.name, job.generation)
+        if store.results.put(tombstone, kept):
+            return tombstone
+
+
+def clean_up(end: Tombstone | None, store: Store) -> None:
+    """Delete the thumbnails of a deleted upload; its original is left to `sweep`."""
+    if end:
+        store.results.clear(end.id)
+        log.info("upload %s was deleted: deleted its thumbnails", end.id)
 
 
 def publish(manifest: Manifest, job: Job, completed: Topic) -> None:
     """Publish the end of a job. Raises `NotPublished`."""
-    completed.publish(manifest.to_json(), schema=SCHEMA, id=job.id, state=manifest.state)
+    body = manifest.as_event()
+    completed.publish(body, schema=SCHEMA, id=job.id, state=manifest.state)

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 MIB = 2**20
 
+JOBS_BYTES = 840_000_000
+"""Memory that the jobs of an instance share by default, bytes. Together with the processes of a
+function that decodes two pictures at once it fits into 1 GiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -19,8 +23,8 @@ class Limits:
         max_scans: scans of a progressive JPEG; each takes as long as decoding a baseline JPEG.
         max_frames: frames of an animation; beyond that, only the first frame is used.
         max_frame_pixels: frames times pixels of an animation; likewise.
-        max_seconds: time for all thumbnails of a picture. Imaging checks it between steps; its
-            process is killed half a second later (quickthumb/kitchen).
+        max_seconds: processor time for all thumbnails of a picture. Imaging checks it between
+            steps; the system ends its process a second later (quickthumb/kitchen).
         extra_formats: names of formats to accept in addition to the usual ones.
     """
 

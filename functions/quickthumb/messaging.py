@@ -1,23 +1,45 @@
 """Publishes messages to Pub/Sub, and parses delivered ones."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol, TypeAlias
+from urllib.parse import quote
 
 import grpc
 import msgspec
-from google.api_core.exceptions import GoogleAPIError
-from google.api_core.retry import Retry
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
-from google.cloud import pubsub_v1
-from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+from opentelemetry.trace import SpanKind
 
 from quickthumb import tracing
+from quickthumb.attempts import attempts
 from quickthumb.documents import untrusted
 from quickthumb.problems import InvalidMessage, NoCredentials, NotPublished
 
-Publisher: TypeAlias = pubsub_v1.PublisherClient
+Channel: TypeAlias = grpc.Channel
+
+_EMULATOR = "PUBSUB_EMULATOR_HOST"  # host and port, as for google-cloud-pubsub
+
+_TARGET = "pubsub.googleapis.com:443"
+_SCOPE = "https://www.googleapis.com/auth/pubsub"
+_METHOD = "/google.pubsub.v1.Publisher/Publish"
+
+_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
+"""By default, gRPC's backoff grows to two minutes, in which every upload would get 503
+(https://grpc.github.io/grpc/core/group__grpc__arg__keys.html)."""
+
+_TEMPORARY = frozenset(
+    (
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNKNOWN,
+    )
+)
+"""Errors to retry, as google-cloud-pubsub does: a message that arrives twice does no harm."""
 
 
 class Topic(Protocol):
@@ -28,70 +50,80 @@ class Topic(Protocol):
 
 
 class CloudTopic:
-    """A topic of Pub/Sub, or of the emulator that `PUBSUB_EMULATOR_HOST` names."""
-
-    def __init__(self, client: Publisher, path: str, call_seconds: float) -> None:
-        self._client = client
-        self._path = path
-        self._seconds = call_seconds
-        self._retry = Retry(initial=0.1, maximum=2, timeout=call_seconds)
-
-    def publish(self, data: bytes, **attributes: str) -> None:
-        future = self._client.publish(
-            self._path,
-            data,
-            retry=self._retry,
-            timeout=self._seconds,
-            **attributes,
-            **tracing.to_attributes(),
-        )
-        try:
-            # The future fails by itself when retries time out; wait longer, so that its error is
-            # reported rather than our own timeout.
-            future.result(timeout=self._seconds * 2)
-        except (GoogleAPIError, GoogleAuthError, TimeoutError) as error:
-            raise NotPublished(f"Pub/Sub, {self._path}: {error}") from error
-
-
-class Transport(PublisherGrpcTransport):
-    """A channel that reconnects within seconds once Pub/Sub is available again.
-
-    By default, gRPC's backoff grows to two minutes, in which every upload would get 503
-    (https://grpc.github.io/grpc/core/group__grpc__arg__keys.html).
-    """
-
-    OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000),)
-
-    def __init__(self, *, host: str, channel: grpc.Channel | None = None, **arguments: Any) -> None:
-        if channel is not None:  # made by the client library for an emulator, without options
-            channel = grpc.insecure_channel(host, self.OPTIONS)
-        super().__init__(host=host, channel=channel, **arguments)
-
-    @classmethod
-    def create_channel(cls, host: str, **arguments: Any) -> grpc.Channel:  # type: ignore[override]
-        options = [*arguments.pop("options", ()), *cls.OPTIONS]
-        return super().create_channel(host, options=options, **arguments)
-
-
-def connect(*, traced: bool = False) -> Publisher:
-    """Return a client that sends every message immediately.
-
-    Batches wait on a background thread, but a function may lose its CPU after its response.
+    """A topic of Pub/Sub, or of its emulator.
 
     Args:
-        traced: record a span for each message, and propagate it in an attribute.
+        channel: from `connect`.
+        path: full name of the topic.
+        call_seconds: how long a call is retried, seconds.
+    """
+
+    def __init__(self, channel: Channel, path: str, call_seconds: float) -> None:
+        self._call = channel.unary_unary(_METHOD)
+        self._path = path
+        self._seconds = call_seconds
+        self._metadata = (("x-goog-request-params", f"topic={quote(path)}"),)
+
+    def publish(self, data: bytes, **attributes: str) -> None:
+        with tracing.span(f"publish {self._path.rpartition('/')[2]}", kind=SpanKind.PRODUCER):
+            request = _request(self._path, data, attributes | tracing.to_attributes())
+            failure = ""
+            for _ in attempts(self._seconds):
+                try:
+                    self._call(request, timeout=self._seconds, metadata=self._metadata)
+                except grpc.RpcError as error:
+                    failure = f"{error.code().name} {error.details()}"
+                    if error.code() not in _TEMPORARY:
+                        break
+                else:
+                    return
+            raise NotPublished(f"Pub/Sub, {self._path}: {failure}")
+
+
+def connect() -> Channel:
+    """Return a channel to Pub/Sub, or to the emulator that `PUBSUB_EMULATOR_HOST` names.
+
+    A message is sent by the thread that publishes it. The batches of google-cloud-pubsub wait on a
+    background thread, but a function may lose its CPU after its response; and they take four times
+    the processor time.
 
     Raises:
         NoCredentials: there is neither an emulator nor an identity.
     """
+    if emulator := os.environ.get(_EMULATOR):
+        return grpc.insecure_channel(emulator, _OPTIONS)
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.auth.transport.grpc import secure_authorized_channel
+    from google.auth.transport.urllib3 import Request
+    from urllib3 import PoolManager
+
     try:
-        return pubsub_v1.PublisherClient(
-            pubsub_v1.types.BatchSettings(max_messages=1),
-            pubsub_v1.types.PublisherOptions(enable_open_telemetry_tracing=traced),
-            transport=Transport,
-        )
+        credentials, _ = google.auth.default([_SCOPE])
     except DefaultCredentialsError as error:
-        raise NoCredentials("PUBSUB_EMULATOR_HOST") from error
+        raise NoCredentials(_EMULATOR) from error
+    request = Request(PoolManager())  # type: ignore[no-untyped-call]
+    return secure_authorized_channel(credentials, request, _TARGET, options=_OPTIONS)  # type: ignore[no-untyped-call]
+
+
+def _request(topic: str, data: bytes, attributes: Mapping[str, str]) -> bytes:
+    """Return a `PublishRequest` with one message, as protobuf.
+
+    Its class comes with clients for the whole API, which take 0.2 seconds to import. See
+    https://github.com/googleapis/googleapis/blob/master/google/pubsub/v1/pubsub.proto.
+    """
+    pairs = (_field(1, key.encode()) + _field(2, text.encode()) for key, text in attributes.items())
+    message = b"".join([_field(1, data), *(_field(2, pair) for pair in pairs)])
+    return _field(1, topic.encode()) + _field(2, message)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    """Return a field of protobuf: https://protobuf.dev/programming-guides/encoding/."""
+    size, prefix = len(content), bytearray([number << 3 | 2])
+    while size > 0x7F:
+        prefix.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([*prefix, size]) + content
 
 
 @dataclass(frozen=True, slots=True)

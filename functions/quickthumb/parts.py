@@ -1,20 +1,24 @@
-"""The parts that the functions share, each created on first use."""
+"""The parts that the functions share, each created, and imported, on first use.
+
+No function uses all of them, and each takes a while to import: an instance that starts is waited
+for.
+"""
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from google.auth.transport.requests import Request as Fetch
-from starlette.types import ASGIApp
-
-from quickthumb import messaging, storage, tracing
-from quickthumb.api.records import Records
-from quickthumb.api.routes import build
-from quickthumb.callers import Callers
-from quickthumb.kitchen import Kitchen
-from quickthumb.messaging import CloudTopic
 from quickthumb.settings import Settings
-from quickthumb.storage import CloudBucket
 from quickthumb.store import Store
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from quickthumb.callers import Callers
+    from quickthumb.json_api import Client
+    from quickthumb.kitchen import Kitchen
+    from quickthumb.messaging import Channel, CloudTopic
+    from quickthumb.storage import CloudBucket
 
 
 class Parts:
@@ -29,16 +33,21 @@ class Parts:
         return Settings.from_env(self._environment)
 
     @cached_property
-    def callers(self) -> Callers | None:
+    def callers(self) -> "Callers | None":
         """Verifies tokens; None if no token is needed."""
         if self.settings.push_audience is None:
             return None
+        from google.auth.transport.urllib3 import Request
+        from urllib3 import PoolManager
+
+        from quickthumb.callers import Callers
+
         return Callers(
             self.settings.push_audience,
             self.settings.push_certs_url,
             self.settings.push_account,
             self.settings.call_seconds,
-            Fetch(),
+            Request(PoolManager()),  # type: ignore[no-untyped-call]
         )
 
     @cached_property
@@ -48,36 +57,50 @@ class Parts:
         return Store(originals, self._bucket(self.settings.processed_bucket))
 
     @cached_property
-    def uploads(self) -> CloudTopic:
+    def uploads(self) -> "CloudTopic":
         """The topic of jobs."""
         return self._topic(self.settings.uploads_topic)
 
     @cached_property
-    def completed(self) -> CloudTopic:
+    def completed(self) -> "CloudTopic":
         """The topic of finished jobs."""
         return self._topic(self.settings.completed_topic)
 
     @cached_property
-    def kitchen(self) -> Kitchen:
+    def kitchen(self) -> "Kitchen":
         """The decoder processes."""
-        return Kitchen(self.settings.limits, self.settings.decoders)
+        from quickthumb.kitchen import Kitchen
+
+        settings = self.settings
+        return Kitchen(settings.limits, settings.decoders, settings.jobs_bytes)
 
     @cached_property
-    def api(self) -> ASGIApp:
+    def api(self) -> "ASGIApp":
         """The application of the function `upload`."""
+        from quickthumb.api.records import Records
+        from quickthumb.api.routes import build
+
         records = Records(self._bucket(self.settings.requests_bucket))
         return build(self.store, records, self.uploads, self.settings)
 
     @cached_property
-    def _storage(self) -> storage.Client:
-        return storage.connect()
+    def _storage(self) -> "Client":
+        from quickthumb.json_api import connect
+
+        return connect()
 
     @cached_property
-    def _publisher(self) -> messaging.Publisher:
-        return messaging.connect(traced=tracing.is_configured(self._environment))
+    def _publisher(self) -> "Channel":
+        from quickthumb.messaging import connect
 
-    def _bucket(self, name: str, sessions_url: str | None = None) -> CloudBucket:
+        return connect()
+
+    def _bucket(self, name: str, sessions_url: str | None = None) -> "CloudBucket":
+        from quickthumb.storage import CloudBucket
+
         return CloudBucket(self._storage, name, self.settings.call_seconds, sessions_url)
 
-    def _topic(self, path: str) -> CloudTopic:
+    def _topic(self, path: str) -> "CloudTopic":
+        from quickthumb.messaging import CloudTopic
+
         return CloudTopic(self._publisher, path, self.settings.call_seconds)

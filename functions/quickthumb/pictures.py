@@ -1,5 +1,6 @@
 """Values that describe a picture and its thumbnails."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from quickthumb.documents.manifest import Placeholder
@@ -56,3 +57,18 @@ class Rendered:
     source: Source
     thumbnails: tuple[Picture, ...]
     placeholder: Placeholder
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A picture that is open, and whose thumbnails can be made.
+
+    Attributes:
+        memory: an upper bound of what that takes, without the file, bytes.
+        weight: an upper bound of the size of all thumbnails together, bytes.
+        make: makes them; raises `Unprocessable`.
+    """
+
+    memory: int
+    weight: int
+    make: Callable[[], Rendered]

@@ -4,28 +4,28 @@ By default, Flask and the framework return errors as HTML that includes the erro
 responses are plain text or problem documents.
 """
 
-import contextlib
 import json
 import logging
-import socket
-import threading
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 from opentelemetry import context
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from quickthumb import logs, problems, tracing
-from quickthumb.callers import Callers
+from quickthumb.patience import Patience
 from quickthumb.printable import printable
+
+if TYPE_CHECKING:
+    from quickthumb.callers import Callers
 
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 1024 * 1024
 """Of a request; far above any message of ours."""
 
-_BODY_SECONDS = 10.0
+_patience = Patience(seconds=10.0)
 """Deadline for receiving a body."""
 
 
@@ -41,7 +41,7 @@ class _Plain(flask.Response):
 
 
 def protect(
-    app: flask.Flask, callers: Callable[[], Callers | None], *, is_last: bool = False
+    app: flask.Flask, callers: "Callable[[], Callers | None]", *, is_last: bool = False
 ) -> None:
     """Guard the function that the framework runs in an application.
 
@@ -85,19 +85,9 @@ def _receive() -> None:
     The server has few threads, and would wait for a slow body forever.
     """
     connection = flask.request.environ.get("gunicorn.socket")
-    if connection is None:
-        return
-    late = threading.Timer(_BODY_SECONDS, _end_reading, (connection,))
-    late.start()
-    try:
-        flask.request.get_data()
-    finally:
-        late.cancel()
-
-
-def _end_reading(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # the client was faster
-        connection.shutdown(socket.SHUT_RD)
+    if connection is not None:
+        with _patience.with_reading(connection):
+            flask.request.get_data()
 
 
 def entered() -> None:

@@ -1,5 +1,9 @@
 """Handles jobs: fetches the original, makes its thumbnails, commits them, publishes the end.
 
+A job takes four calls one after another, however many thumbnails it has. They are safe because the
+manifest is written on the condition that there is none, and a deletion leaves a tombstone in its
+place.
+
 Raising makes Pub/Sub redeliver the message; returning acknowledges it.
 """
 
@@ -10,15 +14,15 @@ from typing import Any
 
 from quickthumb import logs, tracing
 from quickthumb.delivery import job_of
-from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest, Original, Thumbnail
-from quickthumb.ending import delete_if_gone, publish
+from quickthumb.documents.job import RETRY, Job
+from quickthumb.documents.manifest import Manifest, Original, Thumbnail, Tombstone
+from quickthumb.ending import clean_up, commit, publish, without_original
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
-from quickthumb.pictures import Picture
+from quickthumb.pictures import Picture, Rendered
 from quickthumb.problems import TooManyBytes, Unprocessable
 from quickthumb.settings import Settings
-from quickthumb.store import Store
+from quickthumb.store import Store, lifetimes
 
 log = logging.getLogger(__name__)
 
@@ -39,26 +43,38 @@ def resize(
     job = job_of(message, store.originals.bucket)
     if job is None:
         return
-    manifest = store.results.manifest(job.id)
-    if manifest is None or not manifest.ends(job):
-        made = _make(job, store, settings, kitchen)
-        # The status of an upload that was just deleted must not reappear, not even briefly.
-        if made and store.originals.exists(job.name):
-            store.results.put_manifest(made)
-            manifest = made
-    # A deletion starts with the original, and may miss results written since, by this delivery or
-    # an interrupted one.
-    if delete_if_gone(job, store.originals.exists(job.name), store):
+    kept = None if _is_new(message) else store.results.read(job.id)
+    end: Manifest | Tombstone | None
+    if kept is None or kept.yields_to(job.generation):
+        made = _make(job, store, settings, kitchen, started.timestamp())
+        end = commit(made, kept, store) if made else without_original(job, store)
+    elif isinstance(kept.end, Manifest) and not store.originals.exists(job.name):
+        end = without_original(job, store)
+    else:
+        end = kept.end
+    if isinstance(end, Tombstone):
+        clean_up(end, store)
         return
-    if manifest is None or not manifest.ends(job):
+    if end is None or not end.ends(job):
         log.warning("original %s was replaced: nothing to do", job.id)
         return
-    publish(manifest, job, completed)
-    log.info("%s %s", manifest.state, job.id, extra=_figures(manifest, message, started))
+    publish(end, job, completed)
+    log.info("%s %s", end.state, job.id, extra=_figures(end, message, started))
 
 
-def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manifest | None:
-    """Write the thumbnails of a job; return its manifest, or None if the original was deleted."""
+def _is_new(message: Message) -> bool:
+    """Return whether this is the first delivery of the first message of a job.
+
+    Such jobs have not ended, but for a few, which are noticed when the manifest is written. A job
+    that waited so long that `sweep` published it again has often ended when that message arrives.
+    """
+    return message.attempt == 1 and RETRY not in message.attributes
+
+
+def _make(
+    job: Job, store: Store, settings: Settings, kitchen: Kitchen, begun: float
+) -> Manifest | None:
+    """Write the thumbnails of a job; return its manifest, or None if the original is missing."""
     requested = job if job.renditions else store.originals.requested(job, settings.menu.standard)
     if requested is None:
         return None
@@ -68,32 +84,41 @@ def _make(job: Job, store: Store, settings: Settings, kitchen: Kitchen) -> Manif
                 f"The picture has {requested.size:,} bytes: "
                 f"at most {settings.max_original_bytes:,} are accepted."
             )
-        kitchen.warm()  # start while the original is fetched
-        data = store.originals.read(requested)
-        if data is None:
-            return None
-        with tracing.span("make thumbnails", bytes=len(data)):
-            rendered = kitchen.render(data, requested.renditions)
+        with kitchen.job(requested.size) as held:
+            kitchen.warm()  # start while the original is fetched
+            data = store.originals.read(requested)
+            if data is None:
+                return None
+            with tracing.span("make thumbnails", bytes=len(data)):
+                rendered = held.render(data, requested.renditions)
+            return _stored(requested, rendered, len(data), store, begun)
     except Unprocessable as error:
+        lifetimes.check(begun)
         return Manifest.failed(job, error)
+
+
+def _stored(job: Job, rendered: Rendered, size: int, store: Store, begun: float) -> Manifest:
+    """Write the thumbnails of an original of that many bytes; return the manifest."""
     source = rendered.source
-    return Manifest(
+    manifest = Manifest(
         job.id,
         job.name,
         job.generation,
-        Original(source.content_type, source.width, source.height, source.orientation, len(data)),
-        tuple(_put(job.id, picture, store) for picture in rendered.thumbnails),
+        Original(source.content_type, source.width, source.height, source.orientation, size),
+        tuple(_thumbnail(job.id, picture) for picture in rendered.thumbnails),
         placeholder=rendered.placeholder,
-        filename=requested.filename,
+        filename=job.filename,
     )
+    lifetimes.check(begun)
+    store.results.put_thumbnails(manifest, [picture.data for picture in rendered.thumbnails])
+    lifetimes.check(begun)
+    return manifest
 
 
-def _put(id: str, picture: Picture, store: Store) -> Thumbnail:
-    blob = f"{id}/{picture.name}.{picture.extension}"
-    store.results.put_thumbnail(blob, picture.data, picture.content_type)
+def _thumbnail(id: str, picture: Picture) -> Thumbnail:
     return Thumbnail(
         picture.name,
-        blob,
+        f"{id}/{picture.name}.{picture.extension}",
         picture.content_type,
         picture.width,
         picture.height,

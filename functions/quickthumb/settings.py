@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.formats import EXTRA
-from quickthumb.limits import Limits
+from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
 from quickthumb.problems import LOCALLY, InvalidSetting
@@ -109,7 +109,10 @@ class Settings:
         max_pixels: maximum number of pixels of a picture, width times height.
         extra_formats: formats to accept in addition to the usual ones: `svg`, `pdf`, or `svg,pdf`;
             docs/imaging.md explains the risk.
-        decoders: how many pictures are decoded at once, each in a process with its own memory.
+        decoders: how many pictures an instance decodes at once, each in its own process.
+        jobs_bytes: memory that all jobs in an instance share, bytes: originals, decoding, and
+            thumbnails until they are stored. The rest of the instance's memory is for its
+            processes: 110 MB for the function, and 60 MB for each decoder.
         max_wait_seconds: maximum of `?wait=`, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
             seconds; after that, the earlier one has probably died, and this one takes over.
@@ -121,6 +124,8 @@ class Settings:
         push_certs_url: URL of the certificates that verify the push token.
         call_seconds: how long a call to Cloud Storage or Pub/Sub is retried, seconds.
         sweep_seconds: duration of a sweep, seconds; below the timeout of its function.
+        sweep_walk_seconds: how much of it goes to the walk over everything, as long as that finds
+            nothing to do, seconds.
         sweep_after_seconds: age at which the job of an original without a manifest, or a job that
             was given up, is published again, seconds.
         sweep_attempts: how often a job is published again before it is given up for good.
@@ -145,6 +150,7 @@ class Settings:
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
     extra_formats: tuple[str, ...] = _setting(_extra_formats, default=())
     decoders: int = _setting(_count, default=1)
+    jobs_bytes: int = _setting(_count, default=JOBS_BYTES)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())
@@ -154,6 +160,7 @@ class Settings:
     push_certs_url: str = _setting(_url, default="https://www.googleapis.com/oauth2/v1/certs")
     call_seconds: int = _setting(_count, default=10)
     sweep_seconds: int = _setting(_count, default=240)
+    sweep_walk_seconds: int = _setting(_count, default=30)
     sweep_after_seconds: int = _setting(_age, default=Policy().after_seconds)
     sweep_attempts: int = _setting(_count, default=Policy().attempts)
     sweep_per_second: int = _setting(_count, default=Policy().per_second)

@@ -30,8 +30,8 @@ def configure(env: Mapping[str, str]) -> None:
     Args:
         env: the environment; the SDK reads it as well.
     """
-    endpoint = _endpoint(env)
-    if endpoint is None:
+    target = endpoint(env)
+    if target is None:
         return
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -40,16 +40,12 @@ def configure(env: Mapping[str, str]) -> None:
 
     name = env.get("OTEL_SERVICE_NAME") or env.get("K_SERVICE") or env.get("FUNCTION_TARGET", "")
     provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session(endpoint))))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=_session(target))))
     trace.set_tracer_provider(provider)
 
 
-def is_configured(env: Mapping[str, str]) -> bool:
-    """Return whether spans are recorded."""
-    return _endpoint(env) is not None
-
-
-def _endpoint(env: Mapping[str, str]) -> str | None:
+def endpoint(env: Mapping[str, str]) -> str | None:
+    """Return where spans are sent, None if they are not recorded."""
     if env.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     return env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -90,7 +86,7 @@ def of_request(headers: Mapping[str, str]) -> Context:
 def of_message(attributes: Mapping[str, str]) -> Context:
     """Return the trace context of a message; that of its push request if it has none.
 
-    When spans are recorded, the client library adds an attribute of its own, after ours.
+    google-cloud-pubsub, with which other programs publish, adds an attribute of its own.
     """
     value = attributes.get("googclient_traceparent") or attributes.get("traceparent", "")
     return _PROPAGATOR.extract({"traceparent": value}, get_current())

@@ -125,7 +125,8 @@ class Load:
         chance = random.Random(f"{self._seed}-{number}")
         which = self._which(number, chance)
         id = self._send(number, which)
-        if chance.random() < 0.05:
+        # The hostile ones stay, to see how they failed.
+        if which < self._harmless and chance.random() < 0.25:
             time.sleep(chance.uniform(0, 0.3))
             self._delete(id)
 

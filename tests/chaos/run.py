@@ -48,6 +48,7 @@ class Outcome:
             ("deliveries delayed", self.delayed),
             ("deliveries doubled", self.doubled),
             ("deleted during the run", self.deleted),
+            ("tombstones", verdict.tombstones),
             ("published again by sweeps", verdict.swept),
             ("originals of rejected uploads, processed", len(verdict.kept)),
             ("failed with their own codes", verdict.harmless),

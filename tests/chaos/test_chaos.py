@@ -35,11 +35,17 @@ def test_the_verdict_sees_what_goes_wrong(tmp_path):
     with ShakenCloud(
         impatient(5), tmp_path, Console(out=io.StringIO()), "embedded", trouble=0
     ) as cloud:
-        ids = [upload(cloud, data, f"?sizes={','.join(SIZES)}") for _ in range(5)]
+        ids = [upload(cloud, data, f"?sizes={','.join(SIZES)}") for _ in range(6)]
         assert all(ended(cloud, id)["status"] == "done" for id in ids)
         record = Record(accepted=dict.fromkeys(ids, 0))
         calm = [thumbnails(cloud.addresses.upload, ids[0])]
         assert judge(cloud, record, calm, 0).is_good
+        *ids, buried = ids
+        assert requests.delete(f"{cloud.addresses.upload}/{buried}", timeout=30).status_code == 204
+        record.deleted.add(buried)
+        verdict = judge(cloud, record, calm, 0)
+        assert verdict.is_good
+        assert verdict.tombstones == 1
         unwritten, unended, altered, undead, _ = ids
         remove(cloud, f"quickthumb-originals/{unwritten}", f"quickthumb-processed/{unwritten}")
         remove(cloud, f"quickthumb-processed/{unended}")

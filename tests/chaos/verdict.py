@@ -1,5 +1,6 @@
 """Checks the result of every upload from outside: over HTTP, and in the buckets."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ class Verdict:
             are allowed if they are processed.
         swept: jobs that sweeps published again.
         harmless: hostile pictures that failed as expected.
+        tombstones: uploads that were deleted or taken back, and of which nothing else is left.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Verdict:
     kept: list[str] = field(default_factory=list)
     swept: int = 0
     harmless: int = 0
+    tombstones: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -54,31 +57,50 @@ def thumbnails(url: str, id: str) -> dict[str, bytes]:
 
 
 def settle(cloud: ShakenCloud, seconds: float) -> int:
-    """Sweep until every original has its manifest; return how many jobs were published again."""
+    """Sweep until every original has its manifest.
+
+    Args:
+        cloud: after the storm.
+        seconds: how long to wait for a further manifest; on a busy machine all together take long.
+
+    Returns:
+        How many jobs the sweeps published again.
+    """
     end = time.monotonic() + seconds
-    published = 0
+    published, fewest = 0, sys.maxsize
     while time.monotonic() < end:
-        published += _sweep(cloud)
-        if not _unended(cloud):
+        published += _sweep(cloud, end)
+        left = len(_unended(cloud))
+        if not left:
             break
+        if left < fewest:
+            fewest, end = left, time.monotonic() + seconds
         time.sleep(2)
     # Leftovers of crashed attempts are removed when they are old enough.
     time.sleep(cloud.sweep_after + 1)
-    return published + _sweep(cloud)
+    return published + _sweep(cloud, time.monotonic() + seconds)
 
 
-def _sweep(cloud: ShakenCloud) -> int:
-    query: dict[str, str | int] = {"start": "", "seconds": 60}
-    try:
-        answer = requests.post(
-            cloud.addresses.functions["sweep"],
-            params=query,
-            headers=cloud.authorization("sweep"),
-            timeout=120,
-        )
-    except requests.RequestException:
-        return 0
-    return int(answer.json()["published"]) if answer.ok else 0
+def _sweep(cloud: ShakenCloud, end: float) -> int:
+    """Sweep both buckets, from the beginning; return how many jobs were published again."""
+    start: str | None = ""
+    published = 0
+    while start is not None and time.monotonic() < end:
+        query: dict[str, str | int] = {"start": start, "seconds": 60}
+        try:
+            answer = requests.post(
+                cloud.addresses.functions["sweep"],
+                params=query,
+                headers=cloud.authorization("sweep"),
+                timeout=120,
+            )
+            answer.raise_for_status()
+        except requests.RequestException:
+            time.sleep(1)
+            continue
+        published += answer.json()["published"]
+        start = answer.json()["next"]
+    return published
 
 
 def _unended(cloud: ShakenCloud) -> set[str]:
@@ -138,15 +160,25 @@ def judge(
 def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
     originals = {blob["name"]: blob for blob in blobs(cloud, "originals")}
     results: dict[str, Counter[str]] = {}
+    tombs: set[str] = set()
     for blob in blobs(cloud, "processed"):
         id, _, name = blob["name"].partition("/")
         if id != "sweep":  # the position of the next sweep
             results.setdefault(id, Counter())[name] += 1
+        if name == "manifest.json" and blob.get("metadata", {}).get("state") == "deleted":
+            tombs.add(id)
+    # A tombstone stays for a day, alone.
+    at_rest = {id for id in tombs if id not in originals and results[id].total() == 1}
+    verdict.tombstones = len(at_rest)
+    for id in at_rest:
+        del results[id]
     for id in record.deleted:
         if id in originals or id in results:
             verdict.undead.append(id)
     for id, names in results.items():
-        if id not in originals and id not in record.deleted:
+        if id in tombs and id not in record.deleted:
+            verdict.orphans.append(f"{id}: leftovers of an upload that was taken back")
+        elif id not in originals and id not in record.deleted:
             verdict.orphans.append(f"{id}: results without original")
         if "manifest.json" not in names:
             verdict.orphans.append(f"{id}: results without manifest")

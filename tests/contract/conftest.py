@@ -9,9 +9,10 @@ from emulator.console import Console
 from emulator.parts.storage import storage_parts
 from emulator.ports import free_port
 from emulator.processes import Supervisor
-from quickthumb import storage
+from quickthumb.json_api import Client, connect
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
+from tests.library_bucket import LibraryBucket
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +32,24 @@ def server(folder):
     supervisor.stop()
 
 
+@pytest.fixture
+def open_bucket(request):
+    """Return what opens a bucket of a kind."""
+
+    def open_bucket(kind):
+        if kind == "memory":
+            return MemoryBucket("contract")
+        url = request.getfixturevalue("server")
+        if kind == "library":
+            return LibraryBucket(url, "contract", call_seconds=5)
+        return CloudBucket(Client(url), "contract", call_seconds=5)
+
+    return open_bucket
+
+
 @pytest.fixture(params=["memory", "cloud"])
-def bucket(request):
-    if request.param == "memory":
-        return MemoryBucket("contract")
-    url = request.getfixturevalue("server")
-    monkeypatch = request.getfixturevalue("monkeypatch")
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
-    return CloudBucket(storage.connect(), "contract", call_seconds=5)
+def bucket(request, open_bucket):
+    return open_bucket(request.param)
 
 
 @pytest.fixture(params=["memory", "cloud"])
@@ -46,7 +57,7 @@ def broken(request, monkeypatch):
     if request.param == "memory":
         return MemoryBucket("contract", broken=True)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
-    return CloudBucket(storage.connect(), "contract", call_seconds=0.3)
+    return CloudBucket(connect(), "contract", call_seconds=0.3)
 
 
 @pytest.fixture

@@ -1,13 +1,23 @@
-"""What the functions rely on in a bucket: of the one in memory, and of the real client."""
+"""What the functions rely on in a bucket.
+
+Of the one in memory and of ours, and for reference of one that uses google-cloud-storage.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
-from quickthumb import storage
+from quickthumb import json_api
 from quickthumb.documents.names import new_id
 from quickthumb.problems import Unavailable
 from quickthumb.storage import CloudBucket
 from tests.doubles import MemoryBucket
+
+
+@pytest.fixture(params=["memory", "cloud", "library"])
+def bucket(request, open_bucket):
+    return open_bucket(request.param)
 
 
 @pytest.fixture
@@ -77,6 +87,73 @@ def test_a_missing_blob_is_none(bucket, name):
     assert bucket.delete(name) is False
 
 
+def test_a_fetched_blob_has_its_generation(bucket, name):
+    assert bucket.fetch(name) is None
+    bucket.write(name, b"first", "text/plain", "no-cache")
+    first = bucket.fetch(name)
+    assert (first.data, first.generation) == (b"first", bucket.stat(name).generation)
+    bucket.write(name, b"second", "text/plain", "no-cache")
+    second = bucket.fetch(name)
+    assert (second.data, second.generation) == (b"second", bucket.stat(name).generation)
+    assert second.generation > first.generation
+
+
+def test_a_written_blob_has_its_metadata(bucket, name):
+    assert bucket.write(name, b"bytes", "text/plain", "no-cache", {"original": "Kätzchen.png"})
+    assert bucket.stat(name).metadata == {"original": "Kätzchen.png"}
+    assert bucket.write(name, b"bytes", "text/plain", "no-cache")
+    assert bucket.stat(name).metadata == {}
+
+
+def test_a_write_on_the_condition_that_there_is_no_blob(bucket, name):
+    assert bucket.write(name, b"first", "text/plain", "no-cache", if_generation=0) is True
+    assert bucket.write(name, b"second", "text/plain", "no-cache", if_generation=0) is False
+    assert bucket.read(name) == b"first"
+
+
+def test_a_write_on_the_condition_of_a_generation(bucket, name):
+    bucket.write(name, b"first", "text/plain", "no-cache")
+    generation = bucket.fetch(name).generation
+    assert bucket.write(name, b"x", "text/plain", "no-cache", if_generation=generation + 1) is False
+    assert bucket.write(name, b"second", "text/plain", "no-cache", if_generation=generation) is True
+    assert bucket.write(name, b"third", "text/plain", "no-cache", if_generation=generation) is False
+    assert bucket.read(name) == b"second"
+
+
+def test_a_condition_on_a_deleted_blob_does_not_hold(bucket, name):
+    bucket.write(name, b"first", "text/plain", "no-cache")
+    generation = bucket.fetch(name).generation
+    bucket.delete(name)
+    assert bucket.write(name, b"x", "text/plain", "no-cache", if_generation=generation) is False
+    assert bucket.read(name) is None
+    assert bucket.write(name, b"again", "text/plain", "no-cache", if_generation=0) is True
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_of_many_conditional_writes_at_once_one_wins(bucket, name, is_new):
+    generation = 0
+    if not is_new:
+        bucket.write(name, b"before", "text/plain", "no-cache")
+        generation = bucket.fetch(name).generation
+
+    def write(number):
+        body = str(number).encode()
+        return bucket.write(name, body, "text/plain", "no-cache", if_generation=generation)
+
+    with ThreadPoolExecutor(16) as threads:
+        written = list(threads.map(write, range(32)))
+    assert sum(written) == 1
+    assert bucket.read(name) == str(written.index(True)).encode()
+
+
+def test_deleting_a_generation_that_was_replaced_spares_the_blob(bucket, name):
+    bucket.write(name, b"first", "text/plain", "no-cache")
+    generation = bucket.fetch(name).generation
+    bucket.write(name, b"second", "text/plain", "no-cache")
+    assert bucket.delete(name, generation) is False
+    assert bucket.read(name) == b"second"
+
+
 def test_a_deleted_blob_is_gone(bucket, name):
     bucket.write(name, b"bytes", "text/plain", "no-cache")
     assert bucket.delete(name) is True
@@ -133,11 +210,12 @@ def test_a_walk_over_an_empty_bucket_ends(bucket, name):
         lambda b: b.begin("a", 1, "image/png", {}, None),
         lambda b: b.write("a", b"", "text/plain", "no-cache"),
         lambda b: b.read("a"),
+        lambda b: b.fetch("a"),
         lambda b: b.stat("a"),
         lambda b: b.delete("a"),
         lambda b: list(b.walk("a")),
     ],
-    ids=["create", "begin", "write", "read", "stat", "delete", "walk"],
+    ids=["create", "begin", "write", "read", "fetch", "stat", "delete", "walk"],
 )
 def test_a_bucket_that_does_not_answer_is_unavailable(broken, call):
     with pytest.raises(Unavailable, match="contract"):
@@ -146,6 +224,6 @@ def test_a_bucket_that_does_not_answer_is_unavailable(broken, call):
 
 def test_a_bucket_that_does_not_exist_is_unavailable_to_writers(server, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
-    bucket = CloudBucket(storage.connect(), "no-such-bucket", call_seconds=1)
+    bucket = CloudBucket(json_api.connect(), "no-such-bucket", call_seconds=1)
     with pytest.raises(Unavailable, match="no-such-bucket"):
         bucket.create("a", b"x", "text/plain", {})

@@ -1,6 +1,7 @@
 """What the functions rely on in the records of requests, over both kinds of bucket."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -36,28 +37,50 @@ def test_of_many_claims_at_once_one_wins_and_all_hear_of_it(records, name):
 
 
 def test_the_first_answer_stays(records, name):
-    assert records.answer(name) is None
-    first = Answer(202, {"id": new_id(), "links": {"self": "/Kätzchen"}})
-    records.keep_answer(name, first)
-    records.keep_answer(name, Answer(415, {"code": "not-a-picture"}))
-    assert records.answer(name) == first
+    ids = (new_id(),)
+    assert records.answer(name, ids) is None
+    first = Answer(202, {"id": ids[0], "links": {"self": "/Kätzchen"}}, ids=ids)
+    records.keep_answer(name, ids, first)
+    records.keep_answer(name, ids, Answer(415, {"code": "not-a-picture"}))
+    assert records.answer(name, ids) == first
+
+
+def test_the_answer_to_another_claim_is_none(records, name):
+    records.keep_answer(name, (new_id(),), Answer(415, {"code": "not-a-picture"}))
+    assert records.answer(name, (new_id(),)) is None
+
+
+def test_the_answer_of_an_earlier_version_is_read_if_it_names_no_other_id(bucket, records, name):
+    one, two = new_id(), new_id()
+    body = b'{"status":202,"document":{"uploads":[{"id":"%s"},{"code":"corrupt"}]}}'
+    bucket.create(f"{name}/answer", body % one.encode(), "application/json", {})
+    assert records.answer(name, (one, two)).status == 202
+    assert records.answer(name, (two, new_id())) is None
+
+
+def test_the_age_of_a_claim_is_known(records, name):
+    with pytest.raises(Unavailable):
+        records.claimed(name)
+    records.claim(name, Claim("print", (new_id(),)))
+    assert abs(datetime.now(UTC) - records.claimed(name)) < timedelta(minutes=5)
 
 
 def test_claims_of_other_names_do_not_matter(records, name):
     records.claim(name, Claim("print", (new_id(),)))
     other = Claim("print", (new_id(),))
     assert records.claim(f"{name}0", other) == other
-    assert records.answer(f"{name}0") is None
+    assert records.answer(f"{name}0", ()) is None
 
 
 @pytest.mark.parametrize(
     "call",
     [
         lambda r: r.claim("a", Claim("print", ("1",))),
-        lambda r: r.answer("a"),
-        lambda r: r.keep_answer("a", Answer(202, {})),
+        lambda r: r.claimed("a"),
+        lambda r: r.answer("a", ()),
+        lambda r: r.keep_answer("a", (), Answer(202, {})),
     ],
-    ids=["claim", "answer", "keep_answer"],
+    ids=["claim", "claimed", "answer", "keep_answer"],
 )
 def test_records_that_do_not_answer_are_unavailable(broken, call):
     with pytest.raises(Unavailable):
@@ -87,4 +110,4 @@ def test_an_unreadable_claim_is_reported(bucket, records, name, body):
 )
 def test_an_unreadable_answer_is_ignored(bucket, records, name, body):
     bucket.create(f"{name}/answer", body, "application/json", {})
-    assert records.answer(name) is None
+    assert records.answer(name, ()) is None

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from quickthumb import storage
+from quickthumb import json_api
 from quickthumb.documents import notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
+from quickthumb.json_api import Client
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
 from quickthumb.problems import InvalidOption, Unavailable
@@ -47,7 +48,7 @@ def worst():
 def processed(request, bucket):
     if isinstance(bucket, MemoryBucket):
         return MemoryBucket("processed")
-    return CloudBucket(storage.connect(), "processed", call_seconds=5)
+    return CloudBucket(Client(request.getfixturevalue("server")), "processed", call_seconds=5)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_more_than_can_be_noted_is_refused_and_nothing_is_kept(store, bucket):
 def test_metadata_that_are_too_large_are_refused_and_keep_no_walk_from_its_end(server, monkeypatch):
     """If the server ever takes them, `notes.MAX_BYTES` can grow."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server)
-    bucket = CloudBucket(storage.connect(), "contract", call_seconds=0.5)
+    bucket = CloudBucket(json_api.connect(), "contract", call_seconds=0.5)
     id = new_id()
     with pytest.raises(Unavailable):
         bucket.create(id, b"data", "image/png", {"filename": "a" * 70_000})

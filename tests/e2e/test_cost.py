@@ -59,6 +59,7 @@ def test_a_sweep_asks_for_what_the_arithmetic_says(case, tmp_path):
     brought = case.brought / case.uploads if case.uploads else 0.0
     kept = Kept(case.uploads, 1, 1, 2, brought)
     run = month.run_of(kept, Paces.of(Record.load().walks), Assumed(), 240, case.page)
-    assert walk.class_a == pytest.approx(run.class_a, abs=2), MEASURE_ANEW
-    assert walk.class_b == pytest.approx(run.class_b, abs=2), MEASURE_ANEW
+    others = 2 * month.QUICK_CALLS
+    assert walk.class_a == pytest.approx(run.class_a + others, abs=2), MEASURE_ANEW
+    assert walk.class_b == pytest.approx(run.class_b + 1, abs=2), MEASURE_ANEW
     assert walk.logged > 500

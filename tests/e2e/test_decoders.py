@@ -18,10 +18,10 @@ from tests.pictures import picture
 DEADLY = b"this picture crashes its decoder"
 PLANTED = f"""
 
-_sound = render
+_sound = prepare
 
 
-def render(data, renditions, limits):
+def prepare(data, renditions, limits):
     if {DEADLY} in data:
         import os, signal
 

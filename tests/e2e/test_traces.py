@@ -79,7 +79,7 @@ def test_upload_message_and_resize_are_one_trace(url, collector):
     expected = {
         ("upload", "upload POST"),
         ("upload", "storage create"),
-        ("upload", "uploads create"),
+        ("upload", "publish uploads"),
         ("resize", "resize"),
         ("resize", "make thumbnails"),
         ("resize", "storage write"),
@@ -94,6 +94,6 @@ def test_upload_message_and_resize_are_one_trace(url, collector):
     spans = {span.span_id: span.name for _, span in ours}
     parents = {span.name: spans.get(span.parent_span_id) for _, span in ours}
     assert parents["upload POST"] is None
-    assert parents["uploads create"] == "upload POST"
-    assert parents["resize"] == "uploads create"
+    assert parents["publish uploads"] == "upload POST"
+    assert parents["resize"] == "publish uploads"
     assert parents["make thumbnails"] == "resize"

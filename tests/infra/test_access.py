@@ -35,6 +35,7 @@ PERMISSIONS = {
     "begin": {"create"},
     "write": {"create", "delete"},
     "read": {"get"},
+    "fetch": {"get"},
     "stat": {"get"},
     "exists": {"get"},
     "delete": {"delete"},

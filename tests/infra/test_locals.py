@@ -29,7 +29,7 @@ def test_every_function_has_its_own_grants(tmp_path):
     buckets, topics = granted
     assert {(g["function"], g["bucket"], g["role"]) for g in buckets.values()} == {
         ("upload", "originals", "keeper"),
-        ("upload", "processed", "remover"),
+        ("upload", "processed", "keeper"),
         ("upload", "requests", "appender"),
         ("resize", "originals", "reader"),
         ("resize", "processed", "keeper"),

@@ -3,9 +3,9 @@
 from emulator.pubsub.rules.policies import RetryPolicy
 from emulator.topology_file import TOPOLOGY, read_topology
 from quickthumb.documents.names import INCOMING
+from quickthumb.kitchen import Kitchen
 from quickthumb.kitchen.child import START_SECONDS
-from quickthumb.kitchen.pool import PATIENCE
-from quickthumb.limits import Limits
+from quickthumb.kitchen.job import ATTEMPTS, PATIENCE
 from tests.infra.hcl import of_kind
 from tests.settings import settings_with
 
@@ -122,14 +122,38 @@ def test_one_sweep_runs_at_a_time_and_ends_before_it_is_cut_off():
 
 def test_a_job_that_may_be_at_work_is_not_swept():
     resize = TOPOLOGY_OF_THE_PROJECT.subscriptions["resize"]
-    assert SETTINGS.sweep_after_seconds > 5 * resize.ack_deadline_seconds
+    twice = 2 * resize.ack_deadline_seconds + resize.minimum_backoff_seconds
+    assert SETTINGS.sweep_after_seconds > twice
 
 
-def test_a_job_ends_before_its_function_is_cut_off_and_that_before_it_is_delivered_again():
+def test_a_function_is_cut_off_before_its_message_is_delivered_again():
     topology = TOPOLOGY_OF_THE_PROJECT
-    resize = topology.functions["resize"]
-    decoding = PATIENCE + START_SECONDS + Limits().max_seconds + 1
-    assert decoding + 2 * SETTINGS.call_seconds < resize.timeout_seconds
     for subscription in topology.subscriptions.values():
         function = topology.functions[subscription.push_to]
         assert function.timeout_seconds < subscription.ack_deadline_seconds
+
+
+def test_the_longest_job_ends_before_its_function_is_cut_off():
+    resize = TOPOLOGY_OF_THE_PROJECT.functions["resize"]
+    decoders = int(resize.environment["QUICKTHUMB_DECODERS"])
+    kitchen = Kitchen(SETTINGS.limits, decoders)
+    call = 2 * SETTINGS.call_seconds  # repeated that long, and a last attempt of that length
+    looking, starting, storing = 2 * call, ATTEMPTS * START_SECONDS, 4 * call
+    decoding = kitchen.seconds + 1
+    longest = looking + PATIENCE + starting + decoding + storing
+    assert longest < resize.timeout_seconds
+    arithmetic = " ".join(TOPOLOGY.read_text().replace("#", "").split())
+    for seconds, what in (
+        (looking, "seconds to look at the manifest"),
+        (PATIENCE, "to wait for memory"),
+        (starting, "to start a decoder three times"),
+        (decoding, f"to decode: {SETTINGS.limits.max_seconds:g} of processor time"),
+        (storing, "to write thumbnails and manifest"),
+    ):
+        assert f" {seconds:g} {what}" in arithmetic
+    assert f"Together {longest:g} seconds" in arithmetic
+
+
+def test_whoever_waits_for_a_decoder_waits_for_most_others_even_if_they_are_as_slow_as_allowed():
+    resize = TOPOLOGY_OF_THE_PROJECT.functions["resize"]
+    assert PATIENCE / SETTINGS.limits.max_seconds > resize.concurrency / 2

@@ -213,7 +213,7 @@ def test_both_tell_the_functions_the_same(unchanged, emulated):
     deployed = unchanged["functions"]
     parts = {part[0]: part[2] for part in emulated(DOCUMENT) if isinstance(part, tuple)}
     for name, function in deployed.items():
-        told = function["environment"]
+        told = {k: text for k, text in function["environment"].items() if k != "THREADS"}
         assert told.items() <= parts[name].items(), name
 
 
@@ -295,6 +295,15 @@ def test_what_calls_a_function_may_call_it(tmp_path):
     callees = [("subscriptions", "push_to"), ("schedules", "function")]
     for may, (section, field) in zip(granted, callees, strict=True):
         assert {element[field] for element in DOCUMENT[section].values()} <= set(may)
+
+
+def test_a_function_has_as_many_threads_as_it_takes_requests_at_once(unchanged, emulated):
+    deployed = unchanged["functions"]
+    parts = {part[0]: part[2] for part in emulated(DOCUMENT) if isinstance(part, tuple)}
+    for name, function in DOCUMENT["functions"].items():
+        assert parts[name]["THREADS"] == str(function["concurrency"])
+        # Cloud Run itself keeps to one at a time, and leaves connections open.
+        assert deployed[name]["environment"]["THREADS"] == str(max(2, function["concurrency"]))
 
 
 def test_every_value_of_a_function_reaches_its_service(applied):

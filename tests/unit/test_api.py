@@ -7,6 +7,7 @@ from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Failure, Manifest
 from quickthumb.options import parse_renditions
 from quickthumb.problems import NotAPicture
+from tests.doubles import left_in
 from tests.pictures import picture, sideways, size_of
 from tests.service import Service, expect_problem
 
@@ -188,9 +189,7 @@ def test_a_thumbnail_that_was_not_requested_is_never_found(service):
 
 def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
     id = service.post().json()["id"]
-    service.store.results.put_manifest(
-        Manifest(id, id, 1, failure=Failure("corrupt", "It ends early."))
-    )
+    service.store.results.put(Manifest(id, id, 1, failure=Failure("corrupt", "It ends early.")))
     assert service.http.get(f"/{id}").json()["error"] == {
         "code": "corrupt",
         "detail": "It ends early.",
@@ -201,7 +200,7 @@ def test_the_thumbnail_of_a_failed_job_says_why_there_is_none(service):
 def test_a_thumbnail_of_an_invalid_file_has_the_same_status_as_its_upload(service):
     id = service.post().json()["id"]
     job = Job(id, "originals", id, 1, ())
-    service.store.results.put_manifest(Manifest.failed(job, NotAPicture("It is text.")))
+    service.store.results.put(Manifest.failed(job, NotAPicture("It is text.")))
     expect_problem(service.http.get(f"/{id}/256"), 415, "not-a-picture")
 
 
@@ -285,7 +284,7 @@ def test_a_deleted_upload_is_gone_and_deleting_it_again_says_so(service):
     service.work()
     assert service.http.delete(f"/{id}").status_code == 204
     assert not service.originals.blobs
-    assert not service.processed.blobs
+    assert not left_in(service.processed)
     for answer in (
         service.http.delete(f"/{id}"),
         service.http.get(f"/{id}"),

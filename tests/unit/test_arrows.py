@@ -35,9 +35,13 @@ STORIES = {
     "bury": of("quickthumb.bury"),
     "sweep": of("quickthumb.sweep", "quickthumb.sweeping"),
 }
-DOORS = of("quickthumb.storage", "quickthumb.messaging")
+DOORS = of(
+    *("quickthumb.storage", "quickthumb.json_api", "quickthumb.connections"),
+    "quickthumb.messaging",
+)
 IDENTITY = of(
-    *("quickthumb.callers", "quickthumb.certificates", "quickthumb.parts", "quickthumb.tracing")
+    *("quickthumb.callers", "quickthumb.certificates", "quickthumb.identity"),
+    *("quickthumb.parts", "quickthumb.tracing"),
 )
 """Modules that check tokens, or have some: they use google.auth, and nothing else of Google's."""
 

@@ -8,7 +8,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Message
 from quickthumb.problems import Unavailable
 from quickthumb.store import Store
-from tests.doubles import MemoryBucket, MemoryTopic
+from tests.doubles import MemoryBucket, MemoryTopic, left_in
 from tests.pictures import picture
 
 
@@ -61,7 +61,7 @@ def test_a_job_that_was_given_up_is_counted_with_those_that_failed(store, comple
 
 def test_a_job_that_has_ended_after_all_keeps_its_end_which_is_told(store, completed, job):
     done = Manifest(job.id, job.name, job.generation)
-    store.results.put_manifest(done)
+    store.results.put(done)
     bury(dead(job), store, completed)
     assert store.results.manifest(job.id) == done
     [(_, attributes)] = completed.messages
@@ -79,7 +79,8 @@ def test_of_a_deleted_upload_nothing_is_left_or_told(processed, store, completed
     store.results.put_thumbnail(f"{job.id}/8.jpg", b"half of a job", "image/jpeg")
     store.originals.delete(job.id)
     bury(dead(job), store, completed)
-    assert not processed.blobs
+    assert not left_in(processed)
+    assert store.status(job.id) is None
     assert not completed.messages
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.auth import jwt
 from google.auth.transport.requests import Request
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,6 +121,34 @@ def test_a_token_that_names_the_key_of_another_is_refused(callers):
 def test_a_token_of_somebody_else_is_forbidden(callers, claims, told):
     with pytest.raises(WrongCaller, match=told):
         callers.check(bearer(KEY, **claims))
+
+
+# A token is verified once, for as long as it is valid.
+
+
+def test_a_token_that_was_verified_expires_nevertheless(callers, monkeypatch):
+    header = bearer(KEY)
+    callers.check(header)
+    later = time.time() + 3600 + 11
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(Unauthenticated, match="expired"):
+        callers.check(header)
+
+
+def test_the_signature_of_a_repeated_token_is_verified_once(callers, monkeypatch):
+    seen = []
+    decode = jwt.decode
+    monkeypatch.setattr(jwt, "decode", lambda *given: seen.append(given) or decode(*given))
+    header = bearer(KEY)
+    for _ in range(3):
+        callers.check(header)
+    assert len(seen) == 1
+
+
+def test_a_refused_token_is_refused_again(callers):
+    forged = bearer(KEY, aud="https://another.example")
+    assert refused(callers, forged)
+    assert refused(callers, forged)
 
 
 # What cannot be a token costs no request.

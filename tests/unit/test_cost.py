@@ -1,4 +1,5 @@
 import json
+import math
 import re
 import tomllib
 from dataclasses import asdict, fields, replace
@@ -12,7 +13,17 @@ from msgspec import structs
 
 from bench.cost import month
 from bench.cost.__main__ import BEGIN, END, SETTINGS, main
-from bench.cost.calls import GIB, Call, Cost, Instance, billed_seconds, cost_of, sending, storing
+from bench.cost.calls import (
+    GIB,
+    TARGET,
+    Call,
+    Cost,
+    Instance,
+    billed_seconds,
+    cost_of,
+    sending,
+    storing,
+)
 from bench.cost.logs import line_bytes, push_request_bytes, upload_request_bytes
 from bench.cost.month import Assumed, Kept, Paces, run_of, runs_a_month
 from bench.cost.prices import PRICES, InvalidPrices, Prices
@@ -60,15 +71,56 @@ def test_a_slower_processor_takes_longer():
     assert billed_seconds(Call(0.2), ALONE, 0, 2) == pytest.approx(0.4)
 
 
-def test_requests_that_share_an_instance_share_its_time():
+BUSY = Instance(vcpus=1, memory=GIB, concurrency=10)
+
+
+def billed(call, rate, instance=BUSY, latency=0.1):
+    return billed_seconds(call, replace(instance, rate=rate), latency, 1)
+
+
+def test_where_requests_come_alone_sharing_is_of_no_use():
     call = Call(0.1, calls=9)
-    shared = replace(ALONE, at_once=5)
-    assert billed_seconds(call, shared, 0.1, 1) == pytest.approx((0.1 + 0.9) / 5)
+    assert billed(call, 0) == pytest.approx(1.0)
+    assert billed(call, 0.001) == pytest.approx(1.0, rel=0.01)
 
 
-def test_cpu_time_cannot_be_shared():
-    shared = replace(ALONE, at_once=100)
-    assert billed_seconds(Call(0.5, calls=1), shared, 0.1, 1) == pytest.approx(0.5)
+def test_an_instance_is_billed_once_while_any_request_is_in_it():
+    # Arrivals once a second on average, each for a second: none for e^-1 of the time.
+    assert billed(Call(0.1, calls=9), 1) == pytest.approx(1 - math.exp(-1))
+
+
+def test_a_billed_time_is_rounded_up_once_for_all_that_share_it():
+    busy = 1 - math.exp(-0.96)
+    rounding = (1.0 - 0.96) * math.exp(-0.96)
+    assert billed(Call(0.06, calls=9), 1) == pytest.approx(busy + rounding)
+
+
+def test_many_requests_take_as_many_instances_as_keep_processors_at_their_target():
+    busy = 0.3 / TARGET * (1 - math.exp(-0.9 / 0.3 * TARGET))
+    assert billed(Call(0.3, calls=6), 100) == pytest.approx(busy)
+
+
+def test_many_requests_that_wait_take_as_many_as_keep_concurrency_at_its_target():
+    at_once = 10 * TARGET
+    assert billed(Call(0.1, calls=29), 100) == pytest.approx(3 / at_once * (1 - math.exp(-at_once)))
+
+
+def test_without_concurrency_nothing_is_shared():
+    alone = replace(BUSY, concurrency=1)
+    assert billed(Call(0.01, calls=9), 100, alone) == pytest.approx(1.0)
+
+
+@given(st.floats(0.001, 2), st.integers(0, 20), st.floats(0.001, 1000), st.floats(1.01, 10))
+def test_the_more_requests_come_the_less_each_costs(cpu, calls, rate, more):
+    call = Call(cpu, calls=calls)
+    assert billed(call, rate * more) <= billed(call, rate) * 1.0001
+    assert cpu <= billed(call, rate) * 1.0001
+    assert billed(call, rate) <= billed(call, 0) * 1.0001
+
+
+def test_calls_that_are_made_together_are_waited_for_once():
+    call = Call(0.1, calls=6, together=3, published=[10])
+    assert billed_seconds(call, ALONE, 0.05, 1) == pytest.approx(0.1 + 4 * 0.05)
 
 
 def test_an_instance_is_paid_for_its_processors_and_memory():
@@ -197,13 +249,14 @@ def test_the_arithmetic_of_a_sweep_says_what_was_counted(walk):
     page = walk.seconds / listings if walk.delay else 0.0
     run = run_of(kept, PACES, Assumed(0.0, page), 240, walk.page)
     assert run.share == 1
-    assert run.class_a == pytest.approx(walk.class_a, rel=0.1)
-    assert run.class_b == walk.class_b
+    others = 2 * month.QUICK_CALLS  # the walks over what is new, and recent
+    assert run.class_a + others == pytest.approx(walk.class_a, rel=0.1)
+    assert run.class_b + 1 == walk.class_b  # how far the walks are
 
 
 def test_the_arithmetic_of_a_sweep_has_the_numbers_of_its_code():
     assert (month.PIECE, month.AT_ONCE) == (sweep.NOTED_EVERY, sweep.AT_ONCE)
-    assert month.sweep_seconds() == 240
+    assert month.sweep_setting("sweep_walk_seconds") == 30
     assert Policy().drop_seconds is None  # originals of finished jobs are not looked at
 
 
@@ -272,7 +325,7 @@ def test_other_prices_make_other_tables(tmp_path, capsys):
     assert main(["--prices", str(dearer), "--kept", "2000"]) == 0
     printed = capsys.readouterr().out
     assert "| 2,000 kept |" in printed
-    assert re.search(r"^\| 256 \|.* 15,001\.60 \|", printed, re.MULTILINE)
+    assert re.search(r"^\| 256 \|.* 15,000\.40 \|", printed, re.MULTILINE)
 
 
 def test_the_tables_are_put_between_the_marks_of_a_document(tmp_path):

@@ -4,12 +4,16 @@ import asyncio
 import hashlib
 import logging
 import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 import httpx2
 import pytest
 
 from quickthumb.documents.job import Job
+from tests.doubles import left_in
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 
@@ -328,3 +332,102 @@ def test_a_first_attempt_that_fails_late_takes_nothing_from_the_second(service):
     expect_problem(first, 503, "unavailable")
     service.work()
     assert service.http.get(f"/{second.json()['id']}").json()["status"] == "done"
+
+
+def test_an_answer_that_outlives_its_claim_is_not_given_to_a_new_one(service):
+    first = service.post(headers=KEY).json()
+    [claim] = [name for name in service.requests.blobs if name.endswith("/claim")]
+    service.requests.delete(claim)  # as the bucket does after a day
+    second = service.post("dog.jpg", headers=KEY)
+    assert second.status_code == 202
+    assert "idempotent-replayed" not in second.headers
+    assert second.json()["id"] != first["id"]
+    assert service.post("dog.jpg", headers=KEY).json() == second.json()
+
+
+def hold_the_first_write(service, then):
+    """Hold the first attempt before it stores the picture, until the second has been accepted.
+
+    Args:
+        service: which does not wait for a first attempt.
+        then: called with the id before the first attempt goes on.
+    """
+    create, is_there, may_go_on = service.originals.create, threading.Event(), threading.Event()
+
+    def hold(*arguments):
+        if not is_there.is_set():
+            is_there.set()
+            assert may_go_on.wait(30)
+        return create(*arguments)
+
+    service.originals.create = hold
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(service.post(headers=KEY)))
+    first.start()
+    assert is_there.wait(30)
+    id = service.post(headers=KEY).json()["id"]
+    then(id)
+    may_go_on.set()
+    first.join()
+    return id, answers[0]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_first_attempt_that_goes_on_after_the_deletion_brings_nothing_back(service, ended):
+    def delete(id):
+        if ended:
+            service.work()
+        assert service.http.delete(f"/{id}").status_code == 204
+
+    id, answer = hold_the_first_write(service, delete)
+    assert "was deleted" in expect_problem(answer, 422, "idempotency-key-reused")["detail"]
+    service.work()
+    assert service.http.get(f"/{id}").status_code == 404
+    assert not service.originals.blobs
+    assert not left_in(service.processed)
+
+
+def test_an_attempt_that_stood_still_for_long_stores_nothing(service, monkeypatch):
+    def much_later(_):
+        monkeypatch.setattr(time, "time", lambda: now() + 2 * 60 * 60)
+
+    now, claim = time.time, service.requests.create
+
+    def claim_slowly(*arguments):
+        generation = claim(*arguments)
+        much_later(generation)
+        return generation
+
+    service.requests.create = claim_slowly
+    expect_problem(service.post(headers=KEY), 503, "unavailable")
+    announced = {"filename": "cat.tiff", "size": 100_000}
+    monkeypatch.setattr(time, "time", now)
+    headers = {"idempotency-key": "other"}
+    expect_problem(
+        service.http.post("/uploads", json=announced, headers=headers), 503, "unavailable"
+    )
+    assert not service.originals.blobs
+    assert not service.originals.begun
+
+
+def test_a_takeover_of_an_old_claim_is_refused(service):
+    service.uploads.broken = True
+    expect_problem(service.post(headers=KEY), 503, "unavailable")
+    service.uploads.broken = False
+    [(name, (blob, data))] = service.requests.blobs.items()
+    service.requests.blobs[name] = (replace(blob, updated=blob.updated - timedelta(hours=13)), data)
+    expect_problem(service.post(headers=KEY), 422, "idempotency-key-reused")
+    assert not service.uploads.messages
+
+
+def test_an_announced_upload_that_was_deleted_is_not_announced_again(service):
+    announced = {"filename": "cat.tiff", "size": 866}
+    first = service.http.post("/uploads", json=announced, headers=KEY).json()
+    [answer] = [name for name in service.requests.blobs if name.endswith("/answer")]
+    service.requests.delete(answer)  # as if it had died before
+    [url] = service.originals.begun
+    service.originals.send(url, b"x" * 866)
+    assert service.http.delete(first["links"]["self"]).status_code == 204
+    again = service.http.post("/uploads", json=announced, headers=KEY)
+    expect_problem(again, 422, "idempotency-key-reused")
+    assert len(service.originals.begun) == 1

@@ -29,7 +29,7 @@ from quickthumb.messaging import Message
 from quickthumb.problems import NotPublished, QuickThumbError, Unavailable
 from quickthumb.resize import resize
 from quickthumb.store import Store
-from quickthumb.sweep import sweep
+from quickthumb.sweep import sweep_on
 from quickthumb.sweeping.sweeper import Sweeper
 from quickthumb.upload import File, accept
 from tests.doubles import MemoryCloud, MemoryKitchen
@@ -112,7 +112,7 @@ class Town(MemoryCloud):
     def upload(self) -> str:
         file = File("a.jpg", PICTURE)
         renditions = (Rendition.square(8),)
-        return accept(new_id(), file, renditions, self.store, self.uploads, Limits()).id
+        return accept(new_id(self.now), file, renditions, self.store, self.uploads, Limits()).id
 
     def run(self, until: Any) -> None:
         """Let everything happen that happens until then."""
@@ -170,7 +170,7 @@ class Town(MemoryCloud):
                 SETTINGS.menu.standard,
                 now=lambda: self.time,
             )
-            sweep(sweeper)
+            sweep_on(sweeper, 60, 30)
 
     def state(self, id: str) -> str:
         return self.store.results.manifest(id).state

@@ -5,8 +5,9 @@ call is not made, or it is made and its answer never seen. What Pub/Sub then del
 a sweep finds, must lead to the same end as a life without deaths.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,15 +55,25 @@ class Fate:
     strike: Callable[[], None] = lambda: _die()
     on: str = ""
     calls: list[str] = field(default_factory=list)
+    is_dead: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def meet(self, name: str, call: Callable[[], Any]) -> Any:
-        self.calls.append(name)
-        fated = len(self.calls) == self.at or name == self.on
-        if fated and not self.answered:
-            self.strike()
-        result = call()
-        if fated and self.answered:
-            self.strike()
+        """Make a call, or the one that was meant for it; other threads wait."""
+        with self.lock:
+            if self.is_dead:
+                raise Death
+            self.calls.append(name)
+            fated = len(self.calls) == self.at or name == self.on
+            try:
+                if fated and not self.answered:
+                    self.strike()
+                result = call()
+                if fated and self.answered:
+                    self.strike()
+            except Death:
+                self.is_dead = True
+                raise
         return result
 
 
@@ -85,6 +96,15 @@ class Mortal:
         return lambda *args, **kwargs: self._fate.meet(method, lambda: call(*args, **kwargs))
 
 
+class MortalKitchen(Mortal):
+    """A kitchen for whose jobs the same holds."""
+
+    @contextmanager
+    def job(self, size: int) -> Iterator[Mortal]:
+        with self._inner.job(size) as job:
+            yield Mortal(job, self._fate)
+
+
 class World(MemoryCloud):
     """The whole service, in memory."""
 
@@ -98,10 +118,13 @@ class World(MemoryCloud):
         store, uploads = self.store(fate), Mortal(self.uploads, fate)
         return accept(new_id(), file, RENDITIONS, store, uploads, Limits())
 
-    def resize(self, job: Job, fate: Fate | None = None) -> None:
+    def delete(self, id: str, fate: Fate | None = None) -> bool:
+        return self.store(fate).delete(id)
+
+    def resize(self, job: Job, fate: Fate | None = None, attempt: int = 1) -> None:
         fate = fate or Fate()
-        message = Message(job.to_json(), {}, "1", 1)
-        completed, kitchen = Mortal(self.completed, fate), Mortal(MemoryKitchen(), fate)
+        message = Message(job.to_json(), {}, "1", attempt)
+        completed, kitchen = Mortal(self.completed, fate), MortalKitchen(MemoryKitchen(), fate)
         resize(message, self.store(fate), completed, SETTINGS, kitchen)
 
     def bury(self, job: Job, fate: Fate | None = None) -> None:
@@ -109,13 +132,13 @@ class World(MemoryCloud):
         message = Message(job.to_json(), {}, "1", None)
         bury(message, self.store(fate), Mortal(self.completed, fate))
 
-    def sweep(self, fate: Fate | None = None) -> None:
+    def sweep(self, fate: Fate | None = None, drop_seconds: int | None = None) -> None:
         fate = fate or Fate()
         sweeper = Sweeper(
             self.store(fate),
             Mortal(self.uploads, fate),
             Mortal(self.completed, fate),
-            Policy(attempts=2, per_second=100_000),
+            Policy(attempts=2, per_second=100_000, drop_seconds=drop_seconds),
             SETTINGS.menu.standard,
             now=lambda: self.time,
         )
@@ -192,25 +215,82 @@ def lost(world: World) -> Job:
     return job
 
 
+def done(world: World) -> Job:
+    """Have an upload that is done."""
+    job = world.upload()
+    world.deliver()
+    return job
+
+
+def half_deleted(world: World) -> Job:
+    """Have an upload whose deletion died after its first write."""
+    job = done(world)
+    with suppress(Death):
+        world.delete(job.id, Fate(on="write", answered=True))
+    return job
+
+
+def finished(world: World) -> Job:
+    """Have an upload that is deleted, and whose tombstone has lived long enough."""
+    job = done(world)
+    world.delete(job.id)
+    world.later(days=2)
+    return job
+
+
+def old(world: World) -> Job:
+    """Have an upload that was done a while ago."""
+    job = done(world)
+    world.later(days=2)
+    return job
+
+
 SWEEP = calls_of(lambda world, fate: world.sweep(fate), lost)
+DELETE = calls_of(lambda world, fate: world.delete(next(iter(world.originals.blobs)), fate), done)
+DROP = calls_of(lambda world, fate: world.sweep(fate, drop_seconds=60), old)
+FINISH = calls_of(lambda world, fate: world.sweep(fate), half_deleted)
+EXPIRE = calls_of(lambda world, fate: world.sweep(fate), finished)
 
 
 def test_every_point_of_the_table_is_met():
     assert UPLOAD == ["create", "publish"]
     assert RESIZE == [
-        "read",  # is there a manifest?
         "warm",  # the process that will decode
         "read",  # the original
         "render",
         "write",
         "write",
-        "stat",  # was it deleted meanwhile?
-        "write",  # the manifest
-        "stat",  # and now?
+        "write",  # the manifest, if there is none
         "publish",
     ]
-    assert BURY == ["create", "stat", "publish"]
+    assert BURY == ["stat", "write", "publish"]
     assert SWEEP[-2:] == ["write", "publish"]
+    assert DELETE == [
+        "fetch",  # the manifest
+        "write",  # the tombstone
+        "delete",  # the original
+        "walk",
+        "delete",
+        "delete",
+    ]
+    assert DROP[-3:] == ["fetch", "write", "delete"]
+    assert FINISH[-5:] == ["write", "delete", "walk", "delete", "delete"]
+    assert EXPIRE[-1] == "delete"  # the tombstone
+
+
+@pytest.mark.parametrize(("sizes", "calls"), [((24,), 4), ((24, 12, 8, 6), 7)])
+def test_a_job_takes_four_calls_in_a_row_however_many_thumbnails_it_has(sizes, calls):
+    world, fate = World(), Fate()
+    renditions = tuple(map(Rendition.square, sizes))
+    file, store = File("a.jpg", PICTURE), world.store(fate)
+    job = accept(new_id(), file, renditions, store, Mortal(world.uploads, fate), Limits())
+    world.resize(job, fate)
+    of_storage = [call for call in fate.calls if call in ("create", "read", "write", "stat")]
+    assert len(of_storage) == calls
+    assert of_storage[0] == "create"  # of the upload
+    in_a_row = list(dict.fromkeys(of_storage[1:]))
+    assert in_a_row == ["read", "write"]
+    assert fate.calls[-1] == "publish"
 
 
 @pytest.mark.parametrize(("at", "answered"), points(UPLOAD))
@@ -276,6 +356,96 @@ def test_of_an_upload_that_is_deleted_meanwhile_nothing_is_left(at, answered, th
     assert not world.processed.blobs
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize(("at", "answered"), points(RESIZE))
+def test_two_deliveries_at_once_end_as_one(at, answered, attempt):
+    world = World()
+    job = world.upload()
+    world.resize(job, Fate(at, answered, lambda: world.resize(job, attempt=attempt)))
+    assert world.results() == calm().results()
+    assert world.events() == {"done"}
+
+
+@pytest.mark.parametrize("then", ["repeated", "left", "delivered", "delivered again"])
+@pytest.mark.parametrize(("at", "answered"), points(DELETE))
+def test_a_deletion_that_dies_has_happened_or_not(at, answered, then):
+    world = World()
+    job = done(world)
+    with pytest.raises(Death):
+        world.delete(job.id, Fate(at, answered))
+    has_happened = world.store().status(job.id) is None
+    assert has_happened == ((at, answered) >= (2, True))
+    if then == "repeated":
+        world.delete(job.id)
+        has_happened = True
+    elif then != "left":
+        world.resize(job, attempt=1 if then == "delivered" else 2)
+    assert (world.store().status(job.id) is None) == has_happened
+    world.recover()
+    if has_happened:
+        assert not world.originals.blobs
+        assert not world.processed.blobs
+    else:
+        assert world.results() == calm().results()
+
+
+@pytest.mark.parametrize(("at", "answered"), points(DROP))
+def test_an_original_whose_dropping_dies_is_dropped_in_the_end(at, answered):
+    world = World()
+    job = old(world)
+    with pytest.raises(Death):
+        world.sweep(Fate(at, answered), drop_seconds=60)
+    world.resize(job, attempt=2)  # late, after the message was acknowledged
+    world.later(days=2)
+    world.sweep(drop_seconds=60)
+    world.resize(job)
+    world.recover()
+    assert not world.originals.blobs
+    assert world.results() == calm().results()
+
+
+@pytest.mark.parametrize("prepare", [half_deleted, finished])
+@pytest.mark.parametrize(("at", "answered"), points(FINISH))
+def test_a_sweep_that_dies_over_a_tombstone_is_made_up_for(prepare, at, answered):
+    world = World()
+    job = prepare(world)
+    with suppress(Death):
+        world.sweep(Fate(at, answered))
+    world.resize(job)
+    assert world.store().status(job.id) is None
+    world.recover()
+    assert not world.originals.blobs
+    assert not world.processed.blobs
+
+
+@pytest.mark.parametrize("delivered", ["before", "at once", "after", "never"])
+def test_of_an_upload_whose_publishing_was_not_answered_nothing_is_left(delivered):
+    world = World()
+
+    def fail() -> None:
+        if delivered == "before":
+            world.deliver()
+        raise Unavailable("it does not answer")
+
+    if delivered == "at once":  # the take-back comes in between
+        write = world.processed.write
+
+        def deliver_first(name, *arguments, **options):
+            world.processed.write = write
+            world.deliver()
+            return write(name, *arguments, **options)
+
+        world.processed.write = deliver_first
+    with pytest.raises(Unavailable):
+        world.upload(Fate(2, answered=True, strike=fail))
+    if delivered == "never":
+        world.lose()
+    world.deliver()
+    world.recover()
+    assert not world.originals.blobs
+    assert not world.processed.blobs
+
+
 @pytest.mark.parametrize(("at", "answered"), points(BURY))
 def test_a_burial_that_dies_is_held_in_the_end(at, answered):
     world = World()
@@ -322,7 +492,21 @@ def test_a_job_that_is_delivered_several_times_is_the_same_job(copies):
     assert world.results() == calm().results()
 
 
-def test_a_picture_that_could_not_be_published_or_deleted_is_swept_up():
+def test_a_picture_that_could_not_be_published_or_taken_back_is_swept_up():
+    world = World()
+
+    def storage_goes() -> None:
+        world.originals.broken = world.processed.broken = True
+        raise Unavailable("it does not answer")
+
+    with pytest.raises(Unavailable):
+        world.upload(Fate(2, answered=False, strike=storage_goes))
+    world.originals.broken = world.processed.broken = False
+    world.recover()
+    assert world.results() == calm().results()
+
+
+def test_a_picture_that_could_be_taken_back_in_part_is_gone_in_the_end():
     world = World()
 
     def storage_goes() -> None:
@@ -333,7 +517,8 @@ def test_a_picture_that_could_not_be_published_or_deleted_is_swept_up():
         world.upload(Fate(2, answered=False, strike=storage_goes))
     world.originals.broken = False
     world.recover()
-    assert world.results() == calm().results()
+    assert not world.originals.blobs
+    assert not world.processed.blobs
 
 
 def test_a_picture_whose_storing_was_not_answered_is_taken_back():

@@ -1,10 +1,13 @@
 import json
-from dataclasses import dataclass, field
+import threading
+import time
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from quickthumb.documents.job import Job
+from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
@@ -12,7 +15,7 @@ from quickthumb.messaging import Message
 from quickthumb.problems import GaveUp, InvalidMessage, Unavailable
 from quickthumb.resize import resize
 from quickthumb.store import Store
-from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic
+from tests.doubles import MemoryBucket, MemoryKitchen, MemoryTopic, left_in
 from tests.pictures import picture, sideways, size_of
 from tests.settings import settings_with
 
@@ -50,8 +53,8 @@ class Cloud:
     def upload(self, data: bytes) -> Job:
         return self.store.originals.keep(new_id(), data, "image/jpeg", "a.jpg", RENDITIONS)
 
-    def do(self, job: Job) -> None:
-        self.take(Message(job.to_json(), {}, "1", 1))
+    def do(self, job: Job, attempt: int | None = 1) -> None:
+        self.take(Message(job.to_json(), {}, "1", attempt))
 
     def take(self, message: Message) -> None:
         resize(message, self.store, self.completed, SETTINGS, MemoryKitchen())
@@ -61,6 +64,9 @@ class Cloud:
         self.originals.delete(name)
         generation = self.originals.create(name, data, "image/jpeg", metadata or {})
         return Message(b"", arrival(name, generation), "2", 1)
+
+    def contents(self) -> dict[str, bytes]:
+        return {name: data for name, (_, data) in self.processed.blobs.items()}
 
     def events(self) -> list[tuple[str, str]]:
         return [(a["id"], a["state"]) for _, a in self.completed.messages]
@@ -99,8 +105,28 @@ def test_a_second_delivery_changes_nothing_and_tells_again(cloud):
     job = cloud.upload(picture())
     cloud.do(job)
     before = dict(cloud.processed.blobs)
-    cloud.do(job)
+    cloud.do(job, attempt=2)
+    cloud.do(job, attempt=None)  # not counted
     assert cloud.processed.blobs == before
+    assert cloud.events() == [(job.id, "done")] * 3
+
+
+def test_a_job_that_is_published_twice_writes_the_same_thumbnails_and_tells_again(cloud):
+    job = cloud.upload(picture())
+    cloud.do(job)
+    before = cloud.contents()
+    manifest = cloud.processed.stat(f"{job.id}/manifest.json")
+    cloud.do(job)
+    assert cloud.contents() == before
+    assert cloud.processed.stat(f"{job.id}/manifest.json") == manifest
+    assert cloud.events() == [(job.id, "done")] * 2
+
+
+def test_a_job_that_a_sweep_published_again_is_not_repeated_if_it_has_ended(cloud):
+    job = cloud.upload(picture())
+    cloud.do(job)
+    cloud.processed.write = cloud.originals.read = None  # a call would raise
+    cloud.take(Message(job.to_json(), {"retry": "1"}, "2", attempt=1))
     assert cloud.events() == [(job.id, "done")] * 2
 
 
@@ -117,7 +143,8 @@ def test_a_deleted_original_leaves_nothing(cloud):
     job = cloud.upload(picture())
     cloud.store.delete(job.id)
     cloud.do(job)
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
+    assert cloud.store.status(job.id) is None
     assert not cloud.events()
 
 
@@ -125,15 +152,33 @@ def test_an_original_deleted_while_it_is_resized_leaves_nothing(cloud):
     job = cloud.upload(picture())
 
     class DeletedAtTheEnd(MemoryBucket):
-        def write(self, name, data, content_type, cache_control):
-            super().write(name, data, content_type, cache_control)
-            if name.endswith("manifest.json"):
-                cloud.originals.delete(job.id)
+        def write(self, name, data, *arguments, **options):
+            if b'"state":"done"' in data and cloud.store.status(job.id) is not None:
+                cloud.store.delete(job.id)
+            return super().write(name, data, *arguments, **options)
 
     cloud.processed = DeletedAtTheEnd()
     cloud.do(job)
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
+    assert not cloud.originals.blobs
     assert not cloud.events()
+
+
+def test_an_upload_deleted_right_after_its_end_leaves_nothing(cloud):
+    job = cloud.upload(picture())
+
+    class DeletedAfterTheEnd(MemoryBucket):
+        def write(self, name, data, *arguments, **options):
+            written = super().write(name, data, *arguments, **options)
+            if b'"state":"done"' in data:
+                cloud.store.delete(job.id)
+            return written
+
+    cloud.processed = DeletedAfterTheEnd()
+    cloud.do(job)
+    assert not left_in(cloud.processed)
+    assert not cloud.originals.blobs
+    assert cloud.store.status(job.id) is None
 
 
 def test_the_status_of_an_upload_deleted_before_its_end_does_not_come_back(cloud):
@@ -141,16 +186,19 @@ def test_the_status_of_an_upload_deleted_before_its_end_does_not_come_back(cloud
     written = []
 
     class DeletedInBetween(MemoryBucket):
-        def write(self, name, data, content_type, cache_control):
-            super().write(name, data, content_type, cache_control)
-            cloud.originals.delete(job.id)
-            written.append(name)
+        def write(self, name, data, *arguments, **options):
+            made = super().write(name, data, *arguments, **options)
+            if made and b'"state":"deleted"' not in data:
+                written.append(name)
+                cloud.store.delete(job.id)
+            return made
 
     cloud.processed = DeletedInBetween()
     cloud.do(job)
     assert written
     assert f"{job.id}/manifest.json" not in written
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
+    assert not cloud.events()
 
 
 @pytest.mark.parametrize("part", ["originals", "processed", "completed"])
@@ -198,18 +246,21 @@ def test_a_blob_that_is_told_of_twice_is_done_once(cloud):
     message = cloud.put("incoming/cat.jpg", picture())
     cloud.take(message)
     before = dict(cloud.processed.blobs)
-    cloud.take(message)
+    cloud.take(replace(message, attempt=2))
     assert cloud.processed.blobs == before
+    contents = cloud.contents()
+    cloud.take(message)
+    assert cloud.contents() == contents
 
 
 def test_a_blob_that_a_job_and_a_notification_tell_of_is_done_once(cloud):
     id = new_id()
     message = cloud.put(f"incoming/announced/{id}", picture())
     cloud.take(message)
-    before = dict(cloud.processed.blobs)
+    before = cloud.contents()
     blob = cloud.originals.stat(f"incoming/announced/{id}")
     cloud.do(cloud.store.originals.job_of(blob, SETTINGS.menu.standard))
-    assert cloud.processed.blobs == before
+    assert cloud.contents() == before
 
 
 def test_a_blob_that_was_written_again_is_another_upload(cloud):
@@ -285,14 +336,14 @@ def test_the_picture_of_another_program_is_deleted_with_its_thumbnails(cloud):
     [(id, _)] = cloud.events()
     assert cloud.store.delete(id)
     assert not cloud.originals.blobs
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
     assert not cloud.store.delete(id)
 
 
 def test_deleting_that_is_interrupted_can_be_done_again(cloud, monkeypatch):
     job = cloud.upload(picture())
     cloud.do(job)
-    delete, left = cloud.processed.delete, len(cloud.processed.blobs) - 1
+    delete, left = cloud.processed.delete, len(cloud.processed.blobs) - 2  # all but the manifest
 
     def breaks_before_the_last(name, generation=None):
         nonlocal left
@@ -305,9 +356,9 @@ def test_deleting_that_is_interrupted_can_be_done_again(cloud, monkeypatch):
         patched.setattr(cloud.processed, "delete", breaks_before_the_last)
         with pytest.raises(Unavailable):
             cloud.store.delete(job.id)
-    assert cloud.store.results.manifest(job.id)  # so that the id is known still
+    assert cloud.store.results.read(job.id)  # so that the id is known still
     assert cloud.store.delete(job.id)
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
 
 
 def test_deleting_spares_what_was_written_in_place_of_the_original_since(cloud):
@@ -316,7 +367,7 @@ def test_deleting_spares_what_was_written_in_place_of_the_original_since(cloud):
     cloud.put("incoming/cat.jpg", picture(9, 9))
     assert cloud.store.delete(id)
     assert cloud.originals.stat("incoming/cat.jpg")
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
 
 
 def test_an_upload_that_went_to_the_bucket_itself_is_queued_until_it_is_done(cloud):
@@ -350,16 +401,17 @@ def test_a_delivery_that_comes_after_the_deletion_cleans_up_what_a_dead_one_left
     cloud.originals.delete(job.id)
     cloud.store.results.put_thumbnail(f"{job.id}/32.jpg", b"of one that was cut off", "image/jpeg")
     cloud.do(job)
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
 
 
-def test_a_redelivery_finds_that_the_original_of_a_finished_job_was_deleted(cloud):
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_redelivery_finds_that_the_original_of_a_finished_job_was_deleted(cloud, attempt):
     job = cloud.upload(picture())
     cloud.do(job)
     cloud.completed.messages.clear()
     cloud.originals.delete(job.id)
-    cloud.do(job)
-    assert not cloud.processed.blobs
+    cloud.do(job, attempt)
+    assert not left_in(cloud.processed)
     assert not cloud.events()
 
 
@@ -376,17 +428,145 @@ def test_a_notification_that_comes_after_the_deletion_cleans_up_too(cloud):
     cloud.take(message)
     cloud.originals.delete("incoming/cat.jpg")
     cloud.take(message)
-    assert not cloud.processed.blobs
+    assert not left_in(cloud.processed)
     assert len(cloud.events()) == 1
 
 
-def test_a_late_delivery_spares_the_thumbnails_of_an_original_that_was_dropped(cloud):
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_late_delivery_spares_the_thumbnails_of_an_original_that_was_dropped(cloud, noted):
     job = cloud.upload(picture(64, 48))
     cloud.do(job)
-    cloud.store.drop_original(job)
+    if noted:  # as earlier versions did
+        cloud.processed.create(f"{job.id}/original-dropped", b"", "text/plain", {})
+        cloud.originals.delete(job.id)
+    else:
+        assert cloud.store.drop_original(job, cloud.store.results.read(job.id))
+    assert not cloud.originals.blobs
     results = dict(cloud.processed.blobs)
     cloud.do(job)
     give_up(job, GaveUp("late dead letter"), cloud.store, cloud.completed)
     assert cloud.processed.blobs == results
     assert cloud.store.results.manifest(job.id).state == "done"
     assert len(cloud.completed.messages) == 3
+
+
+def test_the_thumbnails_of_a_job_are_written_together(cloud):
+    renditions = tuple(map(Rendition.square, (8, 12, 16, 24)))
+    meeting = threading.Barrier(len(renditions), timeout=10)
+
+    class Together(MemoryBucket):
+        def write(self, name, *arguments, **options):
+            if not name.endswith("manifest.json"):
+                meeting.wait()  # until all are at work
+            return super().write(name, *arguments, **options)
+
+    cloud.processed = Together()
+    job = cloud.store.originals.keep(new_id(), picture(), "image/jpeg", "a.jpg", renditions)
+    cloud.do(job)
+    assert len(cloud.store.results.manifest(job.id).thumbnails) == 4
+
+
+def test_if_one_thumbnail_cannot_be_written_the_job_is_delivered_again(cloud):
+    job, write = cloud.upload(picture()), cloud.processed.write
+
+    def fail(name, *arguments, **options):
+        if "16" in name.rpartition("/")[2]:
+            raise Unavailable("it does not answer")
+        return write(name, *arguments, **options)
+
+    cloud.processed.write = fail
+    with pytest.raises(Unavailable):
+        cloud.do(job)
+    assert cloud.store.results.read(job.id) is None
+    cloud.processed.write = write
+    cloud.do(job, attempt=2)
+    assert cloud.events() == [(job.id, "done")]
+
+
+@pytest.mark.parametrize("data", [picture(), b"no picture"])
+def test_a_delivery_that_stood_still_for_long_writes_nothing(cloud, monkeypatch, data):
+    job, read, now = cloud.upload(data), cloud.originals.read, time.time
+
+    def stand_still(*arguments):
+        monkeypatch.setattr(time, "time", lambda: now() + 2 * 60 * 60)
+        return read(*arguments)
+
+    cloud.originals.read = stand_still
+    with pytest.raises(Unavailable, match="stood still"):
+        cloud.do(job)
+    assert not cloud.processed.blobs
+
+
+def test_a_deletion_that_stood_still_for_long_is_left_to_the_next(cloud, monkeypatch):
+    job, now = cloud.upload(picture()), time.time
+    cloud.do(job)
+    write = cloud.processed.write
+
+    def stand_still(*arguments, **options):
+        monkeypatch.setattr(time, "time", lambda: now() + 2 * 60 * 60)
+        return write(*arguments, **options)
+
+    cloud.processed.write = stand_still
+    with pytest.raises(Unavailable, match="stood still"):
+        cloud.store.delete(job.id)
+    assert cloud.originals.blobs
+    cloud.processed.write = write
+    assert cloud.store.delete(job.id)
+    assert not cloud.originals.blobs
+
+
+def test_a_blob_that_is_deleted_and_written_again_meanwhile_is_not_done_with_thumbnails_missing(
+    cloud,
+):
+    message = cloud.put("incoming/cat.jpg", picture())
+    id = id_of("originals", "incoming/cat.jpg", 1)
+
+    class Replaced(MemoryBucket):
+        def write(self, name, *arguments, **options):
+            written = super().write(name, *arguments, **options)
+            if name == f"{id}/24.jpg":  # before the manifest
+                cloud.originals.delete("incoming/cat.jpg")
+                cloud.take(replace(message, attempt=2))
+                cloud.put("incoming/cat.jpg", picture(9, 9))
+            return written
+
+    cloud.processed = Replaced()
+    cloud.take(message)
+    assert cloud.store.is_deleted(id)
+    assert not left_in(cloud.processed)
+    assert not cloud.events()
+
+
+def test_the_picture_of_another_program_whose_manifest_is_unreadable_can_be_deleted(cloud):
+    cloud.take(cloud.put("incoming/cat.jpg", picture()))
+    [(id, _)] = cloud.events()
+    cloud.processed.write(f"{id}/manifest.json", b"{", "application/json", "no-cache")
+    assert cloud.store.delete(id)
+    assert not cloud.originals.blobs
+    assert not left_in(cloud.processed)
+
+
+def test_a_manifest_about_another_upload_deletes_nothing_of_that(cloud):
+    mine, other = cloud.upload(picture()), cloud.upload(picture())
+    cloud.do(mine)
+    cloud.do(other)
+    body = cloud.processed.read(f"{other.id}/manifest.json")
+    cloud.processed.write(f"{mine.id}/manifest.json", body, "application/json", "no-cache")
+    assert cloud.store.delete(mine.id)
+    assert list(cloud.originals.blobs) == [other.id]
+    assert cloud.store.status(other.id)
+    assert cloud.store.status(mine.id) is None
+
+
+def test_an_id_that_never_was_leaves_no_tombstone(cloud):
+    assert not cloud.store.delete(new_id())
+    assert not cloud.processed.blobs
+
+
+def test_a_job_of_an_older_generation_does_not_replace_the_result_of_a_newer_one(cloud):
+    job = cloud.upload(picture())
+    newer = Manifest(job.id, job.name, job.generation + 1)
+    cloud.store.results.put(newer)
+    cloud.do(job)
+    assert cloud.store.results.manifest(job.id) == newer
+    assert not cloud.events()

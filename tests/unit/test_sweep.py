@@ -1,3 +1,4 @@
+import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,17 +10,18 @@ from msgspec import structs
 
 from quickthumb.buckets import Blob
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.manifest import Manifest, Thumbnail, Tombstone
 from quickthumb.documents.names import id_of, new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, GaveUp, InvalidMessage, InvalidOption, Unavailable
 from quickthumb.store import Store
 from quickthumb.sweep import sweep, sweep_on
+from quickthumb.sweeping.entries import Entry
 from quickthumb.sweeping.options import SweepOptions
 from quickthumb.sweeping.report import Report
 from quickthumb.sweeping.sweeper import Sweeper
-from tests.doubles import MemoryBucket, MemoryCloud
+from tests.doubles import MemoryBucket, MemoryCloud, left_in
 
 POLICY = Policy(after_seconds=900, growth=4, attempts=3, per_second=100_000)
 RENDITIONS = (Rendition.square(8),)
@@ -40,8 +42,10 @@ class Cellar(MemoryCloud):
         return id_of("originals", name, generation)
 
     def end(self, job: Job) -> None:
-        self.store.results.put_thumbnail(f"{job.id}/8.jpg", b"thumbnail", "image/jpeg")
-        self.store.results.put_manifest(Manifest(job.id, job.name, job.generation))
+        thumb = Thumbnail("8", f"{job.id}/8.jpg", "image/jpeg", 8, 8, 9, "0" * 64)
+        manifest = Manifest(job.id, job.name, job.generation, thumbnails=(thumb,))
+        self.store.results.put_thumbnails(manifest, [b"thumbnail"])
+        assert self.store.results.put(manifest, self.store.results.read(job.id))
 
     def sweeper(self, policy=POLICY, **options) -> Sweeper:
         return Sweeper(
@@ -73,7 +77,7 @@ def test_a_job_that_was_lost_is_published_again_as_it_was(cellar):
     assert (report.seen, report.published, report.next) == (1, 1, None)
     [(body, attributes)] = cellar.uploads.messages
     assert Job.from_json(body) == job
-    assert attributes == {"schema": "1"}
+    assert attributes == {"schema": "1", "retry": "1"}
 
 
 def test_a_job_that_may_still_be_at_work_is_left_alone(cellar):
@@ -234,14 +238,14 @@ def test_a_walk_in_pieces_sees_each_upload_once(cellar):
 
 def test_a_sweep_goes_on_where_the_last_one_ended(cellar):
     for _ in range(20):
-        cellar.upload()
+        cellar.upload(secrets.token_hex(16))
     cellar.later(hours=1)
-    first = sweep_on(cellar.sweeper(), seconds=0)
+    first = sweep_on(cellar.sweeper(), 0, 0)
     assert 0 < first.published < 20
-    assert cellar.store.ledger.cursor() == first.next
-    second = sweep_on(cellar.sweeper(), seconds=60)
+    assert cellar.store.ledger.progress()["all"].next == first.next
+    second = sweep_on(cellar.sweeper(), 60, 60)
     assert (first.published + second.published, second.next) == (20, None)
-    assert cellar.store.ledger.cursor() == ""
+    assert cellar.store.ledger.progress()["all"].next is None
 
 
 def test_results_without_manifest_whose_original_is_gone_are_removed(cellar):
@@ -277,6 +281,19 @@ def test_the_count_of_a_picture_that_is_not_named_by_its_id_is_no_orphan(cellar)
     cellar.originals.delete("incoming/cat.jpg")
     assert cellar.sweep().removed == 1
     assert not cellar.processed.blobs
+
+
+def test_the_count_of_a_picture_that_was_replaced_goes(cellar):
+    first = cellar.put("incoming/cat.jpg")
+    cellar.later(hours=1)
+    cellar.sweep()
+    cellar.originals.delete("incoming/cat.jpg")
+    second = cellar.put("incoming/cat.jpg")
+    assert cellar.store.ledger.attempts(first)
+    cellar.later(hours=1)
+    assert cellar.sweep().removed == 1
+    assert cellar.store.ledger.attempts(first) is None
+    assert cellar.store.ledger.attempts(second)
 
 
 def test_a_job_whose_metadata_make_no_sense_ends_at_once(cellar):
@@ -351,9 +368,10 @@ def test_the_original_of_a_job_that_is_done_goes_when_that_is_wanted(cellar):
     assert cellar.sweep(policy=DROPPING).dropped == 0
     cellar.later(minutes=2)
     assert cellar.sweep(policy=DROPPING, dry_run=True).dropped == 1
-    assert not cellar.store.results.was_dropped(job.id)
+    assert not cellar.store.results.manifest(job.id).dropped
     assert cellar.sweep(policy=DROPPING).dropped == 1
     assert not cellar.originals.blobs
+    assert cellar.store.results.manifest(job.id).dropped
     assert cellar.store.results.manifest(job.id).state == "done"
     assert cellar.sweep(policy=DROPPING) == Report()
 
@@ -373,7 +391,7 @@ def test_the_picture_of_another_program_goes_too_but_not_what_replaced_it(cellar
 
 def test_the_original_of_a_failed_job_stays(cellar):
     job = cellar.upload()
-    cellar.store.results.put_manifest(Manifest.failed(job, GaveUp("why")))
+    cellar.store.results.put(Manifest.failed(job, Corrupt("why")))
     cellar.later(days=1)
     assert cellar.sweep(policy=DROPPING) == Report(seen=1)
     assert cellar.originals.blobs
@@ -385,12 +403,12 @@ def test_an_upload_whose_original_was_dropped_can_be_deleted(cellar):
     cellar.later(hours=2)
     cellar.sweep(policy=DROPPING)
     assert cellar.store.delete(job.id)
-    assert not cellar.processed.blobs
+    assert not left_in(cellar.processed)
 
 
 def give_up(cellar, job):
     """Have a job given up as `bury` does it."""
-    cellar.store.results.give_up(Manifest.failed(job, GaveUp("It was refused 16 times.")))
+    cellar.store.results.put(Manifest.failed(job, GaveUp("It was refused 16 times.")))
 
 
 def test_a_job_that_was_given_up_is_published_again_in_growing_pauses_and_then_left(cellar, caplog):
@@ -460,7 +478,7 @@ def test_a_job_that_was_given_up_and_is_done_after_all_is_left_alone(cellar):
 
 def test_a_job_that_failed_by_its_own_fault_is_not_tried_again(cellar):
     job = cellar.upload()
-    cellar.store.results.put_manifest(Manifest.failed(job, Corrupt("The picture ends early.")))
+    cellar.store.results.put(Manifest.failed(job, Corrupt("The picture ends early.")))
     cellar.later(days=2)
     assert cellar.sweep() == Report(seen=1)
     assert not cellar.uploads.messages
@@ -496,12 +514,21 @@ def test_an_unreadable_count_restarts_without_a_loop(cellar, body):
     assert cellar.store.results.manifest(job.id).failure.code == "gave-up"
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b'{"next":7}', b"[" * 3000, b'{"next":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b"[" * 3000, b'{"walks":[]}', b'{"walks":{"all":{"next":null}}}'),
+        b'{"walks":{"all":{"begun":-1,"next":"f"}}}',
+        b'{"walks":{"new":{"begun":1e999,"next":null}}}',
+        b'{"walks":{"all":{"begun":1,"next":"\\ud800"}}}',
+        b'{"next":"ff"}',  # of an earlier version
+    ],
+)
 def test_an_unreadable_position_restarts_the_sweep(cellar, body):
     cellar.upload()
     cellar.later(hours=1)
     cellar.processed.write("sweep/cursor.json", body, "application/json", "no-cache")
-    assert sweep_on(cellar.sweeper(), seconds=60).published == 1
+    assert sweep_on(cellar.sweeper(), 60, 60).published == 1
 
 
 @pytest.mark.parametrize("name", ["incoming/a", "incoming/announced/" + "0" * 32, "f" * 32])
@@ -553,7 +580,7 @@ def test_blobs_that_keep_a_bucket_from_being_listed_are_passed_over(cellar):
     cellar.originals.damaged.add(jobs[2])
     cellar.processed.damaged.add(f"{jobs[3]}/8.jpg")
     cellar.later(hours=1)
-    report = sweep_on(cellar.sweeper(), seconds=60)
+    report = sweep_on(cellar.sweeper(), 60, 60)
     assert sorted(cellar.published()) == [*jobs[:2], *jobs[3:]]
     assert (report.published, report.unread, report.next) == (4, 2, None)
 
@@ -605,3 +632,172 @@ def test_what_is_published_names_the_bucket_of_this_service(cellar):
 def test_any_pause_can_be_waited_for(policy, count):
     assert policy.pause(0) <= policy.pause(count) <= policy.pause(count + 1)
     assert datetime(2026, 1, 1, tzinfo=UTC) - policy.pause(count)
+
+
+def test_a_deletion_that_was_interrupted_is_completed_and_its_tombstone_goes_after_a_day(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    tombstone = Tombstone(job.id, job.name, job.generation)
+    assert cellar.store.results.put(tombstone, cellar.store.results.read(job.id))
+    assert cellar.sweep(dry_run=True).removed == 1
+    assert cellar.originals.blobs
+    assert cellar.sweep().removed == 1
+    assert not cellar.originals.blobs
+    assert list(cellar.processed.blobs) == [f"{job.id}/manifest.json"]
+    cellar.later(hours=23)
+    assert cellar.sweep() == Report()
+    assert cellar.store.results.read(job.id)
+    cellar.later(hours=2)
+    assert cellar.sweep(dry_run=True) == Report()
+    assert cellar.sweep() == Report()
+    assert not cellar.processed.blobs
+
+
+def test_the_tombstone_of_a_large_upload_outlives_its_session(cellar):
+    id = new_id()
+    cellar.put(f"incoming/announced/{id}")
+    assert cellar.store.delete(id)
+    cellar.later(days=7)
+    cellar.sweep()
+    assert cellar.store.is_deleted(id)
+    cellar.later(days=2)
+    cellar.sweep()
+    assert not cellar.processed.blobs
+
+
+def test_an_original_found_behind_an_old_tombstone_makes_it_young_again(cellar):
+    job = cellar.upload()
+    cellar.store.results.put(Tombstone(job.id, job.name, job.generation))
+    cellar.later(hours=25)
+    assert cellar.sweep().removed == 1
+    cellar.later(hours=23)
+    cellar.sweep()
+    assert cellar.store.is_deleted(job.id)
+    cellar.later(hours=2)
+    cellar.sweep()
+    assert not cellar.processed.blobs
+
+
+def test_an_original_stored_again_after_the_deletion_is_deleted_at_once(cellar):
+    job = cellar.upload()
+    cellar.store.delete(job.id)
+    cellar.upload(job.id)
+    assert cellar.sweep().removed == 1
+    assert not cellar.originals.blobs
+    assert not cellar.uploads.messages
+
+
+def test_of_a_picture_of_another_program_only_the_deleted_generation_goes(cellar):
+    name = "incoming/a.png"
+    id = cellar.put(name)
+    cellar.store.results.put(Tombstone(id, name, 1))
+    assert cellar.sweep().removed == 1
+    assert not cellar.originals.blobs
+    other = cellar.put(name)
+    cellar.later(days=2)
+    cellar.sweep()
+    assert name in cellar.originals.blobs
+    assert cellar.published() == [other]
+    cellar.sweep()
+    assert {key.partition("/")[0] for key in cellar.processed.blobs} == {other}
+
+
+def partial(cellar, job):
+    """Write a thumbnail as a `resize` that died before the manifest."""
+    thumb = Thumbnail("8", f"{job.id}/8.jpg", "image/jpeg", 8, 8, 9, "0" * 64)
+    manifest = Manifest(job.id, job.name, job.generation, thumbnails=(thumb,))
+    cellar.store.results.put_thumbnails(manifest, [b"thumbnail"])
+
+
+def test_thumbnails_of_a_picture_of_another_program_that_lives_are_spared(cellar):
+    name = "incoming/a.png"
+    job = structs.replace(cellar.upload(), id=cellar.put(name), name=name, generation=2)
+    partial(cellar, job)
+    cellar.later(minutes=20)
+    assert cellar.sweep().removed == 0
+    assert f"{job.id}/8.jpg" in cellar.processed.blobs
+
+
+def test_thumbnails_of_a_picture_that_was_replaced_go_behind_a_tombstone(cellar):
+    name = "incoming/a.png"
+    job = Job(cellar.put(name), "originals", name, 1, RENDITIONS)
+    partial(cellar, job)
+    cellar.originals.delete(name)
+    cellar.put(name)
+    cellar.later(minutes=20)
+    assert cellar.sweep().removed == 1
+    assert cellar.store.is_deleted(job.id)
+    assert not cellar.store.results.put(Manifest(job.id, name, 1))  # by a `resize` that was slow
+    cellar.later(days=2)
+    cellar.sweep()
+    assert not [key for key in cellar.processed.blobs if key.startswith(job.id)]
+
+
+def test_thumbnails_that_no_manifest_names_go_after_a_day(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    cellar.store.results.put_thumbnail(f"{job.id}/9.jpg", b"of other settings", "image/jpeg")
+    cellar.later(hours=23)
+    assert cellar.sweep() == Report(seen=1)
+    cellar.later(hours=2)
+    assert cellar.sweep(dry_run=True).removed == 1
+    assert cellar.sweep().removed == 1
+    assert sorted(cellar.processed.blobs) == [f"{job.id}/8.jpg", f"{job.id}/manifest.json"]
+    assert cellar.sweep() == Report(seen=1)
+
+
+def test_thumbnails_of_a_job_that_may_be_retried_are_spared_until_it_is_given_up_for_good(cellar):
+    job = cellar.upload()
+    partial(cellar, job)
+    give_up(cellar, job)
+    for _ in range(POLICY.attempts):
+        cellar.later(days=2)
+        cellar.sweep()
+        assert f"{job.id}/8.jpg" in cellar.processed.blobs
+    cellar.later(days=30)
+    cellar.sweep()  # gives it up for good
+    cellar.later(days=2)
+    cellar.sweep()
+    assert sorted(cellar.processed.blobs) == [f"{job.id}/given-up", f"{job.id}/manifest.json"]
+
+
+def test_the_count_of_a_job_that_is_done_goes_even_without_its_original(cellar):
+    job = cellar.upload()
+    cellar.later(hours=1)
+    cellar.sweep()
+    cellar.end(job)
+    cellar.originals.delete(job.id)  # by the bucket, after 30 days
+    cellar.sweep()
+    assert f"{job.id}/sweeps.json" not in cellar.processed.blobs
+    assert cellar.store.results.manifest(job.id)
+
+
+def test_an_original_that_was_to_be_dropped_is_dropped_by_the_next_sweep(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    kept = cellar.store.results.read(job.id)
+    cellar.store.results.put(kept.end.as_dropped(), kept)
+    assert cellar.sweep().dropped == 0  # too young for any work
+    cellar.later(minutes=20)
+    assert cellar.sweep().dropped == 1
+    assert not cellar.originals.blobs
+
+
+def test_an_original_is_not_dropped_if_its_upload_is_deleted_meanwhile(cellar):
+    job = cellar.upload()
+    cellar.end(job)
+    kept = cellar.store.results.read(job.id)
+    cellar.store.delete(job.id)
+    assert not cellar.store.drop_original(job, kept)
+    assert cellar.store.is_deleted(job.id)
+
+
+def test_a_young_tombstone_stays_if_somebody_else_has_completed_the_deletion(cellar):
+    job = cellar.upload()
+    partial(cellar, job)
+    cellar.store.results.put(Tombstone(job.id, job.name, job.generation))
+    found = cellar.store.results.list(job.id)
+    assert found.others == 1
+    cellar.store.delete(job.id)
+    assert cellar.sweeper().process(Entry(job.id, None, found)) == "ended"
+    assert cellar.store.is_deleted(job.id)

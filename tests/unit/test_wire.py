@@ -236,4 +236,4 @@ def test_a_request_may_take_its_time_to_be_answered(impatient):
 def test_the_server_of_the_framework_is_told_to_use_it(monkeypatch):
     monkeypatch.setattr(UvicornWorker, "CONFIG_KWARGS", UvicornWorker.CONFIG_KWARGS)
     wire.install()
-    assert {"loop": "auto", "http": Wire} == UvicornWorker.CONFIG_KWARGS
+    assert {"loop": "auto", "http": Wire, "ws": "none"} == UvicornWorker.CONFIG_KWARGS

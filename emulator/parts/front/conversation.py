@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs
 
-from emulator.parts.front import http1, uploads
+from emulator.parts.front import generations, http1, listings, uploads
 from emulator.parts.front.behind import Behind
 from emulator.parts.front.blob_names import expect_safe_path
 from emulator.parts.front.exchange import Exchange, Front, complaint, written
@@ -64,7 +64,9 @@ def _serve(exchange: Exchange) -> None:
         raise Refused(501, "The emulator supports neither batch requests nor form uploads.")
     else:
         expect_safe_path(path)
-        exchange.pass_on()
+        generations.expect_current(exchange)
+        if not listings.answer(exchange):
+            exchange.pass_on()
 
 
 def _let_in(exchange: Exchange, session: Session | None, *, begins: bool) -> None:

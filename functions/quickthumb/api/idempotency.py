@@ -11,8 +11,10 @@ work is idempotent.
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,8 +23,11 @@ from quickthumb.api.records import Answer, Claim, Records
 from quickthumb.api.waiting import until
 from quickthumb.documents.names import new_id
 from quickthumb.problems import InvalidKey, InvalidMessage, KeyReused, Unavailable
+from quickthumb.upload import Shared
 
 log = logging.getLogger(__name__)
+
+_LONGEST_CLAIM = timedelta(hours=12)
 
 MAX_KEY = 255
 """Maximum length of a key, characters."""
@@ -35,13 +40,14 @@ class Attempt:
     Attributes:
         ids: of its uploads, one for each of its contents.
         answer: the answer to an earlier attempt; None if the work is not done.
-        record: name of the key's record, None without a key. With a key, other attempts may use the
-            same ids.
+        record: name of the key's record, None without a key.
+        shared: with a key, since other attempts may use the same ids.
     """
 
     ids: tuple[str, ...]
     answer: Answer | None = None
     record: str | None = None
+    shared: Shared | None = None
 
 
 class Idempotency:
@@ -78,18 +84,22 @@ class Idempotency:
         key = _key(request)
         if key is None:
             return Attempt(ids)
+        begun = time.time()
         record = _hash([request.state.key, key])  # separate for each API key
         fingerprint = await run_in_threadpool(_fingerprint, request.url.path, options, contents)
         claim = await run_in_threadpool(self._claim, record, Claim(fingerprint, ids))
         if claim.ids == ids:
-            return Attempt(ids, record=record)
-        answer = await until(lambda: self._records.answer(record), bool, self._patience)
-        return Attempt(claim.ids, answer, record)
+            return Attempt(ids, None, record, Shared(begun, begun + self._patience))
+        ids = claim.ids
+        answer = await until(lambda: self._records.answer(record, ids), bool, self._patience)
+        if answer is None:
+            await run_in_threadpool(self._check_age, record)
+        return Attempt(ids, answer, record, Shared(begun, begun))
 
     async def finish(self, attempt: Attempt, answer: Answer) -> None:
         """Store the answer to an attempt for others, if it is final."""
         if attempt.record and answer.final:
-            await run_in_threadpool(self._keep, attempt.record, answer)
+            await run_in_threadpool(self._keep, attempt.record, attempt.ids, answer)
 
     def _claim(self, record: str, mine: Claim) -> Claim:
         """Return the first claim of a key, for the same request."""
@@ -108,9 +118,19 @@ class Idempotency:
             raise _unknown()
         return claim
 
-    def _keep(self, record: str, answer: Answer) -> None:
+    def _check_age(self, record: str) -> None:
+        """Check that a claim is young enough to be taken over.
+
+        A user may have deleted the upload since. Its tombstone is younger than the claim, and lives
+        longer than a claim can be taken over.
+        """
+        if datetime.now(UTC) - self._records.claimed(record) > _LONGEST_CLAIM:
+            log.error("claim %s: it is too old to be taken over, and has no answer", record)
+            raise _unknown()
+
+    def _keep(self, record: str, ids: tuple[str, ...], answer: Answer) -> None:
         try:
-            self._records.keep_answer(record, answer)
+            self._records.keep_answer(record, ids, answer)
         except Unavailable as error:
             # The uploads are accepted nevertheless: repeating them has no effect.
             log.warning("cannot store the answer of record %s: %s", record, error)

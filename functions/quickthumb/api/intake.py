@@ -1,9 +1,10 @@
 """Reads files and options from the body of a request, within limits."""
 
-import io
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any
 
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -16,6 +17,8 @@ MAX_JSON_BYTES = 64 * 1024
 
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 4096
+
+_LARGE_PIECE = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,21 @@ class Sent:
 
 
 class _InMemory(MultiPartParser):
-    """Keeps files in memory, so that no temporary file can leak; bodies have a size limit."""
+    """Keeps files in memory, so that no temporary file can leak; bodies have a size limit.
 
-    spool_max_size = 0  # of SpooledTemporaryFile: never roll over to the disk
+    The base class copies a file twice more, into a `SpooledTemporaryFile` and out of it.
+
+    Attributes:
+        complete: whether the closing boundary has arrived.
+        contents: the files, in the pieces in which they arrived.
+    """
+
     complete = False
     _is_too_long = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.contents: dict[UploadFile, list[bytes | memoryview]] = {}
 
     @property
     def _charset(self) -> str:
@@ -62,11 +75,15 @@ class _InMemory(MultiPartParser):
         return "is malformed"
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Take a piece of a part."""
+        """Keep a piece of a part."""
         part = self._current_part
-        length = len(part.data) + end - start
-        self._is_too_long = part.file is None and length > self.max_part_size
-        super().on_part_data(data, start, end)
+        if part.file is None:
+            self._is_too_long = len(part.data) + end - start > self.max_part_size
+            super().on_part_data(data, start, end)
+        else:
+            # A view has no copy of its content, but is large itself.
+            piece = memoryview(data)[start:end] if end - start > _LARGE_PIECE else data[start:end]
+            self.contents.setdefault(part.file, []).append(piece)
 
     def on_end(self) -> None:
         """Record that the closing boundary has arrived."""
@@ -106,15 +123,13 @@ async def receive_json(request: Request) -> bytes:
 
 
 async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
-    buffer = io.BytesIO()
-    async for chunk in body:
-        buffer.write(chunk)
-    if not buffer.tell():
+    data = b"".join([chunk async for chunk in body])
+    if not data:
         raise NoFile(
             "The request has no body: send a picture as the body, or in the field file of a "
             "multipart form."
         )
-    return File("", buffer.getvalue())
+    return File("", data)
 
 
 async def _read_form(
@@ -149,7 +164,7 @@ async def _read_form(
                     f"The form has a file in the field {name[:100]!r}: expected it in file.",
                     field=name[:100],
                 )
-            files.append(File(value.filename or "", value.file.read()))
+            files.append(File(value.filename or "", b"".join(parser.contents.pop(value, ()))))
     if not parser.complete:
         raise Refused("The multipart form ends before its closing boundary: send it again.")
     if not files:

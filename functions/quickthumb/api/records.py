@@ -6,7 +6,8 @@ afterwards: two blobs, each written once. The bucket deletes them after a day.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from msgspec import Meta, Struct, to_builtins
@@ -46,11 +47,13 @@ class Answer(Struct, frozen=True):
         status: HTTP status.
         document: the body, JSON values.
         final: whether a retry cannot change it.
+        ids: of the claim; None if it is not stored, or an earlier version stored it.
     """
 
     status: Annotated[int, Meta(ge=200, le=599)]
     document: Mapping[str, Any]
     final: bool = True
+    ids: tuple[str, ...] | None = None
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
@@ -62,7 +65,20 @@ class Answer(Struct, frozen=True):
             raise InvalidMessage("document: expected a problem with the status of the answer")
         if "id" in document and not (isinstance(document["id"], str) and is_id(document["id"])):
             raise InvalidMessage("id: expected the id of an upload")
-        return cls(stored.status, document)
+        return cls(stored.status, document, ids=stored.ids)
+
+    def is_for(self, ids: Sequence[str]) -> bool:
+        """Return whether this is the answer to the claim with these ids."""
+        if self.ids is not None:
+            return self.ids == tuple(ids)
+        # By an earlier version: it names the ids of what was accepted.
+        verdicts = self.document.get("uploads", [self.document])
+        if not isinstance(verdicts, list):
+            return False
+        named = [
+            verdict["id"] for verdict in verdicts if isinstance(verdict, dict) and "id" in verdict
+        ]
+        return all(id in ids for id in named)
 
 
 class Records:
@@ -85,8 +101,24 @@ class Records:
             raise Unavailable(f"claim {name} was deleted while it was read")
         return Claim.from_json(first)
 
-    def answer(self, name: str) -> Answer | None:
+    def claimed(self, name: str) -> datetime:
+        """Return when a request was claimed."""
+        try:
+            blob = self._requests.stat(f"{name}/claim")
+        except InvalidMessage as error:
+            raise Unavailable(str(error)) from error
+        if blob is None:
+            raise Unavailable(f"claim {name} was deleted while it was read")
+        return blob.updated
+
+    def answer(self, name: str, ids: Sequence[str]) -> Answer | None:
         """Return the answer to a request, None if there is none or it cannot be read.
+
+        An answer to an earlier claim is none: the bucket may delete that claim first.
+
+        Args:
+            name: of the record.
+            ids: of the claim.
 
         The request is then processed again, with the ids of its claim, which is idempotent.
         """
@@ -94,14 +126,15 @@ class Records:
         if stored is None:
             return None
         try:
-            return Answer.from_json(stored)
+            answer = Answer.from_json(stored)
+            return answer if answer.is_for(ids) else None
         except InvalidMessage as error:
             log.warning("ignored answer %s: %s", name, error)
             return None
 
-    def keep_answer(self, name: str, answer: Answer) -> None:
-        """Store the answer to a request, unless there is one."""
-        stored = {"status": answer.status, "document": answer.document}
+    def keep_answer(self, name: str, ids: Sequence[str], answer: Answer) -> None:
+        """Store the answer to a request with the ids of its claim, unless there is one."""
+        stored = {"status": answer.status, "document": answer.document, "ids": [*ids]}
         self._create(f"{name}/answer", stored)
 
     def _create(self, name: str, document: Mapping[str, Any]) -> bool:

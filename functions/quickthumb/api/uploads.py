@@ -69,7 +69,9 @@ class Uploads:
             return _response(attempt.answer, replayed=True)
         [id] = attempt.ids
         origin = request.headers.get("origin")
-        url = await run_in_threadpool(expect, id, announced, renditions, self._store, origin)
+        url = await run_in_threadpool(
+            expect, id, announced, renditions, self._store, origin, attempt.shared
+        )
         answer = Answer(201, documents.session(id, url, renditions))
         await self._idempotency.finish(attempt, answer)
         return _response(answer)
@@ -99,7 +101,7 @@ class Uploads:
             try:
                 async with turn:
                     job = await run_in_threadpool(
-                        accept, id, file, renditions, *needs, repeated=attempt.record is not None
+                        accept, id, file, renditions, *needs, attempt.shared
                     )
                 return documents.queued(id, job.renditions)
             except QuickThumbError as error:

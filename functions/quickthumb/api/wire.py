@@ -8,6 +8,7 @@ import asyncio
 from typing import Any
 
 import h11
+from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn_worker import UvicornWorker
 
@@ -77,6 +78,10 @@ class _Strict(h11.Connection):
     _overhead = 0
     _is_chunked = False
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._receive_buffer = _Buffer()
+
     @property
     def is_plain(self) -> bool:
         """Whether the next bytes are plain content."""
@@ -101,6 +106,20 @@ class _Strict(h11.Connection):
         return event
 
 
+class _Buffer(ReceiveBuffer):
+    """Hands over content as it is, where the base class copies it twice."""
+
+    def maybe_extract_at_most(self, count: int) -> bytearray | None:
+        if not 0 < len(self) <= count:
+            return super().maybe_extract_at_most(count)
+        content, self._data = self._data, bytearray()
+        self._next_line_search = self._multiple_lines_search = 0
+        return content
+
+
 def install() -> None:
-    """Use this protocol in the server that functions-framework starts for ASGI functions."""
-    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, "http": Wire}
+    """Use this protocol in the server that functions-framework starts for ASGI functions.
+
+    WebSockets are off. There are none, and their library, if installed, is slow to import.
+    """
+    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, "http": Wire, "ws": "none"}

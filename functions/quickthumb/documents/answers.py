@@ -10,7 +10,7 @@ from quickthumb.documents.rendition import Rendition
 Id = Annotated[
     str,
     Meta(
-        description="128 random bits; anyone who has the id can read and delete the upload.",
+        description="112 random bits; anyone who has the id can read and delete the upload.",
         extra_json_schema={"pattern": "^[0-9a-f]{32}$"},
     ),
 ]

@@ -45,6 +45,7 @@ def schema() -> dict[str, Any]:
             member.pop("default", None)
         part |= {"required": list(part["properties"]), "additionalProperties": False}
     event = parts.pop("Manifest")
+    del event["properties"]["dropped"]  # only in storage
     event["properties"] = _HEAD | event["properties"]
     event["required"] = list(event["properties"])
     return {

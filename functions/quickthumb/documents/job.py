@@ -15,6 +15,9 @@ from quickthumb.problems import InvalidMessage
 SCHEMA = "1"
 """Version of the job message and of the manifest; the message attribute `schema`."""
 
+RETRY = "retry"
+"""Attribute of a message that `sweep` published again: the number of the retry, from 1."""
+
 MAX_FILENAME = 255
 """Maximum length of a stored file name, characters."""
 

@@ -11,6 +11,8 @@ from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.untrusted import MAX_WHOLE
 from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 
+_DELETED = "deleted"
+
 Pixels = Annotated[int, Meta(ge=1, description="Pixels.")]
 SeenPixels = Annotated[int, Meta(ge=1, description="Pixels, after EXIF orientation.")]
 Bytes = Annotated[int, Meta(ge=1, description="Size in bytes.")]
@@ -67,6 +69,27 @@ class Failure(Struct, frozen=True):
     detail: Annotated[str, _text("A sentence for people.")]
 
 
+class Tombstone(Struct, frozen=True):
+    """In place of the manifest of an upload that was deleted; final for its id.
+
+    Earlier versions cannot read it, and treat the job as given up.
+
+    Attributes:
+        id: the upload.
+        name: the blob of the original.
+        generation: the version of that blob; 0 if unknown.
+    """
+
+    id: str
+    name: str
+    generation: Annotated[int, Meta(ge=0, le=MAX_WHOLE)]
+
+    def to_json(self) -> bytes:
+        """Return the content of `manifest.json`."""
+        document = {"schema": SCHEMA, "state": _DELETED, **msgspec.to_builtins(self)}
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 class Manifest(Struct, frozen=True):
     """How a job ended; written last, as the commit."""
 
@@ -100,6 +123,10 @@ class Manifest(Struct, frozen=True):
         str,
         _text("The name of the uploaded file, or empty. Never use it as a path."),
     ] = ""
+    dropped: Annotated[
+        bool,
+        Meta(description="Whether a sweep deletes the original, since the job is done."),
+    ] = False
 
     @classmethod
     def failed(cls, job: Job, error: Unprocessable) -> Self:
@@ -114,6 +141,10 @@ class Manifest(Struct, frozen=True):
         """
         detail = "The result of the job cannot be read any more. Upload the picture again."
         return cls(id, id, 0, failure=Failure(GaveUp.code, detail))
+
+    def as_dropped(self) -> Self:
+        """Return the manifest after its original was dropped."""
+        return msgspec.structs.replace(self, dropped=True)
 
     def ends(self, job: Job) -> bool:
         """Return whether there is nothing left to do for a job.
@@ -137,8 +168,17 @@ class Manifest(Struct, frozen=True):
         return next((thumb for thumb in self.thumbnails if thumb.name == name), None)
 
     def to_json(self) -> bytes:
-        """Return the content of `manifest.json`."""
-        document = {"schema": SCHEMA, "state": self.state, **msgspec.to_builtins(self)}
+        """Return the content of `manifest.json`: that of the event, and whether it is dropped."""
+        return self._json({"dropped": True} if self.dropped else {})
+
+    def as_event(self) -> bytes:
+        """Return the data of the event `completed`."""
+        return self._json({})
+
+    def _json(self, more: dict[str, Any]) -> bytes:
+        members = msgspec.to_builtins(self)
+        del members["dropped"]
+        document = {"schema": SCHEMA, "state": self.state, **members, **more}
         return json.dumps(document, separators=(",", ":")).encode()
 
     @classmethod
@@ -149,11 +189,26 @@ class Manifest(Struct, frozen=True):
             InvalidMessage: it is not a manifest of this schema.
         """
         try:
-            document = untrusted.read(dict[str, Any], body)
-            # Earlier versions wrote no name: originals were named by their ids.
-            manifest = untrusted.convert(cls, {"name": document.get("id"), **document})
-            if "thumbnails" not in document:
-                raise InvalidMessage("thumbnails is missing")
+            return cls._read(untrusted.read(dict[str, Any], body))
         except InvalidMessage as error:
             raise InvalidMessage(f"not a manifest: {error}") from error
+
+    @classmethod
+    def _read(cls, document: dict[str, Any]) -> Self:
+        # Earlier versions wrote no name: originals were named by their ids.
+        manifest = untrusted.convert(cls, {"name": document.get("id"), **document})
+        if "thumbnails" not in document:
+            raise InvalidMessage("thumbnails is missing")
         return manifest
+
+
+def end_of(body: bytes) -> Manifest | Tombstone:
+    """Parse the content of `manifest.json`.
+
+    Raises:
+        InvalidMessage: it is neither a manifest nor a tombstone of this schema.
+    """
+    document = untrusted.read(dict[str, Any], body)
+    if document.get("state") == _DELETED:
+        return untrusted.convert(Tombstone, document)
+    return Manifest._read(document)

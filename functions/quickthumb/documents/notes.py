@@ -1,12 +1,16 @@
-"""Metadata of an original: its file name and the requested thumbnails.
+"""Metadata of blobs.
 
-With these, a picture found in the bucket can be processed as requested even if its message was
-lost.
+That of an original has its file name and the requested thumbnails, so that a picture found in the
+bucket can be processed as requested even if its message was lost. That of a result names its
+original.
 """
 
 import json
+import re
+import string
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from urllib.parse import quote, unquote
 
 from msgspec import Meta
 
@@ -27,6 +31,11 @@ accepted content type; the rest is left for attributes of the system.
 
 _FILENAME = "filename"
 _RENDITIONS = "renditions"
+_ORIGINAL = "original"
+_GENERATION = "generation"
+
+_PLAIN = "".join(set(string.punctuation) - set('%<>&"\\'))
+"""Characters that stay as they are in the name of an original; letters and digits do anyway."""
 
 _Listed = Annotated[list[Any], Meta(min_length=1, max_length=MAX_LISTED)]
 
@@ -69,6 +78,19 @@ def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]
         return filename, ()
     listed = untrusted.read(_Listed, metadata[_RENDITIONS])
     return filename, tuple(map(Rendition.from_json, listed))
+
+
+def origin(name: str, generation: int) -> dict[str, str]:
+    """Return the metadata by which a result tells the original that it was made of."""
+    return {_ORIGINAL: quote(name, safe=_PLAIN), _GENERATION: str(generation)}
+
+
+def origin_of(metadata: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return the name and the generation of the original of a result, None if it tells none."""
+    generation = metadata.get(_GENERATION, "")
+    if _ORIGINAL not in metadata or not re.fullmatch("[0-9]{1,19}", generation):
+        return None
+    return unquote(metadata[_ORIGINAL]), int(generation)
 
 
 def cut(filename: str) -> str:

@@ -7,14 +7,17 @@ from quickthumb.problems import TooSlow
 
 
 class Deadline:
-    """A time after which no further step is begun.
+    """A processor time after which no further step is begun.
+
+    It is that of this process, on all processors: what others do at the same time does not decide
+    whether a picture has thumbnails.
 
     C code cannot be interrupted from within the process. So this is checked whenever it reads more
     bytes, and between steps and frames. For a hard limit, do the work in another process, and kill
     that.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.process_time) -> None:
         self._seconds = seconds
         self._clock = clock
         self._end = clock() + seconds

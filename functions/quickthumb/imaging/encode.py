@@ -17,7 +17,7 @@ from quickthumb.imaging.formats.png import PNG
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import TooManyPixels
 
-_MOST_BYTES = 250_000_000
+MOST_BYTES = 250_000_000
 """Maximum memory of an encoder."""
 
 
@@ -56,9 +56,9 @@ def choose_format(
     if asked == AUTO:
         if not (transparent or animated):
             return JPEG
-        return WEBP if animated or WEBP.writer.held(size, transparent=True) <= _MOST_BYTES else PNG
+        return WEBP if animated or WEBP.writer.held(size, transparent=True) <= MOST_BYTES else PNG
     output = OUTPUTS[asked]
-    if output.writer.held(size, transparent=transparent) > _MOST_BYTES:
+    if output.writer.held(size, transparent=transparent) > MOST_BYTES:
         raise TooManyPixels(
             f"A thumbnail of {size[0]} x {size[1]} pixels takes too much memory to encode as "
             f"{asked}. Request a smaller size, or PNG."

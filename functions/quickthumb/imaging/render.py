@@ -18,21 +18,17 @@ from quickthumb.imaging.encode import (
 )
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.finish import Finish
+from quickthumb.imaging.memory import needed_bytes, weight_bound
 from quickthumb.imaging.opening import open_picture
 from quickthumb.imaging.placeholder import placeholder
 from quickthumb.imaging.reduce import Reducer
 from quickthumb.imaging.weight import weigh
 from quickthumb.limits import Limits
-from quickthumb.pictures import Picture, Rendered
+from quickthumb.pictures import Picture, Rendered, Work
 
 
 def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rendered:
     """Make every rendition of a picture, at least one.
-
-    The picture is opened, then reduced to each size. For each thumbnail of that size, it is
-    finished (colours, orientation, crop), animated if applicable, and encoded. The smallest size
-    also becomes the placeholder. Of an animation, as many thumbnails as fit into memory are made
-    in one pass over its frames.
 
     The same bytes and renditions give the same thumbnails, byte for byte, on one machine.
 
@@ -42,9 +38,28 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         CannotFit: a thumbnail does not fit its `max_bytes`.
         TooSlow: the time limit was exceeded.
     """
-    deadline = Deadline(limits.max_seconds)
-    encoded = open_picture(data, limits, deadline)
+    return prepare(data, renditions, limits).make()
+
+
+def prepare(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Work:
+    """Open a picture, and plan its thumbnails, without decoding it; raises what `render` raises."""
+    encoded = open_picture(data, limits, Deadline(limits.max_seconds))
     finishes = [Finish(encoded, rendition) for rendition in dict.fromkeys(renditions)]
+    return Work(
+        needed_bytes(encoded, finishes, limits),
+        weight_bound(encoded, finishes, limits),
+        lambda: _make(encoded, finishes, renditions),
+    )
+
+
+def _make(encoded: Encoded, finishes: list[Finish], renditions: Sequence[Rendition]) -> Rendered:
+    """Make the thumbnails.
+
+    The picture is reduced to each size. For each thumbnail of that size, it is finished (colours,
+    orientation, crop), animated if applicable, and encoded. The smallest size also becomes the
+    placeholder. Of an animation, as many thumbnails as fit into memory are made in one pass over
+    its frames.
+    """
     reducer = Reducer(encoded, [finish.reduced for finish in finishes])
     finishes.sort(key=lambda finish: reducer.order.index(finish.reduced))
     made: dict[Rendition, Picture] = {}
@@ -53,7 +68,7 @@ def render(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Rend
         stills: dict[Finish, Image.Image] = {}
         for finish in batch:
             if reduced is None or reduced.size != finish.reduced:
-                deadline.check()
+                encoded.deadline.check()
                 reduced = None  # free memory for the next size
                 reduced = reducer.to(finish.reduced)
             stills[finish] = finish(reduced)

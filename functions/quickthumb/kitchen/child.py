@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import orders
+from quickthumb.kitchen.orders import Needs
 from quickthumb.kitchen.start import start
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
@@ -114,8 +115,10 @@ class Child:
         if unlimited:
             log.warning("this system cannot limit decoders in: %s", ", ".join(unlimited))
 
-    def render(self, data: bytes, renditions: Sequence[Rendition], end: float) -> Rendered:
-        """Decode a picture and make its thumbnails; any error but Unprocessable ends the child.
+    def open(self, data: bytes, renditions: Sequence[Rendition], end: float) -> Needs:
+        """Open a picture, and return what making its thumbnails takes.
+
+        Any error but Unprocessable ends the child; so it is with `make`.
 
         Args:
             data: the file.
@@ -128,28 +131,48 @@ class Child:
             OutOfMemory: the memory limit was reached.
             Died: the child died.
         """
+        with self._serving():
+            self._last_words()  # of earlier orders
+            with self._sending(at_work=False):
+                orders.send_order(self._wire, data, renditions, _left(end), end)
+            with self._receiving():
+                return orders.receive_needs(self._wire, self._limits, end)
+
+    def make(self, renditions: Sequence[Rendition], end: float) -> Rendered:
+        """Make the thumbnails of the picture that is open; see `open`."""
+        with self._serving():
+            with self._sending(at_work=True):
+                orders.send_start(self._wire, _left(end), end)
+            with self._receiving():
+                rendered = orders.receive_answer(self._wire, renditions, self._limits, end)
+            self.served += 1
+            return rendered
+
+    @contextmanager
+    def _serving(self) -> Iterator[None]:
+        """End the child with any error but Unprocessable."""
         try:
-            rendered = self._ask(data, renditions, end)
+            yield
         except Unprocessable:
             self.served += 1
             raise
         except BaseException:
             self.end()
             raise
-        self.served += 1
-        return rendered
 
-    def _ask(self, data: bytes, renditions: Sequence[Rendition], end: float) -> Rendered:
-        self._last_words()  # of earlier orders
+    @contextmanager
+    def _sending(self, *, at_work: bool) -> Iterator[None]:
         try:
-            seconds = end - GRACE - time.monotonic()
-            orders.send_order(self._wire, data, renditions, seconds, end)
+            yield
         except TimeoutError as error:
             raise Late from error
         except OSError as error:
-            raise Died(self.end(), at_work=False) from error
+            raise Died(self.end(), at_work=at_work) from error
+
+    @contextmanager
+    def _receiving(self) -> Iterator[None]:
         try:
-            return orders.receive_answer(self._wire, renditions, self._limits, end)
+            yield
         except TimeoutError as error:
             raise Late from error
         except Mangled as error:
@@ -184,6 +207,11 @@ class Child:
         with suppress(BlockingIOError):
             said = os.read(self._words, 64 * 1024)  # the capacity of a pipe
         return said[-_LAST_WORDS:].decode(errors="replace").strip()
+
+
+def _left(end: float) -> float:
+    """Return how long a child may take, seconds."""
+    return end - GRACE - time.monotonic()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -19,7 +19,7 @@ if sys.platform != "win32":
     import fcntl
     import resource
 
-_BESIDE = 64 * MIB
+BESIDE = 64 * MIB
 """Overhead beside the file, the decoded picture and the results, such as memory kept by malloc."""
 
 _THREADS = 512 * MIB
@@ -32,7 +32,12 @@ _LATE = 1.0
 def granted_bytes(limits: Limits) -> int:
     """Return the memory that a process may use above its idle memory, bytes."""
     file = 32 * MIB  # for a larger file, the rest reduces the limit of decoding
-    return file + limits.max_decoded_bytes + limits.max_result_bytes + _BESIDE
+    return file + limits.max_decoded_bytes + limits.max_result_bytes + BESIDE
+
+
+def largest_bytes(limits: Limits) -> int:
+    """Return the memory of the largest job, without the original that the parent has, bytes."""
+    return granted_bytes(limits) + limits.max_result_bytes  # which the parent gets
 
 
 def confine(limits: Limits) -> tuple[str, ...]:
@@ -77,13 +82,18 @@ def _held_bytes() -> tuple[int, int] | None:
 
 
 @contextmanager
-def ending_after(seconds: float) -> Iterator[None]:
-    """Have the system end this process if a job, including its answer, takes longer."""
+def ending_after(seconds: float, processor_seconds: float) -> Iterator[None]:
+    """Have the system end this process if a step of a job, including its answer, takes longer.
+
+    Args:
+        seconds: from now.
+        processor_seconds: on all processors.
+    """
     if sys.platform == "win32":
         yield
         return
     late = max(seconds, 0.0) + _LATE
-    _limit_processor(late)
+    _limit_processor(processor_seconds + _LATE)
     # The default action of the signal ends a process even inside native code.
     signal.setitimer(signal.ITIMER_REAL, late)
     try:
@@ -112,8 +122,8 @@ def ending_with(connection: int) -> Iterator[None]:
 
 
 def _limit_processor(seconds: float) -> None:
-    """Limit CPU time to that many seconds on all processors, in case the alarm is lost."""
-    most = time.process_time() + seconds * (os.cpu_count() or 1)
+    """Limit the processor time to that many seconds from now."""
+    most = time.process_time() + seconds
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CPU, (ceil(most), hard))

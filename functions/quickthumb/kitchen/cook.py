@@ -6,29 +6,31 @@ import socket
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from typing import TypeVar
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging.render import render
+from quickthumb.imaging.render import prepare
 from quickthumb.kitchen import orders
 from quickthumb.kitchen.confinement import confine, ending_after, ending_with
 from quickthumb.kitchen.warming import warm
 from quickthumb.kitchen.wire import Wire
 from quickthumb.limits import Limits
-from quickthumb.pictures import Rendered
+from quickthumb.pictures import Rendered, Work
 from quickthumb.problems import TooManyPixels, Unprocessable
 
-Recipe = Callable[[bytes, Sequence[Rendition], Limits], Rendered]
-"""`imaging.render`, or a substitute in tests."""
+Made = TypeVar("Made")
+
+Recipe = Callable[[bytes, Sequence[Rendition], Limits], Work]
+"""`imaging.prepare`, or a substitute in tests."""
 
 
 def main(connection: socket.socket, limits: Limits) -> None:
-    """Prepare, then serve orders."""
-    prepare(limits.extra_formats)
-    serve(connection, limits, render)
+    """Load everything, then serve orders."""
+    load(limits.extra_formats)
+    serve(connection, limits, prepare)
 
 
-def prepare(extra_formats: Sequence[str] = ()) -> None:
+def load(extra_formats: Sequence[str] = ()) -> None:
     """Load everything that decoding needs, and silence all output but the answers."""
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
@@ -47,19 +49,36 @@ def serve(connection: socket.socket, limits: Limits, recipe: Recipe) -> None:
 
 def _serve_one(connection: socket.socket, wire: Wire, limits: Limits, recipe: Recipe) -> None:
     data, renditions, seconds = orders.receive_order(wire)
-    with ending_after(seconds):
+
+    def attempt(step: Callable[[], Made]) -> Made | None:
+        """Do a step; if it fails, say so, and return None."""
         try:
             with ending_with(connection.fileno()):
-                rendered = recipe(data, renditions, replace(limits, max_seconds=seconds))
-            _check_weight(rendered, limits)
-            orders.send_rendered(wire, rendered)
-            return
+                return step()
         except Unprocessable as error:
             orders.send_refusal(wire, error)
-            return
+            return None
         except MemoryError:
             pass  # the memory is released with the exception
         orders.send_out_of_memory(wire)
+        return None
+
+    with ending_after(seconds, limits.max_seconds):
+        work = attempt(lambda: recipe(data, renditions, limits))
+        if work is None:
+            return
+        orders.send_needs(wire, work)
+    seconds = orders.receive_start(wire)
+    with ending_after(seconds, limits.max_seconds):
+        rendered = attempt(lambda: _made(work, limits))
+        if rendered is not None:
+            orders.send_rendered(wire, rendered)
+
+
+def _made(work: Work, limits: Limits) -> Rendered:
+    rendered = work.make()
+    _check_weight(rendered, limits)
+    return rendered
 
 
 def _check_weight(rendered: Rendered, limits: Limits) -> None:

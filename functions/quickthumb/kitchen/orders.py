@@ -1,10 +1,14 @@
 """The messages between parent and child.
 
+The parent sends an order. The child opens the picture and answers how much memory it needs. Once
+there is room, the parent has it start, and gets the thumbnails.
+
 A child has decoded untrusted data, so its answers are not trusted either.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,7 +18,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
-from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.pictures import Picture, Rendered, Source, Work
 from quickthumb.problems import (
     CannotFit,
     Corrupt,
@@ -38,6 +42,19 @@ _PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,8000}={0,2}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What making the thumbnails of a picture takes at most.
+
+    Attributes:
+        memory: of the child, without the file, bytes.
+        weight: of all thumbnails together, bytes.
+    """
+
+    memory: int
+    weight: int
+
+
 class OutOfMemory(Exception):
     """The child reached its memory limit."""
 
@@ -55,6 +72,31 @@ def receive_order(wire: Wire) -> tuple[bytes, tuple[Rendition, ...], float]:
     head = wire.head()
     renditions = tuple(Rendition.from_json(rendition) for rendition in head["renditions"])
     return wire.part(head["bytes"]), renditions, head["seconds"]
+
+
+def send_needs(wire: Wire, work: Work) -> None:
+    """Answer with the memory that decoding takes, before it begins; raises what `Wire` does."""
+    wire.send({"memory": work.memory, "weight": work.weight})
+
+
+def receive_needs(wire: Wire, limits: Limits, end: float) -> Needs:
+    """Receive what decoding takes; raises what `receive_answer` does."""
+    head = wire.head(end)
+    _check(head)
+    most = limits.max_result_bytes
+    return Needs(
+        _whole(head, "memory", 0, limits.max_decoded_bytes + most), _whole(head, "weight", 0, most)
+    )
+
+
+def send_start(wire: Wire, seconds: float, end: float) -> None:
+    """Have the child begin, with a time limit in seconds; raises what `Wire` does."""
+    wire.send({"seconds": seconds}, end=end)
+
+
+def receive_start(wire: Wire) -> float:
+    """Wait until decoding may begin; return the time limit in seconds. Raises what `Wire` does."""
+    return float(wire.head()["seconds"])
 
 
 def send_rendered(wire: Wire, rendered: Rendered) -> None:
@@ -99,10 +141,7 @@ def receive_answer(
         TimeoutError, EOFError, OSError: there is no answer; see `Wire`.
     """
     head = wire.head(end)
-    if "refused" in head:
-        raise _refusal(head)
-    if "out_of_memory" in head:
-        raise OutOfMemory
+    _check(head)
     source, thumbnails, placeholder = (
         head.get(name) for name in ("source", "thumbnails", "placeholder")
     )
@@ -126,6 +165,14 @@ def receive_answer(
         )
         left -= size
     return Rendered(known, tuple(pictures), shown)
+
+
+def _check(head: dict[str, Any]) -> None:
+    """Raise the error that an answer tells of."""
+    if "refused" in head:
+        raise _refusal(head)
+    if "out_of_memory" in head:
+        raise OutOfMemory
 
 
 def _refusal(head: dict[str, Any]) -> Unprocessable:

@@ -1,48 +1,74 @@
-"""The pool of decoding processes, and how crashes are handled."""
+"""The kitchen of an instance: its children, and the memory that its jobs share."""
 
-import logging
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.kitchen.child import COOK, GRACE, Child, Cook, Died, Late
-from quickthumb.kitchen.confinement import granted_bytes
-from quickthumb.kitchen.orders import OutOfMemory
-from quickthumb.limits import Limits
+from quickthumb.kitchen.child import COOK, Child, Cook
+from quickthumb.kitchen.confinement import largest_bytes
+from quickthumb.kitchen.job import Job
+from quickthumb.kitchen.room import Room
+from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.pictures import Rendered
-from quickthumb.problems import DecoderCrashed, TooManyPixels, TooSlow, Unavailable
-
-log = logging.getLogger(__name__)
-
-PATIENCE = 10.0
-"""Seconds to wait for a free child."""
-
-_ATTEMPTS = 3
-"""Per picture: an earlier picture may have damaged the first child, or something killed it."""
+from quickthumb.problems import InvalidSetting
 
 
 class Kitchen:
     """Decodes pictures in child processes; thread-safe.
 
-    Children are started on demand, and kept.
+    Children are started on demand, and kept. Jobs share the memory of the instance:
+
+    - Originals are held in one part of it, from before they are fetched.
+    - The other part is for decoding, and for thumbnails until they are stored. It suffices for the
+      largest job alone, so every job is done sooner or later.
+
+    A job waits for the one before it fetches, and for the other before it decodes, each first come,
+    first served. While it waits for the second, jobs that have some of it only go on or end. So no
+    two jobs wait for each other.
 
     Args:
         limits: of a picture.
         children: maximum number of children, each decoding one picture at a time.
+        memory: that jobs share, bytes.
         cook: what the children run.
 
     Attributes:
+        limits: of a picture.
+        seconds: how long a picture may take. Its time limit is in processor time, and the children
+            and the process that serves requests may share a processor.
         idle: the children that have nothing to do.
-        free: how many pictures more may be decoded now.
+        originals: memory for originals.
+        places: for children that decode.
+        door: where one job at a time waits to decode.
+        memory: for decoding, and for thumbnails.
+
+    Raises:
+        InvalidSetting: the memory does not suffice for the largest job.
     """
 
-    def __init__(self, limits: Limits, children: int = 1, cook: Cook = COOK) -> None:
-        self._limits = limits
-        self._cook = cook
-        self.free = children
+    def __init__(
+        self,
+        limits: Limits,
+        children: int = 1,
+        memory: int = JOBS_BYTES,
+        cook: Cook = COOK,
+    ) -> None:
+        self.limits = limits
+        self.seconds = limits.max_seconds * (children + 1)
         self.idle: list[Child] = []
-        self._changed = threading.Condition()
+        largest = largest_bytes(limits)
+        if memory <= largest:
+            raise InvalidSetting(
+                f"QUICKTHUMB_JOBS_BYTES: {memory}: expected more than {largest}, which one job "
+                "may take beside its original"
+            )
+        self.originals = Room(memory - largest)
+        self.memory = Room(largest)
+        self.places = Room(children)
+        self.door = Room(1)
+        self._cook = cook
+        self._lock = threading.Lock()
         self._closed = False
 
     def warm(self) -> None:
@@ -51,79 +77,54 @@ class Kitchen:
         Raises:
             Unavailable: the system cannot start a process.
         """
-        with self._changed:
-            if not self.idle and self.free and not self._closed:
-                self.idle.append(Child(self._limits, self._cook))
+        with self._lock:
+            if not self.idle and self.places.free and not self._closed:
+                self.idle.append(self.child())
 
-    def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
-        """Make the renditions of a picture, at least one, within the limits.
-
-        Returns within `Limits.max_seconds` and another second, once a child is available.
+    @contextmanager
+    def job(self, size: int) -> Iterator[Job]:
+        """Wait until there is memory for an original of that many bytes, and hold it for the job.
 
         Raises:
-            Unprocessable: what `imaging.render` raises, `TooSlow` even if the decoder hangs, and
-                `DecoderCrashed`.
-            Unavailable: no child is available; the call may succeed later.
+            TooManyBytes: it does not fit, even alone.
+            Unavailable: there is none in time; the job may succeed later.
         """
-        child = self._take()
+        job = Job(self, size)
+        job.begin()
         try:
-            child = child or Child(self._limits, self._cook)
-            child.wait_ready()
-            end = time.monotonic() + self._limits.max_seconds + GRACE
-            for _ in range(_ATTEMPTS):
-                fresh = child.served == 0
-                try:
-                    return child.render(data, renditions, end)
-                except (Late, TooSlow):
-                    raise TooSlow.than(self._limits.max_seconds) from None
-                except OutOfMemory:
-                    log.warning("a decoder had no memory left%s", "" if fresh else ": once more")
-                    if fresh:
-                        raise self._too_much_memory() from None
-                except Died as died:
-                    log.warning("a decoder died: %s", died)
-                    if fresh and died.at_work:
-                        raise DecoderCrashed(
-                            "The decoder crashed on this picture. Save it again, or in another "
-                            "format, and send that."
-                        ) from None
-                child = Child(self._limits, self._cook)
-                child.wait_ready()
-            raise Unavailable(f"{_ATTEMPTS} processes ended before they had the picture")
+            yield job
         finally:
-            self._give_back(child)
+            job.end()
+
+    def render(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
+        """Make the renditions of a picture that is already here; raises what `Job.render` does."""
+        with self.job(len(data)) as job:
+            return job.render(data, renditions)
+
+    def child(self) -> Child:
+        """Start a child. Raises `Unavailable` if the system cannot."""
+        return Child(self.limits, self._cook)
+
+    def take(self) -> Child:
+        """Return an idle child, or a new one."""
+        with self._lock:
+            if self.idle:
+                return self.idle.pop()
+        return self.child()
+
+    def give_back(self, child: Child) -> None:
+        """Keep a child for the next picture, unless it has ended."""
+        with self._lock:
+            kept = not child.ended and not self._closed
+            if kept:
+                self.idle.append(child)
+        if not kept:
+            child.close()
 
     def close(self) -> None:
         """End idle children now, and the others after their orders."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             idle, self.idle = self.idle, []
         for child in idle:
             child.close()
-
-    def _take(self) -> Child | None:
-        """Wait for a free place; return an idle child, None if there is none."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.free, PATIENCE):
-                raise Unavailable(
-                    f"All decoders have been busy for {PATIENCE:g} seconds. Lower the concurrency "
-                    "of the function, or raise QUICKTHUMB_DECODERS and its memory."
-                )
-            self.free -= 1
-            return self.idle.pop() if self.idle else None
-
-    def _give_back(self, child: Child | None) -> None:
-        with self._changed:
-            self.free += 1
-            kept = child is not None and not child.ended and not self._closed
-            if child and kept:
-                self.idle.append(child)
-            self._changed.notify()
-        if child and not kept:
-            child.close()
-
-    def _too_much_memory(self) -> TooManyPixels:
-        return TooManyPixels(
-            "Decoding the picture needs more memory than the limit of "
-            f"{granted_bytes(self._limits) / 1e6:,.0f} MB. Send a smaller one, or a baseline JPEG."
-        )

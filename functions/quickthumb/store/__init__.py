@@ -3,14 +3,16 @@
 Each part manages its own blobs; operations on several parts are here.
 """
 
+import time
+
 from quickthumb.buckets import Bucket
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
-from quickthumb.documents.names import ANNOUNCED
-from quickthumb.store import walks
+from quickthumb.documents.manifest import Manifest, Tombstone
+from quickthumb.documents.names import ANNOUNCED, id_of, is_named_by_id
+from quickthumb.store import lifetimes, walks
 from quickthumb.store.ledger import Ledger
 from quickthumb.store.originals import Originals, Queued
-from quickthumb.store.results import Results
+from quickthumb.store.results import Kept, Results
 
 
 class Store:
@@ -35,29 +37,94 @@ class Store:
 
     def status(self, id: str) -> Manifest | Queued | None:
         """Return the state of an upload, None if it does not exist."""
-        return self.results.manifest(id) or self.originals.queued(id)
+        kept = self.results.read(id)
+        if kept is None:
+            return self.originals.queued(id)
+        return kept.end if isinstance(kept.end, Manifest) else None
+
+    def is_deleted(self, id: str) -> bool:
+        """Return whether an upload was deleted lately."""
+        kept = self.results.read(id)
+        return kept is not None and isinstance(kept.end, Tombstone)
 
     def delete(self, id: str) -> bool:
-        """Delete all blobs of an upload; return whether there were any.
+        """Delete an upload; return whether there was anything to delete.
 
-        The original is deleted first, so that a `resize` in progress notices and cleans up; the
-        manifest last, so that an interrupted call can be repeated.
+        From the first write on, it is deleted: a tombstone takes the place of the manifest. An
+        interrupted call can be repeated, and `sweep` completes it. An id that never existed gets no
+        tombstone, so that guessing ids costs little.
         """
-        found = [self.originals.delete(name) for name in (id, ANNOUNCED + id)]
-        manifest = self.results.manifest(id)
-        if manifest is None and not any(found):
-            # For a guessed id or a repeated call, avoid the cost of a listing.
-            return False
-        # Another program may have overwritten its blob: that is another upload.
-        if manifest and self.originals.is_current(manifest):
-            self.originals.delete(manifest.name, manifest.generation)
-        self.results.delete(id)
-        return True
+        begun = time.time()
+        kept = self.results.read(id)
+        if kept is None:
+            name = self.originals.named_by_id(id)
+            return name is not None and self._bury(Tombstone(id, name, 0), None, begun)
+        if isinstance(kept.end, Tombstone):
+            return self.finish(kept)
+        return self._bury(self._tombstone(kept.end), kept, begun)
 
-    def drop_original(self, job: Job) -> None:
+    def take_back(self, id: str) -> None:
+        """Delete an upload that was not accepted, whether it was stored or not.
+
+        This is a deletion, since it may have been published nevertheless.
+        """
+        self._bury(Tombstone(id, id, 0), None, time.time())
+
+    def finish(self, kept: Kept) -> bool:
+        """Complete the deletion of an upload; return whether anything was left of it.
+
+        If the original is still there, a `resize` may have fetched it just now. It must find the
+        tombstone, so that is written again, to live as long as a new one.
+        """
+        begun, tombstone = time.time(), kept.end
+        if not isinstance(tombstone, Tombstone):
+            return False
+        is_stored = self.originals.has(tombstone.id, tombstone.name)
+        if is_stored and not self.results.put(tombstone, kept):
+            return True  # somebody else does it, or a next call
+        return self._empty(tombstone, begun)
+
+    def drop_original(self, job: Job, kept: Kept) -> bool:
         """Delete the original of a job that is done, but keep its results.
 
         This is recorded first, since `resize` takes a missing original for a deletion by its user.
+
+        Returns:
+            Whether it was deleted; False if the manifest was changed meanwhile.
         """
-        self.results.note_dropped(job.id)
+        if isinstance(kept.end, Tombstone):
+            return False
+        if not kept.end.dropped and not self.results.put(kept.end.as_dropped(), kept):
+            return False
         self.originals.delete(job.name, job.generation)
+        return True
+
+    def _tombstone(self, manifest: Manifest) -> Tombstone:
+        """Return the tombstone for a manifest, which may be damaged or unreadable."""
+        id, origin = manifest.id, (manifest.name, manifest.generation)
+        if not manifest.generation or id_of(self.originals.bucket, *origin) != id:
+            # The metadata of the results may tell the original.
+            found = self.results.list(id)
+            origin = found.origin if found and found.origin else (id, 0)
+        return Tombstone(id, *origin)
+
+    def _bury(self, tombstone: Tombstone, kept: Kept | None, begun: float) -> bool:
+        """Write a tombstone over whatever there is, and delete the rest."""
+        while not self.results.put(tombstone, kept):
+            kept = self.results.read(tombstone.id)
+            if kept and isinstance(kept.end, Tombstone):
+                break
+        self._empty(tombstone, begun)
+        return True
+
+    def _empty(self, tombstone: Tombstone, begun: float) -> bool:
+        lifetimes.check(begun)  # the tombstone may not live much longer
+        id, name = tombstone.id, tombstone.name
+        if is_named_by_id(id, name):
+            # Whatever the generation: another attempt may have stored it again.
+            names = {name} if tombstone.generation else {id, ANNOUNCED + id}
+            found = sum(map(self.originals.delete, names)) > 0
+        else:
+            # Another program may have overwritten its blob: that is another upload.
+            found = self.originals.delete(name, tombstone.generation)
+        return self.results.clear(id) > 0 or found

@@ -1,4 +1,4 @@
-"""The records of `sweep`: retries, jobs given up for good, and its cursor."""
+"""The records of `sweep`: retries, jobs given up for good, and how far its walks are."""
 
 import json
 import logging
@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, to_builtins
 from quickthumb.buckets import Bucket
 from quickthumb.documents import untrusted
 from quickthumb.documents.names import blob_name
+from quickthumb.documents.untrusted import MAX_WHOLE
 from quickthumb.problems import InvalidMessage
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,20 @@ class Attempts(Struct, frozen=True):
     name: str
 
 
+class Progress(Struct, frozen=True):
+    """How far a walk of `sweep` is.
+
+    Attributes:
+        begun: when it began, seconds of `time.time`.
+        next: where to continue, empty for the beginning; None if it has ended.
+    """
+
+    begun: Annotated[float, Meta(ge=0, le=MAX_WHOLE)]
+    next: str | None
+
+
 class _Cursor(Struct, frozen=True):
-    next: str
+    walks: dict[str, Progress] = {}  # earlier versions wrote none: they only walked over everything
 
 
 class Ledger:
@@ -72,20 +85,20 @@ class Ledger:
         self._bucket.create(f"{id}/{GIVEN_UP}", b"", "text/plain", {})
         self.forget_attempts(id)
 
-    def cursor(self) -> str:
-        """Return where the next sweep continues; empty for the beginning, or if unreadable."""
+    def progress(self) -> dict[str, Progress]:
+        """Return how far each walk is, by name; none if that cannot be read."""
         body = self._bucket.read(_CURSOR)
         if body is None:
-            return ""
+            return {}
         try:
-            return untrusted.read(_Cursor, body).next
+            return untrusted.read(_Cursor, body).walks
         except InvalidMessage as error:
             log.warning("restarted the sweep from the beginning: %s: %s", _CURSOR, error)
-            return ""
+            return {}
 
-    def put_cursor(self, cursor: str) -> None:
-        """Record where the next sweep continues."""
-        self._write(_CURSOR, to_builtins(_Cursor(cursor)))
+    def put_progress(self, walks: dict[str, Progress]) -> None:
+        """Record how far each walk is."""
+        self._write(_CURSOR, to_builtins(_Cursor(walks)))
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
         self._bucket.write(name, json.dumps(document).encode(), "application/json", "no-cache")

@@ -9,8 +9,16 @@ from itertools import chain
 from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.documents import notes
 from quickthumb.documents.job import Job
-from quickthumb.documents.manifest import Manifest
-from quickthumb.documents.names import ANNOUNCED, INCOMING, blob_name, id_of, is_folder
+from quickthumb.documents.names import (
+    AFTER_IDS,
+    ANNOUNCED,
+    INCOMING,
+    Range,
+    blob_name,
+    id_of,
+    is_folder,
+    is_named_by_id,
+)
 from quickthumb.documents.rendition import Rendition
 from quickthumb.problems import InvalidMessage, Unavailable
 from quickthumb.store import walks
@@ -102,6 +110,11 @@ class Originals:
         except InvalidMessage:
             return Queued(())  # unknown until the job fails
 
+    def named_by_id(self, id: str) -> str | None:
+        """Return the name of the original that an id tells, None if it does not exist."""
+        names = (id, ANNOUNCED + id)
+        return next((name for name in names if walks.exists(self._bucket, name)), None)
+
     def job_of(self, blob: Blob, default: tuple[Rendition, ...]) -> Job:
         """Return the job of an original.
 
@@ -137,7 +150,7 @@ class Originals:
         """Return the original of a job, None if it was deleted or replaced."""
         return self._bucket.read(job.name, job.generation)
 
-    def is_current(self, job: Job | Manifest) -> bool:
+    def is_current(self, job: Job) -> bool:
         """Return whether the original of a job still exists, and was not replaced.
 
         This is assumed if its description cannot be read, so that nothing is deleted by mistake.
@@ -148,6 +161,27 @@ class Originals:
             return True
         return blob is not None and blob.generation == job.generation
 
+    def has(self, id: str, name: str) -> bool:
+        """Return whether the original of an upload still exists.
+
+        If its name tells its id, in any generation: another attempt may have stored it again. If a
+        description cannot be read, this is assumed, so that nothing is deleted by mistake.
+
+        Args:
+            id: of the upload.
+            name: of the original.
+        """
+        names = (id, ANNOUNCED + id) if is_named_by_id(id, name) else (name,)
+        return any(self._holds(each, id) for each in names)
+
+    def _holds(self, name: str, id: str) -> bool:
+        """Return whether the current blob of that name is the original of an upload."""
+        try:
+            blob = self._bucket.stat(name)
+        except InvalidMessage:
+            return True
+        return blob is not None and id_of(self.bucket, name, blob.generation) == id
+
     def exists(self, name: str) -> bool:
         """Return whether there is an original of that name, in any generation."""
         return walks.exists(self._bucket, name)
@@ -157,7 +191,7 @@ class Originals:
         return self._bucket.delete(name, generation)
 
     def walk(
-        self, start: str, default: tuple[Rendition, ...], on_unread: Callable[[Unread], None]
+        self, within: Range, default: tuple[Rendition, ...], on_unread: Callable[[Unread], None]
     ) -> Iterator[FoundOriginal]:
         """Yield the originals by stem.
 
@@ -165,20 +199,26 @@ class Originals:
         of ids.
 
         Args:
-            start: the first stem to yield, inclusive.
+            within: the stems to yield. If this has an end, those that are not named by ids are
+                left out.
             default: thumbnails for an original that requests none.
             on_unread: called with what cannot be read; see `walks`.
         """
+        start, end = within.start, within.end
 
         def walk(letters: str, prefix: str, start: str, end: str = "") -> Iterator[Blob]:
             return walks.walk(self._bucket, on_unread, letters, prefix, start, end)
 
-        own = walk(walks.HEXADECIMAL, "", start, walks.AFTER_IDS)
-        announced = walk(walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start)
-        brought = chain(
-            walk(walks.PRINTABLE, INCOMING, INCOMING + start, ANNOUNCED),
-            walk(walks.PRINTABLE, INCOMING, max(INCOMING + start, _AFTER_ANNOUNCED)),
+        own = walk(walks.HEXADECIMAL, "", start, end or AFTER_IDS)
+        announced = walk(
+            walks.HEXADECIMAL, ANNOUNCED, ANNOUNCED + start, ANNOUNCED + end if end else ""
         )
+        brought: Iterator[Blob] = iter(())
+        if not end:
+            brought = chain(
+                walk(walks.PRINTABLE, INCOMING, INCOMING + start, ANNOUNCED),
+                walk(walks.PRINTABLE, INCOMING, max(INCOMING + start, _AFTER_ANNOUNCED)),
+            )
         for blob in heapq.merge(own, announced, brought, key=_stem):
             if not is_folder(blob.name):
                 yield self._found(blob, default)

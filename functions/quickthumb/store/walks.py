@@ -19,9 +19,6 @@ log = logging.getLogger(__name__)
 HEXADECIMAL = "0123456789abcdef"
 """The letters of ids, in order."""
 
-AFTER_IDS = "g"
-"""Sorts after every id; everything but originals and results sorts after it."""
-
 PRINTABLE = "".join(sorted({" ", *string.digits, *string.ascii_letters, *string.punctuation}))
 """The letters of most other names. If a listing fails, names with other letters are skipped."""
 

@@ -12,11 +12,12 @@ class Report:
 
     Attributes:
         next: where to continue; None at the end of the buckets.
-        seen: originals found.
+        seen: originals found; one that several walks came past counts several times.
         waiting: uploads whose job has not ended and is not due.
         published: jobs published again.
         gave_up: jobs given up.
-        removed: uploads that had results, but neither original nor manifest.
+        removed: uploads of which something was left over: of a deletion that was interrupted, or
+            results that no manifest names.
         dropped: originals deleted because their thumbnails are done.
         unread: blobs, or parts of the listings, that could not be read.
     """
@@ -29,6 +30,11 @@ class Report:
     removed: int = 0
     dropped: int = 0
     unread: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Number of uploads at which there was something to do."""
+        return self.published + self.gave_up + self.removed + self.dropped
 
     def add(self, outcome: Outcome) -> None:
         """Count an outcome."""

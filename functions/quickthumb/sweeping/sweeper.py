@@ -7,14 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from quickthumb.documents.job import SCHEMA, Job
-from quickthumb.documents.names import ANNOUNCED
+from quickthumb.documents.job import RETRY, SCHEMA, Job
+from quickthumb.documents.manifest import Manifest, Tombstone
+from quickthumb.documents.names import is_named_by_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import give_up
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
 from quickthumb.problems import GaveUp, NotPublished, Unavailable
-from quickthumb.store import Store
+from quickthumb.store import Store, lifetimes
 from quickthumb.store.ledger import Attempts
 from quickthumb.store.originals import FoundOriginal
 from quickthumb.store.results import FoundResults
@@ -72,11 +73,15 @@ class Sweeper:
     def is_settled(self, entry: Entry) -> bool:
         """Return whether the listings show that there is nothing to do."""
         results = entry.results
-        if results is None or not results.ended:
+        if results is None or not results.ended or self._may_prune(results):
             return False
+        if results.deleted:
+            told = results.origin is not None and is_named_by_id(results.id, results.origin[0])
+            left = entry.original or results.others
+            return told and not left and not self._has_expired(results)
         if entry.original is None:
-            return True
-        return results.swept is None and not results.gave_up and not self._may_drop(results)
+            return results.swept is None
+        return not (results.swept or results.gave_up or results.dropped or self._may_drop(results))
 
     def process(self, entry: Entry) -> Outcome:
         """Process an entry; return the outcome.
@@ -85,17 +90,23 @@ class Sweeper:
             QuickThumbError: the entry could not be processed; `NotPublished` if Pub/Sub is
                 unavailable.
         """
-        if entry.original is None:
-            return self._remove(entry.results) if entry.results else "ended"
         original = entry.original
+        if entry.results and (original is None or entry.results.deleted):
+            return self._without_original(entry.results)
+        if original is None:
+            return "ended"
         if self.now() - original.updated < self._first_pause:
             return "waiting"
         results = entry.results or self.store.results.find(original.job.id)
+        if results and results.deleted:
+            return self._finish(results)
         if results is None or not results.ended or results.gave_up:
             return self._retry(original, results)
         if results.swept and not self.dry_run:
             self.store.ledger.forget_attempts(results.id)
-        return self._drop(original.job) if self._may_drop(results) else "ended"
+        if results.dropped or self._may_drop(results):
+            return self._drop(original.job)
+        return self._prune(results)
 
     @property
     def _first_pause(self) -> timedelta:
@@ -132,7 +143,8 @@ class Sweeper:
         # Counted first, so that no error can cause a loop.
         self.store.ledger.put_attempts(job.id, Attempts(attempts.count + 1, job.name))
         try:
-            self.uploads.publish(job.to_json(), schema=SCHEMA)
+            number = str(attempts.count + 1)
+            self.uploads.publish(job.to_json(), schema=SCHEMA, **{RETRY: number})
         except NotPublished:
             self._uncount(job.id, attempts)
             raise
@@ -160,25 +172,94 @@ class Sweeper:
 
     def _drop(self, job: Job) -> Outcome:
         """Delete the original if the job is done; that of a failed job is kept."""
-        manifest = self.store.results.manifest(job.id)
-        if manifest is None or manifest.failure or not manifest.ends(job):
+        kept = self.store.results.read(job.id)
+        if kept is None or isinstance(kept.end, Tombstone):
+            return "ended"
+        if kept.end.failure or not kept.end.ends(job):
             return "ended"
         if not self.dry_run:
-            self.store.drop_original(job)
+            if not self.store.drop_original(job, kept):
+                return "waiting"
             log.info("dropped the original of %s", job.id)
         return "dropped"
 
+    def _without_original(self, results: FoundResults) -> Outcome:
+        """Clean up results whose original is not named by its id, or is gone."""
+        if results.deleted:
+            return self._finish(results)
+        if not results.ended:
+            return self._remove(results)
+        retried = results.gave_up and results.origin and self._is_alive(results)
+        if results.swept and not retried and not self.dry_run:
+            self.store.ledger.forget_attempts(results.id)
+        return self._prune(results)
+
+    def _is_alive(self, results: FoundResults) -> bool:
+        """Return whether the original of results still exists."""
+        name = results.origin[0] if results.origin else results.id
+        if results.origin is None and results.swept:
+            attempts = self.store.ledger.attempts(results.id)
+            name = attempts.name if attempts else name
+        return self.store.originals.has(results.id, name)
+
+    def _has_expired(self, results: FoundResults) -> bool:
+        """Return whether a tombstone has lived long enough."""
+        name = results.origin[0] if results.origin else results.id
+        return (
+            results.deleted is not None
+            and self.now() - results.deleted > lifetimes.of_tombstone(name)
+        )
+
+    def _finish(self, results: FoundResults) -> Outcome:
+        """Complete a deletion, or delete its tombstone."""
+        id = results.id
+        is_left = self._is_alive(results) or results.others
+        if is_left and self.dry_run:
+            return "removed"
+        if not is_left and (self.dry_run or not self._has_expired(results)):
+            return "ended"
+        kept = self.store.results.read(id)
+        if kept is None or not isinstance(kept.end, Tombstone):
+            return "waiting"
+        if self.store.finish(kept):
+            log.info("completed the deletion of %s", id)
+            return "removed"
+        if self._has_expired(results):
+            self.store.results.forget(kept)
+        return "ended"
+
+    def _may_prune(self, results: FoundResults) -> bool:
+        """Return whether there are thumbnails that no job will name any more."""
+        is_old = self.now() - results.updated > lifetimes.of_tombstone(results.id)
+        return results.unnamed and results.deleted is None and not results.gave_up and is_old
+
+    def _prune(self, results: FoundResults) -> Outcome:
+        """Delete thumbnails that the manifest does not name."""
+        if not self._may_prune(results):
+            return "ended"
+        kept = self.store.results.read(results.id)
+        if kept is None or not isinstance(kept.end, Manifest):
+            return "ended"
+        if not self.dry_run:
+            self.store.results.prune(kept.end, results.updated + timedelta.resolution)
+            log.info("removed thumbnails of %s that its manifest does not name", results.id)
+        return "removed"
+
     def _remove(self, results: FoundResults) -> Outcome:
-        """Delete results without a manifest whose original was deleted."""
+        """Delete results without a manifest whose original was deleted or replaced."""
         before = self.now() - self.policy.pause(0)
         if results.updated > before:
             return "waiting"
-        names = [results.id, ANNOUNCED + results.id]
-        if results.swept and (attempts := self.store.ledger.attempts(results.id)):
-            names.append(attempts.name)  # if the original is not named by its id
-        if any(self.store.originals.exists(name) for name in names):
+        if self._is_alive(results):
             return "waiting"
-        if not self.dry_run:
+        if self.dry_run:
+            return "removed"
+        if results.origin is None:  # nothing but a count, or by an earlier version
             self.store.results.delete_older(results.id, before)
-            log.info("removed the results of %s, which has no original", results.id)
+        else:
+            # Somebody may still be at work: the tombstone keeps the job from ending as done.
+            if not self.store.results.put(Tombstone(results.id, *results.origin)):
+                return "waiting"
+            self.store.results.clear(results.id)
+        log.info("removed the results of %s, which has no original", results.id)
         return "removed"

@@ -8,6 +8,7 @@ import importlib.abc
 import importlib.util
 import os
 import sys
+from dataclasses import replace
 
 DEADLY = b"this picture kills the function"
 _WHERE = "quickthumb.kitchen.pool"
@@ -27,15 +28,18 @@ class _Finder(importlib.abc.MetaPathFinder):
             load(module)
 
             class Kitchen(module.Kitchen):
-                def __init__(self, limits, children=1):
-                    super().__init__(limits, children, cook=("deadly_cook", "main"))
+                def __init__(self, limits, children, memory):
+                    # One that hangs is killed before its message is delivered again.
+                    short = replace(limits, max_seconds=5.0)
+                    super().__init__(short, children, memory, ("deadly_cook", "main"))
 
+            class Job(module.Job):
                 def render(self, data, renditions):
                     if DEADLY in data:
                         os._exit(1)
                     return super().render(data, renditions)
 
-            module.Kitchen = Kitchen
+            module.Kitchen, module.Job = Kitchen, Job
 
         spec.loader.exec_module = load_and_poison
         return spec

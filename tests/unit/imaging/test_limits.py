@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import pytest
@@ -107,3 +108,14 @@ def test_a_large_file_leaves_less_memory_to_decode_it() -> None:
     with pytest.raises(TooManyPixels, match="MB of memory: the limit is"):
         # Behind the end of a JPEG anything may follow.
         render(data + bytes(33 * 2**20), [Rendition.square(16)], Limits(max_decoded_bytes=2**20))
+
+
+def test_time_in_which_others_have_the_processor_does_not_count():
+    deadline = Deadline(0.1)
+    time.sleep(0.15)
+    deadline.check()
+    end = time.process_time() + 0.15
+    while time.process_time() < end:
+        pass
+    with pytest.raises(TooSlow, match=r"longer than 0.1 seconds"):
+        deadline.check()

@@ -5,6 +5,7 @@ import ctypes
 import itertools
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -20,19 +21,33 @@ from PIL import Image, _avif, _webp
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.engines import vips
-from quickthumb.imaging.render import render
+from quickthumb.imaging.render import prepare
 from quickthumb.kitchen import cook
 from quickthumb.limits import Limits
-from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.pictures import Picture, Rendered, Source, Work
 from quickthumb.problems import Corrupt
 
 OBEDIENT = (__name__, "obey")
 
 
 def obey(connection: socket.socket, limits: Limits) -> None:
-    """Do what the picture says: it is the name of a function in here, and its arguments."""
+    """Do what the picture says: it is the name of a function in here, and its arguments.
+
+    Before them it may say `with`, and the memory that it claims to need, and `early`, to have it
+    done while the picture is opened.
+    """
     servant = Servant(connection)
-    cook.serve(connection, limits, lambda data, renditions, _: servant.obey(data, renditions))
+
+    def recipe(data: bytes, renditions: Sequence[Rendition], limits: Limits) -> Work:
+        words, memory = data.decode(), 0
+        if found := re.match(r"with (\d+) ", words):
+            words, memory = words[found.end() :], int(found[1])
+        if words.startswith("early "):
+            rendered = servant.obey(words.removeprefix("early "), renditions)
+            return Work(memory, 0, lambda: rendered)
+        return Work(memory, 0, lambda: servant.obey(words, renditions))
+
+    cook.serve(connection, limits, recipe)
 
 
 class Servant:
@@ -42,8 +57,8 @@ class Servant:
         self._connection = connection
         self._served = 0
 
-    def obey(self, data: bytes, renditions: Sequence[Rendition]) -> Rendered:
-        name, *arguments = data.decode().split()
+    def obey(self, words: str, renditions: Sequence[Rendition]) -> Rendered:
+        name, *arguments = words.split()
         content = getattr(self, name)(*arguments)
         self._served += 1
         body = json.dumps(content).encode()
@@ -194,10 +209,10 @@ def never_ready(connection: socket.socket, limits: Limits) -> None:
 
 def hang(connection: socket.socket, limits: Limits, decoder: str, how: str) -> None:
     """Decode, but with one decoder that never comes back."""
-    cook.prepare()
+    cook.load()
     stuck = {"asleep": hold_the_lock_asleep, "spinning": hold_the_lock_spinning}[how]
     NATIVE[decoder](lambda *_, **__: stuck())
-    cook.serve(connection, limits, render)
+    cook.serve(connection, limits, prepare)
 
 
 def _pillow(name: str) -> Callable[[Callable[..., Any]], None]:

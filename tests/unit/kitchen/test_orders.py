@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import orders
-from quickthumb.kitchen.orders import MOST_DETAIL, OutOfMemory, receive_answer
+from quickthumb.kitchen.orders import MOST_DETAIL, Needs, OutOfMemory, receive_answer, receive_needs
 from quickthumb.kitchen.wire import MOST_HEAD, Mangled, Wire
 from quickthumb.limits import Limits
-from quickthumb.pictures import Picture, Rendered, Source
+from quickthumb.pictures import Picture, Rendered, Source, Work
 from quickthumb.problems import Corrupt, Unprocessable
 from tests.unit.kitchen.cooks import BABBLE, frame
 
@@ -87,6 +87,47 @@ def test_an_order_arrives_as_it_was_sent(ends):
     sender.start()
     assert orders.receive_order(Wire(theirs)) == (data, renditions, 2.5)
     sender.join()
+
+
+def test_what_a_picture_needs_and_when_to_start_arrive_as_they_were_sent(ends):
+    wire, theirs = ends
+    end = time.monotonic() + 10
+    orders.send_needs(Wire(theirs), Work(1_000_000, 20, lambda: RENDERED))
+    assert receive_needs(wire, LIMITS, end) == Needs(1_000_000, 20)
+    orders.send_start(wire, 2.5, end)
+    assert orders.receive_start(Wire(theirs)) == 2.5
+
+
+def needed(sent: bytes) -> Needs:
+    """Return what is made of these bytes from a child that has ended after them."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            theirs.sendall(sent)
+        return receive_needs(Wire(ours), LIMITS, time.monotonic() + 10)
+
+
+MOST = LIMITS.max_decoded_bytes + LIMITS.max_result_bytes
+
+
+@pytest.mark.parametrize("field", ["memory", "weight"])
+@pytest.mark.parametrize("value", [-1, MOST + 1, True, 1.5, "1", None])
+def test_an_impossible_need_is_rejected(field, value):
+    with pytest.raises(Mangled):
+        needed(frame({"memory": 0, "weight": 0, field: value}))
+
+
+def test_a_child_may_answer_with_an_error_what_a_picture_needs():
+    with pytest.raises(Corrupt, match="broken"):
+        needed(frame({"refused": "corrupt", "detail": "broken"}))
+    with pytest.raises(OutOfMemory):
+        needed(frame({"out_of_memory": True}))
+
+
+@pytest.mark.parametrize("what", BABBLE)
+def test_an_invalid_need_is_rejected(what):
+    with pytest.raises((Mangled, EOFError)):
+        needed(BABBLE[what])
 
 
 def test_a_refusal_arrives_cut_to_a_length_and_without_halves_of_characters(ends):

@@ -50,8 +50,9 @@ class Bucket(dict):  # the tests' own are for processes that may decode
         return 1
     def read(self, name, generation=None):
         return self.get(name)
-    def write(self, name, data, *_):
+    def write(self, name, data, *_, if_generation=None):
         self[name] = data
+        return True
     def stat(self, name):
         return self.get(name)
 
@@ -79,7 +80,7 @@ def test_a_warm_child_loads_nothing_more():
 import warnings
 from quickthumb.problems import Unprocessable
 from quickthumb.imaging.render import render
-from quickthumb.kitchen.cook import prepare
+from quickthumb.kitchen.cook import load
 from quickthumb.limits import Limits
 from tests.contract.test_kitchen import ALL, PICTURES
 from tests.unit.kitchen.pictures import OF_DECODER
@@ -87,7 +88,7 @@ from tests.unit.kitchen.pictures import OF_DECODER
 asked = [(data, ALL) for data in PICTURES.values()]
 asked += [make() for make in OF_DECODER.values()]
 asked += [(data[: len(data) // 2], renditions) for data, renditions in asked]
-prepare()
+load()
 seen = []
 sys.addaudithook(lambda event, args: seen.append((event, args[0])) if event in WATCHED else None)
 for data, renditions in asked:

@@ -13,7 +13,7 @@ _ABOUT = """\
 QuickThumb makes thumbnails in the background: upload a picture, get an id immediately, and fetch
 the thumbnails from links that are known from the start.
 
-An id is 128 random bits. Anyone who has it can read and delete the upload, and it cannot be
+An id has 112 random bits. Anyone who has it can read and delete the upload, and it cannot be
 guessed: keep it secret like a key.
 
 `HEAD` is supported wherever `GET` is, and `OPTIONS` everywhere; `Allow` lists the methods.
