@@ -115,7 +115,7 @@ def tiles_there(data: bytes) -> int:
     at = _start(data) + 2
     for _, start in _segments(data, at - 2):
         at = start - 2 + int.from_bytes(data[start - 2 : start], "big")
-    there = set()
+    there: set[int] = set()
     for _ in range(MOST_PARTS):
         if at + _PART.size > len(data):
             return len(there)
