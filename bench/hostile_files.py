@@ -186,8 +186,8 @@ ATTACKS: Mapping[str, Callable[[], bytes]] = {
     "JPEG XL of 25 megapixels": jxl_of_a_bomb,
     "PSD of 49 megapixels in runs": lambda: psd_of_runs(7_000),
     "DNG of 49 previews": lambda: dng_of_previews(49),
-    "SVG without an end": endless_svg,
-    "PDF without an end": endless_pdf,
+    "SVG of noise": endless_svg,
+    "PDF of slow shadings": endless_pdf,
 }
 """Functions that make the files, by description."""
 

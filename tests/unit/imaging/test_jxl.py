@@ -164,7 +164,8 @@ def test_a_codestream_in_parts_is_put_together() -> None:
 def test_metadata_is_not_decoded() -> None:
     bomb = box(b"brob", b"Exif" + b"\xff" * 1000)
     plain = encoded(photo(60, 40), "JXL", use_container=False)
-    assert thumbnail(container(bomb, box(b"jxlc", plain)), 60).data == thumbnail(plain, 60).data
+    contained = container(bomb, box(b"jxlc", plain))
+    assert thumbnail(contained, 20).data == thumbnail(plain, 20).data
 
 
 def test_a_container_without_pixels_is_corrupt() -> None:
