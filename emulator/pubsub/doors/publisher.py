@@ -10,6 +10,7 @@ from emulator.pubsub.doors.paging import paged
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.limits import check_value
+from emulator.pubsub.rules.schemas.topics import admit
 
 NAME = "google.pubsub.v1.Publisher"
 
@@ -49,6 +50,8 @@ async def _publish(backend: Backend, request: Any) -> Any:
     drafts = request.messages
     _check_drafts(drafts, request.ByteSize())
     router = backend.registry.router
+    if topic.description.HasField("schema_settings"):
+        admit(backend.registry.schemas, topic.description.schema_settings, drafts)
     async with backend.journaled():
         messages = wire.stamp(drafts, router.new_ids(len(drafts)), backend.clock())
         router.publish(topic, messages)
