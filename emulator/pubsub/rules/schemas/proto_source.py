@@ -132,6 +132,11 @@ class _Parser:
                 raise Misfit(f"Line {self._line()}: {word} is not supported.")
             else:
                 self._labelled(message, word)
+        # Each is in a oneof of its own, behind all others.
+        for field in message.field:
+            if field.proto3_optional:
+                field.oneof_index = len(message.oneof_decl)
+                message.oneof_decl.add(name=f"_{field.name}")
 
     def _labelled(self, message: Any, word: str) -> None:
         label = _LABELS.get(word)
@@ -147,8 +152,6 @@ class _Parser:
         field = self._field(message, self._next(), label)
         if word == "optional" and self._syntax == "proto3":
             field.proto3_optional = True
-            field.oneof_index = len(message.oneof_decl)
-            message.oneof_decl.add(name=f"_{field.name}")
 
     def _field(
         self, message: Any, type_name: str, label: int = FieldDescriptorProto.LABEL_OPTIONAL
