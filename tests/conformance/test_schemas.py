@@ -299,3 +299,14 @@ def test_a_schema_may_be_in_protocol_buffers(service, schemas, topic_with, send,
             "encoding": Encoding.JSON,
         }
     )
+
+
+def test_a_large_message_is_checked_too(schemas, topic_with, send, pull):
+    schemas.create()
+    topic, subscription = topic_with(schemas.path)
+    large = b"x" * 200_000
+    with pytest.raises(InvalidArgument):
+        send(topic, b'{"nope": "%s"}' % large)
+    send(topic, b'{"name": "%s"}' % large)
+    [received] = pull(subscription)
+    assert received.message.attributes["googclient_schemaname"] == schemas.path

@@ -20,7 +20,7 @@ from emulator.pubsub.rules.errors import FailedPrecondition, JournalFailed, NotF
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.replay import seek, seek_snapshot
 from emulator.pubsub.rules.schemas.book import SchemaBook
-from emulator.pubsub.rules.schemas.topics import admit
+from emulator.pubsub.rules.schemas.topics import accepted, admit
 
 FIRST_VERSION = Path(__file__).parents[2] / "fixtures/pubsub/journal.sqlite3"
 
@@ -132,7 +132,7 @@ def test_messages_of_a_schema_that_is_deleted_say_so_after_a_restart(start):
         protos.Topic(name=TOPIC, schema_settings=settings), FieldMask(paths=["schema_settings"])
     )
     draft = protos.PubsubMessage(data=b'"a"')
-    admit(run.registry.schemas, run.catalogue.topic(TOPIC).schema_settings, [draft])
+    admit(accepted(run.registry.schemas, protos.SchemaSettings(**settings)), 1, [draft])
     assert draft.attributes["googclient_schemarevisionid"] == made.revision_id
     messages = wire.stamp([draft], run.registry.router.new_ids(1), NOW)
     run.registry.router.publish(run.registry.topic(TOPIC), messages)

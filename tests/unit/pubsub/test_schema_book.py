@@ -13,10 +13,10 @@ from emulator.pubsub.rules.errors import (
     ResourceExhausted,
     SchemaMismatch,
 )
-from emulator.pubsub.rules.schemas import book as limits
+from emulator.pubsub.rules.schemas import book
 from emulator.pubsub.rules.schemas.book import SchemaBook
 from emulator.pubsub.rules.schemas.definition import BINARY, JSON
-from emulator.pubsub.rules.schemas.topics import admit
+from emulator.pubsub.rules.schemas.topics import accepted, admit
 from tests.unit.pubsub.sandbox import START, Sandbox
 from tests.unit.pubsub.sandbox import TOPIC as THINGS
 
@@ -56,7 +56,7 @@ class Schemas:
     def publish(self, data):
         settings = self.registry.topic(TOPIC).description.schema_settings
         draft = protos.PubsubMessage(data=data, attributes={"colour": "red"})
-        admit(self.registry.schemas, settings, [draft])
+        admit(accepted(self.registry.schemas, settings), settings.encoding, [draft])
         (number,) = self.registry.router.new_ids(1)
         [message] = wire.stamp([draft], [number], START)
         self.registry.router.publish(self.registry.topic(TOPIC), [message])
@@ -116,7 +116,7 @@ def test_lists_have_definitions_only_if_asked(schemas):
 
 
 def test_a_project_has_a_limited_number_of_schemas(schemas, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_SCHEMAS", 1)
+    monkeypatch.setattr(book, "MAX_SCHEMAS", 1)
     schemas.create()
     with pytest.raises(ResourceExhausted):
         schemas.create(schema_id="other")
@@ -236,7 +236,7 @@ def test_a_message_that_does_not_fit_is_refused_with_the_reason_of_each_revision
 
 
 @pytest.mark.parametrize(
-    ("accepted", "data", "revision"),
+    ("limits", "data", "revision"),
     [
         ({}, b"\x0a\x01a\x12\x01b", "r2"),
         ({"last_revision_id": "r1"}, b"\x0a\x01a", "r1"),
@@ -246,12 +246,12 @@ def test_a_message_that_does_not_fit_is_refused_with_the_reason_of_each_revision
     ],
 )
 def test_a_topic_accepts_the_revisions_between_the_first_and_the_last(
-    schemas, accepted, data, revision
+    schemas, limits, data, revision
 ):
     schemas.create()
     schemas.commit(TWO)
     schemas.commit(ONE)
-    schemas.topic(encoding=BINARY, **accepted)
+    schemas.topic(encoding=BINARY, **limits)
     if revision is None:
         with pytest.raises(SchemaMismatch):
             schemas.publish(data)

@@ -1,8 +1,4 @@
-"""Reads a schema in Avro.
-
-fastavro was tried and not chosen: it accepts invalid schemas (duplicate fields, invalid names), its
-import takes longer than the start of the broker, and a deeply nested message crashes the process.
-"""
+"""Reads a schema in Avro. docs/decisions/0015-schemas.md says why fastavro is not used."""
 
 import re
 from collections.abc import Callable, Iterable

@@ -3,7 +3,6 @@
 https://avro.apache.org/docs/1.11.1/specification/#encodings
 """
 
-import struct
 from typing import Any
 
 from emulator.pubsub.rules.schemas.avro_types import AvroType
@@ -174,7 +173,7 @@ class _Binary:
         """Read a number: 7 bits per byte, lowest first, the sign last (zigzag)."""
         encoded = shift = 0
         while True:
-            (byte,) = struct.unpack("B", self._take(1))
+            byte = self._take(1)[0]
             encoded |= (byte & 0x7F) << shift
             if not byte & 0x80:
                 break

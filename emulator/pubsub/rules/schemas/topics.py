@@ -56,21 +56,33 @@ def check_encoding(encoding: int) -> None:
         raise InvalidArgument("Invalid encoding: it must be JSON or BINARY.")
 
 
-def admit(schemas: Mapping[str, Schema], settings: Any, drafts: Sequence[Any]) -> None:
-    """Check `PubsubMessage`s that are to be published, and note the schema in their attributes.
+def accepted(schemas: Mapping[str, Schema], settings: Any) -> list[Revision]:
+    """Return the revisions that a topic with these `SchemaSettings` accepts, newest first.
 
     Raises:
         NotFound: If the schema is deleted.
-        SchemaMismatch: If a message fits none of the revisions that the topic accepts.
     """
     schema = schemas.get(settings.schema)
     if schema is None:
         raise NotFound(DELETED_SCHEMA)
-    accepted = schema.between(settings.first_revision_id, settings.last_revision_id)
-    fitting = [_fitting(accepted, settings.encoding, draft.data) for draft in drafts]
+    return schema.between(settings.first_revision_id, settings.last_revision_id)
+
+
+def admit(revisions: Sequence[Revision], encoding: int, drafts: Sequence[Any]) -> None:
+    """Check `PubsubMessage`s that are to be published, and note the schema in their attributes.
+
+    Args:
+        revisions: Those that the topic accepts, newest first.
+        encoding: `JSON` or `BINARY`.
+        drafts: The messages.
+
+    Raises:
+        SchemaMismatch: If a message fits none of the revisions.
+    """
+    fitting = [_fitting(revisions, encoding, draft.data) for draft in drafts]
     for draft, revision in zip(drafts, fitting, strict=True):
-        draft.attributes[NAME] = schema.name
-        draft.attributes[ENCODING] = _ENCODINGS[settings.encoding]
+        draft.attributes[NAME] = revision.description.name
+        draft.attributes[ENCODING] = _ENCODINGS[encoding]
         draft.attributes[REVISION] = revision.description.revision_id
 
 
@@ -80,14 +92,14 @@ def mismatch(definition: Definition, encoding: int, detail: str) -> SchemaMismat
     return SchemaMismatch(f"INVALID_{_ENCODINGS[encoding]}_{language}_MESSAGE", detail)
 
 
-def _fitting(accepted: Sequence[Revision], encoding: int, data: bytes) -> Revision:
+def _fitting(revisions: Sequence[Revision], encoding: int, data: bytes) -> Revision:
     """Return the newest revision that data fits."""
     refusals = []
-    for revision in accepted:
+    for revision in revisions:
         try:
             revision.definition.check(encoding, data)
         except Misfit as error:
             refusals.append(f"{revision.description.revision_id}: {error}")
         else:
             return revision
-    raise mismatch(accepted[0].definition, encoding, "\n".join(refusals))
+    raise mismatch(revisions[0].definition, encoding, "\n".join(refusals))
