@@ -1,4 +1,4 @@
-"""Reads a schema in Avro. docs/decisions/0015-schemas.md says why fastavro is not used."""
+"""Reads a schema in Avro. docs/decisions/0017-schemas.md says why fastavro is not used."""
 
 import re
 from collections.abc import Callable, Iterable

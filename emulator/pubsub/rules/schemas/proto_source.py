@@ -4,7 +4,7 @@ It reads what Pub/Sub allows in a schema: one file without imports, with message
 oneofs, in proto2, proto3 or an edition. Whether names and numbers are valid is left to the protobuf
 library, which the descriptor is given to.
 
-docs/decisions/0015-schemas.md says why protoc itself is not used.
+docs/decisions/0017-schemas.md says why protoc itself is not used.
 
 https://protobuf.dev/reference/protobuf/proto3-spec/
 """
