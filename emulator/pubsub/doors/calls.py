@@ -90,32 +90,31 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 async def refuse(context: Context, error: PubsubError) -> None:
     """End a call with the status code of an error."""
+    described = status(error)
+    trailers: tuple[tuple[str, bytes], ...] = ()
+    if described.details:
+        trailers = (("grpc-status-details-bin", described.SerializeToString()),)
+    await context.abort(grpc.StatusCode[error.code], described.message, trailers)
+
+
+def status(error: PubsubError) -> Any:
+    """Return an error as a `google.rpc.Status`, with the details that client libraries read."""
     text = str(error)[:_MAX_TEXT]
-    await context.abort(grpc.StatusCode[error.code], text, _trailers(error, text))
-
-
-def _trailers(error: PubsubError, text: str) -> tuple[tuple[str, bytes], ...]:
-    """Return the trailer with details that client libraries understand, if there are some."""
-    info = _details(error)
-    if info is None:
-        return ()
-    info.domain = "pubsub.googleapis.com"
-    status = Status(code=grpc.StatusCode[error.code].value[0], message=text)
-    status.details.add().Pack(info)
-    return (("grpc-status-details-bin", status.SerializeToString()),)
-
-
-def _details(error: PubsubError) -> ErrorInfo | None:
+    described = Status(code=grpc.StatusCode[error.code].value[0], message=text)
     match error:
         case AckIdsRefused():
-            return ErrorInfo(reason="EXACTLY_ONCE_ACKID_FAILURE", metadata=error.reasons)
+            info = ErrorInfo(reason="EXACTLY_ONCE_ACKID_FAILURE", metadata=error.reasons)
         case SchemaMismatch():
             metadata = {
                 "message": "Message failed schema validation",
                 "revisionInfo": error.detail[:_MAX_TEXT],
             }
-            return ErrorInfo(reason=error.reason, metadata=metadata)
-    return None
+            info = ErrorInfo(reason=error.reason, metadata=metadata)
+        case _:
+            return described
+    info.domain = "pubsub.googleapis.com"
+    described.details.add().Pack(info)
+    return described
 
 
 def serialize(response: Any) -> bytes:
