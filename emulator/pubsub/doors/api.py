@@ -5,7 +5,7 @@ import socket
 import grpc
 import grpc.aio
 
-from emulator.pubsub.doors import calls, publisher, subscriber
+from emulator.pubsub.doors import calls, iam, publisher, schemas, subscriber
 from emulator.pubsub.doors.backend import Backend
 
 # Production refuses publish requests above 10 MB with an error of its own, so requests that are
@@ -45,6 +45,8 @@ async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Se
         [
             grpc.method_handlers_generic_handler(publisher.NAME, publisher.methods(backend)),
             grpc.method_handlers_generic_handler(subscriber.NAME, subscriber.methods(backend)),
+            grpc.method_handlers_generic_handler(schemas.NAME, schemas.methods(backend)),
+            grpc.method_handlers_generic_handler(iam.NAME, iam.methods(backend)),
             calls.UnknownMethods(),
         ]
     )

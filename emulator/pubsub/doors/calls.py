@@ -11,7 +11,13 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from emulator.pubsub import protos
-from emulator.pubsub.rules.errors import AckIdsRefused, InvalidArgument, PubsubError, Unimplemented
+from emulator.pubsub.rules.errors import (
+    AckIdsRefused,
+    InvalidArgument,
+    PubsubError,
+    SchemaMismatch,
+    Unimplemented,
+)
 
 # gRPC's classes have no types.
 Context = Any
@@ -19,6 +25,9 @@ Method = Any
 
 Handler = Callable[[Any], Any | Awaitable[Any]]
 Enclosing = Callable[[], AbstractAsyncContextManager[None]]
+
+# Longer texts, which quote a request, would exceed what gRPC allows in headers.
+_MAX_TEXT = 1000
 
 _REQUESTS = {"CreateTopic": protos.Topic, "CreateSubscription": protos.Subscription}
 
@@ -81,21 +90,31 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 async def refuse(context: Context, error: PubsubError) -> None:
     """End a call with the status code of an error."""
-    trailers = _details(error) if isinstance(error, AckIdsRefused) else ()
-    await context.abort(grpc.StatusCode[error.code], str(error), trailers)
+    described = status(error)
+    trailers: tuple[tuple[str, bytes], ...] = ()
+    if described.details:
+        trailers = (("grpc-status-details-bin", described.SerializeToString()),)
+    await context.abort(grpc.StatusCode[error.code], described.message, trailers)
 
 
-def _details(error: AckIdsRefused) -> tuple[tuple[str, bytes], ...]:
-    """Return the trailer that tells client libraries which ack ids were refused, and why."""
-    status = Status(code=grpc.StatusCode[error.code].value[0], message=str(error))
-    status.details.add().Pack(
-        ErrorInfo(
-            reason="EXACTLY_ONCE_ACKID_FAILURE",
-            domain="pubsub.googleapis.com",
-            metadata=error.reasons,
-        )
-    )
-    return (("grpc-status-details-bin", status.SerializeToString()),)
+def status(error: PubsubError) -> Any:
+    """Return an error as a `google.rpc.Status`, with the details that client libraries read."""
+    text = str(error)[:_MAX_TEXT]
+    described = Status(code=grpc.StatusCode[error.code].value[0], message=text)
+    match error:
+        case AckIdsRefused():
+            info = ErrorInfo(reason="EXACTLY_ONCE_ACKID_FAILURE", metadata=error.reasons)
+        case SchemaMismatch():
+            metadata = {
+                "message": "Message failed schema validation",
+                "revisionInfo": error.detail[:_MAX_TEXT],
+            }
+            info = ErrorInfo(reason=error.reason, metadata=metadata)
+        case _:
+            return described
+    info.domain = "pubsub.googleapis.com"
+    described.details.add().Pack(info)
+    return described
 
 
 def serialize(response: Any) -> bytes:

@@ -24,6 +24,7 @@ class Subscription:
         description: The `Subscription` that clients read.
         topic_retention: Seconds that its topic retains messages for. The backlog is kept for
             this long too if the subscription's own retention is shorter.
+        access: Its `google.iam.v1.Policy`, serialized; empty if nobody has set one.
     """
 
     kind: Kind = "subscriptions"
@@ -52,6 +53,7 @@ class Subscription:
         self.policy = policy
         self.topic_retention = 0.0
         self.description: Any = None
+        self.access = b""
         self._router = router
         self._ledger = router.ledger
         self._leases = Leases(router.due)
@@ -175,6 +177,10 @@ class Subscription:
         """Return the messages that are not acknowledged, in the order they were published."""
         messages = {d.message.id: d.message for d in (*self._backlog, *self._leases)}
         return [messages[message_id] for message_id in sorted(messages)]
+
+    def held(self) -> list[Message]:
+        """Return all messages: the unacknowledged, and those retained for seek."""
+        return [*self.unacknowledged(), *self._acked]
 
     def seek(
         self,
