@@ -21,7 +21,7 @@ from emulator.processes import Part
 from emulator.project import PROJECT, bucket_name
 from emulator.topology import Topology
 
-METADATA_BYTES = 3_250
+METADATA_BYTES = 3_264
 """Maximum size of a blob's custom metadata as JSON.
 
 The functions write at most as much (`notes.MAX_BYTES`), and it fits into an attribute on ext4 along
@@ -29,8 +29,8 @@ with OVERHEAD_BYTES. The limit of Cloud Storage is 8 KiB:
 https://docs.cloud.google.com/storage/quotas#objects
 """
 
-OVERHEAD_BYTES = 780
-"""What the server adds to the attribute: 590 bytes (measured) and up to 190 of content type, cache
+OVERHEAD_BYTES = 772
+"""What the server adds to the attribute: 590 bytes (measured) and up to 182 of content type, cache
 control and so on. ext4 with blocks of 4 KiB has room for 4,036 in all."""
 
 _COLLECTION = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}

@@ -197,7 +197,7 @@ def test_there_is_nothing_to_set_aside_before_the_first_start(tmp_path):
 def test_a_file_system_that_keeps_too_little_metadata_is_told(tmp_path):
     with ext4(tmp_path / "image", tmp_path / "disk", block=1024) as folder:
         os.setxattr(folder, METADATA, b"x")  # it has attributes, and small ones
-        with pytest.raises(StorageUnusable, match=r"4,030 bytes.*ext4 with blocks of 4 KiB"):
+        with pytest.raises(StorageUnusable, match=r"4,036 bytes.*ext4 with blocks of 4 KiB"):
             storage_parts(folder, 1, ())
     with ext4(tmp_path / "image", tmp_path / "disk", block=4096) as folder:
         assert storage_parts(folder, 1, ())

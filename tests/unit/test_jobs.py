@@ -131,7 +131,7 @@ def test_a_rendition_is_read_from_either_form(rendition):
 
 
 @pytest.mark.parametrize(
-    "values", [[], ["8"], ["8", 8], ["8", None, 8], [8, 8, 8], ["8", 8, 8, *[None] * 7], [[]]]
+    "values", [[], ["8"], ["8", 8], ["8", None, 8], [8, 8, 8], ["8", 8, 8, *[None] * 8], [[]]]
 )
 def test_an_invalid_rendition_is_refused(values):
     with pytest.raises(InvalidMessage):
