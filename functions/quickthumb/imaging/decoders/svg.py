@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from PIL import Image, ImageFile
@@ -58,7 +57,6 @@ def decode(encoded: Encoded, size: Size) -> Image.Image:
     return image if drawn == size else image.resize(size, Image.Resampling.BILINEAR)
 
 
-@cache
 def _library() -> Any:
     """Return libvips with this one of its untrusted loaders allowed."""
     library = vips.library()
