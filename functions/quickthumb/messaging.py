@@ -14,7 +14,7 @@ from opentelemetry.trace import SpanKind
 from quickthumb import tracing
 from quickthumb.attempts import attempts
 from quickthumb.documents import untrusted
-from quickthumb.problems import InvalidMessage, NoCredentials, NotPublished
+from quickthumb.problems import InvalidMessage, NotPublished
 
 Channel: TypeAlias = grpc.Channel
 
@@ -92,18 +92,13 @@ def connect() -> Channel:
     """
     if emulator := os.environ.get(_EMULATOR):
         return grpc.insecure_channel(emulator, _OPTIONS)
-    import google.auth
-    from google.auth.exceptions import DefaultCredentialsError
     from google.auth.transport.grpc import secure_authorized_channel
-    from google.auth.transport.urllib3 import Request
-    from urllib3 import PoolManager
 
-    try:
-        credentials, _ = google.auth.default([_SCOPE])
-    except DefaultCredentialsError as error:
-        raise NoCredentials(_EMULATOR) from error
-    request = Request(PoolManager())  # type: ignore[no-untyped-call]
-    return secure_authorized_channel(credentials, request, _TARGET, options=_OPTIONS)  # type: ignore[no-untyped-call]
+    from quickthumb.identity import credentials
+
+    return secure_authorized_channel(  # type: ignore[no-untyped-call]
+        *credentials(_SCOPE, _EMULATOR), _TARGET, options=_OPTIONS
+    )
 
 
 def _request(topic: str, data: bytes, attributes: Mapping[str, str]) -> bytes:
