@@ -84,7 +84,7 @@ class Pusher:
     async def _push(self, subscription: Subscription) -> None:
         poster = HttpPoster()
         in_flight: set[asyncio.Task[None]] = set()
-        courier: _Courier | None = None
+        courier, endpoint = self._make_courier(subscription, poster), ""
 
         def ended(request: asyncio.Task[None]) -> None:
             in_flight.discard(request)
@@ -98,10 +98,10 @@ class Pusher:
                         break
                     await self._doorbell.wait(subscription)
                     continue
-                if courier is None or courier.target.endpoint != target.endpoint:
+                if endpoint != target.endpoint:
                     # An endpoint that does not answer must not hold up the one that replaces it.
                     courier = self._make_courier(subscription, poster)
-                courier.target = target
+                    endpoint = target.endpoint
                 for delivery in courier.take():
                     request = requests.create_task(courier.carry(target, delivery))
                     in_flight.add(request)
@@ -111,13 +111,7 @@ class Pusher:
 
 
 class _Courier:
-    """Pushes to one endpoint: leases what the window allows, and settles each delivery.
-
-    Attributes:
-        target: The current settings of the endpoint.
-    """
-
-    target: PushTarget
+    """Pushes to one endpoint: leases what the window allows, and settles each delivery."""
 
     def __init__(
         self,

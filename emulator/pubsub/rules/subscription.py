@@ -208,7 +208,7 @@ class Subscription:
             if wanted(message) and message.id not in held and message.id not in retained:
                 message.holders += 1
                 replayed.append(message)
-        # Those acknowledged before their predecessors are as new as if they were retained.
+        # Those acknowledged before their predecessors count as acknowledged: they start anew.
         replayed += [d.message for d in held.values() if d.settled and wanted(d.message)]
         if replayed:
             self._ledger.owed(self.number, replayed)
