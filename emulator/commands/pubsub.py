@@ -11,4 +11,4 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the broker until it is stopped."""
-    return main(args.broker)
+    return main(args.broker, "python3 -m emulator pubsub")

@@ -159,6 +159,15 @@ class Catalogue:
         gone = self._registry.delete_snapshot(name)
         self._ledger.owner_deleted(gone.kind, gone.number)
 
+    def remove_project(self, project: str) -> None:
+        """Remove all resources of `projects/{project}`."""
+        for subscription in self.subscriptions(project):
+            self.delete_subscription(subscription.name)
+        for snapshot in self.snapshots(project):
+            self.delete_snapshot(snapshot.name)
+        for topic in self.topics(project):
+            self.delete_topic(topic.name)
+
     def expire(self, now: float) -> None:
         """Remove expired snapshots, and messages whose retention is over."""
         for name, snapshot in list(self._registry.snapshots.items()):
