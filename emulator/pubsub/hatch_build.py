@@ -35,7 +35,7 @@ class NamePackage(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ig
             copy.write_text(_NAME.sub(THERE, file.read_text(encoding="utf-8")), encoding="utf-8")
         build_data["force_include"][str(named)] = THERE
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+    def finalize(self, *_: object) -> None:
         """Remove the copies."""
         self._folder.cleanup()
 

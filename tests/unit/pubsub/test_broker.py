@@ -189,10 +189,40 @@ def test_what_goes_wrong_in_its_context_is_not_swallowed():
         raise KeyError("mine")
 
 
+@pytest.fixture(scope="module")
+def projects():
+    """The projects that tests had."""
+    return set()
+
+
 @pytest.mark.parametrize("time", ["first", "second"])
-def test_the_fixture_gives_each_test_an_empty_broker(pubsub, time):
+def test_the_fixture_gives_each_test_a_project_of_its_own(pubsub, projects, time):
     assert os.environ["PUBSUB_EMULATOR_HOST"] == pubsub.address
-    PublisherClient().create_topic(name=TOPIC)
+    assert os.environ["GOOGLE_CLOUD_PROJECT"] == pubsub.project
+    assert pubsub.project not in projects
+    publisher = PublisherClient()
+    for earlier in projects:
+        assert not list(publisher.list_topics(project=f"projects/{earlier}"))
+    publisher.create_topic(name=pubsub.topic_path("things"))
+    SubscriberClient().create_subscription(
+        name=pubsub.subscription_path("all"), topic=pubsub.topic_path("things")
+    )
+    projects.add(pubsub.project)
+
+
+def test_a_project_can_be_removed_and_others_stay():
+    others = "projects/other/topics/things"
+    with Broker() as broker:
+        make(broker)
+        publisher, subscriber = clients(broker)
+        publisher.create_topic(name=others)
+        subscriber.create_snapshot(name="projects/p/snapshots/before", subscription=SUBSCRIPTION)
+        broker.remove_project("p").result(20)
+        assert not list(publisher.list_topics(project="projects/p"))
+        assert not list(subscriber.list_subscriptions(project="projects/p"))
+        assert not list(subscriber.list_snapshots(project="projects/p"))
+        assert publisher.get_topic(topic=others).name == others
+        make(broker)
 
 
 def test_without_the_fixture_the_environment_is_as_it_was():
@@ -202,4 +232,4 @@ def test_without_the_fixture_the_environment_is_as_it_was():
 def test_it_has_a_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out == f"pubsub {__version__}\n"
+    assert capsys.readouterr().out == f"pubsub-emulator {__version__}\n"
