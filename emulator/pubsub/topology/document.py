@@ -139,7 +139,9 @@ def _complete_dead_letter_topic(project: str, subscription: Mapping[str, Any]) -
     """Make the name of a dead letter topic in the same project a full name."""
     for field in ("deadLetterPolicy", "dead_letter_policy"):
         policy = subscription.get(field)
+        if not isinstance(policy, dict):
+            continue
         for name in ("deadLetterTopic", "dead_letter_topic"):
-            topic = policy.get(name) if isinstance(policy, dict) else None
+            topic = policy.get(name)
             if isinstance(topic, str) and "/" not in topic:
                 policy[name] = f"{project}/topics/{topic}"
