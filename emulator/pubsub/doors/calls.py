@@ -31,12 +31,10 @@ def unary(handlers: Mapping[str, Handler], within: Enclosing = nullcontext) -> d
             one, or None for an empty one.
         within: Context in which handlers run; it exits before the response is sent.
     """
-    return {name: _unary(request_type(name), handle, within) for name, handle in handlers.items()}
-
-
-def request_type(method: str) -> Any:
-    """Return the message type that a method receives."""
-    return _REQUESTS.get(method) or getattr(protos, f"{method}Request")
+    return {
+        name: _unary(_REQUESTS.get(name) or getattr(protos, f"{name}Request"), handle, within)
+        for name, handle in handlers.items()
+    }
 
 
 def _unary(request_type: Any, handle: Handler, within: Enclosing) -> Method:

@@ -19,7 +19,7 @@ from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 
 _STREAMING = "StreamingPull"
-_RETURNS_RESOURCE = re.compile(r"(?:Create|Get|Update)([A-Z][a-z]+)")
+_OF_RESOURCE = re.compile(r"(?:Create|Get|Update)([A-Z][a-z]+)")
 
 
 async def add_discovery(
@@ -70,32 +70,27 @@ def _described(services: Mapping[str, Iterable[str]]) -> DescriptorPool:
     that a program with other descriptions of them can run the broker.
     """
     pool = DescriptorPool()
-    types = protos.Topic.DESCRIPTOR.file
-    for file in (types, empty_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
-        _add(pool, file)
-    by_package: dict[str, FileDescriptorProto] = {}
+    _add(pool, health_pb2.DESCRIPTOR)
+    _add(pool, reflection_pb2.DESCRIPTOR)
     for service, methods in services.items():
         package, _, name = service.rpartition(".")
-        file = by_package.setdefault(
-            package,
-            FileDescriptorProto(
-                name=f"{package.replace('.', '/')}/services.proto",
-                package=package,
-                dependency=[types.name, empty_pb2.DESCRIPTOR.name],
-                syntax="proto3",
-            ),
-        )
+        file = FileDescriptorProto(name=f"{service}.proto", package=package, syntax="proto3")
         described = file.service.add(name=name)
+        imported = set()
         for method in sorted(methods):
+            request, response = _request(method), _response(method)
             streams = method == _STREAMING
             described.method.add(
                 name=method,
-                input_type=f".{calls.request_type(method).DESCRIPTOR.full_name}",
-                output_type=f".{_response(method).full_name}",
+                input_type=f".{request.full_name}",
+                output_type=f".{response.full_name}",
                 client_streaming=streams,
                 server_streaming=streams,
             )
-    for file in by_package.values():
+            for used in (request, response):
+                _add(pool, used.file)
+                imported.add(used.file.name)
+        file.dependency.extend(sorted(imported))
         pool.Add(file)
     return pool
 
@@ -110,10 +105,21 @@ def _add(pool: DescriptorPool, file: Any) -> None:
         pool.AddSerializedFile(file.serialized_pb)
 
 
+def _request(method: str) -> Any:
+    """Return the description of what a method receives: a request, or the resource to create."""
+    return _message(f"{method}Request") or _resource(method)
+
+
 def _response(method: str) -> Any:
-    """Return the description of what a method returns."""
-    try:
-        return getattr(protos, f"{method}Response").DESCRIPTOR
-    except AttributeError:
-        resource = _RETURNS_RESOURCE.fullmatch(method)
-        return getattr(protos, resource[1]).DESCRIPTOR if resource else empty_pb2.Empty.DESCRIPTOR
+    """Return the description of what a method returns: a response, a resource, or nothing."""
+    return _message(f"{method}Response") or _resource(method) or empty_pb2.Empty.DESCRIPTOR
+
+
+def _resource(method: str) -> Any:
+    named = _OF_RESOURCE.fullmatch(method)
+    return _message(named[1]) if named else None
+
+
+def _message(name: str) -> Any:
+    kind = getattr(protos, name, None)
+    return kind and kind.DESCRIPTOR
