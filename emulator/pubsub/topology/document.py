@@ -60,7 +60,7 @@ def read_document(document: Any, source: str = "topology") -> Topology:
         TopologyInvalid: If names or values are not those of a topology; it names all of them.
     """
     reader = _Reader()
-    projects = reader.section(source, document, "projects")
+    projects = reader.sections(source, document, "projects")["projects"]
     for place, project, described in reader.pairs(f"{source}: projects", projects):
         reader.project(place, f"projects/{project}", described)
     if reader.problems:
@@ -78,24 +78,24 @@ class _Reader:
 
     def project(self, place: str, project: str, described: Any) -> None:
         """Read the topics of a project, and their subscriptions."""
-        topics = self.section(place, described, "topics")
-        for at, name, value in self.pairs(f"{place}.topics", topics):
+        sections = self.sections(place, described, "topics")
+        for at, name, value in self.pairs(f"{place}.topics", sections["topics"]):
             settings = self._mapping(at, value)
             subscriptions = settings.pop("subscriptions", None)
             topic = {"name": f"{project}/topics/{name}"}
             self._add(self.topics, at, "topic", topic, settings)
             for below, each, fields in self.pairs(f"{at}.subscriptions", subscriptions):
                 names = {"name": f"{project}/subscriptions/{each}", "topic": topic["name"]}
-                given = self._mapping(below, fields)
-                _complete_dead_letter_topic(project, given)
+                given = _with_full_names(project, self._mapping(below, fields))
                 self._add(self.subscriptions, below, "subscription", names, given)
 
-    def section(self, place: str, value: Any, only: str) -> Any:
-        """Return the only section that a mapping may have, or None."""
-        sections = self._mapping(place, value)
-        for unknown in sections.keys() - {only}:
-            self.problems.append(f"{place}: {unknown!r} is not known: expected {only!r}")
-        return sections.get(only)
+    def sections(self, place: str, value: Any, *known: str) -> dict[str, Any]:
+        """Return the sections that a mapping may have; None for those that it lacks."""
+        found = self._mapping(place, value)
+        for unknown in sorted(found.keys() - {*known}):
+            expected = " or ".join(map(repr, known))
+            self.problems.append(f"{place}: {unknown!r} is not known: expected {expected}")
+        return {name: found.get(name) for name in known}
 
     def pairs(self, place: str, value: Any) -> Iterator[tuple[str, str, Any]]:
         """Yield place, name and value of everything in a mapping."""
@@ -135,13 +135,19 @@ class _Reader:
             entries.append(Entry(place, resource))
 
 
-def _complete_dead_letter_topic(project: str, subscription: Mapping[str, Any]) -> None:
-    """Make the name of a dead letter topic in the same project a full name."""
-    for field in ("deadLetterPolicy", "dead_letter_policy"):
-        policy = subscription.get(field)
-        if not isinstance(policy, dict):
-            continue
-        for name in ("deadLetterTopic", "dead_letter_topic"):
-            topic = policy.get(name)
-            if isinstance(topic, str) and "/" not in topic:
-                policy[name] = f"{project}/topics/{topic}"
+def _with_full_names(project: str, subscription: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a subscription whose dead letter topic, if it is of the same project, has a full name."""
+    changed = dict(subscription)
+    for field in changed.keys() & {"deadLetterPolicy", "dead_letter_policy"}:
+        policy = changed[field]
+        if isinstance(policy, Mapping):
+            changed[field] = {
+                name: f"{project}/topics/{value}" if _is_short_topic(name, value) else value
+                for name, value in policy.items()
+            }
+    return changed
+
+
+def _is_short_topic(field: Any, value: Any) -> bool:
+    is_topic = field in ("deadLetterTopic", "dead_letter_topic")
+    return is_topic and isinstance(value, str) and "/" not in value
