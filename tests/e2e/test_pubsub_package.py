@@ -40,10 +40,22 @@ PROVIDERS = {
 }
 
 TEST = """
+import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 
-def test_an_order_is_received(pubsub):
+@pytest.fixture(scope="module")
+def projects():
+    return []
+
+
+def test_nothing_is_there_yet(pubsub, projects):
+    assert not list(PublisherClient().list_topics(project=f"projects/{pubsub.project}"))
+    projects.append(pubsub.project)
+
+
+def test_an_order_is_received(pubsub, projects):
+    assert pubsub.project not in projects
     publisher, subscriber = PublisherClient(), SubscriberClient()
     topic = publisher.create_topic(name=pubsub.topic_path("orders")).name
     billing = pubsub.subscription_path("billing")
@@ -118,10 +130,10 @@ def test_the_command_says_its_version(programs, tmp_path):
         assert (said.stdout, said.stderr) == (f"pubsub-emulator {__version__}\n", "")
 
 
-def test_ten_lines_of_someone_elses_test_pass_without_any_setting(programs, tmp_path):
+def test_someone_elses_tests_pass_without_any_setting(programs, tmp_path):
     (tmp_path / "test_orders.py").write_text(TEST)
     result = run(programs / "python", "-m", "pytest", "-q", cwd=tmp_path)
-    assert "1 passed" in result.stdout, result.stdout + result.stderr
+    assert "2 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_a_program_runs_a_broker_in_its_own_process(programs, tmp_path):

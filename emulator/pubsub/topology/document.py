@@ -136,7 +136,7 @@ class _Reader:
 
 
 def _with_full_names(project: str, subscription: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a subscription whose dead letter topic, if it is of the same project, has a full name."""
+    """Return a subscription with the full name of a dead letter topic in its own project."""
     changed = dict(subscription)
     for field in changed.keys() & {"deadLetterPolicy", "dead_letter_policy"}:
         policy = changed[field]

@@ -14,7 +14,8 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from emulator.pubsub import Broker, __version__
 from emulator.pubsub.command import main
-from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken, TopologyInvalid
+from emulator.pubsub.topology import read_document
 
 pytest_plugins = ["emulator.pubsub.pytest_plugin"]
 
@@ -140,6 +141,28 @@ def test_a_data_folder_keeps_messages_from_one_to_the_next(tmp_path):
         publish(broker, b"hello")
     with Broker(data=str(tmp_path / "kept")) as broker:
         assert take(broker) == [b"hello"]
+
+
+def test_what_a_topology_names_is_there_from_the_start_and_keeps_messages(tmp_path):
+    file = tmp_path / "app.yaml"
+    file.write_text("projects: {p: {topics: {things: {subscriptions: {all: }}}}}")
+    with Broker(data=tmp_path / "kept", topology=file) as broker:
+        publish(broker, b"hello")
+    with Broker(data=tmp_path / "kept", topology=file) as broker:
+        assert take(broker) == [b"hello"]
+
+
+def test_a_topology_that_is_refused_leaves_nothing_running(tmp_path):
+    threads = set(threading.enumerate())
+    refused = read_document({"projects": {"p": {"topics": {"go": None}}}}, "mine")
+    with (
+        pytest.raises(TopologyInvalid, match="mine: projects.p.topics.go: Invalid"),
+        Broker(data=tmp_path, topology=refused),
+    ):
+        pytest.fail("it runs")
+    assert not set(threading.enumerate()) - threads
+    with Broker(data=tmp_path):
+        pass
 
 
 def test_it_can_be_run_again(tmp_path):
