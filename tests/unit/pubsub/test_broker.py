@@ -156,7 +156,7 @@ def test_a_topology_that_is_refused_leaves_nothing_running(tmp_path):
     threads = set(threading.enumerate())
     refused = read_document({"projects": {"p": {"topics": {"go": None}}}}, "mine")
     with (
-        pytest.raises(TopologyInvalid, match="mine: projects.p.topics.go: Invalid"),
+        pytest.raises(TopologyInvalid, match=r"mine: projects\.p\.topics\.go: Invalid"),
         Broker(data=tmp_path, topology=refused),
     ):
         pytest.fail("it runs")
