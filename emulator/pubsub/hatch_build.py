@@ -14,7 +14,7 @@ THERE = "pubsub_emulator"
 _NAME = re.compile(rf"\b{re.escape(HERE)}\b")
 
 
-class NamePackage(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ignore]
+class NamePackage(BuildHookInterface):  # type: ignore[misc]
     """Gives every module its name in the wheel, where it is imported and where it is mentioned."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
