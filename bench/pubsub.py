@@ -122,6 +122,7 @@ def _measure(brokers: list[Broker], rounds: int) -> Figures:
         note("ready (s)", broker, starts[1:])
     published: dict[str, list[float]] = {broker.name: [] for broker in brokers}
     pulled: dict[str, list[float]] = {broker.name: [] for broker in brokers}
+    used: dict[str, list[float]] = {broker.name: [] for broker in brokers}
     for turn in range(rounds):
         for broker in brokers:
             _say(f"{broker.name}: {MESSAGES} messages, round {turn + 1}")
@@ -129,11 +130,14 @@ def _measure(brokers: list[Broker], rounds: int) -> Figures:
                 topic, subscription = _topic_and_subscription(running)
                 _publish(running, topic, PULL_SIZE)
                 _pull(running, subscription, PULL_SIZE)
+                before = running.cpu_seconds()
                 published[broker.name].append(MESSAGES / _publish(running, topic, MESSAGES))
                 pulled[broker.name].append(MESSAGES / _pull(running, subscription, MESSAGES))
+                used[broker.name].append(running.cpu_seconds() - before)
     for broker in brokers:
         note("published (messages/s)", broker, published[broker.name])
         note("pulled and acknowledged (messages/s)", broker, pulled[broker.name])
+        note(f"CPU for {MESSAGES} of both (s)", broker, used[broker.name])
     for broker in brokers:
         _say(f"{broker.name}: {SLOW_MESSAGES} pushes of {SLOW_SECONDS:g} s")
         with _started(broker) as running:
