@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.cloud import pubsub_v1
+from google.pubsub_v1 import SchemaServiceClient
+from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
 
 from emulator.bootstrap import ROOT
 from emulator.parts.pubsub import official_command
@@ -89,3 +92,9 @@ def connected(kind: str, address: str, process: subprocess.Popen[Any]) -> Broker
             pubsub_v1.SubscriberClient(),
             process,
         )
+
+
+def schema_client(broker: Broker) -> SchemaServiceClient:
+    """Return a client of the schemas of a broker, to be closed by the caller."""
+    channel = grpc.insecure_channel(broker.address)
+    return SchemaServiceClient(transport=SchemaServiceGrpcTransport(channel=channel))

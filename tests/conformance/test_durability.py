@@ -5,12 +5,12 @@ import threading
 from contextlib import suppress
 
 import pytest
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, InvalidArgument
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import PublisherClient
 
 from emulator.ports import free_port
-from tests.conformance.brokers import PROJECT, running
+from tests.conformance.brokers import PROJECT, running, schema_client
 from tests.conformance.endpoint import eventually, listening
 
 TOPIC = f"{PROJECT}/topics/durable"
@@ -158,3 +158,29 @@ def test_without_a_data_folder_nothing_is_kept(tmp_path, keep):
             assert topics == ([TOPIC] if start and keep else [])
             if start == 0:
                 broker.publisher.create_topic(name=TOPIC)
+
+
+def test_schemas_and_policies_of_access_survive_a_kill(tmp_path):
+    path = f"{PROJECT}/schemas/durable"
+    schema = {"type_": "AVRO", "definition": '"string"'}
+    policy = {"bindings": [{"role": "roles/pubsub.viewer", "members": ["allUsers"]}]}
+    with running("embedded", data=tmp_path) as broker, schema_client(broker) as service:
+        first = service.create_schema(parent=PROJECT, schema=schema, schema_id="durable")
+        second = service.commit_schema(name=path, schema=schema)
+        settings = {"schema": path, "encoding": "JSON", "last_revision_id": first.revision_id}
+        broker.publisher.create_topic(request={"name": TOPIC, "schema_settings": settings})
+        make(broker, "durable")
+        broker.publisher.set_iam_policy(request={"resource": TOPIC, "policy": policy})
+        PublisherClient.publish(broker.publisher, topic=TOPIC, messages=[{"data": b'"a"'}])
+        broker.process.kill()
+    with running("embedded", data=tmp_path) as broker, schema_client(broker) as service:
+        everything = {"name": path, "view": "FULL"}
+        assert list(service.list_schema_revisions(everything)) == [first, second]
+        [binding] = broker.publisher.get_iam_policy(request={"resource": TOPIC}).bindings
+        assert binding.members == ["allUsers"]
+        with pytest.raises(InvalidArgument):
+            PublisherClient.publish(broker.publisher, topic=TOPIC, messages=[{"data": b"a"}])
+        [received] = broker.subscriber.pull(
+            subscription=f"{PROJECT}/subscriptions/durable", max_messages=1
+        ).received_messages
+        assert received.message.attributes["googclient_schemarevisionid"] == first.revision_id

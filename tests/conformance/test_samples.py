@@ -7,7 +7,6 @@ import threading
 import time
 from concurrent import futures
 
-import grpc
 import pytest
 from google.api_core import retry
 from google.api_core.exceptions import (
@@ -29,9 +28,6 @@ from google.cloud.pubsub_v1.types import (
     Subscription,
 )
 from google.pubsub_v1 import PublisherClient as PlainPublisher
-from google.pubsub_v1 import SchemaServiceClient
-from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
-from google.pubsub_v1.types import Encoding, Schema
 
 from tests.conformance.brokers import PROJECT
 from tests.conformance.endpoint import eventually
@@ -318,35 +314,6 @@ def test_a_pull_waits_for_a_message(broker, subscribe, publish):
     assert received.message.data == b"late"
 
 
-AVRO = '{"type": "record", "name": "State", "fields": [{"name": "name", "type": "string"}]}'
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda schemas: schemas.create_schema(
-            parent=PROJECT,
-            schema=Schema(name="state", type_=Schema.Type.AVRO, definition=AVRO),
-            schema_id="state",
-        ),
-        lambda schemas: schemas.get_schema(name=f"{PROJECT}/schemas/state"),
-        lambda schemas: list(schemas.list_schemas(parent=PROJECT)),
-        lambda schemas: schemas.delete_schema(name=f"{PROJECT}/schemas/state"),
-    ],
-    ids=["create", "get", "list", "delete"],
-)
-def test_ours_has_no_schemas_and_says_so(broker, call):
-    if broker.kind == "official":
-        pytest.skip("Google's emulator has schemas")
-    schemas = SchemaServiceClient(transport=_schema_transport(broker))
-    with schemas, pytest.raises(MethodNotImplemented, match="this broker does not do that"):
-        call(schemas)
-
-
-def _schema_transport(broker):
-    return SchemaServiceGrpcTransport(channel=grpc.insecure_channel(broker.address))
-
-
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
@@ -360,20 +327,3 @@ def test_ours_says_what_it_cannot_subscribe_to(broker, subscribe, settings, name
         pytest.skip("Google's emulator takes it and delivers nothing")
     with pytest.raises(MethodNotImplemented, match=named):
         subscribe(**settings)
-
-
-def test_ours_says_that_a_topic_cannot_have_a_schema(broker, name):
-    if broker.kind == "official":
-        pytest.skip("Google's emulator has schemas")
-    settings = {"schema": f"{PROJECT}/schemas/state", "encoding": Encoding.JSON}
-    with pytest.raises(MethodNotImplemented, match="schema_settings"):
-        broker.publisher.create_topic(
-            request={"name": f"{PROJECT}/topics/{name}", "schema_settings": settings}
-        )
-
-
-def test_ours_has_no_policies_of_access_and_says_so(broker, topic):
-    if broker.kind == "official":
-        pytest.skip("Google's emulator has them in part")
-    with pytest.raises(MethodNotImplemented, match="this broker does not do that"):
-        broker.publisher.get_iam_policy(request={"resource": topic})

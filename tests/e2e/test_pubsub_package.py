@@ -30,6 +30,7 @@ DOCKERFILE = (PACKAGE / "Dockerfile").read_text()
 
 # Packages without a module of their own name.
 PROVIDERS = {
+    "google.iam": "grpc-google-iam-v1",
     "google.protobuf": "protobuf",
     "google.pubsub_v1": "google-cloud-pubsub",
     "google.rpc": "googleapis-common-protos",

@@ -5,7 +5,7 @@ import socket
 import grpc
 import grpc.aio
 
-from emulator.pubsub.doors import calls, publisher, subscriber
+from emulator.pubsub.doors import calls, iam, publisher, schemas, subscriber
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.discovery import add_discovery
 
@@ -45,6 +45,8 @@ async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Se
     services = {
         publisher.NAME: publisher.methods(backend),
         subscriber.NAME: subscriber.methods(backend),
+        schemas.NAME: schemas.methods(backend),
+        iam.NAME: iam.methods(backend),
     }
     server.add_generic_rpc_handlers(
         grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()

@@ -11,7 +11,13 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from emulator.pubsub import protos
-from emulator.pubsub.rules.errors import AckIdsRefused, InvalidArgument, PubsubError, Unimplemented
+from emulator.pubsub.rules.errors import (
+    AckIdsRefused,
+    InvalidArgument,
+    PubsubError,
+    SchemaMismatch,
+    Unimplemented,
+)
 
 # gRPC's classes have no types.
 Context = Any
@@ -19,6 +25,9 @@ Method = Any
 
 Handler = Callable[[Any], Any | Awaitable[Any]]
 Enclosing = Callable[[], AbstractAsyncContextManager[None]]
+
+# Longer texts, which quote a request, would exceed what gRPC allows in headers.
+_MAX_TEXT = 1000
 
 _REQUESTS = {"CreateTopic": protos.Topic, "CreateSubscription": protos.Subscription}
 
@@ -81,21 +90,32 @@ class UnknownMethods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 async def refuse(context: Context, error: PubsubError) -> None:
     """End a call with the status code of an error."""
-    trailers = _details(error) if isinstance(error, AckIdsRefused) else ()
-    await context.abort(grpc.StatusCode[error.code], str(error), trailers)
+    text = str(error)[:_MAX_TEXT]
+    await context.abort(grpc.StatusCode[error.code], text, _trailers(error, text))
 
 
-def _details(error: AckIdsRefused) -> tuple[tuple[str, bytes], ...]:
-    """Return the trailer that tells client libraries which ack ids were refused, and why."""
-    status = Status(code=grpc.StatusCode[error.code].value[0], message=str(error))
-    status.details.add().Pack(
-        ErrorInfo(
-            reason="EXACTLY_ONCE_ACKID_FAILURE",
-            domain="pubsub.googleapis.com",
-            metadata=error.reasons,
-        )
-    )
+def _trailers(error: PubsubError, text: str) -> tuple[tuple[str, bytes], ...]:
+    """Return the trailer with details that client libraries understand, if there are some."""
+    info = _details(error)
+    if info is None:
+        return ()
+    info.domain = "pubsub.googleapis.com"
+    status = Status(code=grpc.StatusCode[error.code].value[0], message=text)
+    status.details.add().Pack(info)
     return (("grpc-status-details-bin", status.SerializeToString()),)
+
+
+def _details(error: PubsubError) -> ErrorInfo | None:
+    match error:
+        case AckIdsRefused():
+            return ErrorInfo(reason="EXACTLY_ONCE_ACKID_FAILURE", metadata=error.reasons)
+        case SchemaMismatch():
+            metadata = {
+                "message": "Message failed schema validation",
+                "revisionInfo": error.detail[:_MAX_TEXT],
+            }
+            return ErrorInfo(reason=error.reason, metadata=metadata)
+    return None
 
 
 def serialize(response: Any) -> bytes:

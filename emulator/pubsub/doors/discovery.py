@@ -19,7 +19,9 @@ from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 
 _STREAMING = "StreamingPull"
-_OF_RESOURCE = re.compile(r"(?:Create|Get|Update)([A-Z][a-z]+)")
+_OF_RESOURCE = re.compile(
+    r"(?:Create|Get|Update|Commit|Rollback)([A-Z][a-z]+)|Delete([A-Z][a-z]+)Revision"
+)
 
 
 async def add_discovery(
@@ -91,8 +93,18 @@ def _described(services: Mapping[str, Iterable[str]]) -> DescriptorPool:
                 _add(pool, used.file)
                 imported.add(used.file.name)
         file.dependency.extend(sorted(imported))
-        pool.Add(file)
+        if not _is_described(pool, service):
+            pool.Add(file)
     return pool
+
+
+def _is_described(pool: DescriptorPool, service: str) -> bool:
+    """Return whether a file with its messages describes a service too, as for access policies."""
+    try:
+        pool.FindServiceByName(service)
+    except KeyError:
+        return False
+    return True
 
 
 def _add(pool: DescriptorPool, file: Any) -> None:
@@ -117,7 +129,7 @@ def _response(method: str) -> Any:
 
 def _resource(method: str) -> Any:
     named = _OF_RESOURCE.fullmatch(method)
-    return _message(named[1]) if named else None
+    return _message(named[1] or named[2]) if named else None
 
 
 def _message(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Lists in pages. A page token is the name of the last entry of the page before."""
+"""Lists in pages. A page token is the name, or the number, of the last entry of the page before."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,16 +12,20 @@ DEFAULT_SIZE = 100
 MAXIMUM_SIZE = 1000
 
 
-def paged(lists: Mapping[str, Callable[[Any], Sequence[Any]]]) -> dict[str, Handler]:
+_List = Callable[[Any], Sequence[Any]]
+
+
+def paged(lists: Mapping[str, _List], *, by_name: bool = True) -> dict[str, Handler]:
     """Return handlers that answer with one page of a list.
 
     Args:
         lists: By name of the method: returns the whole list for a request, sorted by name.
+        by_name: Whether entries have names of their own; otherwise they are numbered.
     """
-    return {method: partial(_page, method, entries) for method, entries in lists.items()}
+    return {method: partial(_page, method, entries, by_name) for method, entries in lists.items()}
 
 
-def _page(method: str, entries: Callable[[Any], Sequence[Any]], request: Any) -> Any:
+def _page(method: str, entries: _List, by_name: bool, request: Any) -> Any:
     """Return the requested page as the response of a method, whose first field has the entries.
 
     Raises:
@@ -32,11 +36,15 @@ def _page(method: str, entries: Callable[[Any], Sequence[Any]], request: Any) ->
             "You have passed an invalid argument to the service (argument=page_size)."
         )
     size = min(request.page_size or DEFAULT_SIZE, MAXIMUM_SIZE)
-    rest = [entry for entry in entries(request) if _name(entry) > request.page_token]
+    keyed = [
+        (_name(entry) if by_name else f"{number:06}", entry)
+        for number, entry in enumerate(entries(request))
+    ]
+    rest = [(key, entry) for key, entry in keyed if key > request.page_token]
     response = getattr(protos, f"{method}Response")
     return response(
-        **{response.DESCRIPTOR.fields[0].name: rest[:size]},
-        next_page_token=_name(rest[size - 1]) if len(rest) > size else "",
+        **{response.DESCRIPTOR.fields[0].name: [entry for _, entry in rest[:size]]},
+        next_page_token=rest[size - 1][0] if len(rest) > size else "",
     )
 
 

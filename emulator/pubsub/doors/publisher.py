@@ -7,9 +7,11 @@ from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
+from emulator.pubsub.doors.schemas import aside
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.limits import check_value
+from emulator.pubsub.rules.schemas.topics import accepted, admit
 
 NAME = "google.pubsub.v1.Publisher"
 
@@ -49,6 +51,12 @@ async def _publish(backend: Backend, request: Any) -> Any:
     drafts = request.messages
     _check_drafts(drafts, request.ByteSize())
     router = backend.registry.router
+    if topic.description.HasField("schema_settings"):
+        settings = topic.description.schema_settings
+        revisions = accepted(backend.registry.schemas, settings)
+        await aside(request.ByteSize(), partial(admit, revisions, settings.encoding, drafts))
+        # It may have been deleted meanwhile.
+        topic = backend.registry.topic(request.topic)
     async with backend.journaled():
         messages = wire.stamp(drafts, router.new_ids(len(drafts)), backend.clock())
         router.publish(topic, messages)

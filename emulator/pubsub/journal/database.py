@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS deliveries (
     attempts INTEGER NOT NULL DEFAULT 0, acknowledged INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (subscription, message)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS schemas (
+    name TEXT NOT NULL, revision TEXT NOT NULL, description BLOB NOT NULL,
+    PRIMARY KEY (name, revision)
+);
+CREATE TABLE IF NOT EXISTS access (resource TEXT PRIMARY KEY, policy BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 
@@ -84,6 +89,15 @@ class EarlierRun:
         return self._database.execute(
             f"SELECT number, description FROM {kind} ORDER BY number"  # noqa: S608
         ).fetchall()
+
+    def schemas(self) -> list[bytes]:
+        """Return the serialized description of every revision of a schema, oldest first."""
+        rows = self._database.execute("SELECT description FROM schemas ORDER BY rowid")
+        return [row[0] for row in rows]
+
+    def access(self) -> list[tuple[str, bytes]]:
+        """Return the name of every resource with an access policy, and the serialized policy."""
+        return self._database.execute("SELECT resource, policy FROM access").fetchall()
 
     def messages(self) -> Iterator[tuple[int, str, bytes]]:
         """Return id, topic and serialized content of every message, in order."""

@@ -142,6 +142,10 @@ class Journal(Ledger):
         with self._changed:
             self._forgotten.append((message,))
 
+    def rewritten(self, message: Message) -> None:
+        """Record the content of a message."""
+        self._record("UPDATE messages SET wire = ? WHERE id = ?", (message.wire, message.id))
+
     def topic_saved(self, name: str, description: bytes) -> None:
         """Record a topic."""
         self._record("INSERT OR REPLACE INTO topics VALUES (?, ?)", (name, description))
@@ -149,6 +153,7 @@ class Journal(Ledger):
     def topic_deleted(self, name: str) -> None:
         """Record that a topic is deleted."""
         self._record("DELETE FROM topics WHERE name = ?", (name,))
+        self._record("DELETE FROM access WHERE resource = ?", (name,))
         self._record("UPDATE messages SET topic = ? WHERE topic = ?", (DELETED_TOPIC, name))
 
     def owner_saved(self, kind: Kind, number: int, name: str, description: bytes) -> None:
@@ -160,7 +165,28 @@ class Journal(Ledger):
 
     def owner_deleted(self, kind: Kind, number: int) -> None:
         """Record that an owner is deleted."""
+        self._record(
+            "DELETE FROM access WHERE resource ="  # noqa: S608
+            f" (SELECT name FROM {kind} WHERE number = ?)",
+            (number,),
+        )
         self._record(f"DELETE FROM {kind} WHERE number = ?", (number,))  # noqa: S608
+
+    def schema_saved(self, name: str, revision: str, description: bytes) -> None:
+        """Record a revision of a schema."""
+        self._record("INSERT INTO schemas VALUES (?, ?, ?)", (name, revision, description))
+
+    def schema_deleted(self, name: str, revision: str | None = None) -> None:
+        """Record that a revision of a schema is deleted, or the schema."""
+        if revision is not None:
+            self._record("DELETE FROM schemas WHERE name = ? AND revision = ?", (name, revision))
+            return
+        self._record("DELETE FROM schemas WHERE name = ?", (name,))
+        self._record("DELETE FROM access WHERE resource = ?", (name,))
+
+    def access_saved(self, resource: str, policy: bytes) -> None:
+        """Record the access policy of a resource."""
+        self._record("INSERT OR REPLACE INTO access VALUES (?, ?)", (resource, policy))
 
     def _record(self, statement: str, *rows: _Row) -> None:
         with self._changed:

@@ -1,16 +1,23 @@
 """Restores what an earlier run recorded."""
 
+from contextlib import suppress
+
 from emulator.pubsub import protos
 from emulator.pubsub.journal.journal import Journal
 from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.errors import NotFound
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.resources import complete_subscription, complete_topic
+from emulator.pubsub.rules.schemas.schema import Schema
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
 
 
 def restore(journal: Journal, registry: Registry) -> None:
     """Fill an empty registry from a journal that has not been started."""
+    for serialized in journal.earlier.schemas():
+        revision = protos.Schema.FromString(serialized)
+        registry.schemas.setdefault(revision.name, Schema(revision.name)).add(revision)
     for serialized in journal.earlier.topics():
         topic = protos.Topic.FromString(serialized)
         registry.create_topic(topic.name, complete_topic(topic)).description = topic
@@ -24,6 +31,9 @@ def restore(journal: Journal, registry: Registry) -> None:
         description = protos.Snapshot.FromString(serialized)
         owners[number] = registry.restore_snapshot(description.name, description.topic, number)
         owners[number].description = description
+    for resource, access in journal.earlier.access():
+        with suppress(NotFound):
+            registry.resource(resource).access = access
     _restore_messages(journal, registry, owners)
 
 

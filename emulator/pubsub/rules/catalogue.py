@@ -15,6 +15,7 @@ from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.policies import DELETED_TOPIC
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.router import Topic
+from emulator.pubsub.rules.schemas.topics import check_settings
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -43,6 +44,8 @@ class Catalogue:
         """Add a `Topic` and return it with its defaults."""
         resources.check_labels(topic.labels)
         retention = resources.complete_topic(topic)
+        if topic.HasField("schema_settings"):
+            check_settings(self._registry.schemas, topic.schema_settings)
         return self._keep_topic(self._registry.create_topic(topic.name, retention), topic)
 
     def topic(self, name: str) -> Any:
@@ -54,6 +57,9 @@ class Catalogue:
         topic = _merged(self.topic(changes.name), changes, mask, _FIXED_TOPIC_FIELDS)
         resources.check_labels(topic.labels)
         retention = resources.complete_topic(topic)
+        # A schema that has been deleted must not prevent other changes.
+        if topic.HasField("schema_settings") and "schema_settings" in _fields(mask):
+            check_settings(self._registry.schemas, topic.schema_settings)
         return self._keep_topic(self._registry.retain(topic.name, retention), topic)
 
     def topics(self, project: str) -> list[Any]:

@@ -10,7 +10,7 @@ class PubsubError(Exception):
 
 
 class NotFound(PubsubError):
-    """The topic, subscription or snapshot does not exist."""
+    """The topic, subscription, snapshot or schema does not exist."""
 
     code = "NOT_FOUND"
 
@@ -19,7 +19,7 @@ class NotFound(PubsubError):
 
 
 class AlreadyExists(PubsubError):
-    """A topic, subscription or snapshot of this name already exists."""
+    """A topic, subscription, snapshot or schema of this name already exists."""
 
     code = "ALREADY_EXISTS"
 
@@ -33,6 +33,32 @@ class InvalidArgument(PubsubError):
     """The request violates a rule of the API; the text names the rule and the value."""
 
     code = "INVALID_ARGUMENT"
+
+
+class SchemaMismatch(InvalidArgument):
+    """A message does not fit the schema of its topic.
+
+    Attributes:
+        reason: What client libraries report, with the encoding and the language.
+        detail: What does not fit.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__("Invalid data in message: Message failed schema validation.")
+        self.reason = reason
+        self.detail = detail
+
+
+class Aborted(PubsubError):
+    """The resource has changed since the client read it; it may read it again, and retry."""
+
+    code = "ABORTED"
+
+
+class ResourceExhausted(PubsubError):
+    """A limit is reached."""
+
+    code = "RESOURCE_EXHAUSTED"
 
 
 class FailedPrecondition(PubsubError):

@@ -32,6 +32,9 @@ class Ledger:
     def forgotten(self, message: int) -> None:
         """Record that nobody holds a message any more."""
 
+    def rewritten(self, message: Message) -> None:
+        """Record that the content of a message has changed."""
+
     def topic_saved(self, name: str, description: bytes) -> None:
         """Record a new or changed topic."""
 
@@ -43,3 +46,12 @@ class Ledger:
 
     def owner_deleted(self, kind: Kind, number: int) -> None:
         """Record that an owner is deleted."""
+
+    def schema_saved(self, name: str, revision: str, description: bytes) -> None:
+        """Record a new revision of a schema, newer than all before it."""
+
+    def schema_deleted(self, name: str, revision: str | None = None) -> None:
+        """Record that a revision of a schema is deleted, or the schema."""
+
+    def access_saved(self, resource: str, policy: bytes) -> None:
+        """Record the access policy of a resource; it is deleted with the resource."""

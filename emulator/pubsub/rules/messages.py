@@ -9,7 +9,7 @@ NO_ATTRIBUTES: Mapping[str, str] = {}
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """One published message. Only `holders` ever changes.
+    """One published message. Only `holders` changes, and `wire` if its schema is deleted.
 
     Attributes:
         id: The message id; larger than every earlier one.

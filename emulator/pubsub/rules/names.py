@@ -1,4 +1,4 @@
-"""Names of projects, topics, subscriptions and snapshots.
+"""Names of projects, topics, subscriptions, snapshots and schemas.
 
 https://docs.cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 """
@@ -12,10 +12,10 @@ _PROJECT = re.compile(r"projects/[^/]+")
 
 
 def check(collection: str, name: str) -> str:
-    """Return the full name of a topic, subscription or snapshot if it is valid.
+    """Return the full name of a resource if it is valid.
 
     Args:
-        collection: `topics`, `subscriptions` or `snapshots`.
+        collection: `topics`, `subscriptions`, `snapshots` or `schemas`.
         name: `projects/{project}/{collection}/{short name}`.
 
     Raises:

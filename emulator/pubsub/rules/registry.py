@@ -1,18 +1,20 @@
-"""All topics, subscriptions and snapshots, by name."""
+"""All topics, subscriptions, snapshots and schemas, by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
 from emulator.pubsub.rules import names
 from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
 from emulator.pubsub.rules.ledger import Ledger
+from emulator.pubsub.rules.messages import Message
 from emulator.pubsub.rules.policies import DELETED_TOPIC, SubscriptionPolicy
 from emulator.pubsub.rules.router import Doors, Router, Topic
+from emulator.pubsub.rules.schemas.schema import Schema
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
 
-_Resource = TypeVar("_Resource", Topic, Subscription, Snapshot)
+_Resource = TypeVar("_Resource", Topic, Subscription, Snapshot, Schema)
 
 
 class Registry:
@@ -25,6 +27,7 @@ class Registry:
         topics: By name.
         subscriptions: By name, including those whose topic is deleted.
         snapshots: By name, including those whose topic is deleted.
+        schemas: By name.
         router: Routes messages between them.
     """
 
@@ -42,6 +45,7 @@ class Registry:
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self.schemas: dict[str, Schema] = {}
         self.router = Router(self.topics, doors, ledger or Ledger(), first_id)
         self._doors = doors
         self._run = run
@@ -58,6 +62,30 @@ class Registry:
     def snapshot(self, name: str) -> Snapshot:
         """Return a snapshot."""
         return _found(self.snapshots, "snapshots", name)
+
+    def schema(self, name: str) -> Schema:
+        """Return a schema."""
+        return _found(self.schemas, "schemas", name)
+
+    def resource(self, name: str) -> Topic | Subscription | Snapshot | Schema:
+        """Return a resource of any kind."""
+        match name.split("/")[2:3]:
+            case ["subscriptions"]:
+                return self.subscription(name)
+            case ["snapshots"]:
+                return self.snapshot(name)
+            case ["schemas"]:
+                return self.schema(name)
+        return self.topic(name)
+
+    def messages(self) -> Iterator[Message]:
+        """Yield every message that somebody holds; some more than once."""
+        for topic in self.topics.values():
+            yield from topic.retained
+        for subscription in self.subscriptions.values():
+            yield from subscription.held()
+        for snapshot in self.snapshots.values():
+            yield from snapshot.messages
 
     def create_topic(self, name: str, retention: float | None = None) -> Topic:
         """Add a topic that retains messages for this many seconds, or not at all."""

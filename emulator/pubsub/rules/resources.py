@@ -39,7 +39,7 @@ _LABEL_LETTERS = frozenset({"Ll", "Lo"})
 # ... and numbers.
 _LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 
-_UNSUPPORTED_TOPIC = {"schema_settings", "ingestion_data_source_settings"}
+_UNSUPPORTED_TOPIC = {"ingestion_data_source_settings"}
 _UNSUPPORTED_SUBSCRIPTION = {"bigquery_config", "cloud_storage_config", "bigtable_config"}
 _UNSUPPORTED = {"message_transforms", *_UNSUPPORTED_TOPIC, *_UNSUPPORTED_SUBSCRIPTION}
 
@@ -52,7 +52,7 @@ def complete_topic(topic: Any) -> float | None:
 
     Raises:
         InvalidArgument: If a value is invalid.
-        Unimplemented: If it uses schemas, ingestion or transforms.
+        Unimplemented: If it uses ingestion or transforms.
     """
     names.check("topics", topic.name)
     _check_supported(topic)

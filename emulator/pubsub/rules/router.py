@@ -32,6 +32,7 @@ class Topic:
         description: The `Topic` that clients read.
         subscriptions: Those attached to it, by full name.
         snapshots: Those of its subscriptions, by full name.
+        access: Its `google.iam.v1.Policy`, serialized; empty if nobody has set one.
         retained: Messages in the order they were published.
     """
 
@@ -40,6 +41,7 @@ class Topic:
     description: Any = None
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    access: bytes = b""
     retained: Retained = field(default_factory=Retained)
 
 

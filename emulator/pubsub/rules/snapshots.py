@@ -44,6 +44,7 @@ class Snapshot:
         topic: Full name of the topic whose messages it collects, or `DELETED_TOPIC`.
         description: The `Snapshot` that clients read.
         messages: In the order they were published.
+        access: Its `google.iam.v1.Policy`, serialized; empty if nobody has set one.
     """
 
     kind: ClassVar[Kind] = "snapshots"
@@ -53,6 +54,7 @@ class Snapshot:
     topic: str
     description: Any = None
     messages: list[Message] = field(default_factory=list)
+    access: bytes = b""
 
     def offer(self, message: Message) -> None:
         """Add a message, newer than all before it."""

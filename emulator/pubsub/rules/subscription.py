@@ -26,6 +26,7 @@ class Subscription:
         topic_retention: Seconds that its topic retains messages for. The backlog is kept for
             this long too if the subscription's own retention is shorter.
         counts: What has happened to its messages in this run of the broker.
+        access: Its `google.iam.v1.Policy`, serialized; empty if nobody has set one.
     """
 
     kind: Kind = "subscriptions"
@@ -55,6 +56,7 @@ class Subscription:
         self.topic_retention = 0.0
         self.description: Any = None
         self.counts = Counts()
+        self.access = b""
         self._router = router
         self._ledger = router.ledger
         self._leases = Leases(router.due)
@@ -185,6 +187,10 @@ class Subscription:
         """Return how many messages are not acknowledged; it looks at each of them."""
         published = [d.message.published_at for d in (*self._backlog, *self._leases)]
         return Stock(len(published), len(self._leases), min(published, default=None))
+
+    def held(self) -> list[Message]:
+        """Return all messages: the unacknowledged, and those retained for seek."""
+        return [*self.unacknowledged(), *self._acked]
 
     def seek(
         self,

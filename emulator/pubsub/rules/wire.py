@@ -65,6 +65,15 @@ def restore(message_id: int, wire: bytes) -> Message:
     )
 
 
+def set_attributes(message: Message, attributes: Mapping[str, str]) -> None:
+    """Change attributes of a message, for those who receive it from now on.
+
+    Of several entries with the same key, the last counts.
+    """
+    message.attributes = {**message.attributes, **attributes}
+    message.wire += PubsubMessage(attributes=attributes).SerializeToString()
+
+
 def compose_dead_letter(
     message: Message, attributes: Mapping[str, str], message_id: int, now: float
 ) -> Message:

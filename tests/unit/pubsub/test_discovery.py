@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 from emulator.pubsub import Broker
 
 PUBLISHER, SUBSCRIBER = "google.pubsub.v1.Publisher", "google.pubsub.v1.Subscriber"
+SCHEMAS, IAM = "google.pubsub.v1.SchemaService", "google.iam.v1.IAMPolicy"
 
 
 @pytest.fixture
@@ -59,7 +60,9 @@ def test_whoever_watches_is_released_when_the_broker_stops(caplog):
 
 def test_reflection_lists_every_service(described):
     assert sorted(described.get_services()) == [
+        IAM,
         PUBLISHER,
+        SCHEMAS,
         SUBSCRIBER,
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
@@ -73,6 +76,17 @@ def test_reflection_lists_every_service(described):
         (PUBLISHER, "UpdateTopic", "UpdateTopicRequest", "Topic"),
         (PUBLISHER, "DeleteTopic", "DeleteTopicRequest", "google.protobuf.Empty"),
         (SUBSCRIBER, "CreateSubscription", "Subscription", "Subscription"),
+        (SCHEMAS, "CreateSchema", "CreateSchemaRequest", "Schema"),
+        (SCHEMAS, "CommitSchema", "CommitSchemaRequest", "Schema"),
+        (SCHEMAS, "DeleteSchemaRevision", "DeleteSchemaRevisionRequest", "Schema"),
+        (SCHEMAS, "DeleteSchema", "DeleteSchemaRequest", "google.protobuf.Empty"),
+        (
+            SCHEMAS,
+            "ListSchemaRevisions",
+            "ListSchemaRevisionsRequest",
+            "ListSchemaRevisionsResponse",
+        ),
+        (IAM, "SetIamPolicy", "google.iam.v1.SetIamPolicyRequest", "google.iam.v1.Policy"),
         (SUBSCRIBER, "Acknowledge", "AcknowledgeRequest", "google.protobuf.Empty"),
     ],
 )

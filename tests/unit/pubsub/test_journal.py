@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
+from google.iam.v1.policy_pb2 import Policy
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.pubsub import protos
 from emulator.pubsub.errors import DataInUse
@@ -12,10 +14,13 @@ from emulator.pubsub.journal.database import FILE_NAME
 from emulator.pubsub.journal.journal import Journal
 from emulator.pubsub.journal.restore import restore
 from emulator.pubsub.rules import wire
+from emulator.pubsub.rules.access import Access
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import FailedPrecondition, JournalFailed, NotFound
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.replay import seek, seek_snapshot
+from emulator.pubsub.rules.schemas.book import SchemaBook
+from emulator.pubsub.rules.schemas.topics import accepted, admit
 
 FIRST_VERSION = Path(__file__).parents[2] / "fixtures/pubsub/journal.sqlite3"
 
@@ -23,6 +28,7 @@ NOW = 1_700_000_000.0
 TOPIC = "projects/p/topics/things"
 SUBSCRIPTION = "projects/p/subscriptions/all"
 SNAPSHOT = "projects/p/snapshots/before"
+SCHEMA = "projects/p/schemas/kept"
 
 
 class Run:
@@ -86,6 +92,55 @@ def start(tmp_path):
 
     yield start_after_the_last
     runs[-1].end()
+
+
+def test_schemas_and_policies_of_access_survive(start):
+    run = start()
+    run.create()
+    book, access = SchemaBook(run.registry), Access(run.registry)
+    definition = protos.Schema(type_=2, definition='"string"')
+    for schema_id in ("kept", "gone"):
+        book.create("projects/p", schema_id, definition, NOW)
+    first = book.get(SCHEMA, 2)
+    second, third = (book.commit(SCHEMA, definition, NOW) for _ in range(2))
+    book.delete_revision(f"{SCHEMA}@{second.revision_id}")
+    policies = {}
+    for resource in (TOPIC, SUBSCRIPTION, SCHEMA, "projects/p/schemas/gone"):
+        binding = {"role": "roles/pubsub.viewer", "members": [resource]}
+        policies[resource] = access.set_policy(resource, Policy(bindings=[binding]), FieldMask())
+    book.delete("projects/p/schemas/gone")
+    run.catalogue.delete_subscription(SUBSCRIPTION)
+    run = start()
+    book, access = SchemaBook(run.registry), Access(run.registry)
+    assert book.revisions(SCHEMA, 2) == [first, third]
+    assert len(book.of_project("projects/p", 1)) == 1
+    for resource in (TOPIC, SCHEMA):
+        assert access.policy(resource) == policies[resource]
+    run.catalogue.create_subscription(protos.Subscription(name=SUBSCRIPTION, topic=TOPIC))
+    book.create("projects/p", "gone", definition, NOW)
+    for resource in (SUBSCRIPTION, "projects/p/schemas/gone"):
+        assert not access.policy(resource).bindings
+
+
+def test_messages_of_a_schema_that_is_deleted_say_so_after_a_restart(start):
+    run = start()
+    run.create()
+    book = SchemaBook(run.registry)
+    made = book.create("projects/p", "kept", protos.Schema(type_=2, definition='"string"'), NOW)
+    settings = {"schema": SCHEMA, "encoding": 1}
+    run.catalogue.update_topic(
+        protos.Topic(name=TOPIC, schema_settings=settings), FieldMask(paths=["schema_settings"])
+    )
+    draft = protos.PubsubMessage(data=b'"a"')
+    admit(accepted(run.registry.schemas, protos.SchemaSettings(**settings)), 1, [draft])
+    assert draft.attributes["googclient_schemarevisionid"] == made.revision_id
+    messages = wire.stamp([draft], run.registry.router.new_ids(1), NOW)
+    run.registry.router.publish(run.registry.topic(TOPIC), messages)
+    book.delete(SCHEMA)
+    run = start()
+    [delivery] = run.lease()
+    assert delivery.message.attributes["googclient_schemaname"] == "_deleted-schema_"
+    assert run.catalogue.topic(TOPIC).schema_settings.schema == "_deleted-schema_"
 
 
 def test_messages_and_descriptions_survive(start):
