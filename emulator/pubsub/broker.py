@@ -51,7 +51,8 @@ class Broker:
         jwks_port: Port of the server for the key of push tokens and metrics; 0 for a free one.
         data: Folder that keeps messages over a restart; None for memory only.
         push_limit: Most push requests in flight for one subscription.
-        topology: Topics and subscriptions to create before clients can connect, or their file.
+        topology: What to create before clients can connect (schemas, topics, subscriptions), or
+            a file of it.
         address: `host:port` of the gRPC API, once it runs.
         jwks_url: URL of the key of push tokens, once it runs.
         metrics_url: URL of its metrics for Prometheus, once it runs.
@@ -90,7 +91,7 @@ class Broker:
         return {"PUBSUB_EMULATOR_HOST": self.address}
 
     def remove_project(self, project: str) -> "Future[None]":
-        """Remove all topics, subscriptions and snapshots of a project, given by its id.
+        """Remove everything in a project, which is given by its id.
 
         It may be called in any thread while the broker runs. The result is there when all is gone;
         on the event loop of the broker, await `asyncio.wrap_future(broker.remove_project(…))`.
@@ -161,7 +162,7 @@ class Broker:
         self._loop, self._catalogue = asyncio.get_running_loop(), catalogue
         self._journaled = partial(_journaled, journal) if journal else nullcontext
         async with self._journaled():
-            apply(topology, catalogue)
+            apply(topology, registry, clock())
         backend = Backend(registry, catalogue, doorbell, clock, self._journaled)
         with self._listening(self.port):
             server, port = await serve_api(self.host, self.port, backend)

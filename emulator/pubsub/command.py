@@ -116,7 +116,7 @@ def parse(
         DEFAULT_PUSH_LIMIT,
         "most push requests in flight per subscription; default %(default)s",
     )
-    add("topology", Path, None, "YAML or JSON file with topics and subscriptions to create")
+    add("topology", Path, None, "YAML or JSON file with schemas, topics and subscriptions")
     parser.add_argument("--version", action="version", version=f"pubsub-emulator {__version__}")
     options = parser.parse_args(argv)
     for name, port in (("--port", options.port), ("--jwks-port", options.jwks_port)):

@@ -16,7 +16,7 @@ class DataUnusable(Exception):
 
 
 class TopologyInvalid(Exception):
-    """Topics or subscriptions that have to be there from the start cannot be created.
+    """Schemas, topics or subscriptions that have to be there from the start cannot be created.
 
     Attributes:
         problems: What is wrong, each with its place.

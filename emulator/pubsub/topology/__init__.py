@@ -1,4 +1,4 @@
-"""Topics and subscriptions that are there from the start: from a file, or from variables.
+"""Schemas, topics and subscriptions that are there from the start: from a file, or from variables.
 
 `document` reads and checks, `file` and `variables` are where a document comes from, and `apply`
 creates what it names.

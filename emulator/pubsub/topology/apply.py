@@ -9,6 +9,7 @@ from emulator.pubsub.errors import TopologyInvalid
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import InvalidArgument, NotFound, PubsubError
 from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.schemas.book import SchemaBook
 from emulator.pubsub.rules.subscription import Subscription
 from emulator.pubsub.topology.document import Entry, Topology
 
@@ -16,19 +17,28 @@ from emulator.pubsub.topology.document import Entry, Topology
 _OUTPUT_FIELDS = frozenset({"state", "detached", "topic_message_retention_duration"})
 
 
-def apply(topology: Topology, catalogue: Catalogue) -> None:
-    """Create the topics and subscriptions of a topology.
+def apply(topology: Topology, registry: Registry, now: float) -> None:
+    """Create the schemas, topics and subscriptions of a topology.
 
-    Those that exist keep their messages; settings that differ are changed. What the topology does
-    not name stays as it is.
+    Those that exist keep their messages; settings that differ are changed, and a schema gets a new
+    revision. What the topology does not name stays as it is.
+
+    Args:
+        topology: What has to be there.
+        registry: Where it has to be.
+        now: Seconds since the epoch.
 
     Raises:
         TopologyInvalid: If the broker refuses a resource; the text names all of them. If it would
             refuse one on an empty broker, nothing has been changed.
     """
-    wanted = Catalogue(Registry(_NoDoors()))
+    empty = Registry(_NoDoors())
+    wanted, catalogue = Catalogue(empty), Catalogue(registry)
+    _each(topology.schemas, lambda schema: _put_schema(schema, SchemaBook(empty), now))
     _each(topology.topics, lambda topic: wanted.create_topic(_copy(topic)))
     _each(topology.subscriptions, lambda each: wanted.create_subscription(_copy(each)))
+
+    _each(topology.schemas, lambda schema: _put_schema(schema, SchemaBook(registry), now))
 
     def put_topic(topic: Any) -> None:
         _put(
@@ -62,6 +72,18 @@ def _each(entries: Sequence[Entry], put: Callable[[Any], object]) -> None:
             problems.append(f"{entry.place}: {error}")
     if problems:
         raise TopologyInvalid(problems)
+
+
+def _put_schema(schema: Any, book: SchemaBook, now: float) -> None:
+    """Create a schema, or add a revision if its newest one differs."""
+    project, _, name = schema.name.partition("/schemas/")
+    try:
+        newest = book.get(schema.name, 0)
+    except NotFound:
+        book.create(project, name, _copy(schema), now)
+        return
+    if (newest.type_, newest.definition) != (schema.type_, schema.definition):
+        book.commit(schema.name, _copy(schema), now)
 
 
 def _put(

@@ -2,13 +2,15 @@
 
     projects:
       shop:
+        schemas:
+          order: {type: AVRO, definition: '{"type": "string"}'}
         topics:
           orders:
             subscriptions:
               billing: {ackDeadlineSeconds: 60}
 
-The settings of a topic or subscription are the fields of its resource in the API, in the JSON
-mapping of protobuf: https://docs.cloud.google.com/pubsub/docs/reference/rest
+The settings of a schema, topic or subscription are the fields of its resource in the API, in the
+JSON mapping of protobuf: https://docs.cloud.google.com/pubsub/docs/reference/rest
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +23,14 @@ from emulator.pubsub import protos
 from emulator.pubsub.errors import TopologyInvalid
 
 # Fields that say where a resource is, which its place in the document says already.
-_PLACED = {"topic": ("name",), "subscription": ("name", "topic")}
+_PLACED = {"schema": ("name",), "topic": ("name",), "subscription": ("name", "topic")}
+
+# Fields that refer to another resource, by the field around each.
+_SCHEMA = {"schemaSettings": "schema", "schema_settings": "schema"}
+_DEAD_LETTER_TOPIC = {
+    "deadLetterPolicy": "deadLetterTopic",
+    "dead_letter_policy": "dead_letter_topic",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Entry:
 
     Attributes:
         place: Source and path, for error messages.
-        resource: The `Topic` or `Subscription`.
+        resource: The `Schema`, `Topic` or `Subscription`.
     """
 
     place: str
@@ -41,12 +50,17 @@ class Entry:
 class Topology:
     """What a broker has to contain when it starts, in the order in which it is created."""
 
+    schemas: tuple[Entry, ...] = ()
     topics: tuple[Entry, ...] = ()
     subscriptions: tuple[Entry, ...] = ()
 
     def __add__(self, other: "Topology") -> "Topology":
         """Return what both contain."""
-        return Topology(self.topics + other.topics, self.subscriptions + other.subscriptions)
+        return Topology(
+            self.schemas + other.schemas,
+            self.topics + other.topics,
+            self.subscriptions + other.subscriptions,
+        )
 
 
 def read_document(document: Any, source: str = "topology") -> Topology:
@@ -65,28 +79,35 @@ def read_document(document: Any, source: str = "topology") -> Topology:
         reader.project(place, f"projects/{project}", described)
     if reader.problems:
         raise TopologyInvalid(reader.problems)
-    return Topology(tuple(reader.topics), tuple(reader.subscriptions))
+    return Topology(tuple(reader.schemas), tuple(reader.topics), tuple(reader.subscriptions))
 
 
 class _Reader:
     """Collects the resources of a document, and what is wrong with it."""
 
     def __init__(self) -> None:
+        self.schemas: list[Entry] = []
         self.topics: list[Entry] = []
         self.subscriptions: list[Entry] = []
         self.problems: list[str] = []
 
     def project(self, place: str, project: str, described: Any) -> None:
-        """Read the topics of a project, and their subscriptions."""
-        sections = self.sections(place, described, "topics")
+        """Read the schemas and the topics of a project, and their subscriptions."""
+        sections = self.sections(place, described, "schemas", "topics")
+        for at, name, value in self.pairs(f"{place}.schemas", sections["schemas"]):
+            schema = {"name": f"{project}/schemas/{name}"}
+            self._add(self.schemas, at, "schema", schema, self._mapping(at, value))
         for at, name, value in self.pairs(f"{place}.topics", sections["topics"]):
             settings = self._mapping(at, value)
             subscriptions = settings.pop("subscriptions", None)
             topic = {"name": f"{project}/topics/{name}"}
+            settings = _with_full_names(project, settings, _SCHEMA, "schemas")
             self._add(self.topics, at, "topic", topic, settings)
             for below, each, fields in self.pairs(f"{at}.subscriptions", subscriptions):
                 names = {"name": f"{project}/subscriptions/{each}", "topic": topic["name"]}
-                given = _with_full_names(project, self._mapping(below, fields))
+                given = _with_full_names(
+                    project, self._mapping(below, fields), _DEAD_LETTER_TOPIC, "topics"
+                )
                 self._add(self.subscriptions, below, "subscription", names, given)
 
     def sections(self, place: str, value: Any, *known: str) -> dict[str, Any]:
@@ -126,7 +147,7 @@ class _Reader:
             if field in settings:
                 self.problems.append(f"{place}: {field!r} follows from the place: leave it out")
                 return
-        resource = protos.Topic() if kind == "topic" else protos.Subscription()
+        resource = getattr(protos, kind.capitalize())()
         try:
             json_format.ParseDict({**settings, **names}, resource)
         except (json_format.ParseError, TypeError, ValueError, AttributeError) as error:
@@ -135,19 +156,23 @@ class _Reader:
             entries.append(Entry(place, resource))
 
 
-def _with_full_names(project: str, subscription: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a subscription with the full name of a dead letter topic in its own project."""
-    changed = dict(subscription)
-    for field in changed.keys() & {"deadLetterPolicy", "dead_letter_policy"}:
-        policy = changed[field]
-        if isinstance(policy, Mapping):
-            changed[field] = {
-                name: f"{project}/topics/{value}" if _is_short_topic(name, value) else value
-                for name, value in policy.items()
-            }
+def _with_full_names(
+    project: str, settings: Mapping[str, Any], references: Mapping[str, str], collection: str
+) -> dict[str, Any]:
+    """Return settings in which a reference to something in the same project is a full name.
+
+    Args:
+        project: `projects/{project}`.
+        settings: Of a topic or subscription.
+        references: Fields with a reference, by the field around each.
+        collection: Of what is referred to.
+    """
+    changed = dict(settings)
+    for around in changed.keys() & references.keys():
+        inner = changed[around]
+        if isinstance(inner, Mapping):
+            name = inner.get(references[around])
+            if isinstance(name, str) and "/" not in name:
+                full = f"{project}/{collection}/{name}"
+                changed[around] = {**inner, references[around]: full}
     return changed
-
-
-def _is_short_topic(field: Any, value: Any) -> bool:
-    is_topic = field in ("deadLetterTopic", "dead_letter_topic")
-    return is_topic and isinstance(value, str) and "/" not in value

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google.api_core.exceptions import GoogleAPICallError, ServiceUnavailable
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
+from google.pubsub_v1.types import Schema
 
 from emulator.pubsub import Broker, __version__
 from emulator.pubsub.command import main
@@ -239,11 +240,17 @@ def test_a_project_can_be_removed_and_others_stay():
         make(broker)
         publisher, subscriber = clients(broker)
         publisher.create_topic(name=others)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PUBSUB_EMULATOR_HOST", broker.address)
+            schemas = SchemaServiceClient()
+        text = Schema(type_="AVRO", definition='{"type": "string"}')
+        schemas.create_schema(parent="projects/p", schema_id="text", schema=text)
         subscriber.create_snapshot(name="projects/p/snapshots/before", subscription=SUBSCRIPTION)
         broker.remove_project("p").result(20)
         assert not list(publisher.list_topics(project="projects/p"))
         assert not list(subscriber.list_subscriptions(project="projects/p"))
         assert not list(subscriber.list_snapshots(project="projects/p"))
+        assert not list(schemas.list_schemas(parent="projects/p"))
         assert publisher.get_topic(topic=others).name == others
         make(broker)
 

@@ -7,6 +7,7 @@ import pytest
 from emulator.pubsub import protos
 from emulator.pubsub.errors import TopologyInvalid
 from emulator.pubsub.rules.catalogue import Catalogue
+from emulator.pubsub.rules.schemas.book import SchemaBook
 from emulator.pubsub.topology import (
     Topology,
     apply,
@@ -14,7 +15,9 @@ from emulator.pubsub.topology import (
     read_file,
     read_variables,
 )
-from tests.unit.pubsub.sandbox import Sandbox
+from tests.unit.pubsub.sandbox import START, Sandbox
+
+FULL = 2  # google.pubsub.v1.SchemaView
 
 YAML = """
 projects:
@@ -76,11 +79,11 @@ def check_yaml(topology):
     ]
 
 
-def test_a_file_is_yaml_with_the_fields_of_the_api_in_either_spelling(tmp_path, catalogue):
+def test_a_file_is_yaml_with_the_fields_of_the_api_in_either_spelling(tmp_path, sandbox, catalogue):
     (tmp_path / "app.yaml").write_text(YAML)
     topology = read_file(tmp_path / "app.yaml")
     check_yaml(topology)
-    apply(topology, catalogue)
+    apply(topology, sandbox.registry, START)
     orders = catalogue.topic("projects/shop/topics/orders")
     assert dict(orders.labels) == {"team": "billing"}
     assert orders.message_retention_duration.seconds == 600
@@ -126,7 +129,11 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path, name, tex
     [
         ([], "app", "expected names and values, not []"),
         ({"project": {}}, "app", "'project' is not known: expected 'projects'"),
-        ({"projects": {"shop": {"topic": {}}}}, "app: projects.shop", "'topic' is not known"),
+        (
+            {"projects": {"shop": {"topic": {}}}},
+            "app: projects.shop",
+            "'topic' is not known: expected 'schemas' or 'topics'",
+        ),
         (shop(orders=[]), "app: projects.shop.topics.orders", "expected names and values"),
         (shop(orders={"name": "x"}), "app: projects.shop.topics.orders", "'name' follows from"),
         (shop(orders={"colour": 1}), "app: projects.shop.topics.orders", 'named "colour"'),
@@ -181,19 +188,21 @@ def test_every_problem_is_told_at_once():
         ),
     ],
 )
-def test_what_the_broker_refuses_is_told_and_nothing_is_created(catalogue, document, problem):
+def test_what_the_broker_refuses_is_told_and_nothing_is_created(
+    sandbox, catalogue, document, problem
+):
     topology = read_document(shop(good=None)) + read_document(document, "app")
-    [found] = problems(apply, topology, catalogue)
+    [found] = problems(apply, topology, sandbox.registry, START)
     assert found.startswith(problem)
     assert not catalogue.topics("projects/shop")
 
 
 def test_applying_it_again_keeps_messages_and_changes_nothing(sandbox, catalogue):
     topology = read_document(shop(orders={"subscriptions": {"mails": {}}}))
-    apply(topology, catalogue)
+    apply(topology, sandbox.registry, START)
     sandbox.publish("hello", topic="projects/shop/topics/orders")
     before = catalogue.subscription("projects/shop/subscriptions/mails").SerializeToString()
-    apply(topology, catalogue)
+    apply(topology, sandbox.registry, START)
     mails = sandbox.registry.subscription("projects/shop/subscriptions/mails")
     assert mails.description.SerializeToString() == before
     assert sandbox.take(mails) == ["hello"]
@@ -206,31 +215,69 @@ def test_settings_that_differ_are_changed_and_messages_stay(sandbox, catalogue):
             shop(orders={"messageRetentionDuration": retention, "subscriptions": subscriptions})
         )
 
-    apply(topology("600s", ackDeadlineSeconds=20, labels={"a": "b"}), catalogue)
+    apply(topology("600s", ackDeadlineSeconds=20, labels={"a": "b"}), sandbox.registry, START)
     sandbox.publish("hello", topic="projects/shop/topics/orders")
-    apply(topology("700s", ackDeadlineSeconds=30), catalogue)
+    apply(topology("700s", ackDeadlineSeconds=30), sandbox.registry, START)
     mails = sandbox.registry.subscription("projects/shop/subscriptions/mails")
     assert (mails.policy.ack_deadline, dict(mails.description.labels)) == (30.0, {})
     assert sandbox.registry.topic("projects/shop/topics/orders").retention == 700.0
     assert sandbox.take(mails) == ["hello"]
 
 
-def test_what_a_client_has_added_stays(catalogue):
+def test_what_a_client_has_added_stays(sandbox, catalogue):
     catalogue.create_topic(protos.Topic(name="projects/shop/topics/mine"))
-    apply(read_document(shop(orders=None)), catalogue)
+    apply(read_document(shop(orders=None)), sandbox.registry, START)
     assert [topic.name for topic in catalogue.topics("projects/shop")] == [
         "projects/shop/topics/mine",
         "projects/shop/topics/orders",
     ]
 
 
-def test_a_setting_that_cannot_change_is_told_with_the_way_out(catalogue):
-    apply(read_document(shop(orders={"subscriptions": {"mails": {}}})), catalogue)
+def test_a_setting_that_cannot_change_is_told_with_the_way_out(sandbox, catalogue):
+    apply(read_document(shop(orders={"subscriptions": {"mails": {}}})), sandbox.registry, START)
     changed = shop(orders={"subscriptions": {"mails": {"enableMessageOrdering": True}}})
-    [found] = problems(apply, read_document(changed, "app"), catalogue)
+    [found] = problems(apply, read_document(changed, "app"), sandbox.registry, START)
     assert found.startswith("app: projects.shop.topics.orders.subscriptions.mails: it exists with")
     assert "enable_message_ordering cannot be changed" in found
     assert found.endswith("Delete it, or start with an empty data folder.")
+
+
+TEXT = {"type": "AVRO", "definition": '{"type": "string"}'}
+RECORD = """{"type": "record", "name": "Order", "fields": [%s]}"""
+APPLES = '{"name": "apples", "type": "int"}'
+PEARS = '{"name": "pears", "type": ["null", "int"], "default": null}'
+
+
+def with_schema(schema):
+    topics = {"orders": {"schemaSettings": {"schema": "order", "encoding": "JSON"}}}
+    return {"projects": {"shop": {"schemas": {"order": schema}, "topics": topics}}}
+
+
+def test_a_schema_is_there_before_the_topic_that_refers_to_it(sandbox, catalogue):
+    apply(read_document(with_schema(TEXT)), sandbox.registry, START)
+    settings = catalogue.topic("projects/shop/topics/orders").schema_settings
+    assert settings.schema == "projects/shop/schemas/order"
+    [schema] = SchemaBook(sandbox.registry).of_project("projects/shop", FULL)
+    assert schema.definition == TEXT["definition"]
+
+
+def test_a_schema_that_has_changed_gets_a_revision_and_another_none(sandbox):
+    book = SchemaBook(sandbox.registry)
+    for fields in (APPLES, APPLES, f"{APPLES}, {PEARS}"):
+        schema = {"type": "AVRO", "definition": RECORD % fields}
+        apply(read_document(with_schema(schema)), sandbox.registry, START)
+    revisions = book.revisions("projects/shop/schemas/order", FULL)
+    assert [PEARS in each.definition for each in revisions] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "AVRO", "definition": "nonsense"}, {"type": "AVRO", "definition": ""}]
+)
+def test_a_schema_that_is_none_is_told_with_its_place(sandbox, schema):
+    topology = read_document(with_schema(schema), "app")
+    [found] = problems(apply, topology, sandbox.registry, START)
+    assert found.startswith("app: projects.shop.schemas.order: ")
+    assert not sandbox.registry.schemas
 
 
 def endpoints(text):
