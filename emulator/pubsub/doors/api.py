@@ -7,6 +7,7 @@ import grpc.aio
 
 from emulator.pubsub.doors import calls, iam, publisher, schemas, subscriber
 from emulator.pubsub.doors.backend import Backend
+from emulator.pubsub.doors.discovery import add_discovery
 
 # Production refuses publish requests above 10 MB with an error of its own, so requests that are
 # slightly larger have to get through gRPC. Each call may hold this much memory.
@@ -41,15 +42,18 @@ async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Se
             ("grpc.max_send_message_length", -1),
         ]
     )
+    services = {
+        publisher.NAME: publisher.methods(backend),
+        subscriber.NAME: subscriber.methods(backend),
+        schemas.NAME: schemas.methods(backend),
+        iam.NAME: iam.methods(backend),
+    }
     server.add_generic_rpc_handlers(
-        [
-            grpc.method_handlers_generic_handler(publisher.NAME, publisher.methods(backend)),
-            grpc.method_handlers_generic_handler(subscriber.NAME, subscriber.methods(backend)),
-            grpc.method_handlers_generic_handler(schemas.NAME, schemas.methods(backend)),
-            grpc.method_handlers_generic_handler(iam.NAME, iam.methods(backend)),
-            calls.UnknownMethods(),
-        ]
+        grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()
     )
+    await add_discovery(server, services, backend.stopping)
+    # The last one, since it takes every call that no other takes.
+    server.add_generic_rpc_handlers([calls.UnknownMethods()])
     bound: int = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     return server, bound

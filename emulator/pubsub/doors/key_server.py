@@ -1,4 +1,4 @@
-"""Serves the public key of push tokens over HTTP, in both formats that Google uses.
+"""Serves the public key of push tokens over HTTP, in both formats that Google uses, and metrics.
 
 The keys are public, but no web page needs them: requests with a foreign `Host` or `Origin` are
 refused. A server that listens beyond the loopback interface cannot know its own host names, so it
@@ -15,11 +15,14 @@ from typing import Any
 
 import h11
 
+from emulator.pubsub.doors.metrics import CONTENT_TYPE
+
 KEY_FILE_NAME = "signing-key.pem"
 """The private key in the data folder."""
 
 JWKS_PATH = "/oauth2/v3/certs"
 PEM_PATH = "/oauth2/v1/certs"
+METRICS_PATH = "/metrics"
 
 _REQUEST_SECONDS = 10.0
 _READ_BYTES = 65_536
@@ -32,7 +35,11 @@ _THIS_MACHINE = re.compile(
 
 
 async def serve_keys(
-    host: str, port: int, jwks: Callable[[], Any], pem: Callable[[], Any]
+    host: str,
+    port: int,
+    jwks: Callable[[], Any],
+    pem: Callable[[], Any],
+    metrics: Callable[[], str],
 ) -> asyncio.Server:
     """Start the key server.
 
@@ -41,35 +48,40 @@ async def serve_keys(
         port: Port to listen on; 0 for a free one.
         jwks: Returns the JSON Web Key Set.
         pem: Returns the keys as PEM by key id.
+        metrics: Returns the metrics.
 
     Raises:
         OSError: If the port is taken.
     """
-    documents = {JWKS_PATH: jwks, PEM_PATH: pem}
+    keys = {JWKS_PATH: jwks, PEM_PATH: pem}
     private = _is_this_machine(host)
 
-    def reply(target: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str]:
+    def reply(target: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str, str]:
+        """Return status, content type, cache control and body."""
         if private:
             for name in (headers.get(b"host", b""), headers.get(b"origin", b"localhost")):
                 if not _THIS_MACHINE.fullmatch(name):
                     shown = name[:200].decode("latin-1")
-                    problem = f"{shown!r} is refused: only this machine may read the keys.\n"
-                    return 403, "text/plain; charset=utf-8", problem
-        document = documents.get(target.partition("?")[0])
-        if document is None:
-            return 404, "application/json", "{}"
-        return 200, "application/json", json.dumps(document())
+                    problem = f"{shown!r} is refused: only this machine may read this.\n"
+                    return 403, "text/plain; charset=utf-8", "no-store", problem
+        path = target.partition("?")[0]
+        if path == METRICS_PATH:
+            return 200, CONTENT_TYPE, "no-store", metrics()
+        if path in keys:
+            return 200, "application/json", "public, max-age=3600", json.dumps(keys[path]())
+        return 404, "application/json", "no-store", "{}"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
                 request = await _read(reader)
-            status, kind, body = reply(request.target.decode("latin-1"), dict(request.headers))
-            cache = "Cache-Control: public, max-age=3600\r\n" if status == 200 else ""
+            status, kind, cache, body = reply(
+                request.target.decode("latin-1"), dict(request.headers)
+            )
             writer.write(
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
-                f"Content-Length: {len(body.encode())}\r\n{cache}Vary: Origin\r\n"
-                f"Connection: close\r\n\r\n{body}".encode()
+                f"Content-Length: {len(body.encode())}\r\nCache-Control: {cache}\r\n"
+                f"Vary: Origin\r\nConnection: close\r\n\r\n{body}".encode()
             )
             await writer.drain()
         except (OSError, TimeoutError, h11.RemoteProtocolError):

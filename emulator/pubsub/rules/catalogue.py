@@ -15,6 +15,7 @@ from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.policies import DELETED_TOPIC
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.router import Topic
+from emulator.pubsub.rules.schemas.book import SchemaBook
 from emulator.pubsub.rules.schemas.topics import check_settings
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
@@ -164,6 +165,18 @@ class Catalogue:
         """Remove a snapshot."""
         gone = self._registry.delete_snapshot(name)
         self._ledger.owner_deleted(gone.kind, gone.number)
+
+    def remove_project(self, project: str) -> None:
+        """Remove all resources of `projects/{project}`."""
+        for subscription in self.subscriptions(project):
+            self.delete_subscription(subscription.name)
+        for snapshot in self.snapshots(project):
+            self.delete_snapshot(snapshot.name)
+        for topic in self.topics(project):
+            self.delete_topic(topic.name)
+        schemas = SchemaBook(self._registry)
+        for schema in schemas.of_project(project, 0):
+            schemas.delete(schema.name)
 
     def expire(self, now: float) -> None:
         """Remove expired snapshots, and messages whose retention is over."""
