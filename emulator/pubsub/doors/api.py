@@ -1,12 +1,18 @@
-"""The gRPC server of `google.pubsub.v1`."""
+"""The API of `google.pubsub.v1` on one port: gRPC, and JSON over HTTP."""
 
-import socket
+import asyncio
+from collections.abc import Sequence
 
 import grpc
 import grpc.aio
 
-from emulator.pubsub.doors import calls, publisher, subscriber
+from emulator.pubsub.doors import calls, publisher, streaming, subscriber
+from emulator.pubsub.doors.addresses import addresses
 from emulator.pubsub.doors.backend import Backend
+from emulator.pubsub.doors.front import Front
+from emulator.pubsub.doors.http_server import HttpConnection, HttpServer
+from emulator.pubsub.doors.origins import Origins
+from emulator.pubsub.doors.rest import Rest
 
 # Production refuses publish requests above 10 MB with an error of its own, so requests that are
 # slightly larger have to get through gRPC. Each call may hold this much memory.
@@ -19,19 +25,63 @@ _MAX_STREAMS = 100
 _HANDSHAKE_MILLISECONDS = 10_000  # after which a silent connection is closed
 
 
-async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Server, int]:
-    """Start the server, and return it with its port.
+class Api:
+    """The running API.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(self, server: grpc.aio.Server, http: HttpServer, front: Front, port: int) -> None:
+        """Take what `serve_api` started."""
+        self._server = server
+        self._http = http
+        self._front = front
+        self.port = port
+
+    async def stop(self, grace: float) -> None:
+        """Accept nothing more, and wait for calls in progress for so many seconds."""
+        self._front.close()
+        await asyncio.gather(self._server.stop(grace), self._http.close(grace))
+        self._front.abort()
+
+
+async def serve_api(host: str, port: int, backend: Backend, origins: Sequence[str] = ()) -> Api:
+    """Start the API.
 
     Args:
-        host: Address to listen on.
+        host: Address or host name to listen on.
         port: Port to listen on; 0 for a free one.
         backend: The broker to serve.
+        origins: Web pages that may use it besides those of this machine.
 
     Raises:
-        OSError: If the port is taken.
+        OSError: If the port is taken, or the host is not this machine.
     """
-    # gRPC reports the reason only in its log.
-    socket.create_server((host, port)).close()
+    # Before anything is started that would have to be stopped.
+    hosts, port = addresses(host, port)
+    publishing, subscribing = publisher.methods(backend), subscriber.methods(backend)
+    server, grpc_port = await _serve_grpc(
+        {
+            publisher.NAME: calls.served(publishing),
+            subscriber.NAME: calls.served(subscribing)
+            | {"StreamingPull": streaming.method(backend)},
+        }
+    )
+    http = HttpServer(Rest(publishing | subscribing, Origins(host, origins)).answer)
+    front = Front(grpc_port, lambda: HttpConnection(http))
+    try:
+        await front.listen(hosts, port)
+    except OSError:
+        await server.stop(0)
+        raise
+    return Api(server, http, front, port)
+
+
+async def _serve_grpc(
+    services: dict[str, dict[str, calls.Method]],
+) -> tuple[grpc.aio.Server, int]:
+    """Start gRPC's server on a port of the loopback interface, and return it with the port."""
     server = grpc.aio.server(
         options=[
             ("grpc.so_reuseport", 0),
@@ -43,11 +93,10 @@ async def serve_api(host: str, port: int, backend: Backend) -> tuple[grpc.aio.Se
     )
     server.add_generic_rpc_handlers(
         [
-            grpc.method_handlers_generic_handler(publisher.NAME, publisher.methods(backend)),
-            grpc.method_handlers_generic_handler(subscriber.NAME, subscriber.methods(backend)),
+            *(grpc.method_handlers_generic_handler(*service) for service in services.items()),
             calls.UnknownMethods(),
         ]
     )
-    bound: int = server.add_insecure_port(f"{host}:{port}")
+    port: int = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    return server, bound
+    return server, port

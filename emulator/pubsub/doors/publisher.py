@@ -7,7 +7,6 @@ from emulator.pubsub import protos
 from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
-from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.limits import check_value
 
@@ -22,7 +21,7 @@ MAX_VALUE_BYTES = 1024
 MAX_ORDERING_KEY_BYTES = 1024
 
 
-def methods(backend: Backend) -> dict[str, calls.Method]:
+def methods(backend: Backend) -> dict[str, calls.Unary]:
     """Return the methods of the service by name."""
     topics = backend.catalogue
     reading: dict[str, calls.Handler] = {
@@ -50,7 +49,7 @@ async def _publish(backend: Backend, request: Any) -> Any:
     _check_drafts(drafts, request.ByteSize())
     router = backend.registry.router
     async with backend.journaled():
-        messages = wire.stamp(drafts, router.new_ids(len(drafts)), backend.clock())
+        messages = router.stamp(drafts, backend.clock())
         router.publish(topic, messages)
     return protos.PublishResponse(message_ids=[str(message.id) for message in messages])
 
