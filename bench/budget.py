@@ -131,15 +131,22 @@ def _wait_quiet(parts: dict[str, Processes]) -> None:
         last, now = now, sum(part.cpu() for part in parts.values())
 
 
+def _wait_silent(log: io.StringIO) -> None:
+    """Return when nothing has been logged for a while."""
+    last = -1
+    while last != (last := len(log.getvalue())):
+        time.sleep(3)
+
+
 def _requests(cloud: Cloud, log: io.StringIO, picture: Path) -> None:
     """Print the requests for an upload nobody asks about."""
     client = Client(cloud.addresses.upload)
     for sizes in ("256", "64,128,256,512"):
         client.wait(client.upload(picture, {"sizes": sizes}), _PATIENCE)
-        time.sleep(1)
+        _wait_silent(log)
         mark = len(log.getvalue())
         client.upload(picture, {"sizes": sizes})
-        time.sleep(3)
+        _wait_silent(log)
         seen = list(requests_in(log.getvalue()[mark:]))
         print(f"storage requests, {sizes.count(',') + 1} thumbnails: {len(seen)}", flush=True)
 
