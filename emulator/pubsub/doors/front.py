@@ -3,7 +3,7 @@
 Google's emulator serves both on one port, and clients have one variable for it. gRPC's server
 accepts connections itself and cannot be handed one, so this accepts them, and looks at the first
 bytes: HTTP/2 begins with a preface of its own (RFC 9113, 3.4). Connections with that are joined
-to gRPC's server, on a port of the loopback interface, and their bytes passed on unread.
+to gRPC's server by a second connection within the machine, and their bytes passed on unread.
 """
 
 import asyncio
@@ -25,14 +25,15 @@ _BACKLOG = 1024
 class Front:
     """Accepts connections and gives each to the server of its protocol."""
 
-    def __init__(self, grpc_port: int, http: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, within: str | int, http: Callable[[], asyncio.Protocol]) -> None:
         """Start with no connection.
 
         Args:
-            grpc_port: Port of gRPC's server on 127.0.0.1.
+            within: Where gRPC's server listens: the name of a Unix socket in the abstract
+                namespace, or a port on 127.0.0.1.
             http: Returns a protocol for an HTTP/1.1 connection.
         """
-        self._grpc_port = grpc_port
+        self._within = within
         self._http = http
         self._open: set[asyncio.Transport] = set()
         self._joining: set[asyncio.Task[None]] = set()
@@ -82,11 +83,8 @@ class Front:
     async def _join(self, client: asyncio.Transport, began: bytes) -> None:
         """Join a connection to gRPC's server."""
         from_server, from_client = _Pipe(self), _Pipe(self)
-        loop = asyncio.get_running_loop()
         try:
-            server, _ = await loop.create_connection(
-                lambda: from_server, "127.0.0.1", self._grpc_port
-            )
+            server = await self._connect(lambda: from_server)
         except OSError:
             client.abort()
             return
@@ -98,6 +96,14 @@ class Front:
             server.close()
         else:
             client.resume_reading()
+
+    async def _connect(self, protocol: Callable[[], asyncio.BaseProtocol]) -> asyncio.Transport:
+        loop = asyncio.get_running_loop()
+        if isinstance(self._within, str):
+            transport, _ = await loop.create_unix_connection(protocol, f"\0{self._within}")
+        else:
+            transport, _ = await loop.create_connection(protocol, "127.0.0.1", self._within)
+        return transport
 
 
 class _Unknown(asyncio.Protocol):

@@ -95,8 +95,7 @@ def find(verb: str, path: str) -> tuple[Route, str] | None:
 
 def _routes() -> Iterator[Route]:
     for line in _TABLE.strip().splitlines():
-        name, verb, template, *body = line.split()
-        yield _route(name, verb, template, *body)
+        yield _route(*line.split())
     for name, verb, body in _ACCESS_CONTROL:
         custom = name[0].lower() + name[1:]
         for collection in _ACCESS_CONTROLLED:

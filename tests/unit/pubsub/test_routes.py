@@ -15,10 +15,10 @@ def requested():
     for module in (publisher, subscriber, schemas):
         (transport,) = (kind for name, kind in vars(module).items() if name.startswith("_Base"))
         for name, method in vars(transport).items():
-            if inspect.isclass(method) and hasattr(method, "_get_http_options"):
-                for option in method._get_http_options():
-                    body = option.get("body", "")
-                    yield name.removeprefix("_Base"), option["method"], option["uri"], body
+            options = vars(method).get("_get_http_options") if inspect.isclass(method) else None
+            for option in options() if options else ():
+                body = option.get("body", "")
+                yield name.removeprefix("_Base"), option["method"], option["uri"], body
 
 
 def test_every_request_of_the_library_has_its_route():
