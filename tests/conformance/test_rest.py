@@ -17,7 +17,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberRestTransp
 
 from tests.conformance.brokers import PROJECT
 
-REFERENCE = "https://docs.cloud.google.com/pubsub/docs/reference/rest"
+REFERENCE = "https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1"
 CORS = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 
 
@@ -125,7 +125,7 @@ def test_a_page_of_the_internet_is_refused(broker):
     assert not answer.ok
 
 
-@pytest.mark.departure("names it after nothing but the topic collection, and refuses it", REFERENCE)
+@pytest.mark.departure("refuses it", REFERENCE)
 def test_a_snapshot_without_a_name_gets_one(broker, subscribe):
     path = subscribe()
     snapshot = broker.subscriber.create_snapshot(request={"subscription": path})

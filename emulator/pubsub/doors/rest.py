@@ -20,6 +20,7 @@ from emulator.pubsub.doors import routes
 from emulator.pubsub.doors.calls import Unary, status
 from emulator.pubsub.doors.http_server import Request, Response
 from emulator.pubsub.doors.origins import Origins, is_preflight, preflight, shared
+from emulator.pubsub.doors.publish_json import add_messages
 from emulator.pubsub.rules.errors import InvalidArgument, PubsubError
 
 # Parameters that every method has.
@@ -117,7 +118,9 @@ def _parse(document: Any, target: Any) -> None:
     """Merge JSON into a message."""
     try:
         if not isinstance(document, dict):
-            raise InvalidArgument("It is not an object.")
+            raise InvalidArgument("Invalid JSON payload received. It is not an object.")
+        if target.DESCRIPTOR is protos.PublishRequest.DESCRIPTOR and add_messages(target, document):
+            return
         json_format.ParseDict(_adapted(document, target.DESCRIPTOR), target)
     except (json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).partition("\n")[0]
