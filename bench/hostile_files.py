@@ -8,6 +8,8 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 
 from PIL import Image
 
@@ -92,6 +94,81 @@ def tiff_of_tags(count: int) -> bytes:
     return b"II*\0" + struct.pack("<IH", 8, count) + tags + bytes(4)
 
 
+def ico_of_a_bomb() -> bytes:
+    """Return an icon of 25 megapixels, which packs to almost nothing."""
+    image = _encoded(Image.new("1", (5000, 5000)), "PNG")
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(image), 22) + image
+
+
+def jpeg2000_of_tiles(side: int) -> bytes:
+    """Return a picture of `side` x `side` pixels in tiles of 64 x 64, of which only one is there.
+
+    OpenJPEG describes all of them in memory first.
+    """
+    plain = bytearray(_encoded(Image.new("L", (64, 64)), "JPEG2000", no_jp2=True))
+    plain[8:16] = struct.pack(">II", side, side)
+    return bytes(plain)
+
+
+def jxl_of_a_bomb() -> bytes:
+    """Return a JPEG XL of 25 megapixels of one colour; empty if its package is not installed."""
+    if find_spec("pillow_jxl") is None:
+        return b""
+    import_module("pillow_jxl")
+    return _encoded(Image.new("RGB", (5000, 5000)), "JXL", effort=1)
+
+
+def psd_of_runs(side: int) -> bytes:
+    """Return a PSD of `side` x `side` white pixels in runs of 128."""
+    runs, rest = divmod(side, 128)
+    row = b"\x81\xff" * runs + (bytes((257 - rest, 255)) if rest else b"")
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, side, side, 8, 3)
+    lengths = struct.pack(">H", len(row)) * 3 * side
+    return head + bytes(12) + b"\0\1" + lengths + row * 3 * side
+
+
+def dng_of_previews(count: int) -> bytes:
+    """Return a DNG of `count` directories, each with a preview."""
+    jpeg = _encoded(Image.new("RGB", (640, 480)), "JPEG")
+    first = 8 + count * len(jpeg)
+    directories = b""
+    for number in range(count):
+        start = 8 + number * len(jpeg)
+        tags = ((513, 4, 1, start), (514, 4, 1, len(jpeg)), (50706, 1, 4, 1025))
+        directories += struct.pack("<H", len(tags))
+        directories += b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        following = first + len(directories) + 4 if number + 1 < count else 0
+        directories += struct.pack("<I", following)
+    return b"II*\0" + struct.pack("<I", first) + jpeg * count + directories
+
+
+def endless_svg() -> bytes:
+    """Return an SVG that draws noise again and again, in many octaves."""
+    noise = '<filter id="f"><feTurbulence baseFrequency="0.9" numOctaves="200"/></filter>'
+    drawn = '<rect width="60" height="40" filter="url(#f)"/>' * 200
+    size = 'width="60" height="40"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{noise}{drawn}</svg>'.encode()
+
+
+def endless_pdf() -> bytes:
+    """Return a PDF that draws a shading again and again, whose function takes long for a pixel."""
+    function = b"{" + b"dup sin exch dup cos exch " * 3_000 + b"pop pop pop 0 0 0}"
+    content = b"/S sh " * 2_000
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 60 40]/Contents 4 0 R"
+        b"/Resources<</Shading<</S 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        b"<</ShadingType 1/ColorSpace/DeviceRGB/Domain[0 1 0 1]/Matrix[60 0 0 40 0 0]"
+        b"/Function 6 0 R>>",
+        b"<</FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]/Length %d>>stream\n%s\nendstream"
+        % (len(function), function),
+    )
+    body = b"".join(b"%d 0 obj%s endobj\n" % each for each in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer<</Root 1 0 R>>\n"
+
+
 ATTACKS: Mapping[str, Callable[[], bytes]] = {
     "AVIF of 80,000 items": lambda: avif_of_items(80_000),
     "AVIF of 260,000 items": lambda: avif_of_items(260_000),
@@ -104,6 +181,13 @@ ATTACKS: Mapping[str, Callable[[], bytes]] = {
     "JPEG of a million segments": lambda: jpeg_of_segments(1_000_000),
     "JPEG of 100 scans, 24 megapixels": lambda: jpeg_of_scans(90),
     "TIFF of 45,000 tags": lambda: tiff_of_tags(45_000),
+    "ICO of 25 megapixels": ico_of_a_bomb,
+    "JPEG 2000 of 12,000 tiles": lambda: jpeg2000_of_tiles(7_000),
+    "JPEG XL of 25 megapixels": jxl_of_a_bomb,
+    "PSD of 49 megapixels in runs": lambda: psd_of_runs(7_000),
+    "DNG of 49 previews": lambda: dng_of_previews(49),
+    "SVG of noise": endless_svg,
+    "PDF of slow shadings": endless_pdf,
 }
 """Functions that make the files, by description."""
 
@@ -114,7 +198,7 @@ def attack(name: str) -> bytes:
     return ATTACKS[name]()
 
 
-def _encoded(image: Image.Image, kind: str, **options: bool) -> bytes:
+def _encoded(image: Image.Image, kind: str, **options: int) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()

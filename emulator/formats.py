@@ -7,6 +7,6 @@ from emulator.project import FILES
 # Behind installed packages, as functions-framework does.
 sys.path.append(str(FILES / "functions"))
 
-from quickthumb.imaging.formats import AUTO, FORMATS, OUTPUTS, THUMBNAIL_TYPES, listed
+from quickthumb.imaging.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, USUAL, listed
 
-__all__ = ["AUTO", "FORMATS", "OUTPUTS", "THUMBNAIL_TYPES", "listed"]
+__all__ = ["AUTO", "OUTPUTS", "THUMBNAIL_TYPES", "USUAL", "listed"]

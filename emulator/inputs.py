@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path, PurePath
 
 from emulator.errors import InvalidOption
-from emulator.formats import FORMATS
+from emulator.formats import USUAL
 
 _HEAD = 2048
 """Bytes that identify the format of a file; AVIF and HEIC need the most."""
@@ -62,7 +62,7 @@ def _looks_like_a_picture(path: Path) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return True  # the upload will report the reason
-    return any(each.begins(head) for each in FORMATS)
+    return any(each.begins(head) for each in USUAL)
 
 
 def _with_stems(found: dict[Path, PurePath], out: Path) -> list[Input]:

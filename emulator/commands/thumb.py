@@ -27,7 +27,10 @@ from emulator.topology_file import read_topology
 
 _AT_ONCE = 8
 _JOB_SECONDS = 300.0
-_PASSED_ON = ("sizes", "fit", "gravity", "format", "quality", "background", "max_bytes")
+_PASSED_ON = (
+    *("sizes", "fit", "gravity", "focus"),
+    *("format", "quality", "background", "max_bytes"),
+)
 
 Outcome = dict[str, Any]
 """The result of an input, as `--json` prints it."""
@@ -47,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
     parser.add_argument("--fit", help="contain (default) or cover")
-    parser.add_argument("--gravity", help="which part cover keeps: center (default) or smart")
+    parser.add_argument("--gravity", help="which part cover keeps: center (default), smart or face")
+    parser.add_argument(
+        "--focus",
+        metavar="X,Y",
+        help="point that cover puts in the middle: shares of width and height, such as 0.5,0.25",
+    )
     parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
     parser.add_argument("--quality", help="1 to 100")
     parser.add_argument("--background", help="colour behind transparent pixels, such as ffffff")

@@ -1,5 +1,6 @@
 """Limits on a picture, checked from its header before any pixel is decoded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MIB = 2**20
@@ -24,6 +25,7 @@ class Limits:
         max_frame_pixels: frames times pixels of an animation; likewise.
         max_seconds: processor time for all thumbnails of a picture. Imaging checks it between
             steps; the system ends its process a second later (quickthumb/kitchen).
+        extra_formats: names of formats to accept in addition to the usual ones.
     """
 
     max_pixels: int = 50_000_000
@@ -34,6 +36,7 @@ class Limits:
     max_frames: int = 300
     max_frame_pixels: int = 40_000_000
     max_seconds: float = 15.0
+    extra_formats: Sequence[str] = ()
 
     def most_frames(self, pixels: int) -> int:
         """Return the maximum number of frames of an animation with `pixels` per frame."""

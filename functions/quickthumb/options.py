@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from quickthumb.documents.rendition import MAX_SIZE, Fit, Gravity, Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Fit, Focus, Gravity, Rendition
 from quickthumb.imaging.formats import FORMAT_OPTIONS, listed
 from quickthumb.problems import InvalidOption
 
@@ -69,6 +69,16 @@ def _colour(text: str) -> str:
     return f"#{text.lstrip('#').lower()}"
 
 
+_SHARE = r"(0?\.[0-9]{1,6}|[01](\.0{1,6})?)"  # 0 to 1
+
+
+def _focus(text: str) -> Focus:
+    if not re.fullmatch(rf"{_SHARE},{_SHARE}", text):
+        raise ValueError("expected shares of width and height, 0.5,0.25 for the upper middle")
+    x, y = (round(float(part), 4) for part in text.split(","))
+    return x, y
+
+
 _SIZE = r"([1-9][0-9]{0,2}|[1-3][0-9]{3}|40[0-8][0-9]|409[0-6])"  # 1 to MAX_SIZE
 
 OPTIONS: Mapping[str, Option] = {
@@ -87,8 +97,15 @@ OPTIONS: Mapping[str, Option] = {
         *get_args(Fit),
     ),
     "gravity": _one_of(
-        "Which part `cover` keeps: the centre, or the most salient part.",
+        "Which part `cover` keeps: the centre, the most salient part, or faces, and the most "
+        "salient part if there are none.",
         *get_args(Gravity),
+    ),
+    "focus": Option(
+        "The point that `cover` puts in the middle, as far as the edges allow: shares of the "
+        "width, from the left, and of the height, from the top. `gravity` then has no effect.",
+        _focus,
+        {"type": "string", "pattern": f"^{_SHARE},{_SHARE}$", "examples": ["0.5,0.25"]},
     ),
     "format": _one_of(
         "Format of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
@@ -113,19 +130,19 @@ _NAME = re.compile(r"[a-z](?:[a-z0-9_-]{0,30}[a-y0-9_-])?")
 """Starts with a letter, unlike sizes, and does not end in "z" like paths reserved by Cloud Run."""
 
 _WORDS = ("fit", "gravity", "format")
-_NUMBERS = ("quality", "background", "max_bytes")
+_VALUES = ("focus", "quality", "background", "max_bytes")
 
 
 def parse_renditions(text: str) -> tuple[Rendition, ...]:
     """Parse named renditions, "small:256,cover:400x300:cover:webp:quality=70".
 
     Each is NAME:SIZE or NAME:WIDTHxHEIGHT in pixels, followed by options, separated by colons:
-    values of `fit`, `gravity` and `format`, and `quality=`, `background=`, `max_bytes=`.
+    values of `fit`, `gravity` and `format`, and `focus=`, `quality=`, `background=`, `max_bytes=`.
 
     Raises:
         ValueError: names the invalid part, and says what was expected.
     """
-    renditions = tuple(_rendition(part.strip()) for part in text.split(","))
+    renditions = tuple(_rendition(part.strip()) for part in _entries(text))
     names = [rendition.name for rendition in renditions]
     for name in names:
         if names.count(name) > 1:
@@ -133,6 +150,17 @@ def parse_renditions(text: str) -> tuple[Rendition, ...]:
     if len(renditions) > MAX_RENDITIONS:
         raise ValueError(f"expected at most {MAX_RENDITIONS} renditions")
     return renditions
+
+
+def _entries(text: str) -> list[str]:
+    """Split a list at its commas, except that of `focus=x,y`."""
+    entries: list[str] = []
+    for part in text.split(","):
+        if entries and re.search(r":focus=[0-9.]+\Z", entries[-1]):
+            entries[-1] += f",{part}"
+        else:
+            entries.append(part)
+    return entries
 
 
 def _rendition(text: str) -> Rendition:
@@ -167,14 +195,14 @@ def _box(text: str, part: str) -> tuple[int, int]:
 def _named(text: str, part: str) -> tuple[str, Any]:
     """Parse an option of a rendition; return its name and value."""
     name, equals, value = part.partition("=")
-    if equals and name in _NUMBERS:
+    if equals and name in _VALUES:
         try:
             return name, OPTIONS[name].parse(value)
         except ValueError as error:
             raise ValueError(f"in {text!r}: {part!r}: {error}") from None
     words = {word: option for option in _WORDS for word in OPTIONS[option].schema["enum"]}
     if part not in words:
-        expected = [*words, *(f"{number}=…" for number in _NUMBERS)]
+        expected = [*words, *(f"{name}=…" for name in _VALUES)]
         raise ValueError(f"in {text!r}: {part!r}: expected one of {', '.join(expected)}")
     return words[part], part
 

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Self
 
 from quickthumb.documents.rendition import Rendition
+from quickthumb.imaging.formats import EXTRA
 from quickthumb.limits import JOBS_BYTES, Limits
 from quickthumb.options import Menu, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
@@ -45,6 +46,13 @@ def _age(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
         raise ValueError("expected whole seconds, above 0 and below a billion")
     return int(text)
+
+
+def _extra_formats(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not set(names) <= set(EXTRA):
+        raise ValueError(f"expected a comma-separated list of {', '.join(EXTRA)}")
+    return names
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -99,6 +107,8 @@ class Settings:
             the name that the functions use.
         max_files: maximum number of pictures in a request.
         max_pixels: maximum number of pixels of a picture, width times height.
+        extra_formats: formats to accept in addition to the usual ones: `svg`, `pdf`, or `svg,pdf`;
+            docs/imaging.md explains the risk.
         decoders: how many pictures an instance decodes at once, each in its own process.
         jobs_bytes: memory that all jobs in an instance share, bytes: originals, decoding, and
             thumbnails until they are stored. The rest of the instance's memory is for its
@@ -138,6 +148,7 @@ class Settings:
     sessions_url: str | None = _setting(_host, default=None)
     max_files: int = _setting(_count, default=20)
     max_pixels: int = _setting(_count, default=Limits().max_pixels)
+    extra_formats: tuple[str, ...] = _setting(_extra_formats, default=())
     decoders: int = _setting(_count, default=1)
     jobs_bytes: int = _setting(_count, default=JOBS_BYTES)
     max_wait_seconds: int = _setting(_count, default=30)
@@ -158,7 +169,7 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """The limits of one picture."""
-        return Limits(max_pixels=self.max_pixels)
+        return Limits(max_pixels=self.max_pixels, extra_formats=self.extra_formats)
 
     @property
     def policy(self) -> Policy:

@@ -1,11 +1,11 @@
 """Colours as Chromium shows them, for every description that it understands."""
 
-import base64
 import random
 
 from PIL import Image, ImageChops, ImageStat
 from selenium.webdriver import Chrome
 
+from tests.browser.shown import shown
 from tests.unit.imaging.pictures import encoded, opened, thumbnail
 from tests.unit.imaging.test_bmp_colours import (
     CALIBRATED,
@@ -20,24 +20,6 @@ from tests.unit.imaging.test_hdr import light_level, mastered_on, with_codes
 
 MEAN = 2
 """Levels by which the colours of a picture may differ in the mean."""
-
-_SHOW = """
-const [pictures, done] = arguments;
-const show = async ([type, base64]) => {
-  const image = new Image();
-  image.src = `data:${type};base64,${base64}`;
-  try { await image.decode(); } catch (error) { return [0, 0, String(error)]; }
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-  const context = canvas.getContext("2d", {willReadFrequently: true});
-  context.drawImage(image, 0, 0);
-  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
-  return [canvas.width, canvas.height, btoa(String.fromCharCode(...pixels))];
-};
-Promise.all(pictures.map(show)).then(done);
-"""
-
-_AT_A_TIME = 50
 
 
 def everywhere() -> Image.Image:
@@ -144,30 +126,13 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return sum(means) / len(means)
 
 
-def by_chromium(browser: Chrome, pictures: list[tuple[str, str, bytes]]) -> list[Image.Image]:
-    sent = [(kind, base64.b64encode(data).decode()) for kind, _, data in pictures]
-    shown = []
-    for at in range(0, len(sent), _AT_A_TIME):
-        shown += browser.execute_async_script(_SHOW, sent[at : at + _AT_A_TIME])
-    failed = {
-        name: result
-        for (_, name, _), (width, _, result) in zip(pictures, shown, strict=True)
-        if not width
-    }
-    assert failed == {}
-    return [
-        Image.frombytes("RGBA", (width, height), base64.b64decode(pixels)).convert("RGB")
-        for width, height, pixels in shown
-    ]
-
-
 def test_colours_are_those_of_chromium(browser: Chrome) -> None:
     pictures = files()
     assert len(pictures) > 400
     wrong = {}
-    for (_, name, data), theirs in zip(pictures, by_chromium(browser, pictures), strict=True):
+    for (_, name, data), theirs in zip(pictures, shown(browser, pictures), strict=True):
         ours = opened(thumbnail(data, *theirs.size, format="png")).convert("RGB")
-        mean = difference(ours, theirs)
+        mean = difference(ours, theirs.convert("RGB"))
         if mean > MEAN:
             wrong[name] = mean
     assert wrong == {}

@@ -25,6 +25,7 @@ EVERYTHING = {
     "sizes": ",".join(str(MAX_SIZE - number) for number in range(MAX_RENDITIONS)),
     "fit": "cover",
     "gravity": "smart",
+    "focus": "0.1234,0.5678",
     "format": "jpeg",
     "quality": "100",
     "background": "ffffff",
@@ -33,7 +34,7 @@ EVERYTHING = {
 
 NAMED = ",".join(
     f"{'n' * 31}{number}:{MAX_SIZE}x{MAX_SIZE - 1}:cover:smart:jpeg:quality=100:background=ffffff"
-    ":max_bytes=100000000"
+    ":max_bytes=100000000:focus=0.1234,0.5678"
     for number in range(MAX_RENDITIONS)
 )
 
@@ -82,7 +83,7 @@ def test_the_file_name_of_an_ordinary_request_is_kept_whole(store, bucket, lette
 
 def test_more_than_can_be_noted_is_refused_and_nothing_is_kept(store, bucket):
     id = new_id()
-    with pytest.raises(InvalidOption, match=r"64 thumbnails .* the limit is 3,072: request fewer"):
+    with pytest.raises(InvalidOption, match=r"64 thumbnails .* the limit is 3,264: request fewer"):
         store.originals.keep(id, b"data", "image/png", "a.png", worst() * 4)
     assert bucket.stat(id) is None
 

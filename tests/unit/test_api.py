@@ -217,6 +217,30 @@ def test_a_form_with_any_charset_gets_a_response(service, charset):
     assert len(answer.json()["uploads"]) == len(service.originals.blobs) == 2
 
 
+@pytest.mark.parametrize(
+    ("form", "fault"),
+    [
+        ({"files": [("file", ("a.jpg", b"x"))] * 200}, "has more than"),
+        ({"data": {f"option{each}": "1" for each in range(60)}}, "has more than 50 options"),
+        ({"data": {"sizes": "1" * 5_000}}, "has an option of more than 4,096 bytes"),
+        (
+            {
+                "content": b"--b\r\nno header here\r\n",
+                "headers": {"content-type": "multipart/form-data; boundary=b"},
+            },
+            "is malformed",
+        ),
+        ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, "is malformed"),
+    ],
+)
+def test_the_fault_of_a_form_is_named_in_words_of_our_own(service, form, fault):
+    if "data" in form:
+        form = form | {"files": {"file": ("a.jpg", picture())}}
+    problem = expect_problem(service.http.post("/", **form), 400, "bad-request")
+    assert problem["detail"].startswith(f"The multipart form {fault}")
+    assert problem["detail"].count(". ") == 1
+
+
 def test_several_files_get_retry_after_during_an_outage_of_storage(service):
     service.originals.broken = True
     answer = service.http.post("/", files=[("file", (name, picture())) for name in "ab"])

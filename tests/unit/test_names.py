@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from emulator.errors import InvalidOption
 from emulator.inputs import find_inputs
-from quickthumb.imaging.formats import FORMATS, sniff
+from quickthumb.imaging.formats import FORMATS, USUAL, sniff
 from tests.pictures import picture
-from tests.unit.imaging.pictures import KINDS, encoded, photo
+from tests.unit.imaging.pictures import encoded, photo
 
 
 def touch(path: Path, data: bytes | None = None) -> Path:
@@ -100,7 +100,7 @@ def test_a_folder_gives_every_picture_that_the_service_takes(tmp_path, out):
         "bigtiff": b"II+\0\x08\0\0\0",
         "heim": b"\0\0\0\x14ftypheim\0\0\0\0heim",
         "miaf": avif,
-        **{kind: encoded(photo(8, 8), kind) for kind in KINDS},
+        **{each.name: encoded(photo(8, 8), each.name.upper()) for each in USUAL},
     }
     for name, head in heads.items():
         touch(tmp_path / "in" / name, head)

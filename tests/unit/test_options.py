@@ -1,10 +1,13 @@
+import json
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.formats import FORMAT_OPTIONS, listed
-from quickthumb.options import Menu, parse_renditions, renditions_of
+from quickthumb.options import OPTIONS, Menu, parse_renditions, renditions_of
 from quickthumb.problems import InvalidOption
 
 MENU = Menu((), (256,))
@@ -20,6 +23,7 @@ def test_every_option_reaches_every_rendition():
         "sizes": "32,64",
         "fit": "cover",
         "gravity": "smart",
+        "focus": "0.25,1",
         "format": "webp",
         "quality": "70",
         "background": "00FF00",
@@ -30,6 +34,7 @@ def test_every_option_reaches_every_rendition():
     for rendition in (small, large):
         assert rendition.fit == "cover"
         assert rendition.gravity == "smart"
+        assert rendition.focus == (0.25, 1.0)
         assert rendition.format == "webp"
         assert rendition.quality == 70
         assert rendition.background == "#00ff00"
@@ -43,6 +48,13 @@ def test_every_option_reaches_every_rendition():
         ("sizes", "5000", "from 1 to 4096"),
         ("sizes", "1,2,3,4,5,6,7,8,9", "at most 8"),
         ("fit", "crop", "contain or cover"),
+        ("gravity", "north", "center, smart or face"),
+        ("focus", "0.5", "0.5,0.25 for the upper middle"),
+        ("focus", "0.5,1.01", "shares of width and height"),
+        ("focus", "-0.5,0", "shares of width and height"),
+        ("focus", "0.5, 0", "shares of width and height"),
+        ("focus", "nan,0", "shares of width and height"),
+        ("focus", "1e-1,0", "shares of width and height"),
         ("format", "gif", listed(FORMAT_OPTIONS)),
         ("quality", "0", "from 1 to 100"),
         ("quality", "\N{ARABIC-INDIC DIGIT SEVEN}", "from 1 to 100"),
@@ -110,9 +122,11 @@ def test_options_are_refused_if_only_named_renditions_are_made(name):
 def test_renditions_are_read_as_they_are_documented():
     assert parse_renditions("small:256,cover:400x300:cover:webp") == NAMED
     [all_of_it] = parse_renditions(
-        "all:9x8:contain:smart:avif:quality=70:background=FFFFFF:max_bytes=5000"
+        "all:9x8:contain:smart:avif:quality=70:background=FFFFFF:max_bytes=5000:focus=.5,1"
     )
-    assert all_of_it == Rendition("all", 9, 8, "contain", "smart", "avif", 70, "#ffffff", 5000)
+    assert all_of_it == Rendition(
+        "all", 9, 8, "contain", "smart", "avif", 70, "#ffffff", 5000, (0.5, 1.0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,9 +145,12 @@ def test_renditions_are_read_as_they_are_documented():
         ("small:10x0", "'10x0'", "from 1 to 4096"),
         ("small:10X10", "'10X10'", "SIZE or WIDTHxHEIGHT"),
         ("small:\N{ARABIC-INDIC DIGIT SEVEN}", "'\N{ARABIC-INDIC DIGIT SEVEN}'", "from 1 to 4096"),
-        ("small:256:gif", "'gif'", "one of contain, cover, center, smart, auto, jpeg"),
+        ("small:256:gif", "'gif'", "one of contain, cover, center, smart, face, auto, jpeg"),
         ("small:256:quality=0", "'quality=0'", "from 1 to 100"),
         ("small:256:quality", "'quality'", "quality=…"),
+        ("small:256:focus=0.5", "'focus=0.5'", "0.5,0.25 for the upper middle"),
+        ("small:256:focus=0.5,", "'focus=0.5,'", "0.5,0.25 for the upper middle"),
+        ("small:256:focus=2,0.5", "'focus=2,0.5'", "0.5,0.25 for the upper middle"),
         ("small:256:fit=cover", "'fit=cover'", "one of contain"),
         ("small:256:cover:contain", "'contain'", "the fit is given twice"),
         ("small:256,small:64", "the name 'small'", "used twice"),
@@ -150,17 +167,19 @@ def test_a_wrong_rendition_is_named_with_what_was_expected(text, part, expected)
 names = st.from_regex(r"[a-z]([a-z0-9_-]{0,30}[a-y0-9_-])?", fullmatch=True).filter(
     lambda name: not name.endswith("z")
 )
+shares = st.integers(0, 10_000).map(lambda part: part / 10_000)
 named = st.builds(
     Rendition,
     name=names,
     width=st.integers(1, 4096),
     height=st.integers(1, 4096),
     fit=st.sampled_from(["contain", "cover"]),
-    gravity=st.sampled_from(["center", "smart"]),
+    gravity=st.sampled_from(["center", "smart", "face"]),
     format=st.sampled_from(FORMAT_OPTIONS),
     quality=st.none() | st.integers(1, 100),
     background=st.none() | st.from_regex(r"#[0-9a-f]{6}", fullmatch=True),
     max_bytes=st.none() | st.integers(1000, 100_000_000),
+    focus=st.none() | st.tuples(shares, shares),
 )
 
 
@@ -171,12 +190,40 @@ def written(rendition):
     for name in ("quality", "background", "max_bytes"):
         if (value := getattr(rendition, name)) is not None:
             parts.append(f"{name}={value}")
+    if rendition.focus is not None:
+        x, y = rendition.focus
+        parts.append(f"focus={x:.4f},{y:.4f}")
     return ":".join(parts)
 
 
 @given(st.lists(named, min_size=1, max_size=8, unique_by=lambda each: each.name))
 def test_renditions_survive_a_round_trip(renditions):
     assert parse_renditions(", ".join(map(written, renditions))) == tuple(renditions)
+
+
+@given(named)
+def test_renditions_survive_documents_of_either_form(rendition):
+    for form in (rendition.to_dict(), rendition.to_list()):
+        assert Rendition.from_json(json.loads(json.dumps(form))) == rendition
+
+
+@given(shares, shares)
+def test_every_focus_that_is_accepted_is_a_point_of_the_picture(x, y):
+    [rendition] = renditions_of([("focus", f"{x:.4f},{y:.4f}")], MENU)
+    assert rendition.focus == (x, y)
+
+
+@given(st.text(alphabet="0123456789.,-+e ", max_size=12))
+def test_any_focus_is_refused_or_inside_the_picture(text):
+    pattern = OPTIONS["focus"].schema["pattern"]
+    try:
+        [rendition] = renditions_of([("focus", text)], MENU)
+    except InvalidOption:
+        assert not re.search(pattern, text)
+    else:
+        assert re.search(pattern, text)
+        assert rendition.focus is not None
+        assert all(0 <= share <= 1 for share in rendition.focus)
 
 
 @given(st.text(alphabet="az09:,x=_-coverwebpquality ", max_size=40) | st.text(max_size=40))

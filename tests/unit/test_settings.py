@@ -104,3 +104,11 @@ def test_any_text_is_parsed_or_refused_with_a_sentence(text):
 
 def test_a_size_given_twice_counts_once():
     assert parse_sizes("64,256,64") == (64, 256)
+
+
+def test_formats_are_accepted_in_addition():
+    assert Settings.from_env(ENV).limits.extra_formats == ()
+    both = Settings.from_env(ENV | {"QUICKTHUMB_EXTRA_FORMATS": "svg, pdf"})
+    assert both.limits.extra_formats == ("svg", "pdf")
+    with pytest.raises(InvalidSetting, match="QUICKTHUMB_EXTRA_FORMATS: 'psd': expected"):
+        Settings.from_env(ENV | {"QUICKTHUMB_EXTRA_FORMATS": "psd"})

@@ -3,10 +3,13 @@ leaves the same bytes."""
 
 import json
 
+import pytest
+
 from quickthumb.documents import notes
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
 from quickthumb.documents.rendition import Rendition
+from quickthumb.problems import InvalidMessage
 
 ID = "0123456789abcdef" * 2
 FILENAME = 'Kätzchen "1".jpg'
@@ -71,6 +74,22 @@ def test_the_metadata_of_an_original_is_read_and_written():
     metadata = {"filename": FILENAME, "renditions": RENDITIONS}
     assert notes.read(metadata) == (FILENAME, ASKED)
     assert notes.written(FILENAME, ASKED) == metadata
+
+
+def test_a_focus_is_the_last_value_of_a_thumbnail():
+    focused = (Rendition("auge", 90, 60, "cover", focus=(0.25, 0.5)),)
+    long = '[{"name":"auge","width":90,"height":60,"fit":"cover","focus":[0.25,0.5]}]'
+    short = '[["auge",90,60,"cover",null,null,null,null,null,[0.25,0.5]]]'
+    assert notes.written("", focused)["renditions"] == long
+    assert notes.read({"renditions": long})[1] == notes.read({"renditions": short})[1] == focused
+    job = Job(ID, "originals", ID, GENERATION, focused, 112_525, "")
+    assert Job.from_json(job.to_json()) == job
+
+
+@pytest.mark.parametrize("focus", ["[0.5]", "[0.5,1.5]", "[-0.1,0]", "[0,0,0]", '"0,0"', "0.5"])
+def test_a_focus_outside_of_the_picture_is_refused(focus):
+    with pytest.raises(InvalidMessage):
+        notes.read({"renditions": f'[{{"name":"a","width":1,"height":1,"focus":{focus}}}]'})
 
 
 def test_the_metadata_of_an_original_is_read_and_written_in_its_short_form():

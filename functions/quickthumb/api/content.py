@@ -15,7 +15,7 @@ from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from quickthumb.api.headers import IMMUTABLE, is_current
-from quickthumb.imaging.formats import ACCEPTED, FORMATS, OUTPUTS
+from quickthumb.imaging.formats import ACCEPTED, OUTPUTS, USUAL
 
 _WEB = Path(__file__).parent.parent / "web"
 
@@ -112,9 +112,7 @@ def _with_formats(page: str) -> str:
     """Insert the formats into a page: accepted ones, and those of thumbnails in browsers."""
     shown = [each for each in OUTPUTS.values() if each.in_browsers]
     lists = {
-        "accept": ",".join(
-            ["image/*", *(f".{end}" for each in FORMATS for end in each.extensions)]
-        ),
+        "accept": ",".join(["image/*", *(f".{end}" for each in USUAL for end in each.extensions)]),
         "accepted": ACCEPTED,
         "formats": "".join(f'<option value="{each.name}">{each.title}</option>' for each in shown),
     }

@@ -45,6 +45,7 @@ class _InMemory(MultiPartParser):
     """
 
     complete = False
+    _is_too_long = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,15 +64,26 @@ class _InMemory(MultiPartParser):
     def _charset(self, _: str) -> None:
         """Ignore the charset of `Content-Type`, which the parser sets."""
 
+    def fault(self) -> str:
+        """Return what is wrong with a form that was not read to its end."""
+        if self._current_files > self.max_files:
+            return f"has more than {self.max_files:,} files"
+        if self._current_fields > self.max_fields:
+            return f"has more than {self.max_fields:,} options"
+        if self._is_too_long:
+            return f"has an option of more than {self.max_part_size:,} bytes"
+        return "is malformed"
+
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Keep a piece of a part."""
-        file = self._current_part.file
-        if file is None:
+        part = self._current_part
+        if part.file is None:
+            self._is_too_long = len(part.data) + end - start > self.max_part_size
             super().on_part_data(data, start, end)
         else:
             # A view has no copy of its content, but is large itself.
             piece = memoryview(data)[start:end] if end - start > _LARGE_PIECE else data[start:end]
-            self.contents.setdefault(file, []).append(piece)
+            self.contents.setdefault(part.file, []).append(piece)
 
     def on_end(self) -> None:
         """Record that the closing boundary has arrived."""
@@ -134,9 +146,9 @@ async def _read_form(
         form = await parser.parse()
     except MultiPartException as error:
         raise Refused(
-            f"The multipart form is malformed: {error.message.rstrip('.')}. Expected a part named "
-            "file, with a file name, for each picture, a short part without one for each option, "
-            "and the boundary given in Content-Type."
+            f"The multipart form {parser.fault()}. Expected a part named file, with a file name, "
+            "for each picture, a short part without one for each option, and the boundary given "
+            "in Content-Type."
         ) from error
     files: list[File] = []
     fields: list[tuple[str, str]] = []

@@ -19,7 +19,7 @@ from quickthumb.documents.job import MAX_FILENAME
 from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.problems import InvalidOption
 
-MAX_BYTES = 3_072
+MAX_BYTES = 3_264
 """Maximum size of a blob's metadata, bytes of JSON.
 
 Cloud Storage allows 8 KiB of keys and values, and 4 KiB per value

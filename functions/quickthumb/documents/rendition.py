@@ -11,7 +11,7 @@ from quickthumb.imaging.formats import AUTO, FORMAT_OPTIONS
 from quickthumb.problems import InvalidMessage
 
 Fit = Literal["contain", "cover"]
-Gravity = Literal["center", "smart"]
+Gravity = Literal["center", "smart", "face"]
 if TYPE_CHECKING:
     Format = str
 else:
@@ -22,6 +22,10 @@ MAX_SIZE = 4096
 
 MAX_LISTED = 64
 """Maximum number of renditions to read for an upload; fewer can be requested."""
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Focus = tuple[Share, Share]
+"""A point of a picture, as shares of its width and height, from the left and from the top."""
 
 Side = Annotated[int, Meta(ge=1, le=MAX_SIZE, description="Maximum, pixels.")]
 
@@ -40,6 +44,8 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
         quality: 1 to 100; None is the default of the format.
         background: "#rrggbb" to put under transparency; None keeps it if the format can.
         max_bytes: maximum size of the file, bytes; None for no limit.
+        focus: the point of the picture that `cover` puts in the middle, as far as its edges allow,
+            instead of what `gravity` says; None if it is not known.
     """
 
     name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,63}\Z")]
@@ -51,6 +57,7 @@ class Rendition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     quality: Annotated[int, Meta(ge=1, le=100)] | None = None
     background: Annotated[str, Meta(pattern=r"^#[0-9a-f]{6}\Z")] | None = None
     max_bytes: Annotated[int, Meta(ge=1, le=untrusted.MAX_WHOLE)] | None = None
+    focus: Focus | None = None
 
     @classmethod
     def square(cls, size: int) -> Self:

@@ -75,8 +75,8 @@ def load(body: bytes | str) -> Any:
     """
     try:
         document = _decode(object, body)
-    except msgspec.ValidationError as error:  # a number that exceeds 64 bits
-        raise InvalidMessage(f"not valid JSON: {error}") from error
+    except msgspec.ValidationError as error:
+        raise InvalidMessage("a number is too large") from error
     _check(document, MAX_DEPTH)
     return document
 
@@ -112,7 +112,7 @@ def _decode(kind: type[T], body: bytes | str) -> T:
     except RecursionError:
         raise InvalidMessage("not valid JSON: nested too deeply") from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise InvalidMessage(f"not valid JSON: {error}") from error
+        raise InvalidMessage("not valid JSON") from error
 
 
 def _check(value: Any, levels: int) -> None:

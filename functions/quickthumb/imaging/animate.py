@@ -1,12 +1,15 @@
 """Animations that stay animated."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from contextlib import suppress
+from itertools import count, groupby
 from math import prod
 
-from PIL import Image, ImageFile
+from PIL import Image
 
 from quickthumb.imaging.alpha import flatten
+from quickthumb.imaging.canvas import composed
+from quickthumb.imaging.decoders import named
 from quickthumb.imaging.encode import Animation
 from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.finish import Finish
@@ -32,6 +35,9 @@ _MOST_LOOPS = 65_535
 
 _HELD_PER_PIXEL = 4
 """Bytes of a pixel of a frame, as Pillow holds it."""
+
+_HELD_PER_COMPOSED_PIXEL = 16
+"""Bytes: the canvas, what a frame covers on it, the frame, and both together."""
 
 
 def batches(encoded: Encoded, finishes: Iterable[Finish]) -> Iterator[list[Finish]]:
@@ -73,24 +79,23 @@ def animations(encoded: Encoded, batch: Sequence[Finish]) -> dict[Finish, Animat
     most = _frames(encoded)
     if most < 2 or not moving:
         return {}
-    image = encoded.open()
     frames: list[list[Image.Image]] = []
     durations: list[int] = []
-    first = 1 if getattr(image, "default_image", False) else 0  # APNG: a still for old viewers
+    shown = _composed(encoded) if encoded.format.patches else _read(encoded)
     while len(frames) < most:
         encoded.deadline.check()
         try:
             with hostile_bytes(f"The {encoded.format.title} animation"):
-                if not _seek(image, first + len(frames)):
+                frame, duration = next(shown, (None, 0.0))
+                if frame is None:
                     break
-                frame = averageable(image)(image).convert("RGBA")
                 frames.append(_finished(frame, moving))
-                durations.append(_duration(image))
+                durations.append(_duration(duration))
         except Corrupt:
             break  # it ends early: what came before is shown
     if len(frames) < 2:
         return {}
-    plays = encoded.format.plays(image.info.get("loop"))
+    plays = encoded.format.plays(encoded.header.info.get("loop"))
     # For longer than anyone watches is for ever.
     loop = plays if plays <= _MOST_LOOPS else 0
     return {
@@ -103,7 +108,10 @@ def _frames(encoded: Encoded) -> int:
     """Return how many frames are shown at most, 1 where decoding them takes too much memory."""
     if not encoded.format.animated or encoded.declared.frames < 2:
         return 1
-    held = encoded.format.held(encoded, encoded.header.size)
+    if encoded.format.patches:
+        held: float = _HELD_PER_COMPOSED_PIXEL * prod(encoded.header.size)
+    else:
+        held = encoded.format.held(encoded, encoded.header.size)
     return encoded.declared.frames if held <= encoded.max_bytes // 2 else 1
 
 
@@ -118,6 +126,8 @@ def _finished(frame: Image.Image, finishes: Sequence[Finish]) -> list[Image.Imag
     images = []
     for size, alike in groupby(finishes, lambda finish: finish.reduced):
         reduced = shrunk(frame, size)
+        if reduced is frame:
+            reduced = frame.copy()  # the next frame is drawn on this one
         for finish in alike:
             background = finish.rendition.background
             image = finish(reduced)
@@ -126,17 +136,25 @@ def _finished(frame: Image.Image, finishes: Sequence[Finish]) -> list[Image.Imag
     return images
 
 
-def _seek(image: ImageFile.ImageFile, frame: int) -> bool:
-    try:
-        image.seek(frame)
-    except EOFError:
-        return False
-    return True
+def _composed(encoded: Encoded) -> Iterator[tuple[Image.Image, float]]:
+    """Yield the frames of an animation that is composed here, and their durations."""
+    assert encoded.format.patches  # noqa: S101  # the caller has looked
+    return composed(encoded.header.size, named(encoded.format.patches)(encoded))
 
 
-def _duration(image: ImageFile.ImageFile) -> int:
-    """Return how long the frame is shown, milliseconds, as every format can hold it."""
-    duration = min(round(image.info.get("duration") or 0), _LONGEST_DURATION)
+def _read(encoded: Encoded) -> Iterator[tuple[Image.Image, float]]:
+    """Yield the frames of an animation that its decoder composes, and their durations."""
+    image = encoded.open()
+    with suppress(EOFError):
+        for number in count():
+            image.seek(number)
+            frame = averageable(image)(image).convert("RGBA")
+            yield frame, image.info.get("duration") or 0
+
+
+def _duration(stored: float) -> int:
+    """Return how long a frame is shown, milliseconds, as every format can hold it."""
+    duration = min(round(stored), _LONGEST_DURATION)
     if duration > _MOST_MILLISECONDS:
         return round(duration, -1)
     return duration if duration >= _LEAST_DURATION else _DURATION_OF_NONE

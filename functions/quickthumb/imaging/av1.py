@@ -1,15 +1,23 @@
 """Frame sizes of an AV1 stream: https://aomediacodec.github.io/av1-spec/#obu-syntax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quickthumb.imaging.bits import Bits, EndOfBits
-from quickthumb.problems import Corrupt
+from quickthumb.problems import UnsupportedFormat
 
 _SEQUENCE_HEADER = 1
 _WITH_FRAME_HEADER = frozenset((3, 6, 7))
 _KEY_FRAME, _SWITCH_FRAME = 0, 3
 _CHOSEN_BY_FRAME = 2
+
+_UNSPECIFIED, _SRGB = 0x020202, 0x010D00
+"""Colour primaries, transfer and matrix, a byte each."""
+
+_MOST_SAMPLE_BYTES = 6.0
+"""12 bits in three full planes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,7 @@ class _Sequence:
     """The fields of a sequence header needed to find the size of its frames.
 
     Attributes:
+        sample_bytes: per pixel in all planes.
         pixels: of a frame of the sequence's size.
         most_pixels: maximum for a frame that overrides the size.
         still: whether there is a single frame, with a reduced header.
@@ -25,6 +34,7 @@ class _Sequence:
         integer_motion: whether motion vectors are integers; or `_CHOSEN_BY_FRAME`.
     """
 
+    sample_bytes: float
     pixels: int
     most_pixels: int
     still: bool
@@ -33,32 +43,42 @@ class _Sequence:
     integer_motion: int
 
 
-def frame_pixels(stream: memoryview, ask: Callable[[], None]) -> int:
-    """Return an upper bound of the number of pixels in all frames of a stream.
+class Frame(NamedTuple):
+    """A frame: an upper bound of its pixels, and the bytes of each in all planes."""
 
-    It is 0 for other data, such as EXIF. A truncated stream counts as far as it goes, like in a
-    decoder.
+    pixels: int
+    sample_bytes: float
+
+    @property
+    def size(self) -> float:
+        """Bytes that it takes when decoded."""
+        return self.pixels * self.sample_bytes
+
+
+def frames(streams: Iterable[memoryview], ask: Callable[[], None]) -> Iterator[Frame]:
+    """Yield the frames that a decoder makes of streams that follow each other.
+
+    There are none in other data, such as EXIF. A truncated stream counts as far as it goes, like
+    in a decoder.
 
     Args:
-        stream: a sequence of open bitstream units.
+        streams: sequences of open bitstream units.
         ask: called before each unit.
 
     Raises:
-        Corrupt: the stream has a decoder model.
+        UnsupportedFormat: the stream has a decoder model.
     """
-    pixels = 0
     sequence: _Sequence | None = None
-    try:
-        while stream:
-            ask()
-            kind, unit, stream = _unit(Bits(stream))
-            if kind == _SEQUENCE_HEADER:
-                sequence = _sequence(Bits(unit))
-            elif kind in _WITH_FRAME_HEADER and sequence:
-                pixels += _new_pixels(Bits(unit), sequence)
-    except EndOfBits:
-        pass
-    return pixels
+    for each in streams:
+        stream = each
+        with suppress(EndOfBits):
+            while stream:
+                ask()
+                kind, unit, stream = _unit(Bits(stream))
+                if kind == _SEQUENCE_HEADER:
+                    sequence = _sequence(Bits(unit))
+                elif kind in _WITH_FRAME_HEADER and sequence:
+                    yield Frame(_new_pixels(Bits(unit), sequence), sequence.sample_bytes)
 
 
 def _unit(bits: Bits) -> tuple[int, memoryview, memoryview]:
@@ -83,7 +103,8 @@ def _unit(bits: Bits) -> tuple[int, memoryview, memoryview]:
 
 
 def _sequence(bits: Bits) -> _Sequence:
-    bits.take(4)  # profile, still_picture
+    profile = bits.take(3)
+    bits.take(1)  # still_picture
     still = bits.flag()
     if still:
         bits.take(5)  # level
@@ -93,17 +114,58 @@ def _sequence(bits: Bits) -> _Sequence:
     pixels = (bits.take(across) + 1) * (bits.take(down) + 1)
     most_pixels = 1 << (across + down)
     if still:
-        return _Sequence(pixels, most_pixels, still, False, _CHOSEN_BY_FRAME, _CHOSEN_BY_FRAME)
+        held = _sample_bytes(bits, profile, skipped=3 + 3)
+        return _Sequence(
+            held, pixels, most_pixels, still, False, _CHOSEN_BY_FRAME, _CHOSEN_BY_FRAME
+        )
     numbered = bits.flag()
     bits.take(7 if numbered else 0)
     bits.take(3 + 4)  # coding tools
-    if bits.flag():  # order hints
-        bits.take(2)
+    ordered = bits.flag()
+    bits.take(2 if ordered else 0)
     screen_content = _CHOSEN_BY_FRAME if bits.flag() else bits.take(1)
     integer_motion = _CHOSEN_BY_FRAME
     if screen_content:
         integer_motion = _CHOSEN_BY_FRAME if bits.flag() else bits.take(1)
-    return _Sequence(pixels, most_pixels, still, numbered, screen_content, integer_motion)
+    held = _sample_bytes(bits, profile, skipped=3 + 3 if ordered else 3)
+    return _Sequence(held, pixels, most_pixels, still, numbered, screen_content, integer_motion)
+
+
+def _sample_bytes(bits: Bits, profile: int, *, skipped: int) -> float:
+    """Return the bytes of a pixel in all planes (5.5.2); the most if the data ends before.
+
+    Args:
+        bits: the rest of a sequence header.
+        profile: of the stream.
+        skipped: the number of bits that precede, of coding tools.
+    """
+    try:
+        bits.take(skipped)
+        deep = bits.flag()
+        twelve = profile == 2 and deep and bits.flag()
+        grey = profile != 1 and bits.flag()
+        described = bits.take(24) if bits.flag() else _UNSPECIFIED
+        if grey:
+            planes = 1.0
+        elif described == _SRGB:
+            planes = 3.0
+        else:
+            bits.take(1)  # range
+            planes = _planes(bits, profile, twelve=twelve)
+    except EndOfBits:
+        return _MOST_SAMPLE_BYTES
+    return planes * (2 if deep else 1)
+
+
+def _planes(bits: Bits, profile: int, *, twelve: bool) -> float:
+    """Return the number of planes, those with fewer pixels as fractions."""
+    if profile < 2:
+        return (1.5, 3.0)[profile]
+    if not twelve:
+        return 2.0
+    if not bits.flag():
+        return 3.0
+    return 1.5 if bits.flag() else 2.0
 
 
 def _skip_timing(bits: Bits) -> None:
@@ -116,7 +178,7 @@ def _skip_timing(bits: Bits) -> None:
                 zeros += 1
             bits.take(zeros)
         if bits.flag():
-            raise Corrupt("The AVIF picture has a decoder model, which is not supported.")
+            raise UnsupportedFormat("AVIF pictures with a decoder model are not accepted.")
     delayed = bits.flag()
     for _ in range(bits.take(5) + 1):
         bits.take(12)

@@ -3,6 +3,8 @@
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from math import prod
 from typing import Any
 
 from PIL import Image
@@ -81,7 +83,11 @@ def encode(image: Image.Image, output: Output, quality: int) -> bytes:
     """
     if output.writer.palette and quality < 100:
         image = _with_palette(image, quality)
-    return _save(image, output, output.writer.options(quality))
+    writer = output.writer
+    small = prod(image.size) <= writer.small_pixels
+    return _save(
+        image, output, {**writer.options(quality), **(writer.small_options if small else {})}
+    )
 
 
 def encode_animation(animation: Animation, output: Output, quality: int) -> bytes:
@@ -105,6 +111,8 @@ def _with_palette(image: Image.Image, quality: int) -> Image.Image:
 
 
 def _save(image: Image.Image, output: Output, options: Mapping[str, Any]) -> bytes:
+    if output.writer.plugin:
+        import_module(output.writer.plugin)
     out = io.BytesIO()
     image.info.clear()  # otherwise writers copy comments, profiles and EXIF from here
     image.save(out, output.name.upper(), **options)

@@ -2,10 +2,10 @@
 
 from PIL import Image
 
-from quickthumb.documents.rendition import Rendition
+from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.imaging.crop import Window, window
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.geometry import Size, plan, turned
+from quickthumb.imaging.geometry import Size, enlarged, plan, turned
 from quickthumb.imaging.orient import upright
 from quickthumb.imaging.parsing import hostile_bytes
 
@@ -22,7 +22,10 @@ class Finish:
     def __init__(self, encoded: Encoded, rendition: Rendition) -> None:
         self.rendition = rendition
         source, box = encoded.source, (rendition.width, rendition.height)
-        planned = plan((source.width, source.height), box, rendition.fit)
+        size = (source.width, source.height)
+        if encoded.format.vector:
+            size = enlarged(size, MAX_SIZE)
+        planned = plan(size, box, rendition.fit)
         self.reduced: Size = turned(planned.reduced, encoded.turns)
         self.final = planned.final
         self._to_srgb = encoded.to_srgb
@@ -41,5 +44,6 @@ class Finish:
         if image.size == self.final:
             return image
         if self._window is None:
-            self._window = window(image, self.final, self.rendition.gravity)
+            rendition = self.rendition
+            self._window = window(image, self.final, rendition.gravity, rendition.focus)
         return image.crop(self._window)

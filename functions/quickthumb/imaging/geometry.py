@@ -38,6 +38,13 @@ def plan(picture: Size, box: Size, fit: Fit) -> Plan:
     return Plan((max(reduced[0], final[0]), max(reduced[1], final[1])), final)
 
 
+def enlarged(size: Size, side: int) -> Size:
+    """Return a size of the same aspect ratio whose longest side is `side`, if it is smaller."""
+    scale = max(1.0, side / max(size))
+    width, height = (round(each * scale) for each in size)
+    return width, height
+
+
 def turned(size: Size, orientation: int) -> Size:
     """Return a size with width and height swapped for EXIF orientations 5 to 8."""
     return (size[1], size[0]) if orientation >= 5 else size

@@ -9,7 +9,7 @@ from quickthumb.imaging.colour.srgb import Meaning, ToSrgb
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import named, open_as
 from quickthumb.imaging.engines.seam import Encoded
-from quickthumb.imaging.formats.descriptor import Format
+from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.guarded import reads
 from quickthumb.imaging.parsing import hostile_bytes
 from quickthumb.imaging.source import check_size, examine
@@ -33,7 +33,7 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
     format, declared = examine(data, limits)
     with hostile_bytes(f"The header of the {format.title} picture"):
         shown = data
-        if declared.frames > max(1, limits.most_frames(declared.width * declared.height)):
+        if _moves_too_much(declared, limits):
             shown, declared = format.first_frame(data), replace(declared, frames=1)
         shown = format.lean(shown)
         image = open_as(format, shown, reads())
@@ -50,6 +50,12 @@ def open_picture(data: bytes, limits: Limits, deadline: Deadline | None = None) 
         limits.decoded_beside(len(data)),
         deadline or Deadline(limits.max_seconds),
     )
+
+
+def _moves_too_much(declared: Header, limits: Limits) -> bool:
+    most = limits.most_frames(declared.width * declared.height)
+    too_many = declared.frames > most or declared.stored > limits.max_frame_pixels
+    return declared.frames > 1 and too_many
 
 
 def _meanings(format: Format, data: bytes, image: ImageFile.ImageFile) -> Sequence[Meaning]:

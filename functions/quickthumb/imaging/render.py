@@ -1,5 +1,6 @@
 """Makes all thumbnails of a picture."""
 
+import sys
 from collections.abc import Sequence
 
 from PIL import Image
@@ -98,12 +99,14 @@ def _written(
         return encode(still, output, quality)
 
     writer = output.writer
+    # A drawing may be smaller than any picture of it.
+    original = sys.maxsize if encoded.format.vector else encoded.size
     # Quantizing to a palette does not hurt a picture that has one itself.
     has_palette = writer.palette and encoded.header.mode == "P"
     data = weigh(
         encode_at,
         rendition.quality or writer.quality,
-        original=encoded.size,
+        original=original,
         max_bytes=rendition.max_bytes,
         lossless=writer.lossless and not has_palette,
     )

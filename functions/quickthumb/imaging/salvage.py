@@ -3,7 +3,7 @@
 Pillow's switch for this applies to the whole process (`ImageFile.LOAD_TRUNCATED_IMAGES`).
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from PIL import Image, ImageFile
 
@@ -15,13 +15,16 @@ USABLE_SHARE = 0.75
 _FILLED_BY_PILLOW = frozenset((0,))
 
 
-def load_what_is_there(image: ImageFile.ImageFile, *, row_by_row: bool) -> None:
-    """Decode a picture; if the file is truncated, keep the rows that could be decoded.
+def load_what_is_there(
+    image: ImageFile.ImageFile, *, row_by_row: bool, is_whole: Callable[[], bool]
+) -> None:
+    """Decode a picture; if the file is truncated or damaged, keep the rows that could be decoded.
 
     Args:
         image: not yet decoded.
         row_by_row: whether its format stores rows in order; a part of an interlaced picture has
             holes.
+        is_whole: returns whether the end of the file is there.
 
     Raises:
         OSError, SyntaxError: nothing was decoded.
@@ -34,16 +37,17 @@ def load_what_is_there(image: ImageFile.ImageFile, *, row_by_row: bool) -> None:
             raise
         image.tile = []  # nothing more to decode
         image.load()
-        check_usable(image, _FILLED_BY_PILLOW)
+        check_usable(image, _FILLED_BY_PILLOW, fault="damaged" if is_whole() else "truncated")
 
 
-def check_usable(image: Image.Image, filler: Container[int]) -> None:
-    """Check that enough of a truncated picture was decoded.
+def check_usable(image: Image.Image, filler: Container[int], fault: str = "truncated") -> None:
+    """Check that enough of a truncated or damaged picture was decoded.
 
     Args:
         image: the decoded picture.
         filler: the levels that the decoder leaves in missing pixels. Bottom rows of any other
             uniform colour count as decoded.
+        fault: what the file is.
 
     Raises:
         Corrupt: too few rows were decoded.
@@ -51,7 +55,7 @@ def check_usable(image: Image.Image, filler: Container[int]) -> None:
     rows = _rows_before_the_filler(image, filler)
     if rows < USABLE_SHARE * image.height:
         raise Corrupt(
-            f"The file is truncated: only {rows} of {image.height} rows of the picture are there."
+            f"The file is {fault}: only {rows} of {image.height} rows of the picture are there."
         )
 
 

@@ -25,7 +25,7 @@ def probe(data: bytes, limits: Limits) -> Source:
 
 def examine(data: bytes, limits: Limits) -> tuple[Format, Header]:
     """Return the format of a picture and its header; raises what `probe` raises."""
-    format = sniff(data)
+    format = sniff(data, limits.extra_formats)
     with hostile_bytes(f"The header of the {format.title} picture"):
         header = read_header(format, data)
     check_size(header.decoded, limits)

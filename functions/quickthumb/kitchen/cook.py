@@ -26,16 +26,16 @@ Recipe = Callable[[bytes, Sequence[Rendition], Limits], Work]
 
 def main(connection: socket.socket, limits: Limits) -> None:
     """Load everything, then serve orders."""
-    load()
+    load(limits.extra_formats)
     serve(connection, limits, prepare)
 
 
-def load() -> None:
+def load(extra_formats: Sequence[str] = ()) -> None:
     """Load everything that decoding needs, and silence all output but the answers."""
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    warm()
+    warm(extra_formats)
 
 
 def serve(connection: socket.socket, limits: Limits, recipe: Recipe) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from quickthumb.documents.manifest import Placeholder
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging.formats import THUMBNAIL_TYPES
+from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.kitchen.wire import Mangled, Wire
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered, Source, Work
@@ -38,7 +38,6 @@ _REFUSALS: dict[str, type[Unprocessable]] = {
 }
 """All errors of imaging, by code."""
 
-_CONTENT_TYPE = re.compile(r"image/[a-z]{3,5}")
 _PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{1,8000}={0,2}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
@@ -71,7 +70,7 @@ def send_order(
 def receive_order(wire: Wire) -> tuple[bytes, tuple[Rendition, ...], float]:
     """Receive an order: picture, renditions, time limit; raises what `Wire` does."""
     head = wire.head()
-    renditions = tuple(Rendition(**rendition) for rendition in head["renditions"])
+    renditions = tuple(Rendition.from_json(rendition) for rendition in head["renditions"])
     return wire.part(head["bytes"]), renditions, head["seconds"]
 
 
@@ -186,7 +185,7 @@ def _refusal(head: dict[str, Any]) -> Unprocessable:
 
 def _source(document: object, limits: Limits) -> Source:
     content_type = _text(document, "content_type")
-    if not _CONTENT_TYPE.fullmatch(content_type):
+    if content_type not in CONTENT_TYPES.values():
         raise Mangled("an invalid content type")
     width = _whole(document, "width", 1, limits.max_side)
     height = _whole(document, "height", 1, limits.max_pixels // width)

@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,17 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from quickthumb.documents.rendition import Rendition
-from quickthumb.imaging.formats import FORMATS
+from quickthumb.imaging.formats import EXTRA, FORMATS
 from quickthumb.imaging.render import render
 from quickthumb.limits import Limits
 from quickthumb.pictures import Picture, Rendered
+from tests.unit.imaging.camera import CAMERAS
+from tests.unit.imaging.drawings import svg_of
+from tests.unit.imaging.icons import icon
+from tests.unit.imaging.photoshop import psd
 
 SAMPLES = Path(__file__).parents[2] / "fixtures" / "samples"
-LIMITS = Limits()
+LIMITS = Limits(extra_formats=EXTRA)
 KINDS = [each.name.upper() for each in FORMATS]
 """The accepted formats, by the names that `encoded` takes."""
 
@@ -39,13 +44,27 @@ def quarters(width: int, height: int) -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return a picture in a format, also in those that Pillow does not write."""
+    if kind in _MAKERS:
+        return _MAKERS[kind](image, **options)
     out = io.BytesIO()
     if kind == "HEIF":
         heif = pytest.importorskip("pillow_heif")
         heif.from_pillow(image).save(out, **options)
     else:
+        if kind == "JXL":
+            pytest.importorskip("pillow_jxl")
+            options = {"num_threads": 0} | options
         image.save(out, kind, **options)
     return out.getvalue()
+
+
+_MAKERS: Mapping[str, Callable[..., bytes]] = {
+    "ICO": lambda image, **options: icon(encoded(image, "PNG", **options)),
+    "PSD": psd,
+    "SVG": svg_of,
+    **CAMERAS,
+}
 
 
 def opened(picture: Picture | bytes) -> Image.Image:

@@ -28,35 +28,10 @@ LATER_FRAMES = {
 }
 """Patches of the frames of an animation behind the first, as Chromium shows them."""
 
-NOT_YET = {
-    "apng_blend_over_half_on_opaque.png",
-    "avif_animated.avif",
-    "bmp_v4_argb1555.bmp",
-    "bmp_v4_argb4444.bmp",
-    "gif_anim_disposal2_no_transparency.gif",
-    "gif_anim_frame_beyond_screen.gif",
-    "gif_frame_smaller_than_screen.gif",
-    "ico.ico",
-    "jpg_progressive_ffda_in_app.jpg",
-    "jpg_short_jfif.jpg",
-    "png_bad_phys_crc.png",
-    "png_bad_text_crc.png",
-    "png_iccp_bad_method.png",
-    "png_short_phys.png",
-    "tiff_palette_8bit_colormap.tif",
-    "tiff_rgb16_planar.tif",
-    "tiff_rgb32f.tif",
-}
-"""Not shown rightly yet. Delete a line with the change that mends it."""
-
 
 def described() -> list[Any]:
     cases = json.loads((CASES / "cases.json").read_text())
-    wrong = pytest.mark.xfail(strict=True, reason="not mended yet")
-    return [
-        pytest.param(case, id=case["file"], marks=wrong if case["file"] in NOT_YET else ())
-        for case in cases
-    ]
+    return [pytest.param(case, id=case["file"]) for case in cases]
 
 
 def patches(image: Image.Image) -> list[tuple[int, ...]]:
@@ -90,4 +65,4 @@ def test_every_case_is_tested_once() -> None:
     names = [case["file"] for case in json.loads((CASES / "cases.json").read_text())]
     stored = {path.name for path in CASES.iterdir()} - {"cases.json", "PROVENANCE.md"}
     assert sorted(names) == sorted(stored)
-    assert {*NOT_YET, *LATER_FRAMES} <= stored
+    assert set(LATER_FRAMES) <= stored

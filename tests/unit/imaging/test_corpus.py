@@ -44,6 +44,12 @@ class Outcome:
     likeness: float | None = None
 
 
+OTHERWISE_IN_BROWSERS = {
+    "apng-chunk_multi_actl.png",  # they show the first frame of the animation
+    "rgb32bf-abgr.bmp",  # its alpha is 0 everywhere, which they ignore
+}
+
+
 def outcome(path: Path) -> Outcome:
     warnings.simplefilter("ignore")
     name = path.name
@@ -68,6 +74,8 @@ def likeness(path: Path, thumbnail: Image.Image) -> float | None:
                 return None  # colours that Pillow does not convert
             if getattr(whole, "default_image", False):
                 return None  # a still that is no frame of the animation
+            if path.name in OTHERWISE_IN_BROWSERS:
+                return None
             expected = ImageOps.exif_transpose(whole).convert("RGBA")
     except Exception:
         return None

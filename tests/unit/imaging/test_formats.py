@@ -6,6 +6,7 @@ from PIL import Image
 
 from quickthumb.imaging.formats import FORMATS
 from quickthumb.imaging.source import probe
+from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 from tests.unit.imaging.pictures import (
     KINDS,
@@ -56,16 +57,11 @@ def zip_file() -> bytes:
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
-        (b"\n <svg width='1'/>", "SVG"),
-        (b"%PDF-1.7\n", "PDF"),
-        (b"8BPS\0\1" + b"\0" * 40, "PSD"),
         (b"MM\0+\0\x08\0\0" + bytes(7) + b"\x10", "Big-endian BigTIFF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
-        (b"\0\0\1\0\1\0\x10\x10", "ICO"),
         (b"P6 1 1 255\n\0\0\0", "Netpbm"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0" * 20, "JPEG 2000"),
-        (b"\xff\x0a\xfa\x7f", "JPEG XL"),
+        (b"8BPB\0\1" + b"\0" * 40, "PSB"),
+        (b"FUJIFILMCCD-RAW ", "RAF"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", "Video"),
         (zip_file(), "ZIP"),
     ],
@@ -75,6 +71,20 @@ def test_a_format_that_is_not_accepted_is_refused_by_name(data: bytes, name: str
         probe(data, LIMITS)
     assert refusal.value.code == "unsupported-format"
     assert isinstance(refusal.value, NotAPicture)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"\n <svg width='1'/>", "SVG"),
+        (b"%PDF-1.7\n", "PDF"),
+    ],
+)
+def test_a_format_is_refused_by_name_where_no_setting_accepts_it(data: bytes, name: str) -> None:
+    assert probe(data, LIMITS).width > 0
+    with pytest.raises(UnsupportedFormat, match=f"{name} files are not accepted by this service"):
+        probe(data, Limits())
 
 
 @pytest.mark.parametrize(

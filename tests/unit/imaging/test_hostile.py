@@ -79,7 +79,15 @@ def test_a_gif_does_not_grow_with_a_later_frame(dispose: int) -> None:
     data = gif_with(frames=frames)
     assert (probe(data, LIMITS).width, probe(data, LIMITS).height) == (16, 16)
     image = opened(thumbnail(data, 300))
-    assert (image.size, image.n_frames) == ((16, 16), 2)
+    assert (image.size, image.n_frames) == ((16, 16), 3)
+
+
+def test_a_gif_whose_later_frames_are_larger_than_the_limits_shows_its_first_frame() -> None:
+    data = gif_with(frames=gif_frame(1200, 900) * 3)
+    for most, frames in ((3 * 1200 * 900, 4), (3 * 1200 * 900 - 1, 1)):
+        picture = open_picture(data, Limits(max_frame_pixels=most))
+        assert picture.declared.frames == frames
+        assert (len(picture.data) == len(data)) == (frames > 1)
 
 
 def test_a_gif_whose_first_frame_is_larger_than_its_screen_is_held_against_the_limits() -> None:

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from quickthumb.imaging.render import render
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.problems import TooManyPixels, TooSlow
-from tests.unit.imaging.pictures import KINDS, encoded, photo
+from tests.unit.imaging.pictures import KINDS, LIMITS, encoded, photo
 
 pytestmark = pytest.mark.slow
 
@@ -18,20 +19,20 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
     data = encoded(photo(300, 200), kind)
-    assert probe(data, Limits(max_pixels=60_000)).width == 300
+    assert probe(data, replace(LIMITS, max_pixels=60_000)).width == 300
     with pytest.raises(
         TooManyPixels, match="300 x 200 = 60,000 pixels: the limit is 59,999"
     ) as error:
-        probe(data, Limits(max_pixels=59_999))
+        probe(data, replace(LIMITS, max_pixels=59_999))
     assert error.value.code == "too-many-pixels"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_side_that_is_too_long_is_refused(kind: str) -> None:
     data = encoded(photo(300, 200), kind)
-    assert probe(data, Limits(max_side=300)).width == 300
+    assert probe(data, replace(LIMITS, max_side=300)).width == 300
     with pytest.raises(TooManyPixels, match="299"):
-        probe(data, Limits(max_side=299))
+        probe(data, replace(LIMITS, max_side=299))
 
 
 def test_a_bomb_is_refused_without_decoding_it() -> None:
@@ -52,7 +53,7 @@ def test_what_would_take_too_much_memory_is_not_decoded(kind: str) -> None:
     options = {"progressive": True} if kind == "JPEG" else {}
     data = encoded(photo(1200, 900), kind, **options)
     with pytest.raises(TooManyPixels, match="MB"):
-        render(data, [Rendition.square(256)], Limits(max_decoded_bytes=100_000))
+        render(data, [Rendition.square(256)], replace(LIMITS, max_decoded_bytes=100_000))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ def test_nothing_but_pixels_reaches_a_thumbnail(kind: str, output: str, size: in
     plain = opened(thumbnail(encoded(photo(300, 200), kind), size, format=output))
     assert plain.getexif().keys() == image.getexif().keys()
     assert output == "tiff" or not image.getexif()  # which has tags for its pixels
+    if output == "jxl":  # its decoder describes sRGB by a profile, which is not in the file
+        image.info.pop("icc_profile", None)
     assert set(image.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"} | {
         "loop",
         "background",

@@ -1,6 +1,5 @@
 """The parts of a file that decoders get."""
 
-import io
 import struct
 import warnings
 import zlib
@@ -166,13 +165,16 @@ def test_of_several_profiles_of_a_png_the_first_is_kept() -> None:
     assert lean_png(png_with(large, small)) == png_with()
 
 
-def test_the_pictures_behind_the_still_of_a_png_are_left_out() -> None:
-    first, *others = [Image.new("RGB", (60, 60), each) for each in ("red", "lime", "blue")]
-    several = {"save_all": True, "append_images": others, "default_image": True}
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_frames_of_a_png_behind_the_first_are_left_out(hidden: bool) -> None:
+    colours = ("red", "lime", "blue")
+    first, *others = [Image.new("RGB", (60, 60), each) for each in colours]
+    several = {"save_all": True, "append_images": others, "default_image": hidden}
     data = encoded(first, "PNG", **several)
-    picture = open_picture(data, Limits(max_frames=1))
-    with Image.open(io.BytesIO(picture.data)) as shown:
-        assert getattr(shown, "n_frames", 1) == 1
-        assert shown.convert("RGB").getpixel((9, 9)) == (255, 0, 0)
-    for kind in (b"acTL", b"fcTL", b"fdAT"):
-        assert kind not in picture.data
+    limits = Limits(max_frames=1)
+    picture = open_picture(data, limits)
+    assert picture.data.count(b"fcTL") == picture.data.count(b"fdAT") == (1 if hidden else 0)
+    [shown] = render(data, [Rendition("it", 60, 60, format="png")], limits).thumbnails
+    assert getattr(opened(shown), "n_frames", 1) == 1
+    expected = (0, 255, 0) if hidden else (255, 0, 0)
+    assert opened(shown).convert("RGB").getpixel((9, 9)) == expected

@@ -7,7 +7,8 @@ from contextlib import suppress
 from quickthumb.imaging.colour.h273 import as_displayed
 from quickthumb.imaging.colour.space import RgbSpace
 from quickthumb.imaging.colour.srgb import Meaning
-from quickthumb.imaging.formats.bmff import Box, read_index
+from quickthumb.imaging.formats.avif import shown_properties
+from quickthumb.imaging.formats.bmff import Box
 from quickthumb.problems import Corrupt
 
 _MASTERED = 16
@@ -19,7 +20,7 @@ def meanings(data: bytes, profile: bytes | None) -> list[Meaning]:
     found: list[Meaning] = [profile] if profile else []
     # What is damaged here is no reason to refuse the picture.
     with suppress(Corrupt, struct.error):
-        found += _coded(data, read_index(data).properties)
+        found += _coded(data, shown_properties(data))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from quickthumb.imaging.colour.h273 import as_stated
 from quickthumb.imaging.colour.space import BT709, SRGB, Curve, Primaries, RgbSpace
 from quickthumb.imaging.colour.srgb import Meaning
-from quickthumb.imaging.formats.png import chunks_before_pixels
+from quickthumb.imaging.formats.png import SHORTEST, chunks_before_pixels
 
 _MOST_PROFILE_BYTES = 8_000_000
 """Unpacked, as in libpng."""
@@ -26,7 +26,7 @@ def meanings(data: bytes, _: bytes | None) -> list[Meaning]:
     """Return what a PNG says of its colours, most important first."""
     found: dict[bytes, bytes] = {}
     for kind, start, end in chunks_before_pixels(data):
-        if kind in _KINDS and _is_sound(data, start, end):
+        if kind in _KINDS and _is_sound(data, kind, start, end):
             found.setdefault(kind, data[start:end])
     profile = _unpacked(found[b"iCCP"]) if b"iCCP" in found else None
     srgb = SRGB if b"sRGB" in found else None
@@ -34,7 +34,9 @@ def meanings(data: bytes, _: bytes | None) -> list[Meaning]:
     return [meaning for meaning in all_of_them if meaning]
 
 
-def _is_sound(data: bytes, start: int, end: int) -> bool:
+def _is_sound(data: bytes, kind: bytes, start: int, end: int) -> bool:
+    if end - start < SHORTEST.get(kind, 0):
+        return False
     [checksum] = struct.unpack_from(">I", data, end)
     return zlib.crc32(memoryview(data)[start - 4 : end]) == int(checksum)
 

@@ -1,30 +1,56 @@
-"""Reads GIFs without enlarging them."""
+"""Reads the frames of GIFs one by one.
 
+Pillow composes them in its own way: it fills what they do not cover with a colour, and grows the
+picture to hold those that reach beyond it.
+"""
+
+from collections.abc import Callable, Iterator
+
+from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
-from quickthumb.problems import Corrupt
+from quickthumb.imaging.canvas import Disposal, Patch, composed, overlaps
+from quickthumb.imaging.engines.seam import Encoded
+from quickthumb.imaging.formats.gif import Frame, frames
+from quickthumb.imaging.geometry import Size
+from quickthumb.imaging.guarded import GuardedFile
+from quickthumb.imaging.modes import averageable
+from quickthumb.imaging.resample import shrunk
+
+_DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
+"""Old encoders write 4 for 3; every other value keeps the frame."""
 
 
-class SteadyGif(GifImageFile):
-    """A GIF of fixed size: Pillow enlarges one for any later frame that is larger.
+def decode(encoded: Encoded, size: Size) -> Image.Image:
+    """Decode the first frame and reduce it."""
+    frame, data = next(frames(encoded.data))
+    whole = encoded.header.size
+    if (frame.left, frame.top, frame.width, frame.height) == (0, 0, *whole):
+        return shrunk(_opened(data, encoded.deadline.check), size)
+    first, _ = next(composed(whole, patches(encoded)))
+    return shrunk(first, size)
 
-    Such a frame would be decoded at its full size, which was not checked against the limits.
-    """
 
-    _opened = False
-    _held = (0, 0)
+def patches(encoded: Encoded) -> Iterator[Patch]:
+    """Yield the frames; raises what Pillow raises for one that is invalid."""
+    for frame, data in frames(encoded.data):
+        yield Patch(
+            _pixels(frame, data, encoded),
+            (frame.left, frame.top),
+            frame.control.duration,
+            _DISPOSALS.get(frame.control.disposal, Disposal.KEEP),
+        )
 
-    def _open(self) -> None:
-        super()._open()
-        self._opened = True
 
-    # The attribute in which Pillow keeps the size of a picture.
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self._held
+def _pixels(frame: Frame, data: bytes, encoded: Encoded) -> Image.Image:
+    size = (frame.width, frame.height)
+    if not overlaps((frame.left, frame.top), size, encoded.header.size):
+        return Image.new("RGBA", (0, 0))  # nothing of it is seen
+    image = _opened(data, encoded.deadline.check)
+    return averageable(image)(image).convert("RGBA")
 
-    @_size.setter
-    def _size(self, size: tuple[int, int]) -> None:
-        if self._opened and size != self._held:
-            raise Corrupt("A frame of the GIF is larger than the picture.")
-        self._held = size
+
+def _opened(data: bytes, ask: Callable[[], None]) -> Image.Image:
+    image = GifImageFile(GuardedFile(data, ask))
+    image.load()
+    return image

@@ -4,18 +4,33 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import cast
 
-from PIL import Image, ImageMath
+from PIL import Image, ImageMath, ImagePalette
 from PIL.TiffImagePlugin import TiffImageFile
 
+from quickthumb.imaging.decoders.wide_tiff import decode_wide
+from quickthumb.imaging.engines.seam import Encoded
 from quickthumb.imaging.formats.exif import ORIENTATION_TAG, ORIENTATIONS
+from quickthumb.imaging.formats.tiff import left_to_vips
+from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.modes import BITS, WHITE_IS_ZERO
+from quickthumb.imaging.resample import shrunk
 
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _COLOUR_MAP, _PROFILE = 258, 262, 320, 34675
 
 _LARGEST = 3.4e38
 """About the largest 32-bit float."""
 
 _BAND_PIXELS = 1_000_000
+
+
+def decode(encoded: Encoded, size: Size) -> Image.Image:
+    """Decode the first page and reduce it."""
+    planes = left_to_vips(encoded.data)
+    if planes:
+        return decode_wide(encoded, size, planes)
+    image = encoded.open()
+    image.load()
+    return shrunk(image, size)
 
 
 class LeanTiff(TiffImageFile):
@@ -29,8 +44,20 @@ class LeanTiff(TiffImageFile):
         exif[ORIENTATION_TAG] = int(value) if value and value in ORIENTATIONS else 1
         return exif
 
+    def _setup(self) -> None:
+        try:
+            super()._setup()
+        except SyntaxError:  # Pillow does not know the layout; if libvips does, `decode` asks it
+            self._mode = "RGB"
+            self.tile = []
+            if profile := self.tag_v2.get(_PROFILE):
+                self.info["icc_profile"] = profile
+
     def _open(self) -> None:
         super()._open()
+        if not self.tile:
+            return
+        self._use_colours_of_eight_bits()
         # Pillow only handles both for 8 bits.
         self.info[BITS] = self.tag_v2.get(_BITS_PER_SAMPLE, (1,))[0]
         self.info[WHITE_IS_ZERO] = self.tag_v2.get(_PHOTOMETRIC, 0) == 0
@@ -41,6 +68,15 @@ class LeanTiff(TiffImageFile):
                 each._replace(args=("F;32N", *layout[1:]))
                 for each, layout in zip(self.tile, layouts, strict=True)
             ]
+
+    def _use_colours_of_eight_bits(self) -> None:
+        """Take the colours of a palette as they are if none has more than 8 bits.
+
+        Old writers stored them in 8 of the 16 bits; libtiff looks for that, too.
+        """
+        colours = self.tag_v2.get(_COLOUR_MAP, ())
+        if self.mode in ("P", "PA") and max(colours, default=256) < 256:
+            self.palette = ImagePalette.raw("RGB;L", bytes(colours))
 
     def load_end(self) -> None:
         """Finish decoding."""

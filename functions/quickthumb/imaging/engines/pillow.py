@@ -15,13 +15,15 @@ class PillowEngine:
 
     def decode(self, encoded: Encoded, size: Size) -> Image.Image:
         """See `Engine.decode`."""
-        with hostile_bytes(f"The {encoded.format.title} picture"):
+        with hostile_bytes(f"The {encoded.format.title} picture", encoded.is_whole):
             encoded.check_memory(encoded.format.held(encoded, size))
             if encoded.format.decode:
                 decoded: Image.Image = named(encoded.format.decode)(encoded, size)
                 return decoded
             image = encoded.open()
-            load_what_is_there(image, row_by_row=encoded.format.row_by_row)
+            load_what_is_there(
+                image, row_by_row=encoded.format.row_by_row, is_whole=encoded.is_whole
+            )
             return self.shrink(image, size)
 
     def shrink(self, image: Image.Image, size: Size) -> Image.Image:

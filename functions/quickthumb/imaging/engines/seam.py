@@ -8,11 +8,12 @@ from PIL import Image, ImageFile
 from quickthumb.imaging.colour.srgb import ToSrgb
 from quickthumb.imaging.deadline import Deadline
 from quickthumb.imaging.decoders import open_as
+from quickthumb.imaging.formats import BEYOND
 from quickthumb.imaging.formats.descriptor import Format, Header
 from quickthumb.imaging.geometry import Size
 from quickthumb.imaging.source import describe, turns
 from quickthumb.pictures import Source
-from quickthumb.problems import TooManyPixels
+from quickthumb.problems import Corrupt, TooManyPixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,13 @@ class Encoded:
     def turns(self) -> int:
         """The EXIF orientation that remains to be applied after decoding, 1 to 8."""
         return turns(self.format, self.declared)
+
+    def is_whole(self) -> bool:
+        """Return whether the end of the file is there, as far as its structure tells."""
+        try:
+            return self.format.is_whole(self.data)
+        except (Corrupt, *BEYOND):
+            return False
 
     def check_memory(self, held: float) -> None:
         """Check the memory that decoding needs, in bytes; raises `TooManyPixels`."""

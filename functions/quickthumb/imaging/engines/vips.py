@@ -64,7 +64,7 @@ class VipsEngine:
             # Stream the pixels row by row.
             strict = {"access": "sequential", "fail_on": "error"}
             picture = load(encoded.data, **by_vips.options(encoded, size), **strict)
-            reduced = _to_pillow(_resized(picture, size, alpha=picture.hasalpha()))
+            reduced = _to_pillow(resized(picture, size, alpha=picture.hasalpha()))
             if by_vips.averages(encoded, size):
                 return without_droop(reduced, picture.width / size[0])
             return reduced
@@ -79,10 +79,10 @@ class VipsEngine:
         bands = len(image.getbands())
         memory = image.tobytes()
         picture = library().Image.new_from_memory(memory, *image.size, bands, "uchar")
-        return _to_pillow(_resized(picture, size, alpha=bands in (2, 4)))
+        return _to_pillow(resized(picture, size, alpha=bands in (2, 4)))
 
 
-def _resized(picture: Any, size: Size, *, alpha: bool) -> Any:
+def resized(picture: Any, size: Size, *, alpha: bool) -> Any:
     """Reduce with premultiplied alpha, so that invisible colours do not bleed."""
     if (picture.width, picture.height) == size:
         return picture

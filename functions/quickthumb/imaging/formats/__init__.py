@@ -4,21 +4,37 @@ Every list of formats is derived from it. To add one, see docs/imaging.md.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from quickthumb.imaging.formats.avif import AVIF
 from quickthumb.imaging.formats.bmp import BMP
 from quickthumb.imaging.formats.descriptor import Format, Header, Output
 from quickthumb.imaging.formats.gif import GIF
 from quickthumb.imaging.formats.heif import HEIF
+from quickthumb.imaging.formats.ico import ICO
 from quickthumb.imaging.formats.jpeg import JPEG
+from quickthumb.imaging.formats.jpeg2000 import JPEG2000
+from quickthumb.imaging.formats.jxl import JXL, is_installed
+from quickthumb.imaging.formats.pdf import PDF
 from quickthumb.imaging.formats.png import PNG
+from quickthumb.imaging.formats.psd import PSD
+from quickthumb.imaging.formats.raw import RAW
 from quickthumb.imaging.formats.refused import name_of_refused
+from quickthumb.imaging.formats.svg import SVG
 from quickthumb.imaging.formats.tiff import TIFF
 from quickthumb.imaging.formats.webp import WEBP
 from quickthumb.problems import Corrupt, NotAPicture, UnsupportedFormat
 
-FORMATS = (JPEG, PNG, WEBP, AVIF, HEIF, GIF, TIFF, BMP)
+FORMATS = (
+    *(JPEG, PNG, WEBP, AVIF, *([JXL] if is_installed() else ()), HEIF, GIF, *RAW, TIFF, BMP),
+    *(ICO, JPEG2000, PSD, SVG, PDF),
+)
+
+USUAL = tuple(each for each in FORMATS if not each.opt_in)
+"""The formats that are accepted everywhere."""
+
+EXTRA = tuple(each.name for each in FORMATS if each.opt_in)
+"""The names of the others, valid in the setting `extra_formats`."""
 
 CONTENT_TYPES = {each.name: each.content_type for each in FORMATS}
 """The media types of accepted formats, by name."""
@@ -36,28 +52,48 @@ FORMAT_OPTIONS = (AUTO, *OUTPUTS)
 """Valid values of a thumbnail's format."""
 
 
+BEYOND = (struct.error, IndexError)
+"""What readers raise for a file that ends too early."""
+
+
 def listed(words: Sequence[str]) -> str:
     """Return "a, b or c"."""
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-ACCEPTED = listed([each.title for each in FORMATS])
+ACCEPTED = listed([each.title for each in USUAL])
 
 
-def sniff(data: bytes) -> Format:
+def accepted(extra: Collection[str]) -> list[Format]:
+    """Return the usual formats, and those of these names."""
+    return [each for each in FORMATS if not each.opt_in or each.name in extra]
+
+
+def sniff(data: bytes, extra: Collection[str] = ()) -> Format:
     """Detect the format of a picture from its first bytes.
+
+    Args:
+        data: the file.
+        extra: names of formats to accept in addition to the usual ones.
 
     Raises:
         UnsupportedFormat: the format is known, but not accepted.
         NotAPicture: the format is not recognised.
     """
-    for each in FORMATS:
-        if each.begins(data):
-            return each
-    refused = name_of_refused(data)
-    if refused:
+    format: Format
+    for format in FORMATS:
+        if format.begins(data):
+            break
+    else:
+        refused = name_of_refused(data)
+        if not refused:
+            raise NotAPicture(f"Unrecognised file format: expected {ACCEPTED}.")
         raise UnsupportedFormat(f"{refused} files are not accepted: expected {ACCEPTED}.")
-    raise NotAPicture(f"Unrecognised file format: expected {ACCEPTED}.")
+    if format.opt_in and format.name not in extra:
+        raise UnsupportedFormat(
+            f"{format.title} files are not accepted by this service: expected {ACCEPTED}."
+        )
+    return format
 
 
 def read_header(format: Format, data: bytes) -> Header:
@@ -69,7 +105,7 @@ def read_header(format: Format, data: bytes) -> Header:
     """
     try:
         header = format.read(data)
-    except (struct.error, IndexError) as error:
+    except BEYOND as error:
         raise Corrupt(f"The header of the {format.title} picture is truncated.") from error
     if min(header.width, header.height) < 1:
         raise Corrupt(

@@ -106,6 +106,36 @@ class Index:
         raise Corrupt("The index of the picture does not state its size.")
 
 
+class Association(NamedTuple):
+    """A property that an item has: its number, from 1, and whether readers must know it."""
+
+    number: int
+    essential: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """The properties of all items (8.11.14).
+
+    Attributes:
+        primary: id of the item that is the picture.
+        around: the box with all of this.
+        inside: the boxes in it.
+        boxes: the properties, in the order of their numbers.
+        associations: what properties items have, by id.
+    """
+
+    primary: int
+    around: Box
+    inside: tuple[Box, ...]
+    boxes: tuple[Box, ...]
+    associations: Mapping[int, tuple[Association, ...]]
+
+    def of(self, item: int) -> tuple[Association, ...]:
+        """Return the properties of an item."""
+        return self.associations.get(item, ())
+
+
 class Counter:
     """Counts parts of a file up to a limit."""
 
@@ -185,6 +215,47 @@ def read_places(data: bytes) -> tuple[Mapping[int, Place], Box | None]:
         return _places(data, parts), parts.get(b"idat")
     except _BEYOND as error:
         raise Corrupt(_ENDS) from error
+
+
+def read_properties(data: bytes) -> Properties | None:
+    """Read only the properties of items from the index of a file; None if there are none.
+
+    Raises:
+        Corrupt: they are invalid, or there are too many.
+    """
+    counter = Counter("boxes", MOST_BOXES)
+    parts = _parts(data, counter)
+    box = parts.get(b"iprp")
+    if box is None:
+        return None
+    try:
+        inside = tuple(boxes(data, box.start, box.end, counter))
+        listed = tuple(
+            each
+            for kind, start, end in inside
+            if kind == b"ipco"
+            for each in boxes(data, start, end, counter)
+        )
+        limit = Counter("properties of items", MOST_ASSOCIATIONS)
+        associations: dict[int, tuple[Association, ...]] = {}
+        for kind, start, _ in inside:
+            if kind == b"ipma":
+                for number, given in _associated(data, start, limit):
+                    associations[number] = (*associations.get(number, ()), *given)
+        return Properties(_primary(data, parts), box, inside, listed, associations)
+    except _BEYOND as error:
+        raise Corrupt(_ENDS) from error
+
+
+def is_whole(data: bytes) -> bool:
+    """Return whether boxes and items end within the file; raises what `read_index` does."""
+    places, _ = read_places(data)
+    return all(
+        at + length <= len(data)
+        for place in places.values()
+        if place.source == IN_FILE
+        for at, length in place.extents
+    ) and all(end <= len(data) for _, _, end in top_boxes(data))
 
 
 def _parts(data: bytes, counter: Counter) -> Mapping[bytes, Box]:
@@ -293,15 +364,18 @@ def _properties(
     own: list[int] = []
     for kind, start, _ in inner:
         if kind == b"ipma":
-            for number, indexes in _associated(data, start, associations):
+            for number, given in _associated(data, start, associations):
+                indexes = [each.number for each in given]
                 copied.add(sum(weights[each - 1] for each in indexes if each <= len(weights)))
                 if number == primary:
                     own.extend(indexes)
     return tuple(all_of_them[each - 1] for each in own if each <= len(all_of_them))
 
 
-def _associated(data: bytes, start: int, counter: Counter) -> Iterator[tuple[int, list[int]]]:
-    """Yield the id of each item, and the numbers of its properties, from 1."""
+def _associated(
+    data: bytes, start: int, counter: Counter
+) -> Iterator[tuple[int, tuple[Association, ...]]]:
+    """Yield the id of each item, and its properties."""
     wide = 4 if data[start] else 2
     long = data[start + 3] & 1
     at = start + 8
@@ -310,11 +384,10 @@ def _associated(data: bytes, start: int, counter: Counter) -> Iterator[tuple[int
         count = data[at + wide]
         counter.add(1 + count)
         at += wide + 1
-        if long:
-            indexes = [each & 0x7FFF for each in struct.unpack_from(f">{count}H", data, at)]
-        else:
-            indexes = [each & 0x7F for each in struct.unpack_from(f"{count}B", data, at)]
-        yield number, [index for index in indexes if index]
+        most = 0x7FFF if long else 0x7F
+        stored = struct.unpack_from(f">{count}{'H' if long else 'B'}", data, at)
+        indexes = (Association(each & most, each > most) for each in stored)
+        yield number, tuple(each for each in indexes if each.number)
         at += 2 * count if long else count
 
 

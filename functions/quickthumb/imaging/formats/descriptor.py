@@ -1,7 +1,7 @@
 """Describes formats, and headers of pictures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class Header:
         orientation: EXIF orientation, 1 to 8. If `Format.decoder_turns`, the decoder applies it,
             and width and height are those of the upright picture.
         frames: of an animation, counted up to `MOST_FRAMES`; 1 for a still picture.
+        stored: pixels of all frames after the first as they are stored, where they may be larger
+            than the picture; otherwise 0.
         scans: maximum number of scans of a JPEG; otherwise 1.
         coded: width and height before the decoder crops, pixels; None if it does not crop.
     """
@@ -37,6 +39,7 @@ class Header:
     height: int
     orientation: int = 1
     frames: int = 1
+    stored: int = 0
     scans: int = 1
     coded: Size | None = None
 
@@ -88,23 +91,29 @@ class Writer:
         quality: the default, 1 to 100; chosen so that thumbnails of all formats look alike.
         held_per_pixel: peak memory of the encoder, bytes, measured at 11 megapixels.
         options: returns the options of Pillow's writer for a quality.
+        small_pixels: up to which number of pixels `small_options` are worth their time.
+        small_options: further options of Pillow's writer for small pictures.
         held_per_transparent_pixel: `held_per_pixel` with transparency, if it differs.
         alpha: whether the format supports transparency.
         animation: whether it supports several frames.
         lossless: whether it is lossless at its default quality.
         palette: whether a quality below 100 selects a palette of that percentage of 256 colours.
-        cleaned: removes from an encoded animation what Pillow cannot omit.
+        cleaned: corrects in an encoded animation what Pillow cannot write otherwise.
+        plugin: name of the module that teaches Pillow to write it; None if Pillow can.
     """
 
     quality: int
     held_per_pixel: int
     options: Callable[[int], Mapping[str, Any]] = lambda _: {}
+    small_pixels: int = 0
+    small_options: Mapping[str, Any] = field(default_factory=dict)
     held_per_transparent_pixel: int | None = None
     alpha: bool = True
     animation: bool = True
     lossless: bool = False
     palette: bool = False
     cleaned: Callable[[bytes], bytes] = lambda data: data
+    plugin: str | None = None
 
     def held(self, size: Size, *, transparent: bool) -> int:
         """Return the peak memory of encoding a picture of a size in pixels, bytes."""
@@ -138,12 +147,22 @@ class Format:
         first_frame: removes all frames but the first from an animation.
         decoder_turns: whether the decoder applies the orientation.
         animated: whether a picture may have several frames.
+        patches: name of a function that yields the frames of an animation as they are stored, to be
+            composed here; None if its decoder composes them.
         plays: returns how often an animation is played, 0 for ever, from Pillow's `loop`.
         held: returns the peak memory of Pillow for decoding and reducing a picture, bytes, computed
             from its header; the memory per pixel was measured, and rounded up.
         vips: how libvips reads it, if it is ever faster.
+        is_whole: returns whether the end of a file is there. Only asked if a decoder has failed, to
+            tell a truncated file from a damaged one; raises what `read` does.
         row_by_row: whether the first rows of a truncated file can be used.
         in_browsers: whether browsers display it.
+        vector: whether it has no pixels of its own, so that thumbnails may be larger than the size
+            that the file states.
+        sample: a small picture that a process decodes when it starts, to load what that needs;
+            empty if Pillow can write one.
+        opt_in: whether it is accepted only where the setting `extra_formats` names it, because its
+            decoder does much more than decode pixels.
     """
 
     name: str
@@ -159,11 +178,16 @@ class Format:
     first_frame: Callable[[bytes], bytes] = lambda data: data
     decoder_turns: bool = False
     animated: bool = False
+    patches: str | None = None
     plays: Callable[[int | None], int] = lambda loop: loop or 0
     held: Callable[[Encoded, Size], float] = held_as_pixels
     vips: Vips | None = None
+    is_whole: Callable[[bytes], bool] = lambda _: True
     row_by_row: bool = False
     in_browsers: bool = True
+    vector: bool = False
+    sample: bytes = b""
+    opt_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)

@@ -3,7 +3,7 @@
 import struct
 from math import prod
 
-from quickthumb.imaging.formats.bmff import brands, read_index
+from quickthumb.imaging.formats.bmff import brands, is_whole, read_index
 from quickthumb.imaging.formats.descriptor import Encoded, Format, Header, Size
 
 _BRANDS = frozenset(
@@ -66,5 +66,6 @@ HEIF = Format(
     decoder_turns=True,
     meanings="quickthumb.imaging.colour.nclx:meanings",
     held=_held,
+    is_whole=is_whole,
     in_browsers=False,
 )

@@ -42,13 +42,20 @@ class Entry(NamedTuple):
 
 
 class Directory:
-    """The first directory of a file, or of an EXIF.
+    """A directory of a file, or of an EXIF.
+
+    Args:
+        data: the file.
+        start: its offset, that of the first one by default.
+
+    Attributes:
+        count: the number of its entries, as it states.
 
     Raises:
         struct.error: it is missing.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, start: int | None = None) -> None:
         order = {b"II": "<", b"MM": ">"}.get(data[:2])
         if order is None:
             raise struct.error("no byte order")
@@ -57,7 +64,8 @@ class Directory:
         self._data = data
         self._order = order
         self._offset = "Q" if big else "I"
-        [start] = struct.unpack_from(order + self._offset, data, 8 if big else 4)
+        if start is None:
+            [start] = struct.unpack_from(order + self._offset, data, 8 if big else 4)
         count = struct.Struct(f"{order}Q" if big else f"{order}H")
         self._entry = struct.Struct(f"{order}HHQ8s" if big else f"{order}HHI4s")
         if start + count.size > len(data):
@@ -71,6 +79,26 @@ class Directory:
         there = min(self.count, MOST_TAGS, (len(self._data) - self._start) // size)
         with memoryview(self._data)[self._start : self._start + there * size] as entries:
             yield from map(Entry._make, self._entry.iter_unpack(entries))
+
+    def is_whole(self) -> bool:
+        """Return whether all entries are within the file."""
+        end: int = self._start + self.count * self._entry.size
+        return end <= len(self._data)
+
+    def following(self) -> int:
+        """Return the offset of the next directory, 0 if this is the last one."""
+        end = self._start + self.count * self._entry.size
+        if end + struct.calcsize(self._offset) > len(self._data):
+            return 0
+        [offset] = struct.unpack_from(self._order + self._offset, self._data, end)
+        return int(offset)
+
+    def text(self, entry: Entry, most: int) -> bytes:
+        """Return the first `most` bytes of an entry of texts or bytes."""
+        if entry.values <= len(entry.stored):
+            return entry.stored[: min(entry.values, most)]
+        place = self._place(entry)
+        return self._data[place : place + min(entry.values, most)]
 
     def short(self, entry: Entry) -> int:
         """Return the value of an entry with a single `SHORT`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 from quickthumb.imaging.formats.descriptor import (
     Encoded,
@@ -23,7 +23,7 @@ from quickthumb.imaging.formats.ifd import (
     Directory,
     Entry,
 )
-from quickthumb.problems import Corrupt
+from quickthumb.problems import Corrupt, UnsupportedFormat
 
 _MOST_VALUES = 4 * 65_536
 """Per tag. The longest legitimate ones have the offset of each row of each of four channels."""
@@ -34,6 +34,7 @@ _MOST_FRACTIONS = 1000
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _DESCRIPTION, _STRIPS, _SAMPLES, _ROWS, _PLANAR, _COLOURS = 270, 273, 277, 278, 284, 320
 _TILE_WIDTH, _TILE_LENGTH, _TILES, _EXTRA, _SAMPLE_FORMAT = 322, 323, 324, 338, 339
+_STRIP_BYTES, _TILE_BYTES = 279, 325
 _FIRST_OF_OTHERS = 700
 """The tag of XMP; lower ones belong to TIFF itself."""
 
@@ -93,6 +94,45 @@ each sample, and the meaning of extra samples. For some, it does not support eve
 and bits, which is not checked here."""
 
 _MOST_SAMPLES = 6
+
+_RGB_PHOTOMETRIC, _SEPARATED_PHOTOMETRIC, _LAB_PHOTOMETRIC = 2, 5, 8
+_BY_VIPS: Mapping[float | None, Collection[tuple[float, _Numbers, _Numbers]]] = {
+    _RGB_PHOTOMETRIC: [
+        (kind, (bits,) * (3 + len(extra)), extra)
+        for kind, bits, extras in (
+            *((_FLOAT, bits, ((), (0,), (1,), (2,))) for bits in (16, 32)),
+            *((_SIGNED, bits, ((), (0,), (2,))) for bits in (8, 16, 32)),
+            (_UNSIGNED, 32, ((), (0,), (2,))),
+        )
+        for extra in extras
+    ],
+    _PALETTE: [(_UNSIGNED, (16,), ())],
+    _SEPARATED_PHOTOMETRIC: [
+        (_UNSIGNED, (bits,) * 5, (extra,)) for bits, extra in ((8, 2), (16, 0), (16, 2))
+    ],
+    _LAB_PHOTOMETRIC: [(_UNSIGNED, (16,) * 3, ())],
+}
+"""The pixel layouts that only libvips reads, likewise."""
+
+UNSPECIFIED = 0
+"""The meaning of an extra sample that is not alpha."""
+
+_SEPARATE = 2
+
+_HELD_BY_VIPS = 12
+"""Bytes per pixel of the result."""
+
+
+class Planes(NamedTuple):
+    """The samples of a pixel.
+
+    Attributes:
+        colours: the number of samples that are colours.
+        extra: the meaning of the next sample; `UNSPECIFIED` also if there is none.
+    """
+
+    colours: int
+    extra: int
 
 
 def read(data: bytes) -> Header:
@@ -159,13 +199,19 @@ def _check_count(entry: Entry) -> None:
 
 
 def _check_layout(page: _Page) -> None:
-    """Check that decoders support the pixel layout; raises `Corrupt`."""
+    """Check that decoders support the pixel layout.
+
+    Raises:
+        UnsupportedFormat: they do not.
+        Corrupt: something is missing.
+    """
     compression = page.one(_COMPRESSION, _RAW)
     if compression not in _COMPRESSIONS or _WINDOWS_MEDIA in page:
-        raise Corrupt("The TIFF picture uses an unsupported compression.")
+        raise UnsupportedFormat(f"TIFF pictures with compression {compression} are not accepted.")
     photometric = _YCBCR if compression == _OLD_JPEG else page.one(_PHOTOMETRIC, 0)
-    if _layout(page, old_jpeg=compression == _OLD_JPEG) not in _LAYOUTS.get(photometric, ()):
-        raise Corrupt("The TIFF picture has an unsupported pixel layout.")
+    layout = _layout(page, old_jpeg=compression == _OLD_JPEG)
+    if layout not in (*_LAYOUTS.get(photometric, ()), *_BY_VIPS.get(photometric, ())):
+        raise UnsupportedFormat("TIFF pictures with such a pixel layout are not accepted.")
     if photometric == _PALETTE and _COLOURS not in page:
         raise Corrupt("The TIFF picture has a palette without colours.")
     if compression == _RAW and not _is_located(page):
@@ -179,7 +225,7 @@ def _layout(page: _Page, *, old_jpeg: bool) -> tuple[float, _Numbers, _Numbers] 
     kinds = set(page.all(_SAMPLE_FORMAT, (_UNSIGNED,)))
     if not isinstance(samples, int) or not 0 < samples <= _MOST_SAMPLES or len(kinds) != 1:
         return None
-    if page.one(_PLANAR, 1) == 2 and extra and not any(extra):
+    if page.one(_PLANAR, 1) == _SEPARATE and extra and not any(extra):
         # Pillow ignores trailing planes of unspecified meaning.
         samples, bits, extra = samples - len(extra), bits[: -len(extra)], ()
     if len(bits) == 1:
@@ -187,29 +233,69 @@ def _layout(page: _Page, *, old_jpeg: bool) -> tuple[float, _Numbers, _Numbers] 
     return (*kinds, bits[:samples], extra) if len(bits) >= samples else None
 
 
+def left_to_vips(data: bytes) -> Planes | None:
+    """Return what the samples of a pixel are if only libvips reads them; None if Pillow does.
+
+    Pillow takes planes of 16 bits for those of 8 if they are not compressed.
+
+    Args:
+        data: the file, which has been `read`.
+    """
+    page = _Page(Directory(data))
+    photometric = page.one(_PHOTOMETRIC, 0)
+    layout = _layout(page, old_jpeg=page.one(_COMPRESSION, _RAW) == _OLD_JPEG)
+    if layout is None:
+        return None
+    _, bits, extra = layout
+    is_planar = page.one(_PLANAR, 1) == _SEPARATE and len(bits) > 1 and bits[0] > 8
+    if not is_planar and layout not in _BY_VIPS.get(photometric, ()):
+        return None
+    return Planes(4 if photometric == _SEPARATED_PHOTOMETRIC else 3, int(extra[0]) if extra else 0)
+
+
 def _is_located(page: _Page) -> bool:
     tile = (page.one(_TILE_WIDTH), page.one(_TILE_LENGTH))
     return _STRIPS in page or (_TILES in page and all(isinstance(side, int) for side in tile))
 
 
+def _is_whole(data: bytes) -> bool:
+    """Return whether the strips or tiles end within the file."""
+    page = _Page(Directory(data))
+    places = zip(
+        (*page.all(_STRIPS, ()), *page.all(_TILES, ())),
+        (*page.all(_STRIP_BYTES, ()), *page.all(_TILE_BYTES, ())),
+        strict=False,
+    )
+    return all(start + length <= len(data) for start, length in places)
+
+
 def _held(encoded: Encoded, size: Size) -> float:
+    if left_to_vips(encoded.data):
+        return 2 * _piece_held(encoded, streams=False) + _HELD_BY_VIPS * prod(size)
     pixels = all_pixels(encoded)
     if encoded.declared.orientation != 1:
         pixels *= 2  # Pillow copies it to turn it
-    return pixels + 4 * prod(size) + _piece_held(encoded)
+    return pixels + 4 * prod(size) + _piece_held(encoded, streams=True)
 
 
-def _piece_held(encoded: Encoded) -> int:
-    """Return the size of a strip or tile, which is decoded as a whole, bytes.
+def _piece_held(encoded: Encoded, *, streams: bool) -> int:
+    """Return the size of a strip or of a row of tiles, which is decoded as a whole, bytes.
 
     A tile may have any size: TIFF 6.0, section 15; strips are in section 4.
+
+    Args:
+        encoded: the picture.
+        streams: whether the decoder reads a single strip that is not compressed row by row.
     """
     tags: Mapping[int, Any] = encoded.header.tag_v2  # type: ignore[attr-defined]  # of its class
     width, height = encoded.header.size
     rows = min(tags.get(_ROWS, height), height)
-    if tags.get(_COMPRESSION, _RAW) == _RAW and rows == height and _TILE_WIDTH not in tags:
-        return 0  # streamed
+    is_plain = tags.get(_COMPRESSION, _RAW) == _RAW and _TILE_WIDTH not in tags
+    if streams and is_plain and rows == height:
+        return 0
     pixels = tags.get(_TILE_WIDTH, width) * tags.get(_TILE_LENGTH, rows)
+    if not streams:
+        pixels = max(pixels, width * tags.get(_TILE_LENGTH, rows))
     if tags.get(_PHOTOMETRIC) == _YCBCR:
         return 4 * int(pixels)
     return int(pixels * tags.get(_SAMPLES, 1) * max(tags.get(_BITS, (1,)))) // 8
@@ -224,8 +310,10 @@ TIFF = Output(
     begins=beginning(b"II*\0", b"MM\0*", b"II+\0"),
     read=read,
     opener="quickthumb.imaging.decoders.tiff:LeanTiff",
+    decode="quickthumb.imaging.decoders.tiff:decode",
     decoder_turns=True,
     held=_held,
+    is_whole=_is_whole,
     in_browsers=False,
     writer=Writer(
         quality=100,  # ignored

@@ -25,6 +25,11 @@ _FIRST_CHUNK = 12
 _WITH_METADATA = 0x0C
 """Flags for EXIF and XMP."""
 
+_WITH_ALPHA = 0x10
+
+_FRAME_FLAGS, _CLEARED = 15, 0x01
+"""Offset of the flags in a frame, and the flag that it is cleared before the next one is shown."""
+
 _SIZE = 0x3FFF
 _KEY_FRAME = b"\x9d\x01\x2a"
 _LOSSLESS = 0x2F
@@ -84,6 +89,25 @@ def first_frame(data: bytes) -> bytes:
     body = bytearray(b"WEBP" + b"".join(kept))
     body[12] &= ~_WITH_METADATA  # the flags are the first byte of the first chunk
     return b"RIFF" + struct.pack("<I", len(body)) + bytes(body)
+
+
+def with_alpha(data: bytes) -> bytes:
+    """Return an animation encoded here with the mark of transparency if there can be any.
+
+    libwebp sets it for frames that have an alpha channel, but not for a first one that it made
+    smaller than the picture, nor for those that are cleared before the next one is shown. Some
+    viewers then show black.
+    """
+    _, start, at = next(_chunks(data, _FIRST_CHUNK, len(data)))
+    frames = [each.start for each in _chunks(data, at, len(data)) if each.kind == b"ANMF"]
+    if not frames:
+        return data  # all frames were alike
+    covers = data[frames[0] + 6 : frames[0] + 12] == data[start + 4 : start + 10]  # in size
+    if covers and not any(data[each + _FRAME_FLAGS] & _CLEARED for each in frames):
+        return data
+    marked = bytearray(data)
+    marked[start] |= _WITH_ALPHA
+    return bytes(marked)
 
 
 def _end(data: bytes) -> int:
@@ -155,5 +179,6 @@ WEBP = Output(
         options=lambda quality: {"quality": quality, "method": 2},
         held_per_pixel=6,
         held_per_transparent_pixel=30,
+        cleaned=with_alpha,
     ),
 )
