@@ -7,6 +7,9 @@ the factor by which the embedded one is better.
 
 import argparse
 import asyncio
+import base64
+import http.client
+import json
 import os
 import statistics
 import subprocess
@@ -60,12 +63,14 @@ class Running:
 
     Attributes:
         pid: process id.
+        port: where it listens.
         ready_seconds: from the start of the process to the first response.
         publisher: a client.
         subscriber: a client.
     """
 
     pid: int
+    port: int
     ready_seconds: float
     publisher: Any
     subscriber: Any
@@ -123,6 +128,8 @@ def _measure(brokers: list[Broker], rounds: int) -> Figures:
     published: dict[str, list[float]] = {broker.name: [] for broker in brokers}
     pulled: dict[str, list[float]] = {broker.name: [] for broker in brokers}
     used: dict[str, list[float]] = {broker.name: [] for broker in brokers}
+    rest_published: dict[str, list[float]] = {broker.name: [] for broker in brokers}
+    rest_pulled: dict[str, list[float]] = {broker.name: [] for broker in brokers}
     for turn in range(rounds):
         for broker in brokers:
             _say(f"{broker.name}: {MESSAGES} messages, round {turn + 1}")
@@ -134,10 +141,15 @@ def _measure(brokers: list[Broker], rounds: int) -> Figures:
                 published[broker.name].append(MESSAGES / _publish(running, topic, MESSAGES))
                 pulled[broker.name].append(MESSAGES / _pull(running, subscription, MESSAGES))
                 used[broker.name].append(running.cpu_seconds() - before)
+                publishing, pulling = _rest(running, topic, subscription)
+                rest_published[broker.name].append(MESSAGES / publishing)
+                rest_pulled[broker.name].append(MESSAGES / pulling)
     for broker in brokers:
         note("published (messages/s)", broker, published[broker.name])
         note("pulled and acknowledged (messages/s)", broker, pulled[broker.name])
         note(f"CPU for {MESSAGES} of both (s)", broker, used[broker.name])
+        note("published over REST (messages/s)", broker, rest_published[broker.name])
+        note("pulled over REST (messages/s)", broker, rest_pulled[broker.name])
     for broker in brokers:
         _say(f"{broker.name}: {SLOW_MESSAGES} pushes of {SLOW_SECONDS:g} s")
         with _started(broker) as running:
@@ -181,7 +193,7 @@ def _started(broker: Broker) -> Iterator[Running]:
         subscriber = pubsub_v1.SubscriberClient()
         list(publisher.list_topics(project=PROJECT))
         ready = time.perf_counter() - began
-        yield Running(process.pid, ready, publisher, subscriber)
+        yield Running(process.pid, port, ready, publisher, subscriber)
         publisher.stop()
         subscriber.close()
     finally:
@@ -223,6 +235,35 @@ def _pull(running: Running, subscription: str, count: int) -> float:
                 )
                 left -= len(pulled)
     return time.perf_counter() - began
+
+
+def _rest(running: Running, topic: str, subscription: str) -> tuple[float, float]:
+    """Publish, and pull and acknowledge, over REST; return the seconds that each takes."""
+    connection = http.client.HTTPConnection(HOST, running.port, timeout=60)
+
+    def call(path: str, document: Any) -> Any:
+        body = json.dumps(document)
+        connection.request("POST", f"/v1/{path}", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise SystemExit(f"{path}: {response.status} {text.decode()}")
+        return json.loads(text)
+
+    data = base64.b64encode(os.urandom(MESSAGE_BYTES)).decode()
+    batch = {"messages": [{"data": data}] * PULL_SIZE}
+    began = time.perf_counter()
+    for _ in range(MESSAGES // PULL_SIZE):
+        call(f"{topic}:publish", batch)
+    published = time.perf_counter()
+    left = MESSAGES
+    while left:
+        pulled = call(f"{subscription}:pull", {"maxMessages": PULL_SIZE})
+        if ack_ids := [received["ackId"] for received in pulled.get("receivedMessages", ())]:
+            call(f"{subscription}:acknowledge", {"ackIds": ack_ids})
+            left -= len(ack_ids)
+    connection.close()
+    return published - began, time.perf_counter() - published
 
 
 def _push(running: Running) -> float:

@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -46,14 +47,15 @@ class Broker:
     With `async with` it runs on the caller's event loop, with a plain `with` in a thread.
 
     Attributes:
-        host: Address to listen on.
-        port: Port of the gRPC API; 0 for a free one.
+        host: Address or host name to listen on.
+        port: Port of the API, gRPC and REST; 0 for a free one.
         jwks_port: Port of the server for the key of push tokens and metrics; 0 for a free one.
         data: Folder that keeps messages over a restart; None for memory only.
         push_limit: Most push requests in flight for one subscription.
         topology: What to create before clients can connect (schemas, topics, subscriptions), or
             a file of it.
-        address: `host:port` of the gRPC API, once it runs.
+        origins: Web pages that may use the REST API, besides those of this machine; `*` for all.
+        address: `host:port` of the API, once it runs.
         jwks_url: URL of the key of push tokens, once it runs.
         metrics_url: URL of its metrics for Prometheus, once it runs.
 
@@ -71,6 +73,7 @@ class Broker:
     data: Path | str | None = None
     push_limit: int = DEFAULT_PUSH_LIMIT
     topology: Topology | Path | str | None = None
+    origins: Sequence[str] = ()
     address: str = field(init=False)
     jwks_url: str = field(init=False)
     metrics_url: str = field(init=False)
@@ -165,13 +168,14 @@ class Broker:
             apply(topology, registry, clock())
         backend = Backend(registry, catalogue, doorbell, clock, self._journaled)
         with self._listening(self.port):
-            server, port = await serve_api(self.host, self.port, backend)
-        cleanup.push_async_callback(server.stop, _GRACE_SECONDS)
+            api = await serve_api(self.host, self.port, backend, self.origins)
+        cleanup.push_async_callback(api.stop, _GRACE_SECONDS)
         cleanup.callback(backend.stop)
-        self.address = f"{self.host}:{port}"
+        self.address = _address(self.host, api.port)
         jwks_port = key_server.sockets[0].getsockname()[1]
-        self.jwks_url = f"http://{self.host}:{jwks_port}{JWKS_PATH}"
-        self.metrics_url = f"http://{self.host}:{jwks_port}{METRICS_PATH}"
+        key_server_url = f"http://{_address(self.host, jwks_port)}"
+        self.jwks_url = f"{key_server_url}{JWKS_PATH}"
+        self.metrics_url = f"{key_server_url}{METRICS_PATH}"
 
     def _open(self, doorbell: Doorbell, cleanup: AsyncExitStack) -> tuple[Registry, Journal | None]:
         """Return a registry with what the data folder contains, and the journal of that folder.
@@ -185,12 +189,12 @@ class Broker:
         # Ack ids must not repeat even if the clock is set back.
         run = secrets.token_hex(4)
         if self._folder is None:
-            return Registry(doorbell, first_id=first_id, run=run), None
+            return Registry(doorbell, first_id=first_id, run=run, wall=time.time), None
         try:
             journal = Journal(self._folder)
             cleanup.callback(journal.close)
             first_id = max(journal.earlier.last_number() + 1, first_id)
-            registry = Registry(doorbell, journal, first_id=first_id, run=run)
+            registry = Registry(doorbell, journal, first_id=first_id, run=run, wall=time.time)
             restore(journal, registry)
             journal.start()
             if (self._folder / KEY_FILE_NAME).exists():
@@ -215,7 +219,17 @@ class Broker:
         try:
             yield
         except OSError as error:
-            raise PortTaken(f"cannot listen on {self.host}:{port}: {error}") from error
+            raise PortTaken(f"cannot listen on {_joined(self.host, port)}: {error}") from error
+
+
+def _address(host: str, port: int) -> str:
+    """Return what clients connect to."""
+    # Not every system connects to the address that means "all".
+    return _joined({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _expire(catalogue: Catalogue, clock: Callable[[], float]) -> None:

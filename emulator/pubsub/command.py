@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -61,7 +62,9 @@ async def _run(broker: Broker) -> None:
         async with broker:
             print(
                 f"Pub/Sub is ready on {broker.address}; keys of push tokens: {broker.jwks_url}\n"
-                f"export PUBSUB_EMULATOR_HOST={broker.address}",
+                f"export PUBSUB_EMULATOR_HOST={broker.address}\n"
+                # What Google's emulator says, and Testcontainers waits for.
+                f"Server started, listening on {broker.address.rpartition(':')[2]}",
                 flush=True,
             )
             await stop.wait()
@@ -89,7 +92,7 @@ def parse(
         " on: PROJECT,TOPIC:SUBSCRIPTION:SUBSCRIPTION+ENDPOINT,TOPIC",
     )
 
-    def add(name: str, kind: type, default: object, text: str) -> None:
+    def add(name: str, kind: Callable[[str], object], default: object, text: str) -> None:
         variable = f"{VARIABLES}{name.upper().replace('-', '_')}"
         # argparse converts and checks string defaults like arguments. Scripts often pass an empty
         # variable for "not set".
@@ -101,8 +104,8 @@ def parse(
             help=f"{text} (${variable})",
         )
 
-    add("host", str, "127.0.0.1", "address to listen on; default %(default)s")
-    add("port", int, DEFAULT_PORT, "port of the gRPC API, 0 for a free one; default %(default)s")
+    add("host", str, "127.0.0.1", "address or host name to listen on; default %(default)s")
+    add("port", int, DEFAULT_PORT, "port of gRPC and REST, 0 for a free one; default %(default)s")
     add(
         "jwks-port",
         int,
@@ -117,6 +120,13 @@ def parse(
         "most push requests in flight per subscription; default %(default)s",
     )
     add("topology", Path, None, "YAML or JSON file with schemas, topics and subscriptions")
+    add(
+        "origins",
+        origins,
+        (),
+        "web pages that may use REST, such as https://app.example, separated by commas; * for all;"
+        " default: those of this machine",
+    )
     parser.add_argument("--version", action="version", version=f"pubsub-emulator {__version__}")
     options = parser.parse_args(argv)
     for name, port in (("--port", options.port), ("--jwks-port", options.jwks_port)):
@@ -125,3 +135,19 @@ def parse(
     if options.push_limit < 1:
         parser.error(f"argument --push-limit: {options.push_limit} is less than 1")
     return options
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Return origins of web pages from a list that is separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: If one is not an origin.
+    """
+    listed = tuple(part for part in (part.strip() for part in text.split(",")) if part)
+    for origin in listed:
+        if not re.fullmatch(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+            raise argparse.ArgumentTypeError(
+                f"{origin!r} is not an origin: expected a scheme and a host, such as"
+                " https://app.example or http://10.0.0.5:3000, without a path"
+            )
+    return listed

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from emulator.pubsub.topology import read_variables
 README = (ROOT / "emulator/pubsub/README.md").read_text()
 CONSOLE = re.findall(r"^```console\n(.*?)```", README, re.DOTALL | re.MULTILINE)
 SNIPPETS = re.findall(r"^```python\n(.*?)```", README, re.DOTALL | re.MULTILINE)
+SCRIPTS = re.findall(r"^```sh\n(.*?)```", README, re.DOTALL | re.MULTILINE)
 FILES = re.findall(r"^```yaml\n(.*?)```", README, re.DOTALL | re.MULTILINE)
 OUTPUTS = re.findall(r"```\n\n(?:It prints:\n\n)?```\n(.*?)```", README, re.DOTALL)
 
@@ -44,11 +46,12 @@ def python(*arguments, cwd, **variables):
 
 
 def without_ports(text):
-    return re.sub(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:PORT", text)
+    return re.sub(r"(127\.0\.0\.1:|listening on )[0-9]+", r"\1PORT", text)
 
 
 def test_every_block_is_one_that_a_test_runs():
-    assert (len(CONSOLE), len(SNIPPETS), len(FILES), len(OUTPUTS)) == (5, 3, 1, 2)
+    shown = CONSOLE, SCRIPTS, SNIPPETS, FILES, OUTPUTS
+    assert [len(blocks) for blocks in shown] == [5, 1, 3, 1, 2]
 
 
 def test_the_command_says_what_the_readme_shows(tmp_path):
@@ -57,7 +60,7 @@ def test_the_command_says_what_the_readme_shows(tmp_path):
     port = str(free_port())
     options = [port if option == "8085" else option for option in options]
     with python("-m", NAME_HERE, *options, cwd=tmp_path, **variables) as process:
-        said = process.stdout.readline() + process.stdout.readline()
+        said = "".join(process.stdout.readline() for _ in range(3))
         assert f"export PUBSUB_EMULATOR_HOST={HOST}:{port}\n" in said
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
@@ -102,6 +105,19 @@ def test_the_variable_that_the_readme_shows_is_created():
     assert not options
     with Broker(topology=read_variables(variables)) as broker:
         assert set(re.findall(r"shop/subscriptions/(\w+)", metrics(broker))) == {"billing", "mails"}
+
+
+def test_the_requests_that_the_readme_shows_create_a_topic_and_publish():
+    if not (shutil.which("curl") and shutil.which("sh")):
+        pytest.skip("needs curl and a shell")
+    with Broker() as broker:
+        script = SCRIPTS[0].replace("127.0.0.1:8085", broker.address)
+        said = subprocess.run(
+            ["sh", "-ec", script], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert re.fullmatch(
+            r'\{"name":"projects/demo/topics/greetings"\}\{"messageIds":\["[0-9]+"\]\}', said.stdout
+        )
 
 
 def test_the_metrics_are_those_that_the_readme_names():

@@ -220,7 +220,7 @@ def test_what_the_dockerfile_installs_and_starts_answers(programs, tmp_path):
     env = os.environ | {name: free.get(value, value) for name, value in variables.items()}
     with started(programs, env | {"PUBSUB_PROJECT1": "shop,orders:billing"}, tmp_path) as broker:
         try:
-            assert broker.stdout.readline().startswith("Pub/Sub is ready on 0.0.0.0:")
+            assert broker.stdout.readline().startswith(f"Pub/Sub is ready on {HOST}:")
             url = f"http://{HOST}:{free[ports[1]]}/metrics"
             with urllib.request.urlopen(url, timeout=20) as answer:
                 assert b'subscription="projects/shop/subscriptions/billing"' in answer.read()

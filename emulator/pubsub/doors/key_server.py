@@ -6,16 +6,16 @@ answers all requests.
 """
 
 import asyncio
-import ipaddress
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import h11
 
+from emulator.pubsub.doors.addresses import addresses
 from emulator.pubsub.doors.metrics import CONTENT_TYPE
+from emulator.pubsub.doors.origins import Origins
 
 KEY_FILE_NAME = "signing-key.pem"
 """The private key in the data folder."""
@@ -26,12 +26,6 @@ METRICS_PATH = "/metrics"
 
 _REQUEST_SECONDS = 10.0
 _READ_BYTES = 65_536
-
-# Allowed `Host` and `Origin`, which scripts cannot forge. Checking `Host` prevents DNS rebinding: a
-# page whose own host name is pointed at this machine after it was loaded.
-_THIS_MACHINE = re.compile(
-    rb"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
-)
 
 
 async def serve_keys(
@@ -54,16 +48,12 @@ async def serve_keys(
         OSError: If the port is taken.
     """
     keys = {JWKS_PATH: jwks, PEM_PATH: pem}
-    private = _is_this_machine(host)
+    origins = Origins(host)
 
-    def reply(target: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str, str]:
+    def reply(target: str, headers: Mapping[str, str]) -> tuple[int, str, str, str]:
         """Return status, content type, cache control and body."""
-        if private:
-            for name in (headers.get(b"host", b""), headers.get(b"origin", b"localhost")):
-                if not _THIS_MACHINE.fullmatch(name):
-                    shown = name[:200].decode("latin-1")
-                    problem = f"{shown!r} is refused: only this machine may read this.\n"
-                    return 403, "text/plain; charset=utf-8", "no-store", problem
+        if origins.listens_privately and (reason := origins.refusal(headers)):
+            return 403, "text/plain; charset=utf-8", "no-store", f"{reason}\n"
         path = target.partition("?")[0]
         if path == METRICS_PATH:
             return 200, CONTENT_TYPE, "no-store", metrics()
@@ -76,7 +66,7 @@ async def serve_keys(
             async with asyncio.timeout(_REQUEST_SECONDS):
                 request = await _read(reader)
             status, kind, cache, body = reply(
-                request.target.decode("latin-1"), dict(request.headers)
+                request.target.decode("latin-1"), _text(request.headers)
             )
             writer.write(
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
@@ -89,7 +79,8 @@ async def serve_keys(
         finally:
             writer.close()
 
-    return await asyncio.start_server(answer, host, port)
+    found, port = addresses(host, port)
+    return await asyncio.start_server(answer, found, port)
 
 
 async def _read(reader: asyncio.StreamReader) -> h11.Request:
@@ -106,8 +97,5 @@ async def _read(reader: asyncio.StreamReader) -> h11.Request:
     return event
 
 
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}

@@ -79,6 +79,7 @@ class Catalogue:
     def create_subscription(self, subscription: Any) -> Any:
         """Add a `Subscription` and return it with its defaults."""
         names.check("topics", subscription.topic)
+        subscription.name = subscription.name or names.invent("subscriptions", subscription.topic)
         resources.check_labels(subscription.labels)
         subscription.detached = False
         policy = resources.complete_subscription(subscription)
@@ -111,6 +112,7 @@ class Catalogue:
         policy = replace(policy, push=resources.push_target(config))
         resources.check_push(policy)
         description.push_config.CopyFrom(config)
+        description.push_config.SetInParent()
         self._keep(self._registry.change_policy(name, policy), description)
 
     def subscriptions(self, project: str) -> list[Any]:
@@ -134,9 +136,9 @@ class Catalogue:
 
     def create_snapshot(self, name: str, subscription: str, labels: Any, now: float) -> Any:
         """Take a snapshot of a subscription, and return the `Snapshot`."""
-        names.check("snapshots", name)
-        resources.check_labels(labels)
         source = self._registry.subscription(subscription)
+        name = names.check("snapshots", name or names.invent("snapshots", subscription))
+        resources.check_labels(labels)
         lifetime = snapshots.lifetime(source.unacknowledged(), now)
         taken = self._registry.create_snapshot(name, subscription)
         snapshot = protos.Snapshot(name=name, topic=taken.topic, labels=labels)

@@ -273,7 +273,7 @@ class Subscription:
         for message in messages:
             self._acked.append(message)
             self._ledger.acknowledged(self.number, message.id)
-            self._expire_acknowledged(message.published_at)
+            self._expire_acknowledged(message.arrived_at)
 
     def _expire_acknowledged(self, now: float) -> None:
         self._release(self._acked.drain(now - self.policy.retention))

@@ -40,12 +40,14 @@ def running(*arguments, **environment):
 
 def test_it_says_where_it_is_and_what_to_paste():
     with running("--port", "0") as broker:
-        ready, export = broker.stdout.readline(), broker.stdout.readline()
+        ready, export, started = (broker.stdout.readline() for _ in range(3))
     address = export.removeprefix("export PUBSUB_EMULATOR_HOST=").strip()
     assert ready.startswith(
         f"Pub/Sub is ready on {address}; keys of push tokens: http://127.0.0.1:"
     )
     assert address.startswith("127.0.0.1:")
+    # Testcontainers waits for this.
+    assert started == f"Server started, listening on {address.rpartition(':')[2]}\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to send")
@@ -140,7 +142,7 @@ def test_every_option_has_an_environment_variable():
 
 
 def test_an_empty_variable_counts_as_not_set():
-    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT", "TOPOLOGY")
+    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT", "TOPOLOGY", "ORIGINS")
     empty = {f"{VARIABLES}{name}": "" for name in names}
     assert parse([], empty) == parse([], {})
 
@@ -221,3 +223,18 @@ def test_it_says_what_is_wrong_with_a_topology(tmp_path, capsys, monkeypatch):
     assert main(["--port", "0"]) == 1
     problem = capsys.readouterr().err
     assert problem.startswith("pubsub: PUBSUB_PROJECT1: projects.shop.topics.goog: Invalid")
+
+
+def test_origins_are_listed_with_commas():
+    assert parse(["--origins", "https://a.example, http://b:3000,"], {}).origins == (
+        "https://a.example",
+        "http://b:3000",
+    )
+    assert parse([], {}).origins == ()
+
+
+@pytest.mark.parametrize("origin", ["a.example", "https://a.example/path", "https://", "a b"])
+def test_what_is_not_an_origin_is_refused(origin, capsys):
+    with pytest.raises(SystemExit):
+        parse(["--origins", origin], {})
+    assert f"{origin!r} is not an origin" in capsys.readouterr().err
