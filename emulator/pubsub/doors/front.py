@@ -14,10 +14,6 @@ _PREFACE = b"PRI * HTTP/2.0\r\n"
 # A connection has to say something within this time.
 SILENT_SECONDS = 10.0
 
-# Large enough that the copying of a large message does not matter, small enough for many
-# connections: memory is only used up to what arrived at once.
-_BUFFER_BYTES = 64 * 1024
-
 # Connections that wait to be accepted; a test suite may open hundreds at once.
 _BACKLOG = 1024
 
@@ -135,12 +131,11 @@ class _Unknown(asyncio.Protocol):
         self._front.closed(self._transport)
 
 
-class _Pipe(asyncio.BufferedProtocol):
+class _Pipe(asyncio.Protocol):
     """Writes what one side sends to the other; stops reading while the other is slow."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
         self._from: asyncio.Transport
         self._to: asyncio.Transport
 
@@ -149,11 +144,9 @@ class _Pipe(asyncio.BufferedProtocol):
         self._from, self._to = source, target
         self._front.opened(source)
 
-    def get_buffer(self, _size: int) -> memoryview:
-        return self._buffer
-
-    def buffer_updated(self, count: int) -> None:
-        self._to.write(self._buffer[:count])
+    def data_received(self, data: bytes) -> None:
+        # Not a part of a buffer that is used again: transports keep what they cannot send at once.
+        self._to.write(data)
 
     def pause_writing(self) -> None:
         self._to.pause_reading()
