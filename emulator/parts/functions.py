@@ -51,6 +51,8 @@ def function_part(
         env={
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name), source),
+            # QuickThumb's own code uses only gRPC.
+            **({"PUBSUB_EMULATOR_HOST": addresses.grpc} if source.is_ours else {}),
             # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
             # takes one request at a time, and lets another process take the next.
             "THREADS": str(function.concurrency),

@@ -178,6 +178,11 @@ class Broker:
         sockets = self._listen(self.port, cleanup)
         port = sockets[0].getsockname()[1]
         with self._listening(self.grpc_port or 0):
+            if self.grpc_port:
+                # gRPC's server says on standard error too that a port is taken, and its thread
+                # stays as long as the exception. So it is started only if it can listen.
+                for each in listeners(self.host, self.grpc_port):
+                    each.close()
             api = await serve_api(sockets, self.host, backend, self.origins, self.grpc_port)
         cleanup.push_async_callback(api.stop, _GRACE_SECONDS)
         cleanup.callback(backend.stop)

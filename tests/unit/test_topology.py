@@ -151,7 +151,7 @@ def test_what_a_file_leaves_out_is_as_in_the_cloud_by_default(tmp_path):
 def test_names_begin_with_the_project_of_the_file(tmp_path):
     document = changed("project", "guest-book")
     function = load(document, tmp_path).functions["upload"]
-    names = environment(function, Addresses({}, "", "", project="guest-book"))
+    names = environment(function, Addresses({}, "", "", "", project="guest-book"))
     assert names["GOOGLE_CLOUD_PROJECT"] == "guest-book"
     assert names["QUICKTHUMB_ORIGINALS_BUCKET"] == "guest-book-originals"
     assert names["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/guest-book/topics/uploads"
@@ -162,7 +162,7 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference(topic="uploads")
     variables = environment(
         function,
-        Addresses({}, "http://storage", "pubsub:1", "http://keys/certs"),
+        Addresses({}, "http://storage", "pubsub:1", "grpc:1", "http://keys/certs"),
         PushToken("push@p.example", "me"),
     )
     assert variables["QUICKTHUMB_ORIGINALS_BUCKET"] == "quickthumb-originals"
