@@ -25,7 +25,8 @@ for media_type in ("application/octet-stream", *CONTENT_TYPES.values()):
 def before_call(context, case, kwargs):
     """Make valid requests follow the rules that OpenAPI cannot express.
 
-    An option is either in the body or in the query, and each request has its own key.
+    An option is either in the body or in the query, each request has its own key, and only `*`
+    matches what has no tag.
     """
     if not case.meta or case.meta.generation.mode.is_positive:
         body = case.body if isinstance(case.body, dict) else {}
@@ -33,6 +34,8 @@ def before_call(context, case, kwargs):
             case.query.pop(name, None)
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = str(uuid4())
+        if "If-Match" in case.headers:
+            case.headers["If-Match"] = "*"
 
 
 @schemathesis.hook

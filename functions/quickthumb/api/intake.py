@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
+from quickthumb.api.forms import Form
 from quickthumb.problems import NoFile, Refused, TooLarge, UnsupportedEncoding
 from quickthumb.settings import Settings
 from quickthumb.upload import File
@@ -17,8 +16,6 @@ MAX_JSON_BYTES = 64 * 1024
 
 _MAX_FIELDS = 50
 _MAX_FIELD_BYTES = 4096
-
-_LARGE_PIECE = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,62 +31,6 @@ class Sent:
     fields: tuple[tuple[str, str], ...]
 
 
-class _InMemory(MultiPartParser):
-    """Keeps files in memory, so that no temporary file can leak; bodies have a size limit.
-
-    The base class copies a file twice more, into a `SpooledTemporaryFile` and out of it.
-
-    Attributes:
-        complete: whether the closing boundary has arrived.
-        contents: the files, in the pieces in which they arrived.
-    """
-
-    complete = False
-    _is_too_long = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.contents: dict[UploadFile, list[bytes | memoryview]] = {}
-
-    @property
-    def _charset(self) -> str:
-        """The encoding of names and fields, whatever the request declares.
-
-        Some of Python's codecs raise, or produce text that cannot be encoded again. A form may only
-        declare it in a field (https://www.rfc-editor.org/rfc/rfc7578#section-4.6).
-        """
-        return "utf-8"
-
-    @_charset.setter
-    def _charset(self, _: str) -> None:
-        """Ignore the charset of `Content-Type`, which the parser sets."""
-
-    def fault(self) -> str:
-        """Return what is wrong with a form that was not read to its end."""
-        if self._current_files > self.max_files:
-            return f"has more than {self.max_files:,} files"
-        if self._current_fields > self.max_fields:
-            return f"has more than {self.max_fields:,} options"
-        if self._is_too_long:
-            return f"has an option of more than {self.max_part_size:,} bytes"
-        return "is malformed"
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        """Keep a piece of a part."""
-        part = self._current_part
-        if part.file is None:
-            self._is_too_long = len(part.data) + end - start > self.max_part_size
-            super().on_part_data(data, start, end)
-        else:
-            # A view has no copy of its content, but is large itself.
-            piece = memoryview(data)[start:end] if end - start > _LARGE_PIECE else data[start:end]
-            self.contents.setdefault(part.file, []).append(piece)
-
-    def on_end(self) -> None:
-        """Record that the closing boundary has arrived."""
-        self.complete = True
-
-
 async def receive(request: Request, settings: Settings) -> Sent:
     """Read the body of an upload: a multipart form, or else one raw picture.
 
@@ -99,12 +40,7 @@ async def receive(request: Request, settings: Settings) -> Sent:
         UnsupportedEncoding: the body is compressed.
         Refused: the form is malformed, incomplete or has too many parts.
     """
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UnsupportedEncoding(
-            f"The body is encoded as {encoding[:100]!r}: send pictures without Content-Encoding; "
-            "their formats are compressed already."
-        )
+    _expect_plain(request)
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         files, fields = await _read_form(request, body, settings.max_files)
@@ -118,8 +54,20 @@ async def receive_json(request: Request) -> bytes:
 
     Raises:
         TooLarge: it has more than `MAX_JSON_BYTES`.
+        UnsupportedEncoding: it is compressed.
     """
+    _expect_plain(request)
     return b"".join([chunk async for chunk in _bounded(request, MAX_JSON_BYTES)])
+
+
+def _expect_plain(request: Request) -> None:
+    named = ",".join(request.headers.getlist("content-encoding"))
+    codings = {part.strip().lower() for part in named.split(",")}
+    if not codings <= {"", "identity"}:
+        raise UnsupportedEncoding(
+            f"The body is encoded as {named[:100]!r}: send it without Content-Encoding. Pictures "
+            "are compressed already, and other bodies are short."
+        )
 
 
 async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
@@ -135,8 +83,8 @@ async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
 async def _read_form(
     request: Request, body: AsyncGenerator[bytes, None], max_files: int
 ) -> tuple[tuple[File, ...], tuple[tuple[str, str], ...]]:
-    parser = _InMemory(
-        request.headers,
+    parser = Form(
+        request,
         body,
         max_files=max_files,
         max_fields=_MAX_FIELDS,

@@ -13,6 +13,7 @@ from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
+from quickthumb.api.preconditions import expect_match
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
@@ -78,6 +79,8 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
         if request.method not in ("GET", "HEAD"):
             request.state.key = keys.holder(request)
         response = await handler(request)
+        if request.method in ("GET", "HEAD"):
+            expect_match(request, response)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from quickthumb.api import documents
 from quickthumb.api.idempotency import Attempt, Idempotency
 from quickthumb.api.intake import receive, receive_json
+from quickthumb.api.preconditions import expect_unconditional, is_conditional
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
 from quickthumb.api.waiting import until, wait_seconds
@@ -85,6 +86,10 @@ class Uploads:
     async def delete(self, request: Request) -> Response:
         """DELETE /{id}: delete an upload."""
         id = request.path_params["id"]
+        if is_conditional(request):
+            if not is_id(id) or await run_in_threadpool(self._store.status, id) is None:
+                raise no_upload(id)
+            expect_unconditional(request)
         if not is_id(id) or not await run_in_threadpool(self._store.delete, id):
             raise no_upload(id)
         log.info("deleted %s", id)

@@ -53,13 +53,18 @@ KEYS = {
 def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
     own = service.paths(settings)
-    return {
+    all_of_them: dict[str, Any] = {
         "/": {"post": _create(settings), **own.pop("/")},
         "/uploads": {"post": _announce(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
     }
+    for item in all_of_them.values():
+        for method in ("get", "delete"):
+            if method in item:
+                parts.conditional(item[method])
+    return all_of_them
 
 
 def _create(settings: Settings) -> Schema:
@@ -94,6 +99,7 @@ def _announce(settings: Settings) -> Schema:
     kinds = [
         *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
+        problems.UnsupportedEncoding,
     ]
     return _change(
         settings,
@@ -147,7 +153,7 @@ def _status(settings: Settings) -> Schema:
         "With `wait`, the response is sent as soon as the job has ended.",
         {"200": answer("Queued, done or failed.", content, parts.NO_STORE)}
         | refusals(problems.InvalidOption, problems.NotFound),
-        parameters=[_wait(settings)],
+        parameters=[_wait(settings), parts.IF_MATCH],
     )
 
 
@@ -160,6 +166,7 @@ def _delete(settings: Settings) -> Schema:
         "fetched before.",
         {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
         | _refusals(settings, problems.NotFound, problems.Unauthorized),
+        parameters=[parts.IF_MATCH],
     )
 
 
@@ -169,6 +176,8 @@ def _thumbnail(settings: Settings) -> Schema:
         **parts.ETAG,
         "Cache-Control": header("It never changes.", "public, max-age=31536000, immutable"),
         "Accept-Ranges": header("Ranges are supported.", "bytes"),
+        "Cross-Origin-Resource-Policy": header("Any page may show it.", "cross-origin"),
+        "Timing-Allow-Origin": header("Any page may measure how long it takes.", "*"),
         **maybe({"Content-Disposition": name}),
         **parts.NOSNIFF,
     }
@@ -188,7 +197,14 @@ def _thumbnail(settings: Settings) -> Schema:
                 *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
             ),
         },
-        parameters=[_wait(settings), _DOWNLOAD, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE],
+        parameters=[
+            _wait(settings),
+            _DOWNLOAD,
+            parts.IF_MATCH,
+            parts.IF_NONE_MATCH,
+            _RANGE,
+            _IF_RANGE,
+        ],
     )
 
 
