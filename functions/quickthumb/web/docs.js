@@ -5,6 +5,22 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
+// A form to try out begins with what it needs. Swagger UI would fill in an example of every option and send them all, and
+// send those that are left empty too.
+function withoutExamples(text) {
+  const spec = JSON.parse(text);
+  const { properties, required } = spec.components.schemas.Form;
+  for (const [name, option] of Object.entries(properties)) {
+    if (!required.includes(name)) option.examples = [""];
+  }
+  return JSON.stringify(spec);
+}
+
+const emptyForms = {
+  statePlugins: { spec: { wrapActions: { updateSpec: (update) => (text) => update(withoutExamples(text)) } } },
+  components: { ParameterIncludeEmpty: () => null },
+};
+
 window.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",
@@ -12,5 +28,6 @@ window.SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   tryItOutEnabled: true,
+  plugins: [emptyForms],
   validatorUrl: null, // nothing is sent elsewhere
 });

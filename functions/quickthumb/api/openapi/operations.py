@@ -27,7 +27,6 @@ _IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "A unique key for each request, such as a UUID, and the same for its retries. A request that "
     "is repeated with the same key within a day is not processed again: it gets the first answer.",
-    "8e03978e-40d5-43dd-bc93-6894a57f9324",
     type="string",
     minLength=1,
     maxLength=MAX_KEY,
@@ -226,9 +225,15 @@ def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
 
 
 def _options(settings: Settings) -> list[Schema]:
-    """Return the options of an upload as query parameters, and `Idempotency-Key`."""
-    options = schemas.options(settings).items()
-    query = [parameter("query", name, meaning, **schema) for name, (meaning, schema) in options]
+    """Return the options of an upload as query parameters, and `Idempotency-Key`.
+
+    They have neither defaults nor an example. Programs that fill these in would send options twice,
+    here and in a form, and one key for different requests.
+    """
+    query = [
+        parameter("query", name, meaning, **{k: v for k, v in schema.items() if k != "default"})
+        for name, (meaning, schema) in schemas.options(settings).items()
+    ]
     return [*query, _IDEMPOTENCY_KEY]
 
 
