@@ -15,7 +15,7 @@ from quickthumb.upload import File
 MAX_JSON_BYTES = 64 * 1024
 """Maximum size of a JSON body, bytes."""
 
-_MAX_FIELDS = 50
+_MAX_FIELDS = 100
 _MAX_FIELD_BYTES = 4096
 
 _LARGE_PIECE = 4096  # bytes

@@ -8,6 +8,7 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
 
@@ -32,6 +33,10 @@ _IDEMPOTENCY_KEY = parameter(
     minLength=1,
     maxLength=MAX_KEY,
 )
+_METADATA = {
+    **parameter("query", metadata.FIELD, metadata.MEANING, **metadata.SCHEMA),
+    **{"style": "deepObject", "explode": True},
+}
 _REPLAYED = maybe(
     {"Idempotent-Replayed": header("The answer to an earlier request with the same key.", "true")}
 )
@@ -92,7 +97,8 @@ def _announce(settings: Settings) -> Schema:
     session = json(ref("Session"), session=schemas.SESSION)
     headers = location | _REPLAYED | parts.NO_STORE
     kinds = [
-        *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
+        *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
+        *(problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
     ]
     return _change(
@@ -210,10 +216,10 @@ def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
 
 
 def _options(settings: Settings) -> list[Schema]:
-    """Return the options of an upload as query parameters, and `Idempotency-Key`."""
+    """Return the options of an upload as query parameters, its metadata, and `Idempotency-Key`."""
     options = schemas.options(settings).items()
     query = [parameter("query", name, meaning, **schema) for name, (meaning, schema) in options]
-    return [*query, _IDEMPOTENCY_KEY]
+    return [*query, _METADATA, _IDEMPOTENCY_KEY]
 
 
 def _wait(settings: Settings) -> Schema:
