@@ -103,7 +103,9 @@ def environment(
     if source.is_ours:
         known = {
             "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
-            "QUICKTHUMB_PUBLIC_URL": os.environ.get("QUICKTHUMB_PUBLIC_URL", addresses.upload),
+            "QUICKTHUMB_PUBLIC_URL": os.environ.get(
+                "QUICKTHUMB_PUBLIC_URL", addresses.functions.get(addresses.entrance, "")
+            ),
         }
         return {**cloud, **known, **(token.environment() if token else {}), **given}
     # Whatever else is in a file of variables, such as the project in production, what runs here
