@@ -208,6 +208,11 @@ class InvalidOption(Refused, code="invalid-option"):
     meaning = "An option has an invalid value; `detail` says which values are valid."
 
 
+class InvalidMetadata(Refused, code="invalid-metadata"):
+    meaning = "The metadata is malformed or too large; `field` names the key at fault."
+    field = "metadata"
+
+
 class TooLarge(Refused, code="too-large", status=413):
     meaning = "The upload exceeds the size limit."
     field = "file"

@@ -116,6 +116,8 @@ class Settings:
         max_wait_seconds: maximum of `?wait=`, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
             seconds; after that, the earlier one has probably died, and this one takes over.
+        public_url: scheme and host under which clients reach the service, for links in events; if
+            not set, events have none. It is not taken from requests, whose senders choose it.
         cors_origins: origins whose pages may use the API from a browser, "*" for all.
         api_keys: SHA-256 of each key that may POST and DELETE; if empty, no key is needed.
         push_audience: required audience of the push token; if not set, tokens are not checked.
@@ -153,6 +155,7 @@ class Settings:
     jobs_bytes: int = _setting(_count, default=JOBS_BYTES)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
+    public_url: str | None = _setting(_host, default=None)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())
     api_keys: tuple[str, ...] = _setting(_hashes, secret=True, default=())
     push_audience: str | None = _setting(_word, default=None)

@@ -69,8 +69,9 @@ def test_every_reference_leads_somewhere():
 def test_every_option_is_a_query_parameter_and_a_field_with_the_same_schema():
     query = DOCUMENT["paths"]["/"]["post"]["parameters"]
     form = schema("Form")["properties"]
-    assert {parameter["name"] for parameter in query if parameter["in"] == "query"} == set(OPTIONS)
-    assert set(form) == {"file", *OPTIONS}
+    named = {parameter["name"] for parameter in query if parameter["in"] == "query"}
+    assert named == {*OPTIONS, "metadata"}
+    assert set(form) == {"file", *named}
     for parameter in query:
         if parameter["in"] == "query":
             assert parameter["schema"].items() <= form[parameter["name"]].items()
@@ -111,9 +112,10 @@ def test_options_are_documented_only_where_they_are_taken():
     document = describe(replace(SETTINGS, only_renditions=True))
     for path in ("/", "/uploads"):
         parameters = document["paths"][path]["post"]["parameters"]
-        assert not [parameter for parameter in parameters if parameter["in"] == "query"]
+        query = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
+        assert query == ["metadata"]
     schemas = document["components"]["schemas"]
-    assert list(schemas["Form"]["properties"]) == ["file"]
+    assert list(schemas["Form"]["properties"]) == ["file", "metadata"]
     announced = schemas["Announcement"]["properties"]["options"]["$ref"].rpartition("/")[2]
     assert not schemas[announced]["properties"]
     assert "sizes" in schema(announced)["properties"]

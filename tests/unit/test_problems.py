@@ -29,6 +29,7 @@ CONTRACT = {
     "bad-request": 400,
     "no-file": 400,
     "empty-file": 400,
+    "invalid-metadata": 400,
     "invalid-option": 400,
     "invalid-idempotency-key": 400,
     "unauthorized": 401,

@@ -57,7 +57,7 @@ class Form(MultiPartParser):
         if self._current_files > self.max_files:
             return f"has more than {self.max_files:,} files"
         if self._current_fields > self.max_fields:
-            return f"has more than {self.max_fields:,} options"
+            return f"has more than {self.max_fields:,} fields"
         if self._is_too_long:
             return f"has an option of more than {self.max_part_size:,} bytes"
         return "is malformed"

@@ -14,7 +14,7 @@ from quickthumb.upload import File
 MAX_JSON_BYTES = 64 * 1024
 """Maximum size of a JSON body, bytes."""
 
-_MAX_FIELDS = 50
+_MAX_FIELDS = 100
 _MAX_FIELD_BYTES = 4096
 
 

@@ -18,6 +18,7 @@ from quickthumb.api.refusals import log_refusal, respond
 from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Manifest
+from quickthumb.documents.metadata import Metadata, from_fields, joined
 from quickthumb.documents.names import is_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
@@ -50,12 +51,14 @@ class Uploads:
     async def create(self, request: Request) -> Response:
         """POST /: accept one or more pictures."""
         sent = await receive(request, self._settings)
-        renditions = renditions_of(sent.fields, self._settings.menu)
+        options, metadata = from_fields(sent.fields)
+        renditions = renditions_of(options, self._settings.menu)
         contents = [(file.filename, file.data) for file in sent.files]
         attempt = await self._idempotency.begin(request, sent.fields, contents)
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
-        answer = _answer(sent.files, await self._judge_all(sent.files, renditions, attempt))
+        verdicts = await self._judge_all(sent.files, renditions, metadata, attempt)
+        answer = _answer(sent.files, verdicts)
         await self._idempotency.finish(attempt, answer)
         return _response(answer)
 
@@ -64,14 +67,17 @@ class Uploads:
         body = await receive_json(request)
         query = request.query_params.multi_items()
         announced = read_announced(body, self._settings.max_original_bytes)
-        renditions = renditions_of([*announced.given, *query], self._settings.menu)
+        options, metadata = from_fields(query)
+        metadata = joined([announced.metadata, metadata])
+        renditions = renditions_of([*announced.given, *options], self._settings.menu)
         attempt = await self._idempotency.begin(request, query, [("", body)])
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
         [id] = attempt.ids
         origin = request.headers.get("origin")
         url = await run_in_threadpool(
-            expect, id, announced, renditions, self._store, origin, attempt.shared
+            *(expect, id, announced, renditions, self._store, origin),
+            *(attempt.shared, metadata),
         )
         answer = Answer(201, documents.session(id, url, renditions))
         await self._idempotency.finish(attempt, answer)
@@ -96,7 +102,11 @@ class Uploads:
         return Response(status_code=204)
 
     async def _judge_all(
-        self, files: Sequence[File], renditions: Sequence[Rendition], attempt: Attempt
+        self,
+        files: Sequence[File],
+        renditions: Sequence[Rendition],
+        metadata: Metadata,
+        attempt: Attempt,
     ) -> list[dict[str, Any]]:
         """Accept or reject each file on its own; return receipts and problems."""
         turn = asyncio.Semaphore(_FILES_AT_ONCE)
@@ -106,9 +116,9 @@ class Uploads:
             try:
                 async with turn:
                     job = await run_in_threadpool(
-                        accept, id, file, renditions, *needs, attempt.shared
+                        accept, id, file, renditions, *needs, attempt.shared, metadata
                     )
-                return documents.queued(id, job.renditions)
+                return documents.queued(id, job.renditions, job.metadata)
             except QuickThumbError as error:
                 log_refusal(error)
                 return error.document()

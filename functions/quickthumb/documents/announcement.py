@@ -6,11 +6,18 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from quickthumb.documents import metadata as own
 from quickthumb.documents import untrusted
 from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.documents.untrusted import MAX_WHOLE, WrongMember
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, Option
-from quickthumb.problems import InvalidMessage, InvalidOption, Refused, TooLarge
+from quickthumb.problems import (
+    InvalidMessage,
+    InvalidMetadata,
+    InvalidOption,
+    Refused,
+    TooLarge,
+)
 
 _ANY = "application/octet-stream"
 _CONTENT_TYPE = rf"^(image/[0-9A-Za-z_.+-]{{1,100}}|{_ANY})\Z"
@@ -45,6 +52,13 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = _ANY
     size: Annotated[int, Meta(ge=1, le=MAX_WHOLE, description="Size in bytes.")]
     options: Annotated[Options, Meta(description="The options of the upload.")] = Options()  # type: ignore[valid-type]
+    metadata: Annotated[
+        dict[str, Any],
+        Meta(
+            description=own.MEANING,
+            extra_json_schema={name: own.SCHEMA[name] for name in own.SCHEMA if name != "type"},
+        ),
+    ] = {}
 
     @property
     def given(self) -> tuple[tuple[str, str], ...]:
@@ -66,6 +80,7 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
     Raises:
         Refused: the body is not a JSON object.
         InvalidOption: a member is missing, unknown or invalid.
+        InvalidMetadata: `metadata` is not an object; `metadata.joined` checks what is in it.
         TooLarge: the upload exceeds the size limit.
     """
     try:
@@ -75,6 +90,11 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
             f"The body is not a JSON object: {error}. Expected an object like "
             '{"size": 104857600}; the picture itself is sent to the URL in the response.'
         ) from None
+    if not isinstance(document.get(own.FIELD, {}), dict):
+        raise InvalidMetadata(
+            f"metadata: {untrusted.shown(document[own.FIELD])}: expected a JSON object of "
+            'texts, like {"album": "7"}.'
+        )
     try:
         announced = untrusted.convert(Announcement, _whole(document))
     except InvalidMessage as error:

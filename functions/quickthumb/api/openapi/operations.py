@@ -8,6 +8,7 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
 
@@ -31,6 +32,10 @@ _IDEMPOTENCY_KEY = parameter(
     minLength=1,
     maxLength=MAX_KEY,
 )
+_METADATA = {
+    **parameter("query", metadata.FIELD, metadata.MEANING, **metadata.SCHEMA),
+    **{"style": "deepObject", "explode": True},
+}
 _REPLAYED = maybe(
     {"Idempotent-Replayed": header("The answer to an earlier request with the same key.", "true")}
 )
@@ -96,7 +101,8 @@ def _announce(settings: Settings) -> Schema:
     session = json(ref("Session"), session=schemas.SESSION)
     headers = location | _REPLAYED | parts.NO_STORE
     kinds = [
-        *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
+        *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
+        *(problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
         problems.UnsupportedEncoding,
     ]
@@ -225,7 +231,7 @@ def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
 
 
 def _options(settings: Settings) -> list[Schema]:
-    """Return the options of an upload as query parameters, and `Idempotency-Key`.
+    """Return options, metadata and `Idempotency-Key`, for a query and its headers.
 
     They have neither defaults nor an example. Programs that fill these in would send options twice,
     here and in a form, and one key for different requests.
@@ -234,7 +240,7 @@ def _options(settings: Settings) -> list[Schema]:
         parameter("query", name, meaning, **{k: v for k, v in schema.items() if k != "default"})
         for name, (meaning, schema) in schemas.options(settings).items()
     ]
-    return [*query, _IDEMPOTENCY_KEY]
+    return [*query, _METADATA, _IDEMPOTENCY_KEY]
 
 
 def _wait(settings: Settings) -> Schema:

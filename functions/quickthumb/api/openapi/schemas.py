@@ -3,7 +3,7 @@
 from typing import Any
 
 from quickthumb.api import documents
-from quickthumb.documents import answers
+from quickthumb.documents import answers, metadata
 from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
 from quickthumb.documents.rendition import Rendition
@@ -19,9 +19,13 @@ ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
 
-QUEUED = documents.queued(ID, [Rendition.square(256)])
+_METADATA = {"album": "7"}
+QUEUED = documents.queued(ID, [Rendition.square(256)], _METADATA)
 _PLACEHOLDER = Placeholder("data:image/webp;base64,UklGRhoAAABXRUJQ", "#34568b")
-DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeholder=_PLACEHOLDER))
+DONE = documents.status(
+    ID,
+    Manifest(*(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,)), placeholder=_PLACEHOLDER, metadata=_METADATA),
+)
 FAILED = documents.status(
     ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "The file is truncated."))
 )
@@ -141,7 +145,9 @@ def _form(settings: Settings) -> Schema:
         "properties": {
             "file": files | {"description": about},
             **{name: {"description": meaning, **schema} for name, (meaning, schema) in given},
+            metadata.FIELD: {"description": metadata.MEANING, **metadata.SCHEMA},
         },
+        "patternProperties": {rf"^metadata\[{metadata.KEY}\]$": {"type": "string"}},
         "required": ["file"],
         "additionalProperties": False,
     }
