@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
+from quickthumb.api.fields import TEXTS
 from quickthumb.api.forms import Form
 from quickthumb.problems import NoFile, Refused, TooLarge, UnsupportedEncoding
 from quickthumb.settings import Settings
@@ -23,12 +24,14 @@ class Sent:
     """The content of a request.
 
     Attributes:
-        files: at least one.
-        fields: form fields that are not files, then query parameters; names and values.
+        files: at least one, whatever the names of their fields.
+        form: names and values of form fields that are not files.
+        query: names and values of query parameters.
     """
 
     files: tuple[File, ...]
-    fields: tuple[tuple[str, str], ...]
+    form: tuple[tuple[str, str], ...]
+    query: tuple[tuple[str, str], ...]
 
 
 async def receive(request: Request, settings: Settings) -> Sent:
@@ -43,10 +46,10 @@ async def receive(request: Request, settings: Settings) -> Sent:
     _expect_plain(request)
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        files, fields = await _read_form(request, body, settings.max_files)
+        files, form = await _read_form(request, body, settings.max_files)
     else:
-        files, fields = (await _read_raw(body),), ()
-    return Sent(files, fields + tuple(request.query_params.multi_items()))
+        files, form = (await _read_raw(body),), ()
+    return Sent(files, form, tuple(request.query_params.multi_items()))
 
 
 async def receive_json(request: Request) -> bytes:
@@ -102,20 +105,21 @@ async def _read_form(
     fields: list[tuple[str, str]] = []
     for name, value in form.multi_items():
         if isinstance(value, str):
-            if name == "file":
-                raise NoFile("The part file has no file name: send it as a file.", field="file")
             fields.append((name, value))
             continue
         with value.file:
-            if name != "file":
+            if name in TEXTS:
                 raise Refused(
-                    f"The form has a file in the field {name[:100]!r}: expected it in file.",
-                    field=name[:100],
+                    f"The field {name} is a file: send it without a file name.", field=name
                 )
-            files.append(File(value.filename or "", b"".join(parser.contents.pop(value, ()))))
+            file = File(value.filename or "", b"".join(parser.contents.pop(value, ())))
+        if file.filename or file.data:  # otherwise it is where nothing was chosen
+            files.append(file)
     if not parser.complete:
         raise Refused("The multipart form ends before its closing boundary: send it again.")
     if not files:
+        if "file" in dict(fields):
+            raise NoFile("The part file has no file name: send it as a file.", field="file")
         raise NoFile("The form has no file: send the picture in the field file.", field="file")
     return tuple(files), tuple(fields)
 

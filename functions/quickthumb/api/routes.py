@@ -18,6 +18,7 @@ from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
 from quickthumb.api.traced import Traced
+from quickthumb.api.uploaded import PAGE
 from quickthumb.api.uploads import Uploads
 from quickthumb.messaging import Topic
 from quickthumb.problems import MethodNotAllowed, NotFound
@@ -53,8 +54,9 @@ def table(
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
-        "/": {"GET": pages.root, "POST": uploads.create},
+        "/": {"GET": pages.root, "POST": uploads.create, "DELETE": uploads.delete_named},
         "/uploads": {"POST": uploads.announce},
+        PAGE: {"GET": uploads.shown},
         "/health": {"GET": pages.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},

@@ -7,23 +7,27 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from quickthumb.api import documents
+from quickthumb.api.fields import read_fields
 from quickthumb.api.idempotency import Attempt, Idempotency
 from quickthumb.api.intake import receive, receive_json
+from quickthumb.api.pages import OF_PAGES
 from quickthumb.api.preconditions import expect_unconditional, is_conditional
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
+from quickthumb.api.uploaded import next_page, page_of, redirect
 from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.metadata import Metadata, from_fields, joined
 from quickthumb.documents.names import is_id
+from quickthumb.documents.receipt import named_in
 from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
-from quickthumb.problems import NotFound, QuickThumbError, Unavailable
+from quickthumb.problems import InvalidOption, NotFound, QuickThumbError, Unavailable
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.store.originals import Queued
@@ -51,16 +55,35 @@ class Uploads:
     async def create(self, request: Request) -> Response:
         """POST /: accept one or more pictures."""
         sent = await receive(request, self._settings)
-        options, metadata = from_fields(sent.fields)
-        renditions = renditions_of(options, self._settings.menu)
+        menu, origins = self._settings.menu, self._settings.cors_origins
+        fields = read_fields(sent.form, sent.query, menu, origins)
+        renditions = renditions_of(fields.options, menu)
         contents = [(file.filename, file.data) for file in sent.files]
-        attempt = await self._idempotency.begin(request, sent.fields, contents)
-        if attempt.answer:
-            return _response(attempt.answer, replayed=True)
-        verdicts = await self._judge_all(sent.files, renditions, metadata, attempt)
-        answer = _answer(sent.files, verdicts)
-        await self._idempotency.finish(attempt, answer)
-        return _response(answer)
+        attempt = await self._idempotency.begin(request, sent.form + sent.query, contents)
+        answer = attempt.answer
+        if answer is None:
+            verdicts = await self._judge_all(sent.files, renditions, fields.metadata, attempt)
+            answer = _answer(sent.files, verdicts)
+            await self._idempotency.finish(attempt, answer)
+        page = next_page(request, fields.next)
+        redirected = redirect(page, answer) if page else None
+        return redirected or _response(answer, replayed=attempt.answer is not None)
+
+    async def shown(self, request: Request) -> Response:
+        """GET /uploaded: a page with the thumbnails of some uploads."""
+        ids = request.query_params.getlist("id")
+        if not 1 <= len(ids) <= self._settings.max_files:
+            raise InvalidOption(
+                f"{len(ids):,} ids: expected 1 to {self._settings.max_files} parameters id, each "
+                "the id of an upload.",
+                field="id",
+            )
+
+        def look(id: str) -> Manifest | Queued | None:
+            return self._store.status(id) if is_id(id) else None
+
+        states = {id: await run_in_threadpool(look, id) for id in ids}
+        return HTMLResponse(page_of(states), headers=_NO_STORE | OF_PAGES)
 
     async def announce(self, request: Request) -> Response:
         """POST /uploads: return where to send an upload that is too large for POST /."""
@@ -91,7 +114,13 @@ class Uploads:
 
     async def delete(self, request: Request) -> Response:
         """DELETE /{id}: delete an upload."""
-        id = request.path_params["id"]
+        return await self._delete(request, request.path_params["id"])
+
+    async def delete_named(self, request: Request) -> Response:
+        """DELETE /: delete the upload that the body names, as some upload widgets do."""
+        return await self._delete(request, named_in(await receive_json(request)))
+
+    async def _delete(self, request: Request, id: str) -> Response:
         if is_conditional(request):
             if not is_id(id) or await run_in_threadpool(self._store.status, id) is None:
                 raise no_upload(id)

@@ -8,6 +8,7 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.api.uploaded import PAGE
 from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
@@ -44,6 +45,14 @@ _RANGE = parameter(
 )
 _IF_RANGE = parameter("header", "If-Range", "An `ETag`: `Range` is ignored unless it is current.")
 
+_GONE_ON = {
+    "description": "Accepted, from a form of a browser or with `next`.",
+    "headers": {
+        "Location": header("A page, with the ids of the uploads.", f"/uploaded?id={ID}"),
+        **parts.NO_STORE,
+    },
+}
+
 KEYS = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
     "bearer": {
@@ -58,8 +67,9 @@ def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
     own = service.paths(settings)
     all_of_them: dict[str, Any] = {
-        "/": {"post": _create(settings), **own.pop("/")},
+        "/": {"post": _create(settings), "delete": _delete_named(settings), **own.pop("/")},
         "/uploads": {"post": _announce(settings)},
+        PAGE: {"get": _uploaded(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
@@ -86,13 +96,14 @@ def _create(settings: Settings) -> Schema:
         f"{settings.max_upload_bytes:,} bytes. The response is sent as soon as the pictures are "
         "stored, and has links to the thumbnails, which are made afterwards. The format is "
         "detected from the content; name and content type do not matter. An option is either a "
-        "query parameter or a form field.",
-        {"202": _accepted(settings)} | several,
+        "query parameter or a form field. A form whose client prefers `text/html`, as browsers do, "
+        "is answered with a redirect to a page that shows the thumbnails.",
+        {"202": _accepted(settings), "303": _GONE_ON} | several,
         requestBody={
             "required": True,
             "content": {"multipart/form-data": {"schema": ref("Form")}} | _pictures(types),
         },
-        parameters=_options(settings),
+        parameters=[*_options(settings), *_next(settings)],
     )
 
 
@@ -175,6 +186,44 @@ def _delete(settings: Settings) -> Schema:
     )
 
 
+def _delete_named(settings: Settings) -> Schema:
+    id = {"schema": ref("Id")}
+    return _change(
+        settings,
+        "deleteNamedUpload",
+        "Delete the upload that the body names",
+        "For upload widgets, which send back what answered an upload: its JSON, or its id.",
+        {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
+        | _refusals(
+            settings,
+            *(problems.Refused, problems.NotFound, problems.Unauthorized),
+            *(problems.TooLarge, problems.TooLate, problems.Busy, problems.UnsupportedEncoding),
+        ),
+        requestBody={
+            "required": True,
+            "content": {"text/plain": id} | json(ref("Named"), this={"id": ID}),
+        },
+        parameters=[parts.IF_MATCH],
+    )
+
+
+def _uploaded(settings: Settings) -> Schema:
+    ids = {"type": "array", "items": ref("Id"), "minItems": 1, "maxItems": settings.max_files}
+    return operation(
+        "uploads",
+        "showUploads",
+        "Show the thumbnails of uploads",
+        "A page without scripts, to which a form of a browser is redirected.",
+        {
+            "200": answer(
+                "The page.", {"text/html": service.TEXT}, parts.NO_STORE | service.OF_A_PAGE
+            )
+        }
+        | refusals(problems.InvalidOption),
+        parameters=[parameter("query", "id", "Of an upload.", [ID], **ids)],
+    )
+
+
 def _thumbnail(settings: Settings) -> Schema:
     name = header("With `download`: the file name.", 'attachment; filename="cat.jpg"')
     known = {
@@ -241,6 +290,12 @@ def _options(settings: Settings) -> list[Schema]:
         for name, (meaning, schema) in schemas.options(settings).items()
     ]
     return [*query, _METADATA, _IDEMPOTENCY_KEY]
+
+
+def _next(settings: Settings) -> list[Schema]:
+    return [
+        parameter("query", name, **schema) for name, schema in schemas.next_page(settings).items()
+    ]
 
 
 def _wait(settings: Settings) -> Schema:
