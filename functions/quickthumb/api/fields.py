@@ -69,7 +69,8 @@ def read_fields(
     form, of_form = metadata.from_fields(form)
     query, of_query = metadata.from_fields(query)
     given = [(name, text) for name, text in form if name in OPTIONS and text]
-    pages = [text for name, text in (*form, *query) if name == NEXT and text]
+    pages = [text for name, text in form if name == NEXT and text]
+    pages += [text for name, text in query if name == NEXT]
     rest = [(name, text) for name, text in form if name not in OPTIONS and name != NEXT]
     if not menu.only:
         for name, _ in rest:

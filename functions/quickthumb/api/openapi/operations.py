@@ -208,7 +208,10 @@ def _delete_named(settings: Settings) -> Schema:
 
 
 def _uploaded(settings: Settings) -> Schema:
-    ids = {"type": "array", "items": ref("Id"), "minItems": 1, "maxItems": settings.max_files}
+    ids = {
+        **{"type": "array", "items": {"type": "string"}},
+        **{"minItems": 1, "maxItems": settings.max_files},
+    }
     return operation(
         "uploads",
         "showUploads",
@@ -220,7 +223,7 @@ def _uploaded(settings: Settings) -> Schema:
             )
         }
         | refusals(problems.InvalidOption),
-        parameters=[parameter("query", "id", "Of an upload.", [ID], **ids)],
+        parameters=[parameter("query", "id", "Of an upload.", [ID], **ids) | {"required": True}],
     )
 
 
@@ -293,9 +296,8 @@ def _options(settings: Settings) -> list[Schema]:
 
 
 def _next(settings: Settings) -> list[Schema]:
-    return [
-        parameter("query", name, **schema) for name, schema in schemas.next_page(settings).items()
-    ]
+    pages = schemas.next_page(settings).items()
+    return [parameter("query", name, meaning, **schema) for name, (meaning, schema) in pages]
 
 
 def _wait(settings: Settings) -> Schema:

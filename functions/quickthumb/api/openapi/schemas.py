@@ -146,7 +146,7 @@ def _verdicts() -> Schema:
 def _form(settings: Settings) -> Schema:
     about = f"The pictures, {settings.max_files} at most, each accepted or rejected on its own."
     files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
-    given = options(settings).items()
+    given = (options(settings) | next_page(settings)).items()
     return {
         "type": "object",
         "description": "Pictures, options and metadata. A picture may be in any field, an empty "
@@ -158,7 +158,6 @@ def _form(settings: Settings) -> Schema:
                 for name, (meaning, schema) in given
             },
             metadata.FIELD: {"description": metadata.MEANING, **metadata.SCHEMA},
-            **next_page(settings),
         },
         "patternProperties": {rf"^metadata\[{metadata.KEY}\]$": {"type": "string"}},
         "propertyNames": {"pattern": rf"^({metadata.KEY}|metadata\[{metadata.KEY}\])$"},
@@ -172,8 +171,8 @@ def _or_empty(schema: Schema) -> Schema:
     return {"anyOf": [schema, {"const": ""}]}
 
 
-def next_page(settings: Settings) -> dict[str, Schema]:
-    """Return the schema of the field `next`, if there are origins that it may lead to."""
+def next_page(settings: Settings) -> dict[str, tuple[str, Schema]]:
+    """Return description and schema of the field `next`, if there are origins to lead to."""
     origins = [re.escape(origin) for origin in settings.cors_origins if origin != "*"]
     if not origins:
         return {}
@@ -182,4 +181,4 @@ def next_page(settings: Settings) -> dict[str, Schema]:
         "to it, with the ids of the uploads as parameters `id`."
     )
     pattern = rf"^({'|'.join(origins)})([/?#][!-~]*)?$"
-    return {NEXT: {"description": about, "type": "string", "pattern": pattern, "maxLength": 2000}}
+    return {NEXT: (about, {"type": "string", "pattern": pattern, "maxLength": 2000})}
