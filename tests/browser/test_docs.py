@@ -40,16 +40,21 @@ def test_the_documentation_shows_every_operation_and_tries_one_out(browser, url)
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
-@pytest.fixture
-def upload(browser, url):
-    """Return the operation `POST /`, opened."""
+def opened(browser, url, name):
+    """Return an operation on the page, opened."""
     browser.get(f"{url}/docs")
     wait = WebDriverWait(browser, 60)
-    wait.until(lambda _: browser.find_elements(By.ID, "operations-uploads-createUpload"))
-    operation = browser.find_element(By.ID, "operations-uploads-createUpload")
+    wait.until(lambda _: browser.find_elements(By.ID, f"operations-uploads-{name}"))
+    operation = browser.find_element(By.ID, f"operations-uploads-{name}")
     operation.find_element(By.CSS_SELECTOR, ".opblock-summary-control").click()
     wait.until(lambda _: operation.find_elements(By.CSS_SELECTOR, ".execute"))
     return operation
+
+
+@pytest.fixture
+def upload(browser, url):
+    """Return the operation `POST /`, opened."""
+    return opened(browser, url, "createUpload")
 
 
 def executed(browser, operation):
@@ -75,6 +80,7 @@ def test_a_chosen_file_is_uploaded_as_it_is_each_time_that_one_presses_execute(
 ):
     upload.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(ROCKET))
     first = executed(browser, upload)
+    assert first.keys() == {"id", "status", "links"}
     assert list(first["links"]["thumbnails"]) == ["256"]
     assert thumbnail(url, first, "256") == (256, 171)
     clear(upload)
@@ -97,3 +103,9 @@ def test_an_option_may_be_filled_in_once_in_the_form_or_in_the_query(browser, ur
 def test_the_page_links_to_its_document(browser, url, upload):
     [link] = browser.find_elements(By.CSS_SELECTOR, ".info a[href$='/openapi.json']")
     assert link.is_displayed()
+
+
+def test_an_announcement_is_tried_out_with_its_example(browser, url):
+    receipt = executed(browser, opened(browser, url, "announceUpload"))
+    assert receipt["upload"]["method"] == "PUT"
+    assert list(receipt["links"]["thumbnails"]) == ["256", "1024"]

@@ -5,13 +5,18 @@ const follow = () => document.documentElement.classList.toggle("dark-mode", dark
 dark.addEventListener("change", follow);
 follow();
 
-// A form to try out begins with what it needs. Swagger UI would fill in an example of every option and send them all, and
-// send those that are left empty too.
+// An upload to try out begins with what it needs. Swagger UI would fill in an example of every option and send them all,
+// and send those that are left empty too.
 function withoutExamples(text) {
   const spec = JSON.parse(text);
   const { properties, required } = spec.components.schemas.Form;
   for (const [name, option] of Object.entries(properties)) {
     if (!required.includes(name)) option.examples = [""];
+  }
+  for (const { post } of Object.values(spec.paths)) {
+    for (const parameter of post?.parameters ?? []) {
+      if (parameter.schema.type === "object") parameter.example = {};
+    }
   }
   return JSON.stringify(spec);
 }
