@@ -102,6 +102,19 @@ def joined(parts: Iterable[Mapping[str, Any]]) -> Metadata:
     return checked(found)
 
 
+def expect_object(document: Mapping[str, Any]) -> None:
+    """Check that the metadata in a document is an object, if it has any.
+
+    Raises:
+        InvalidMetadata: it is not.
+    """
+    if not isinstance(document.get(FIELD, {}), dict):
+        raise InvalidMetadata(
+            f"metadata: {shown(document[FIELD])}: expected a JSON object of texts, like "
+            '{"album": "7"}.'
+        )
+
+
 def checked(document: Mapping[str, Any]) -> Metadata:
     """Return metadata if it is within the bounds.
 
