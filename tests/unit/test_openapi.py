@@ -79,7 +79,8 @@ def test_every_option_is_a_query_parameter_and_a_field_with_the_same_schema():
     assert set(form) == {"file", *named}
     for parameter in query:
         if parameter["in"] == "query":
-            assert parameter["schema"].items() <= form[parameter["name"]].items()
+            content = parameter.get("content", {}).get("application/json", parameter)
+            assert content["schema"].items() <= form[parameter["name"]].items()
 
 
 def test_the_defaults_of_options_are_those_of_a_rendition():

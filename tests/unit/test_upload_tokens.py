@@ -288,6 +288,14 @@ def test_a_token_sets_options_that_a_request_cannot_change(service):
     assert expect_problem(answer, 403, "token-scope")["field"] == "format"
 
 
+def test_a_request_may_choose_something_else_than_the_token_sets_if_that_is_allowed(service):
+    grant = {"options": {"sizes": [64]}, "allow": {"sizes": [16, 64]}}
+    token = granted(service, uses=None, **grant)
+    for chosen, made in (({}, ["64"]), ({"sizes": "16"}, ["16"])):
+        assert list(upload(service, token, data=chosen).json()["links"]["thumbnails"]) == made
+    expect_problem(upload(service, token, data={"sizes": "17"}), 403, "token-scope")
+
+
 @pytest.mark.parametrize(
     ("allow", "chosen", "code"),
     [
@@ -337,11 +345,13 @@ def test_a_token_sets_metadata_that_a_request_may_add_to_but_not_change(service)
         ({"sizes": [1]}, "sizes"),
         ({"options": {"sizes": [0]}}, "sizes"),
         ({"options": {"colour": "red"}}, "colour"),
-        ({"allow": {"colour": ["red"]}}, "allow"),
-        ({"allow": {"format": ["bmp"]}}, "allow"),
-        ({"allow": {"format": []}}, "allow"),
-        ({"allow": {"format": False}}, "allow"),
-        ({"allow": {"format": ["webp"]}, "options": {"format": "webp"}}, "allow"),
+        ({"allow": {"colour": ["red"]}}, "colour"),
+        ({"allow": ["format"]}, "allow"),
+        ({"allow": {"format": ["bmp"]}}, "format"),
+        ({"allow": {"format": [["webp"]]}}, "format"),
+        ({"allow": {"format": []}}, "format"),
+        ({"allow": {"format": "webp"}}, "format"),
+        ({"allow": {"format": False}}, "format"),
         ({"uploads_per_minute": 0}, "uploads_per_minute"),
     ],
 )

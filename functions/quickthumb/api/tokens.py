@@ -54,10 +54,10 @@ class Tokens:
 
 
 def _example(
-    fixed: Mapping[str, str], allow: Mapping[str, Sequence[str] | None]
+    fixed: dict[str, str], allow: Mapping[str, Sequence[str] | None]
 ) -> list[tuple[str, str]]:
     """Return the options of an upload that such a token allows."""
     chosen = {name: texts[0] for name, texts in allow.items() if texts}
     if "sizes" in allow:
         chosen.setdefault("sizes", "256")
-    return [*fixed.items(), *chosen.items()]
+    return [*(fixed | chosen).items()]

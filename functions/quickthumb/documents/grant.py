@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+import msgspec
+from msgspec import UNSET, Meta, Struct
 
 from quickthumb.documents import metadata as own
 from quickthumb.documents import untrusted
@@ -14,14 +15,20 @@ from quickthumb.options import OPTIONS
 from quickthumb.problems import InvalidMessage, InvalidOption, Refused
 
 _Count = Annotated[int, Meta(ge=1, le=MAX_WHOLE)]
-_Choice = list[str | int]
 
 
-def _choice_schema(name: str) -> dict[str, Any]:
+def _choices(name: str) -> tuple[str, Any, Any]:
+    """Return the member of an option; `choices` validates its value."""
     value = {"type": "integer", "minimum": 1, "maximum": MAX_SIZE}
     if name != "sizes":
         value = {key: part for key, part in OPTIONS[name].schema.items() if key != "default"}
-    return {"anyOf": [{"type": "array", "items": value, "minItems": 1}, {"const": True}]}
+    schema = {"anyOf": [{"type": "array", "items": value, "minItems": 1}, {"const": True}]}
+    return name, Annotated[Any, Meta(extra_json_schema=schema)], UNSET
+
+
+Allow = msgspec.defstruct(
+    "Allow", [_choices(name) for name in OPTIONS], frozen=True, forbid_unknown_fields=True
+)
 
 
 class Grant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,19 +51,15 @@ class Grant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     options: Annotated[
         Options,  # type: ignore[valid-type]
-        Meta(description="The options of every upload; a request cannot change them."),
+        Meta(description="The options of every upload; `allow` says which it may choose instead."),
     ] = Options()
     allow: Annotated[
-        dict[str, _Choice | bool],
+        Allow,  # type: ignore[valid-type]
         Meta(
             description="Options that a request may choose: the values that it may choose from, or "
-            "true for any value. All others are refused.",
-            extra_json_schema={
-                "properties": {name: _choice_schema(name) for name in OPTIONS},
-                "additionalProperties": False,
-            },
+            "true for any value. All others are refused."
         ),
-    ] = {}
+    ] = Allow()
     metadata: Annotated[
         dict[str, Any],
         Meta(
@@ -81,9 +84,10 @@ class Grant(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The options that a request may choose; see `Token.allow`.
 
         Raises:
-            InvalidOption: an option is unknown, set too, or has an invalid value.
+            InvalidOption: an option has an invalid value.
         """
-        return {name: _choice(name, value, self.fixed) for name, value in self.allow.items()}
+        given = msgspec.to_builtins(self.allow)
+        return {name: _choice(name, value) for name, value in given.items()}
 
 
 class Granted(Struct, frozen=True):
@@ -119,23 +123,19 @@ def read_grant(body: bytes) -> Grant:
         raise InvalidOption(f"{error}.", field=field[:100] or None) from None
 
 
-def _choice(name: str, value: Any, fixed: dict[str, str]) -> tuple[str, ...] | None:
-    if name not in OPTIONS:
-        raise InvalidOption(f"allow: {name[:100]!r}: expected {', '.join(OPTIONS)}.", field="allow")
-    if name in fixed:
-        raise InvalidOption(
-            f"allow: {name}: options sets it: a request cannot choose it too.", field="allow"
-        )
+def _choice(name: str, value: Any) -> tuple[str, ...] | None:
     if value is True:
         return None
-    if not value:
+    texts = tuple(map(str, value)) if isinstance(value, list) else ()
+    if not texts:
         raise InvalidOption(
-            f"allow: {name}: expected true, or the values to choose from.", field="allow"
+            f"allow: {name}: {untrusted.shown(value)}: expected true, or a list of the values to "
+            "choose from.",
+            field=name,
         )
-    texts = tuple(map(str, value))
     for text in texts:
         try:
             OPTIONS[name].parse(text)
         except ValueError as error:
-            raise InvalidOption(f"allow: {name}: {text[:100]!r}: {error}.", field="allow") from None
+            raise InvalidOption(f"allow: {name}: {text[:100]!r}: {error}.", field=name) from None
     return texts

@@ -50,7 +50,7 @@ class Token(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
         max_files: most pictures in a request.
         max_size: most bytes of these, together.
         uses: how many requests; None for any number.
-        options: of every upload, as text, as in a form.
+        options: of every upload that chooses no others, as text, as in a form.
         allow: options that a request may choose, with the texts that it may choose from; None for
             any value.
         metadata: of every upload.
@@ -123,7 +123,7 @@ class Token(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
         """
         others = []
         for name, text in given:
-            if name in self.options:
+            if name in self.options and name not in self.allow:
                 if text != self.options[name]:
                     raise TokenScope(
                         f"The upload token sets {name} to {self.options[name][:100]!r}: remove it.",
@@ -141,7 +141,8 @@ class Token(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
                 )
             else:
                 others.append((name, text))
-        return (*self.options.items(), *others)
+        names = {name for name, _ in others}
+        return (*(each for each in self.options.items() if each[0] not in names), *others)
 
     def _allows(self, name: str, text: str) -> bool:
         if name not in self.allow:

@@ -35,8 +35,9 @@ _IDEMPOTENCY_KEY = parameter(
     maxLength=MAX_KEY,
 )
 _METADATA = {
-    **parameter("query", metadata.FIELD, metadata.MEANING, **metadata.SCHEMA),
-    **{"style": "deepObject", "explode": True},
+    **{"name": metadata.FIELD, "in": "query"},
+    "description": f"{metadata.MEANING} A key can also be a parameter: `metadata[album]=7`.",
+    "content": {"application/json": {"schema": metadata.SCHEMA}},
 }
 _REPLAYED = maybe(
     {"Idempotent-Replayed": header("The answer to an earlier request with the same key.", "true")}

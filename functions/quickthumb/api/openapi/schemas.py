@@ -94,7 +94,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     del found["Rendition"]["additionalProperties"]  # a response; later versions may add members
     _member(found, "Announcement", "size")["maximum"] = settings.max_original_bytes
     if settings.only_renditions:
-        del found["Grant"]["properties"]["options"], found["Grant"]["properties"]["allow"]
+        found["Allow"]["properties"] = {}
     example = {"filename": "scan.tif", "content_type": "image/tiff", "size": 104_857_600}
     chosen = {"options": {"sizes": [256, 1024], "format": "webp"}}
     found["Announcement"]["examples"] = [example | ({} if settings.only_renditions else chosen)]
