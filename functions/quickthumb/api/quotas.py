@@ -149,7 +149,7 @@ class Quotas:
 
     async def _take(self, balance: _Balance, who: str, wanted: Amounts) -> None:
         units = zip(balance.quota, ("pictures", "bytes"), wanted, strict=True)
-        limits = [each for each in units if each[0] is not None]
+        limits = [(limit, unit, amount) for limit, unit, amount in units if limit is not None]
         quota = " and ".join(f"{limit:,} {unit}" for limit, unit, _ in limits)
         if any(amount > limit for limit, _, amount in limits):
             raise TooLarge(f"The request exceeds the quota of this {who}, {quota} a minute.")
