@@ -411,6 +411,19 @@ def test_the_same_request_again_is_the_same_use(service):
     assert len(service.originals.blobs) == 1
 
 
+def test_it_is_the_same_request_however_the_token_is_sent(service):
+    token = granted(service)
+    ids = {
+        service.post(**sent).json()["id"]
+        for sent in (
+            {"data": {"token": token}},
+            {"params": {"token": token}},
+            {"headers": bearer(token)},
+        )
+    }
+    assert len(ids) == 1
+
+
 def test_several_uses_are_as_many_uploads(service):
     token = granted(service, uses=3)
     answers = [

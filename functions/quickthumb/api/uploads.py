@@ -61,8 +61,9 @@ class Uploads:
     async def create(self, request: Request) -> Response:
         """POST /: accept one or more pictures."""
         sent = await receive(request, self._settings, partial(self._keys.admit_form, request))
+        fields = self._fields(sent.fields)
         holder: Holder = request.state.holder
-        renditions, metadata = self._asked(sent.fields, {}, holder)
+        renditions, metadata = self._asked(fields, {}, holder)
         extent = (len(sent.files), sum(len(file.data) for file in sent.files))
         if holder.token:
             holder.token.admit(*extent)
@@ -70,7 +71,7 @@ class Uploads:
         if await self._spends_nothing(sent.files, holder):
             attempt = Attempt(tuple(new_id() for _ in contents))
         else:
-            attempt = await self._begin(request, sent.fields, contents, extent)
+            attempt = await self._begin(request, fields, contents, extent)
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
         verdicts = await self._judge_all(sent.files, renditions, metadata, attempt)
@@ -81,7 +82,7 @@ class Uploads:
     async def announce(self, request: Request) -> Response:
         """POST /uploads: return where to send an upload that is too large for POST /."""
         body = await receive_json(request)
-        query = request.query_params.multi_items()
+        query = self._fields(request.query_params.multi_items())
         announced = read_announced(body, self._settings.max_original_bytes)
         holder: Holder = request.state.holder
         given = [*announced.given, *query]
@@ -94,10 +95,8 @@ class Uploads:
             return _response(attempt.answer, replayed=True)
         [id] = attempt.ids
         origin = request.headers.get("origin")
-        url = await run_in_threadpool(
-            *(expect, id, announced, renditions, self._store, origin),
-            *(attempt.shared, metadata),
-        )
+        about = (announced, renditions, self._store, origin, attempt.shared, metadata)
+        url = await run_in_threadpool(expect, id, *about)
         answer = Answer(201, documents.session(id, url, renditions))
         await self._idempotency.finish(attempt, answer)
         return _response(answer)
@@ -116,6 +115,10 @@ class Uploads:
         log.info("deleted %s", id)
         return Response(status_code=204)
 
+    def _fields(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return fields and query parameters without the upload token."""
+        return [pair for pair in given if pair[0] != FIELD or not self._settings.gives_tokens]
+
     def _asked(
         self, given: Iterable[tuple[str, str]], metadata: Mapping[str, Any], holder: Holder
     ) -> tuple[tuple[Rendition, ...], Metadata]:
@@ -126,9 +129,7 @@ class Uploads:
             metadata: that is not among them.
             holder: who sends it; a token may set some of it, and forbid the rest.
         """
-        options, more = from_fields(
-            pair for pair in given if pair[0] != FIELD or not self._keys.give_tokens
-        )
+        options, more = from_fields(given)
         found = joined([metadata, more])
         if holder.token:
             options, found = holder.token.chosen(options), holder.token.labelled(found)
