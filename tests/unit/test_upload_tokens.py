@@ -131,30 +131,30 @@ def test_the_token_of_a_form_precedes_the_first_file(service):
     assert service.http.post("/", content=body, headers=headers).status_code == 202
 
 
-@pytest.mark.parametrize("fields", [(), (("token", "wrong"),), (("token", KEY),)])
-def test_a_file_without_a_valid_token_before_it_is_not_read(service, fields):
-    headers, body = form(*fields, ("file", b""))
-    head = body.removesuffix(b"\r\n--b--\r\n")
+def first_of(service, headers, beginning):
+    """Send the beginning of a request that never ends; return the status and the problem."""
+    parts, sent = [beginning], []
 
     async def receive():
-        nonlocal head
-        sent, head = head, None
-        assert sent is not None, "the file was read"
-        return {"type": "http.request", "body": sent, "more_body": True}
-
-    sent = []
+        assert parts, "more of the request was read"
+        return {"type": "http.request", "body": parts.pop(), "more_body": True}
 
     async def send(message):
         sent.append(message)
 
     scope = {
         **{"type": "http", "method": "POST", "path": "/", "query_string": b"", "root_path": ""},
-        "headers": [(b"content-type", headers["content-type"].encode())],
+        "headers": [(name.encode(), text.encode()) for name, text in headers.items()],
     }
     asyncio.run(service.app(scope, receive, send))
-    assert sent[0]["status"] == 401
-    code = "invalid-token" if fields else "unauthorized"
-    assert json.loads(sent[1]["body"])["code"] == code
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+@pytest.mark.parametrize("fields", [(), (("token", "wrong"),), (("token", KEY),)])
+def test_a_file_without_a_valid_token_before_it_is_not_read(service, fields):
+    headers, body = form(*fields, ("file", b""))
+    status, problem = first_of(service, headers, body.removesuffix(b"\r\n--b--\r\n"))
+    assert (status, problem["code"]) == (401, "invalid-token" if fields else "unauthorized")
 
 
 def test_an_api_key_is_not_taken_from_a_query(service):
@@ -585,6 +585,14 @@ def test_a_used_token_does_not_use_up_the_quota_of_its_key():
     for size in range(10, 20):
         upload(service, token, files={"file": ("cat.jpg", picture(size, 8))})
     assert posts(service, 3, headers={"x-api-key": KEY}) == [202, 202, 429]
+
+
+def test_an_upload_above_a_known_quota_is_not_received():
+    service = limited(key_uploads_per_minute=1)
+    assert posts(service, 2, headers={"x-api-key": KEY}) == [202, 429]
+    for headers in ({"x-api-key": KEY}, bearer(granted(service))):
+        status, _ = first_of(service, headers, b"the beginning")
+        assert status == 429
 
 
 def test_a_new_minute_has_a_new_quota(monkeypatch):

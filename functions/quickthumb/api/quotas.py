@@ -49,6 +49,17 @@ class _Balance:
         self._untried = random.sample(range(self._blocks), self._blocks)
         self._left = [math.inf if limit is None else 0.0 for limit in quota]
 
+    def __str__(self) -> str:
+        """Return the quota in words."""
+        units = zip(self.quota, ("pictures", "bytes"), strict=True)
+        limits = [f"{limit:,} {unit}" for limit, unit in units if limit is not None]
+        return f"{' and '.join(limits)} a minute"
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing is left, here or in storage."""
+        return not self._untried and not self.covers((1, 1))
+
     def covers(self, amounts: Amounts) -> bool:
         """Return whether this much is left."""
         return all(left >= amount for left, amount in zip(self._left, amounts, strict=True))
@@ -101,6 +112,16 @@ class Quotas:
         self._minute = 0
         self._balances: dict[str, _Balance] = {}
 
+    def check(self, holder: Holder) -> None:
+        """Refuse an upload that is not received yet, if a quota is known to be used up.
+
+        Raises:
+            TooManyRequests: it is.
+        """
+        for who, balance in self._of(holder):
+            if balance.is_used_up:
+                raise self._used_up(who, balance)
+
     async def take(self, holder: Holder, extent: Amounts) -> None:
         """Count an upload, which must be within the quotas of its token and of its key.
 
@@ -148,18 +169,17 @@ class Quotas:
         return self._balances[subject]
 
     async def _take(self, balance: _Balance, who: str, wanted: Amounts) -> None:
-        units = zip(balance.quota, ("pictures", "bytes"), wanted, strict=True)
-        limits = [(limit, unit, amount) for limit, unit, amount in units if limit is not None]
-        quota = " and ".join(f"{limit:,} {unit}" for limit, unit, _ in limits)
-        if any(amount > limit for limit, _, amount in limits):
-            raise TooLarge(f"The request exceeds the quota of this {who}, {quota} a minute.")
+        limits = zip(balance.quota, wanted, strict=True)
+        if any(limit is not None and amount > limit for limit, amount in limits):
+            raise TooLarge(f"The request exceeds the quota of this {who}, {balance}.")
         async with balance.lock:
             while not balance.covers(wanted):
                 if not await balance.grow(self._records):
-                    wait = _MINUTE - int(self._clock() % _MINUTE)
-                    raise TooManyRequests(
-                        f"The quota of this {who}, {quota} a minute, is used up: retry in {wait} "
-                        "seconds.",
-                        wait,
-                    )
+                    raise self._used_up(who, balance)
             balance.subtract(wanted)
+
+    def _used_up(self, who: str, balance: _Balance) -> TooManyRequests:
+        wait = _MINUTE - int(self._clock() % _MINUTE)
+        return TooManyRequests(
+            f"The quota of this {who}, {balance}, is used up: retry in {wait} seconds.", wait
+        )

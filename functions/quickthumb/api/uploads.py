@@ -60,7 +60,9 @@ class Uploads:
 
     async def create(self, request: Request) -> Response:
         """POST /: accept one or more pictures."""
-        sent = await receive(request, self._settings, partial(self._keys.admit_form, request))
+        if request.state.holder:
+            self._quotas.check(request.state.holder)
+        sent = await receive(request, self._settings, partial(self._admit, request))
         fields = self._fields(sent.fields)
         holder: Holder = request.state.holder
         renditions, metadata = self._asked(fields, {}, holder)
@@ -114,6 +116,11 @@ class Uploads:
             raise no_upload(id)
         log.info("deleted %s", id)
         return Response(status_code=204)
+
+    def _admit(self, request: Request, fields: Iterable[tuple[str, object]]) -> None:
+        """Check who sends a form, by the fields that precede a file."""
+        self._keys.admit_form(request, fields)
+        self._quotas.check(request.state.holder)
 
     def _fields(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return fields and query parameters without the upload token."""

@@ -40,6 +40,7 @@ SCHEMA: dict[str, Any] = {
     "propertyNames": {"pattern": f"^{KEY}$"},
     "additionalProperties": {"type": "string"},
     "maxProperties": MAX_KEYS,
+    "default": {},
 }
 """JSON Schema of metadata in a request; it cannot express the limit in bytes."""
 
