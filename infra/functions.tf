@@ -2,7 +2,7 @@ locals {
   # With a domain, the function's own URL must not bypass its rate limit.
   http_ingress = var.domain == "" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
 
-  # For links in events. The URL is the one that can be told before the service exists:
+  # What events call the service by. This URL is known before the service exists:
   # https://docs.cloud.google.com/run/docs/triggering/https-request#deterministic
   public_host = (
     var.domain == ""
@@ -52,6 +52,19 @@ resource "google_cloud_run_v2_service" "function" {
 
     containers {
       image = local.image
+
+      dynamic "env" {
+        for_each = each.value.trigger == "http" && var.token_secret != "" ? [var.token_secret] : []
+        content {
+          name = "QUICKTHUMB_TOKEN_SECRETS"
+          value_source {
+            secret_key_ref {
+              secret  = env.value
+              version = "latest"
+            }
+          }
+        }
+      }
 
       resources {
         limits            = { cpu = each.value.cpu, memory = each.value.memory }

@@ -234,6 +234,34 @@ class Unauthorized(Refused, code="unauthorized", status=401):
     headers = {"WWW-Authenticate": 'Bearer realm="QuickThumb"'}
 
 
+class InvalidToken(Unauthorized, code="invalid-token"):
+    meaning = "The upload token is malformed or forged, or the key that made it was revoked."
+    headers = {"WWW-Authenticate": 'Bearer realm="QuickThumb", error="invalid_token"'}
+    field = "token"
+
+
+class TokenExpired(InvalidToken, code="token-expired"):
+    meaning = "The upload token has expired; get a new one."
+
+
+class TokenExhausted(Refused, code="token-exhausted", status=403):
+    meaning = "The upload token was used as often as it allows; get a new one."
+    field = "token"
+
+
+class TokenScope(Refused, code="token-scope", status=403):
+    meaning = "The upload token does not allow this request; `field` names what it does not allow."
+
+
+class TooManyRequests(Refused, code="too-many-requests", status=429):
+    meaning = "The quota for this minute is used up; `Retry-After` says when the next one begins."
+    headers = {"Retry-After": "20"}
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(seconds)}
+
+
 class InvalidKey(Refused, code="invalid-idempotency-key"):
     meaning = "The `Idempotency-Key` is empty, too long or given twice."
     field = "Idempotency-Key"

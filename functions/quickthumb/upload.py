@@ -13,7 +13,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
-from quickthumb.problems import EmptyFile, KeyReused, Unavailable
+from quickthumb.problems import EmptyFile, KeyReused, Unavailable, Unprocessable
 from quickthumb.store import Store, lifetimes
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,14 @@ def expect(
         extra=logs.fields(event="expected", bytes_in=announced.size),
     )
     return url
+
+
+def is_acceptable(file: File, limits: Limits) -> bool:
+    """Return whether a picture is worth storing, by its header, as `accept` checks it."""
+    try:
+        return bool(file.data) and probe(file.data, limits) is not None
+    except Unprocessable:
+        return False
 
 
 def accept(

@@ -8,12 +8,15 @@ import pytest
 import schemathesis
 from msgspec import structs
 
+from quickthumb.api.access import Keys
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.openapi import describe
 from quickthumb.api.pages import Pages
+from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
 from quickthumb.api.routes import table
 from quickthumb.api.thumbnails import Thumbnails
+from quickthumb.api.tokens import Tokens
 from quickthumb.api.uploads import Uploads
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
@@ -45,9 +48,11 @@ def test_the_document_is_valid_openapi():
 
 def test_every_route_is_documented_and_nothing_else():
     store = Store(MemoryBucket(), MemoryBucket())
-    attempts = Idempotency(Records(MemoryBucket()), SETTINGS.takeover_seconds)
+    records, keys = Records(MemoryBucket()), Keys(())
+    attempts = Idempotency(records, SETTINGS.takeover_seconds)
     resources = (
-        Uploads(store, attempts, MemoryTopic(), SETTINGS),
+        Uploads(store, attempts, MemoryTopic(), SETTINGS, keys, Quotas(records, (None, None))),
+        Tokens(keys, SETTINGS),
         Thumbnails(store, SETTINGS),
         Pages(SETTINGS),
     )
@@ -74,9 +79,10 @@ def test_every_option_is_a_query_parameter_and_a_field_with_the_same_schema():
     assert set(form) == {"file", *named}
     for parameter in query:
         if parameter["in"] == "query":
+            content = parameter.get("content", {}).get("application/json", parameter)
             field = form[parameter["name"]]
             whole, *empty = field.get("anyOf", [field])
-            assert parameter["schema"].items() <= whole.items()
+            assert content["schema"].items() <= whole.items()
             assert empty in ([], [{"const": ""}])
 
 

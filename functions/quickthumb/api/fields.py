@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from quickthumb.api.access import FIELD as TOKEN
 from quickthumb.documents import metadata
 from quickthumb.documents.metadata import Metadata
 from quickthumb.options import OPTIONS, Menu
@@ -24,7 +25,7 @@ from quickthumb.problems import InvalidOption
 NEXT = "next"
 """Name of the field with the address of the page to go on to."""
 
-TEXTS = frozenset((*OPTIONS, metadata.FIELD, NEXT))
+TEXTS = frozenset((*OPTIONS, metadata.FIELD, NEXT, TOKEN))
 """Names of fields that are never files."""
 
 _LIKE = 0.8

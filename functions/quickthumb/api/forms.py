@@ -1,13 +1,17 @@
 """Parses multipart forms as clients really write them (RFC 7578, RFC 2046)."""
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
+
+Admit: TypeAlias = Callable[[Iterable[tuple[str, object]]], None]
+"""Checks who sends a form, by the fields that precede a file; raises what it refuses it for."""
 
 _LARGE_PIECE = 4096  # bytes
 
@@ -32,11 +36,14 @@ class Form(MultiPartParser):
     complete = False
     _is_too_long = False
 
-    def __init__(self, request: Request, body: AsyncGenerator[bytes, None], **limits: int) -> None:
+    def __init__(
+        self, request: Request, body: AsyncGenerator[bytes, None], admit: Admit, **limits: int
+    ) -> None:
         _, parameters = parse_options_header(request.headers["content-type"])
         boundary = parameters.get(b"boundary")
         stream = _after_preamble(body, boundary) if boundary else body
         super().__init__(request.headers, stream, **limits)
+        self._admit = admit
         self.contents: dict[UploadFile, list[bytes | memoryview]] = {}
 
     @property
@@ -63,7 +70,7 @@ class Form(MultiPartParser):
         return "is malformed"
 
     def on_headers_finished(self) -> None:
-        """Read the names of a part."""
+        """Read the names of a part, and check the sender before a file is received."""
         part = self._current_part
         extended = _extended_filename(part.content_disposition or b"")
         if extended is not None:  # the base class ignores it, and would see no file
@@ -72,6 +79,7 @@ class Form(MultiPartParser):
         part.field_name = _unescaped(part.field_name)
         if part.file is not None:
             part.file.filename = extended or _unescaped(part.file.filename or "")
+            self._admit(self.items)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Keep a piece of a part."""

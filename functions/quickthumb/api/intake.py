@@ -7,7 +7,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from quickthumb.api.fields import TEXTS
-from quickthumb.api.forms import Form
+from quickthumb.api.forms import Admit, Form
 from quickthumb.problems import NoFile, Refused, TooLarge, UnsupportedEncoding
 from quickthumb.settings import Settings
 from quickthumb.upload import File
@@ -34,8 +34,14 @@ class Sent:
     query: tuple[tuple[str, str], ...]
 
 
-async def receive(request: Request, settings: Settings) -> Sent:
+async def receive(request: Request, settings: Settings, admit: Admit) -> Sent:
     """Read the body of an upload: a multipart form, or else one raw picture.
+
+    Args:
+        request: the request.
+        settings: its limits.
+        admit: checks who sends a form, by the fields that precede a file; raises what it refuses
+            it for. It is called before a file is read, and at the end of a form.
 
     Raises:
         TooLarge: the body has more than `settings.max_upload_bytes`.
@@ -46,7 +52,7 @@ async def receive(request: Request, settings: Settings) -> Sent:
     _expect_plain(request)
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        files, form = await _read_form(request, body, settings.max_files)
+        files, form = await _read_form(request, body, settings.max_files, admit)
     else:
         files, form = (await _read_raw(body),), ()
     return Sent(files, form, tuple(request.query_params.multi_items()))
@@ -84,11 +90,12 @@ async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
 
 
 async def _read_form(
-    request: Request, body: AsyncGenerator[bytes, None], max_files: int
+    request: Request, body: AsyncGenerator[bytes, None], max_files: int, admit: Admit
 ) -> tuple[tuple[File, ...], tuple[tuple[str, str], ...]]:
     parser = Form(
         request,
         body,
+        admit=admit,
         max_files=max_files,
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
@@ -101,6 +108,7 @@ async def _read_form(
             "for each picture, a short part without one for each option, and the boundary given "
             "in Content-Type."
         ) from error
+    admit(form.multi_items())
     files: list[File] = []
     fields: list[tuple[str, str]] = []
     for name, value in form.multi_items():

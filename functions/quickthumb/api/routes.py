@@ -14,9 +14,11 @@ from quickthumb.api.cors import Cors
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
 from quickthumb.api.preconditions import expect_match
+from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
+from quickthumb.api.tokens import Tokens
 from quickthumb.api.traced import Traced
 from quickthumb.api.uploaded import PAGE
 from quickthumb.api.uploads import Uploads
@@ -27,17 +29,22 @@ from quickthumb.store import Store
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")  # the framework's own list
 
+_UPLOADS = ("/", "/uploads")  # paths that take upload tokens
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
     """Return the application of the function `upload`."""
+    keys = Keys(settings.api_keys, settings.token_secrets)
+    of_key = (settings.key_uploads_per_minute, settings.key_bytes_per_minute)
+    idempotency = Idempotency(records, settings.takeover_seconds)
     handlers = table(
-        Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
+        Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
+        Tokens(keys, settings),
         Thumbnails(store, settings),
         Pages(settings),
     )
-    keys = Keys(settings.api_keys)
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
         redirect_slashes=False,
@@ -50,13 +57,14 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create, "DELETE": uploads.delete_named},
         "/uploads": {"POST": uploads.announce},
         PAGE: {"GET": uploads.shown},
+        "/tokens": {"POST": tokens.create},
         "/health": {"GET": pages.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},
@@ -70,7 +78,7 @@ def table(
 def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
     """Return a route for all methods of a path; unsupported ones get 405.
 
-    Methods other than GET and HEAD need an API key.
+    Methods other than GET and HEAD need an API key; for uploads, a token will do.
     """
     allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 
@@ -79,7 +87,8 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
         if handler is None:
             return _unsupported(request, allowed)
         if request.method not in ("GET", "HEAD"):
-            request.state.key = keys.holder(request)
+            is_upload = request.method == "POST" and path in _UPLOADS
+            (keys.admit_upload if is_upload else keys.admit)(request)
         response = await handler(request)
         if request.method in ("GET", "HEAD"):
             expect_match(request, response)

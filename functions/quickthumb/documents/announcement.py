@@ -13,7 +13,6 @@ from quickthumb.documents.untrusted import MAX_WHOLE, WrongMember
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, Option
 from quickthumb.problems import (
     InvalidMessage,
-    InvalidMetadata,
     InvalidOption,
     Refused,
     TooLarge,
@@ -63,11 +62,16 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def given(self) -> tuple[tuple[str, str], ...]:
         """The options in the form of form fields."""
-        given = msgspec.to_builtins(self.options)
-        return tuple(
-            (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
-            for name, value in given.items()
-        )
+        return as_fields(self.options)
+
+
+def as_fields(options: Options) -> tuple[tuple[str, str], ...]:  # type: ignore[valid-type]
+    """Return options in the form of form fields: names and texts."""
+    given = msgspec.to_builtins(options)
+    return tuple(
+        (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in given.items()
+    )
 
 
 def read_announced(body: bytes, max_bytes: int) -> Announcement:
@@ -90,13 +94,9 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
             f"The body is not a JSON object: {error}. Expected an object like "
             '{"size": 104857600}; the picture itself is sent to the URL in the response.'
         ) from None
-    if not isinstance(document.get(own.FIELD, {}), dict):
-        raise InvalidMetadata(
-            f"metadata: {untrusted.shown(document[own.FIELD])}: expected a JSON object of "
-            'texts, like {"album": "7"}.'
-        )
+    own.expect_object(document)
     try:
-        announced = untrusted.convert(Announcement, _whole(document))
+        announced = untrusted.convert(Announcement, whole(document))
     except InvalidMessage as error:
         field = error.member if isinstance(error, WrongMember) else ""
         raise InvalidOption(f"{error}.", field=field[:100] or None) from None
@@ -114,10 +114,10 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
     return announced
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Return a value with numbers like 5.0 as integers, which they are in JSON Schema."""
     if isinstance(value, dict):
-        return {name: _whole(part) for name, part in value.items()}
+        return {name: whole(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_whole(part) for part in value]
+        return [whole(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

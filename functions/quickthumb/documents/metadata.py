@@ -40,6 +40,7 @@ SCHEMA: dict[str, Any] = {
     "propertyNames": {"pattern": f"^{KEY}$"},
     "additionalProperties": {"type": "string"},
     "maxProperties": MAX_KEYS,
+    "default": {},
 }
 """JSON Schema of metadata in a request; it cannot express the limit in bytes."""
 
@@ -100,6 +101,19 @@ def joined(parts: Iterable[Mapping[str, Any]]) -> Metadata:
                 )
             found[key] = value
     return checked(found)
+
+
+def expect_object(document: Mapping[str, Any]) -> None:
+    """Check that the metadata in a document is an object, if it has any.
+
+    Raises:
+        InvalidMetadata: it is not.
+    """
+    if not isinstance(document.get(FIELD, {}), dict):
+        raise InvalidMetadata(
+            f"metadata: {shown(document[FIELD])}: expected a JSON object of texts, like "
+            '{"album": "7"}.'
+        )
 
 
 def checked(document: Mapping[str, Any]) -> Metadata:

@@ -15,7 +15,7 @@ function withoutExamples(text) {
   }
   for (const { post } of Object.values(spec.paths)) {
     for (const parameter of post?.parameters ?? []) {
-      if (parameter.schema.type === "object") parameter.example = {};
+      if (parameter.content) parameter.content["application/json"].schema.example = "";
     }
   }
   return JSON.stringify(spec);

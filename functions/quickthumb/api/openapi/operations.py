@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from quickthumb import problems
+from quickthumb.api.access import FIELD
 from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
@@ -34,8 +35,9 @@ _IDEMPOTENCY_KEY = parameter(
     maxLength=MAX_KEY,
 )
 _METADATA = {
-    **parameter("query", metadata.FIELD, metadata.MEANING, **metadata.SCHEMA),
-    **{"style": "deepObject", "explode": True},
+    **{"name": metadata.FIELD, "in": "query"},
+    "description": f"{metadata.MEANING} A key can also be a parameter: `metadata[album]=7`.",
+    "content": {"application/json": {"schema": metadata.SCHEMA}},
 }
 _REPLAYED = maybe(
     {"Idempotent-Replayed": header("The answer to an earlier request with the same key.", "true")}
@@ -62,6 +64,20 @@ KEYS = {
 }
 """Ways to send an API key."""
 
+TOKENS = {
+    "token": {
+        **{"type": "apiKey", "in": "query", "name": FIELD},
+        "description": "An upload token, as query parameter, or as a form field before the first "
+        "file. It can also be sent as an API key.",
+    },
+}
+"""Ways to send an upload token alone."""
+
+_OF_TOKENS = (
+    *(problems.InvalidToken, problems.TokenExpired),
+    *(problems.TokenExhausted, problems.TokenScope),
+)
+
 
 def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
@@ -70,6 +86,7 @@ def paths(settings: Settings) -> dict[str, Any]:
         "/": {"post": _create(settings), "delete": _delete_named(settings), **own.pop("/")},
         "/uploads": {"post": _announce(settings)},
         PAGE: {"get": _uploaded(settings)},
+        "/tokens": {"post": _grant(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
@@ -88,7 +105,7 @@ def _create(settings: Settings) -> Schema:
         several[status]["content"]["application/json"] = {"schema": ref("Verdicts")}
         several[status]["headers"] = maybe(several[status]["headers"] | parts.NO_STORE) | _REPLAYED
     types = ("application/octet-stream", *CONTENT_TYPES.values())
-    return _change(
+    return _upload(
         settings,
         "createUpload",
         "Upload one or more pictures",
@@ -116,8 +133,9 @@ def _announce(settings: Settings) -> Schema:
         *(problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
         problems.UnsupportedEncoding,
+        *(*_OF_TOKENS, problems.TooManyRequests),
     ]
-    return _change(
+    return _upload(
         settings,
         "announceUpload",
         "Announce a picture that is too large for a request",
@@ -131,6 +149,26 @@ def _announce(settings: Settings) -> Schema:
         | _refusals(settings, *kinds),
         requestBody={"required": True, "content": json(ref("Announcement"))},
         parameters=_options(settings),
+    )
+
+
+def _grant(settings: Settings) -> Schema:
+    granted = json(ref("Granted"), token=schemas.GRANTED)
+    return _change(
+        settings,
+        "createToken",
+        "Get an upload token",
+        "A token allows uploads, within the bounds that it is made with, and nothing else: a web "
+        "page can have it instead of an API key. It is signed, and not stored; it ends when it "
+        "expires, or when its API key is revoked. 404 if the service gives no tokens.",
+        {"201": answer("The token.", granted, parts.NO_STORE)}
+        | _refusals(
+            settings,
+            *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
+            *(problems.Unauthorized, *_OF_TOKENS, problems.NotFound, problems.TooLarge),
+            *(problems.TooLate, problems.Busy),
+        ),
+        requestBody={"required": False, "content": json(ref("Grant"))},
     )
 
 
@@ -181,7 +219,7 @@ def _delete(settings: Settings) -> Schema:
         "Deletes the original, its thumbnails and its status. Caches may keep thumbnails that were "
         "fetched before.",
         {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
-        | _refusals(settings, problems.NotFound, problems.Unauthorized),
+        | _refusals(settings, problems.NotFound, problems.Unauthorized, *_OF_TOKENS),
         parameters=[parts.IF_MATCH],
     )
 
@@ -198,6 +236,7 @@ def _delete_named(settings: Settings) -> Schema:
             settings,
             *(problems.Refused, problems.NotFound, problems.Unauthorized),
             *(problems.TooLarge, problems.TooLate, problems.Busy, problems.UnsupportedEncoding),
+            *_OF_TOKENS,
         ),
         requestBody={
             "required": True,
@@ -276,10 +315,24 @@ def _change(settings: Settings, *about: Any, **more: Any) -> Schema:
     return operation("uploads", *about, **more)
 
 
+def _upload(settings: Settings, *about: Any, **more: Any) -> Schema:
+    """Return an operation that needs an API key or an upload token, if the service has any."""
+    described = _change(settings, *about, **more)
+    if settings.gives_tokens:
+        described["security"] = [{name: []} for name in (*KEYS, *TOKENS)]
+    return described
+
+
 def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
-    """Return `refusals`, without `Unauthorized` if the service has no API keys."""
-    unused = None if settings.api_keys else problems.Unauthorized
-    return refusals(*(kind for kind in kinds if kind is not unused))
+    """Return `refusals`, without those that need API keys, tokens or quotas if there are none."""
+    unused: set[parts.Problem] = set()
+    if not settings.api_keys:
+        unused |= {problems.Unauthorized}
+    if not settings.gives_tokens:
+        unused |= set(_OF_TOKENS)
+        if settings.key_uploads_per_minute is settings.key_bytes_per_minute is None:
+            unused |= {problems.TooManyRequests}
+    return refusals(*(kind for kind in kinds if kind not in unused))
 
 
 def _options(settings: Settings) -> list[Schema]:
