@@ -74,9 +74,13 @@ def _part(id: str, state: Manifest | Queued | None) -> str:
 
 
 def _pictures(id: str, names: Sequence[str]) -> str:
-    links = (f"/{escape(id)}/{escape(name)}" for name in names)
-    shown = "\n".join(f'<a href="{link}"><img src="{link}?wait=30" alt=""></a>' for link in links)
-    return f"<p>{shown}</p>\n"
+    return f"<p>{' '.join(_picture(f'/{id}/{name}', name) for name in names)}</p>\n"
+
+
+def _picture(link: str, name: str) -> str:
+    link, name = escape(link), escape(name)
+    alternative = f"Thumbnail {name}. If it does not appear, reload the page."
+    return f'<a href="{link}"><img src="{link}?wait=30" alt="{alternative}"></a>'
 
 
 def _text(text: str) -> str:
