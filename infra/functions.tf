@@ -53,19 +53,6 @@ resource "google_cloud_run_v2_service" "function" {
     containers {
       image = local.image
 
-      dynamic "env" {
-        for_each = each.value.trigger == "http" && var.token_secret != "" ? [var.token_secret] : []
-        content {
-          name = "QUICKTHUMB_TOKEN_SECRETS"
-          value_source {
-            secret_key_ref {
-              secret  = env.value
-              version = "latest"
-            }
-          }
-        }
-      }
-
       resources {
         limits            = { cpu = each.value.cpu, memory = each.value.memory }
         cpu_idle          = true # billed during requests only

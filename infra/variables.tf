@@ -81,18 +81,6 @@ variable "drop_originals_after_days" {
   }
 }
 
-variable "token_secret" {
-  description = "Name of the secret in Secret Manager that signs upload tokens; empty for none."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{0,255}$", var.token_secret))
-    error_message = "token_secret: expected the name of a secret in the project, such as quickthumb-tokens, or nothing."
-  }
-}
-
 variable "soft_delete_days" {
   description = "Days for which a deleted blob can be restored, and is paid for; 0 deletes immediately."
   type        = number
