@@ -46,6 +46,22 @@ variable "callers" {
   }
 }
 
+variable "secrets" {
+  description = "Settings of functions with an HTTP trigger that are secrets of Secret Manager: { QUICKTHUMB_SIGNING_KEYS = \"signing-keys\" }."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : can(regex("^QUICKTHUMB_[A-Z_]+$", name))])
+    error_message = "secrets: expected settings that start with QUICKTHUMB_ as keys."
+  }
+  validation {
+    condition     = alltrue([for secret in values(var.secrets) : can(regex("^[A-Za-z0-9_-]{1,255}$", secret))])
+    error_message = "secrets: expected the names of secrets in this project, not their values."
+  }
+}
+
 variable "delete_after_days" {
   description = "Retention of blobs in days, by bucket, overriding the topology: { originals = 7 }."
   type        = map(number)
@@ -78,18 +94,6 @@ variable "drop_originals_after_days" {
   validation {
     condition     = var.drop_originals_after_days == null ? true : var.drop_originals_after_days >= 1 / 24
     error_message = "drop_originals_after_days: expected at least 1/24 (an hour), or null."
-  }
-}
-
-variable "token_secret" {
-  description = "Name of the secret in Secret Manager that signs upload tokens; empty for none."
-  type        = string
-  default     = ""
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{0,255}$", var.token_secret))
-    error_message = "token_secret: expected the name of a secret in the project, such as quickthumb-tokens, or nothing."
   }
 }
 

@@ -112,7 +112,6 @@ def test_a_domain_cannot_be_bypassed(tmp_path):
         ("region=europe", "expected a region"),
         ('callers=["allUsers"]', "set public = true"),
         ("soft_delete_days=3", "7 to 90"),
-        ("token_secret=projects/p/secrets/s", "the name of a secret in the project"),
         ("delete_after_days={originals=0}", "1 or more"),
         ("delete_after_days={original=7}", "names of buckets as in topology.yaml"),
         ("delete_after_days={processed=7}", "to be kept at least as long as"),

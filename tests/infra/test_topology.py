@@ -343,18 +343,6 @@ def test_every_function_knows_the_address_of_the_service(applied, nothing):
     assert public_urls(nothing.cloud) == {f"https://upload-{NUMBER}.europe-west1.run.app"}
 
 
-def test_the_secret_of_tokens_is_read_by_upload_alone_and_not_written_into_the_deployment(nothing):
-    nothing.apply(token_secret="quickthumb-tokens")  # noqa: S106 - a name
-    reads = {
-        service["config"]["name"]: variable["value_source"]
-        for service in nothing.cloud.resources(runs.SERVICE)
-        for variable in service["config"]["template"][0]["containers"][0]["env"]
-        if variable["name"] == "QUICKTHUMB_TOKEN_SECRETS"
-    }
-    reference = {"secret": "quickthumb-tokens", "version": "latest"}
-    assert reads == {"upload": [{"secret_key_ref": [reference]}]}
-
-
 def test_instances_that_always_run_are_those_of_a_service_and_not_of_every_revision(nothing):
     topology = nothing.folder / "infra" / "topology.yaml"
     topology.write_text(topology.read_text().replace("min_instances: 0", "min_instances: 1"))

@@ -49,13 +49,15 @@ class Keys:
 
     def __init__(self, hashes: Sequence[str], secrets: Sequence[str] = ()) -> None:
         self._hashes = hashes
-        self._secrets = secrets
-        self._pairs = [(secret, each) for secret in secrets for each in hashes]
+        # Of each API key and secret; those of the first secret come first.
+        self._signing = [
+            (each, tokens.key_of(secret, each)) for secret in secrets for each in hashes
+        ]
 
     @property
     def give_tokens(self) -> bool:
         """Whether there are upload tokens."""
-        return bool(self._pairs)
+        return bool(self._signing)
 
     def admit(self, request: Request) -> None:
         """Keep the holder of a request in its state, `holder`.
@@ -112,7 +114,7 @@ class Keys:
                 "This service gives no upload tokens: that needs the settings QUICKTHUMB_API_KEYS "
                 "and QUICKTHUMB_TOKEN_SECRETS."
             )
-        return token.signed(tokens.key_of(self._secrets[0], holder.key))
+        return token.signed(next(key for each, key in self._signing if each == holder.key))
 
     def _by_header(self, request: Request) -> Holder:
         if not self._hashes:
@@ -129,8 +131,8 @@ class Keys:
         raise Unauthorized("The API key is invalid: it is mistyped, or was revoked.")
 
     def _by_token(self, sent: str) -> Holder:
-        token, index = Token.read(sent, [tokens.key_of(*pair) for pair in self._pairs])
-        return Holder(self._pairs[index][1], token)
+        token, index = Token.read(sent, [key for _, key in self._signing])
+        return Holder(self._signing[index][0], token)
 
 
 def _sent(request: Request) -> str:

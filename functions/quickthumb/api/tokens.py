@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 
 from quickthumb.api.access import Keys
 from quickthumb.api.intake import receive_json
-from quickthumb.documents.grant import Granted, read_grant
 from quickthumb.documents.metadata import checked
 from quickthumb.documents.token import MAX_LENGTH, Token
 from quickthumb.options import renditions_of
@@ -27,6 +26,9 @@ class Tokens:
 
     async def create(self, request: Request) -> Response:
         """POST /tokens: return a token that allows uploads. Nothing is stored."""
+        # Rarely requested, and importing it would slow down every cold start.
+        from quickthumb.documents.grant import Granted, read_grant
+
         grant = read_grant(await receive_json(request))
         fixed, allow = grant.fixed, grant.choices
         renditions_of(_example(fixed, allow), self._settings.menu)  # raises what uploads would
