@@ -23,6 +23,9 @@ MAX_SIZE = 4096
 MAX_LISTED = 64
 """Maximum number of renditions to read for an upload; fewer can be requested."""
 
+MOST_THUMBNAILS = 256
+"""Maximum number of thumbnails of an upload that grows; its manifest then has about 70 KB."""
+
 Share = Annotated[float, Meta(ge=0, le=1)]
 Focus = tuple[Share, Share]
 """A point of a picture, as shares of its width and height, from the left and from the top."""

@@ -1,0 +1,104 @@
+"""Asks for further thumbnails of an upload that exists.
+
+A wish is written before its job is published, so that a sweep can publish it again: once asked,
+nothing is lost.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.rendition import Rendition
+from quickthumb.documents.wish import Wish, job_for
+from quickthumb.messaging import Topic
+from quickthumb.policy import Policy
+from quickthumb.problems import Unavailable
+from quickthumb.store import Store, lifetimes
+from quickthumb.store.wishes import KeptWish
+
+log = logging.getLogger(__name__)
+
+_IMPATIENT = Policy(after_seconds=60)
+"""When a wish that somebody waits for counts as lost: earlier than for a sweep. Its job looks first
+whether there is still anything to do, so one too many costs little."""
+
+
+def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic) -> None:
+    """Ask for thumbnails; once this returns, the request cannot be lost.
+
+    Args:
+        job: of the original.
+        renditions: the thumbnails, at least one.
+        store: where the wishes are kept.
+        uploads: topic of jobs.
+
+    Raises:
+        Unavailable: it could not be written or published.
+    """
+    begun = time.time()
+    written = [_renew(Wish.of(job, rendition), store, begun) for rendition in renditions]
+    _publish(job_for(job, renditions), store, uploads, [kept for kept in written if kept])
+
+
+def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wish:
+    """Ask for a thumbnail unless somebody has; return the wish.
+
+    Of many who ask at the same moment, one creates the wish, and publishes its job. If that one
+    died, somebody else does so later.
+
+    Raises:
+        Unavailable: it could not be written or published.
+    """
+    begun = time.time()
+    wish = Wish.of(job, rendition)
+    while True:
+        lifetimes.check(begun)
+        if created := store.wishes.create(wish):
+            _publish(job_for(job, [rendition]), store, uploads, [created])
+            return wish
+        kept = store.wishes.read(job.id, rendition.name)
+        if kept and kept.wish:
+            return _taken_over(kept, kept.wish, job, store, uploads)
+        if kept:
+            store.wishes.take_back(kept)
+
+
+def _renew(wish: Wish, store: Store, begun: float) -> KeptWish | None:
+    """Write a wish, over what there may be; return it if it is new.
+
+    Whoever created it may fail to publish its job, and take it back. That leaves a wish that was
+    written again.
+    """
+    while True:
+        lifetimes.check(begun)
+        if created := store.wishes.create(wish):
+            return created
+        kept = store.wishes.read(wish.id, wish.rendition.name)
+        if kept and store.wishes.put(wish, kept):
+            return None
+
+
+def _taken_over(kept: KeptWish, wish: Wish, job: Job, store: Store, uploads: Topic) -> Wish:
+    """Publish a wish again if it is overdue; return it as it is then."""
+    pause = _IMPATIENT.pause(wish.tries).total_seconds()
+    if wish.failure or wish.tries >= _IMPATIENT.attempts or time.time() - wish.at < pause:
+        return wish
+    if store.wishes.put(wish.tried_again(), kept):
+        uploads.publish(job_for(job, [wish.rendition]).to_json(), schema=SCHEMA)
+        log.warning("published the wish %s again", kept.blob)
+    return wish
+
+
+def _publish(job: Job, store: Store, uploads: Topic, new: Sequence[KeptWish]) -> None:
+    """Publish a job; if that fails, take back the wishes that are new."""
+    try:
+        uploads.publish(job.to_json(), schema=SCHEMA)
+    except Unavailable:
+        for kept in new:
+            with suppress(Unavailable):  # a sweep publishes it
+                store.wishes.take_back(kept)
+        raise
+    names = ", ".join(rendition.name for rendition in job.renditions)
+    log.info("asked for %s of %s", names, job.id)
