@@ -48,11 +48,11 @@ def grow(
         return _ended(kept, job, store)
     try:
         wanted = _wanted(job, kept, store, standard)
-        made = make(wanted) if wanted.renditions else None
-        if made is None and wanted.renditions:
-            raise OriginalGone("The original was deleted before the thumbnail was made.")
+        if not wanted.renditions:
+            return _done(kept)
+        made = make(wanted)
         if made is None:
-            return kept.end if kept else None
+            raise OriginalGone("The original was deleted before the thumbnail was made.")
         if made.failure:
             return _failed(job, made.failure, store)
         return _add(made, kept, job, store)
@@ -77,55 +77,54 @@ def _ended(kept: Kept, job: Job, store: Store) -> Tombstone | None:
     return None
 
 
+def _done(kept: Kept | None) -> Manifest | None:
+    """Return the manifest of an upload that is done, None if its first job has to be done."""
+    if kept is None or isinstance(kept.end, Tombstone) or kept.end.gave_up:
+        return None
+    return kept.end
+
+
 def _wanted(job: Job, kept: Kept | None, store: Store, standard: tuple[Rendition, ...]) -> Job:
     """Return the job to do: what is missing, or everything if there is nothing yet."""
-    if kept and isinstance(kept.end, Manifest) and not kept.end.gave_up:
-        named = {thumb.name for thumb in kept.end.thumbnails}
-        missing = tuple(each for each in job.renditions if each.name not in named)
-        if len(named) + len(missing) > MOST_THUMBNAILS:
-            raise _too_many()
-        return replace(job, renditions=missing)
+    if done := _done(kept):
+        named = {thumb.name for thumb in done.thumbnails}
+        return replace(job, renditions=tuple(r for r in job.renditions if r.name not in named))
     first = store.originals.requested(job, standard)
     if first is None:
         raise OriginalGone("The original was deleted before the thumbnail was made.")
-    named = {rendition.name for rendition in first.renditions}
+    named = {name for rendition in first.renditions for name in rendition.names}
     more = (rendition for rendition in job.renditions if rendition.name not in named)
     return replace(first, renditions=(*first.renditions, *more))
 
 
-def _add(
-    made: Manifest, kept: Kept | None, job: Job, store: Store
-) -> Manifest | Tombstone | None:
+def _add(made: Manifest, kept: Kept | None, job: Job, store: Store) -> Manifest | Tombstone | None:
     """Write a manifest with what was made and what there is."""
-    is_whole = kept is None or kept.yields_to(made.generation)
+    is_whole = _done(kept) is None
     while True:
         if kept and _is_final(kept, job):
             return _ended(kept, job, store)
-        if kept is None or kept.yields_to(made.generation):
-            if not is_whole:
-                raise Unavailable(f"the manifest of {made.id} is gone")
+        if done := _done(kept):
+            grown = _merged(done, made)
+            if grown == done:
+                return done
+        elif is_whole:
             grown = made
         else:
-            grown = _merged(kept, made)
-            if grown == kept.end:
-                return grown
+            raise Unavailable(f"the manifest of {made.id} is gone")
         if store.results.put(grown, kept):
             return grown
         kept = store.results.read(made.id)
 
 
-def _merged(kept: Kept, made: Manifest) -> Manifest:
-    """Return what there is, with what was made."""
-    assert isinstance(kept.end, Manifest)
-    named = {thumb.name for thumb in kept.end.thumbnails}
+def _merged(done: Manifest, made: Manifest) -> Manifest:
+    """Return what there is, with what was made. Raises `TooManyThumbnails`."""
+    named = {thumb.name for thumb in done.thumbnails}
     more = tuple(thumb for thumb in made.thumbnails if thumb.name not in named)
     if len(named) + len(more) > MOST_THUMBNAILS:
-        raise _too_many()
-    return replace(kept.end, thumbnails=(*kept.end.thumbnails, *more))
-
-
-def _too_many() -> TooManyThumbnails:
-    return TooManyThumbnails(f"The upload has {MOST_THUMBNAILS} thumbnails, the most there may be.")
+        raise TooManyThumbnails(
+            f"The upload has {len(named)} thumbnails, and can have {MOST_THUMBNAILS}."
+        )
+    return replace(done, thumbnails=(*done.thumbnails, *more))
 
 
 def _failed(job: Job, failure: Failure, store: Store) -> None:

@@ -119,7 +119,8 @@ def _make(
             if data is None:
                 return None
             with tracing.span("make thumbnails", bytes=len(data)):
-                rendered = held.render(data, requested.renditions)
+                renditions = [each for asked in requested.renditions for each in asked.made]
+                rendered = held.render(data, renditions)
             return _stored(requested, rendered, len(data), store, begun)
     except Unprocessable as error:
         lifetimes.check(begun)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.rendition import Rendition
 from quickthumb.documents.wish import Wish, job_for
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
-from quickthumb.problems import Unavailable
+from quickthumb.problems import OriginalGone, Unavailable
 from quickthumb.store import Store, lifetimes
 from quickthumb.store.wishes import KeptWish
 
@@ -23,6 +24,21 @@ log = logging.getLogger(__name__)
 _IMPATIENT = Policy(after_seconds=60)
 """When a wish that somebody waits for counts as lost: earlier than for a sweep. Its job looks first
 whether there is still anything to do, so one too many costs little."""
+
+
+def original_of(manifest: Manifest, store: Store) -> Job:
+    """Return the job of the original of an upload that is done, with what it requested.
+
+    Raises:
+        OriginalGone: the original was deleted, or is about to be.
+    """
+    blob = (store.originals.bucket, manifest.name, manifest.generation)
+    found = None
+    if not manifest.dropped:
+        found = store.originals.requested(Job(manifest.id, *blob, ()), ())
+    if found is None:
+        raise OriginalGone("The original was deleted: upload the picture again.")
+    return found
 
 
 def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic) -> None:
@@ -45,8 +61,7 @@ def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic)
 def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wish:
     """Ask for a thumbnail unless somebody has; return the wish.
 
-    Of many who ask at the same moment, one creates the wish, and publishes its job. If that one
-    died, somebody else does so later.
+    Of many who ask at the same moment, one creates the wish, and publishes its job.
 
     Raises:
         Unavailable: it could not be written or published.
@@ -60,9 +75,25 @@ def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wi
             return wish
         kept = store.wishes.read(job.id, rendition.name)
         if kept and kept.wish:
-            return _taken_over(kept, kept.wish, job, store, uploads)
-        if kept:
+            return kept.wish
+        if kept:  # unreadable
             store.wishes.take_back(kept)
+
+
+def remind(kept: KeptWish, store: Store, uploads: Topic) -> None:
+    """Publish the job of a wish again if it is overdue: whoever wrote the wish may have died.
+
+    Raises:
+        Unavailable: it could not be written or published.
+    """
+    wish = kept.wish
+    if wish is None or wish.failure or wish.tries >= _IMPATIENT.attempts:
+        return
+    if time.time() - wish.at < _IMPATIENT.pause(wish.tries).total_seconds():
+        return
+    if store.wishes.put(wish.tried_again(), kept):
+        uploads.publish(wish.job(store.originals.bucket).to_json(), schema=SCHEMA)
+        log.warning("published the wish %s again", kept.blob)
 
 
 def _renew(wish: Wish, store: Store, begun: float) -> KeptWish | None:
@@ -78,17 +109,6 @@ def _renew(wish: Wish, store: Store, begun: float) -> KeptWish | None:
         kept = store.wishes.read(wish.id, wish.rendition.name)
         if kept and store.wishes.put(wish, kept):
             return None
-
-
-def _taken_over(kept: KeptWish, wish: Wish, job: Job, store: Store, uploads: Topic) -> Wish:
-    """Publish a wish again if it is overdue; return it as it is then."""
-    pause = _IMPATIENT.pause(wish.tries).total_seconds()
-    if wish.failure or wish.tries >= _IMPATIENT.attempts or time.time() - wish.at < pause:
-        return wish
-    if store.wishes.put(wish.tried_again(), kept):
-        uploads.publish(job_for(job, [wish.rendition]).to_json(), schema=SCHEMA)
-        log.warning("published the wish %s again", kept.blob)
-    return wish
 
 
 def _publish(job: Job, store: Store, uploads: Topic, new: Sequence[KeptWish]) -> None:

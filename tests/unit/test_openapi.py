@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from msgspec import structs
 
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.openapi import describe
 from quickthumb.api.pages import Pages
@@ -48,8 +49,9 @@ def test_every_route_is_documented_and_nothing_else():
     attempts = Idempotency(Records(MemoryBucket()), SETTINGS.takeover_seconds)
     resources = (
         Uploads(store, attempts, MemoryTopic(), SETTINGS),
-        Thumbnails(store, SETTINGS),
+        Thumbnails(store, MemoryTopic(), SETTINGS),
         Pages(SETTINGS),
+        Growth(store, MemoryTopic(), SETTINGS),
     )
     routes = {(path, method) for path, handlers in table(*resources).items() for method in handlers}
     assert {(path, method) for path, method, _ in operations()} == routes

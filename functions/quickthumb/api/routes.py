@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
 from quickthumb.api.records import Records
@@ -32,8 +33,9 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
     """Return the application of the function `upload`."""
     handlers = table(
         Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
-        Thumbnails(store, settings),
+        Thumbnails(store, topic, settings),
         Pages(settings),
+        Growth(store, topic, settings),
     )
     keys = Keys(settings.api_keys)
     router = Router(
@@ -48,7 +50,7 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, thumbnails: Thumbnails, pages: Pages, growth: Growth
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
@@ -59,7 +61,7 @@ def table(
         "/openapi.json": {"GET": pages.openapi},
         "/problems/{code}": {"GET": pages.problem},
         "/web/{name}": {"GET": pages.asset},
-        "/{id}": {"GET": uploads.status, "DELETE": uploads.delete},
+        "/{id}": {"GET": uploads.status, "POST": growth.add, "DELETE": uploads.delete},
         "/{id}/{name}": {"GET": thumbnails.get},
     }
 

@@ -1,7 +1,7 @@
 """The announcement of a large upload, with its options."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -11,6 +11,8 @@ from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.documents.untrusted import MAX_WHOLE, WrongMember
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, Option
 from quickthumb.problems import InvalidMessage, InvalidOption, Refused, TooLarge
+
+T = TypeVar("T")
 
 _ANY = "application/octet-stream"
 _CONTENT_TYPE = rf"^(image/[0-9A-Za-z_.+-]{{1,100}}|{_ANY})\Z"
@@ -49,11 +51,26 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def given(self) -> tuple[tuple[str, str], ...]:
         """The options in the form of form fields."""
-        given = msgspec.to_builtins(self.options)
-        return tuple(
-            (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
-            for name, value in given.items()
-        )
+        return as_fields(self.options)
+
+
+def read_options(body: bytes) -> tuple[tuple[str, str], ...]:
+    """Parse options in JSON, as in an announcement; return them in the form of form fields.
+
+    Raises:
+        Refused: the body is not a JSON object.
+        InvalidOption: a member is unknown or invalid.
+    """
+    return as_fields(_read(Options, _object(body, '{"sizes": [480, 1024]}.')))
+
+
+def as_fields(options: Options) -> tuple[tuple[str, str], ...]:  # type: ignore[valid-type]
+    """Return options in the form of form fields: names and texts."""
+    given = msgspec.to_builtins(options)
+    return tuple(
+        (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in given.items()
+    )
 
 
 def read_announced(body: bytes, max_bytes: int) -> Announcement:
@@ -68,18 +85,8 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
         InvalidOption: a member is missing, unknown or invalid.
         TooLarge: the upload exceeds the size limit.
     """
-    try:
-        document = untrusted.read(dict[str, Any], body)
-    except InvalidMessage as error:
-        raise Refused(
-            f"The body is not a JSON object: {error}. Expected an object like "
-            '{"size": 104857600}; the picture itself is sent to the URL in the response.'
-        ) from None
-    try:
-        announced = untrusted.convert(Announcement, _whole(document))
-    except InvalidMessage as error:
-        field = error.member if isinstance(error, WrongMember) else ""
-        raise InvalidOption(f"{error}.", field=field[:100] or None) from None
+    example = '{"size": 104857600}; the picture itself is sent to the URL in the response.'
+    announced = _read(Announcement, _object(body, example))
     if not re.search(_CONTENT_TYPE, announced.content_type):
         raise InvalidOption(
             f"content_type: {untrusted.shown(announced.content_type)}: expected a type like "
@@ -92,6 +99,25 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
             field="size",
         )
     return announced
+
+
+def _object(body: bytes, example: str) -> dict[str, Any]:
+    """Parse a JSON object; `example` ends the message if it is none. Raises `Refused`."""
+    try:
+        return untrusted.read(dict[str, Any], body)
+    except InvalidMessage as error:
+        raise Refused(
+            f"The body is not a JSON object: {error}. Expected an object like {example}"
+        ) from None
+
+
+def _read(kind: type[T], document: dict[str, Any]) -> T:
+    """Convert a JSON object. Raises `InvalidOption`."""
+    try:
+        return untrusted.convert(kind, _whole(document))
+    except InvalidMessage as error:
+        field = error.member if isinstance(error, WrongMember) else ""
+        raise InvalidOption(f"{error}.", field=field[:100] or None) from None
 
 
 def _whole(value: Any) -> Any:

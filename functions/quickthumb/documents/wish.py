@@ -53,6 +53,11 @@ class Wish(Struct, frozen=True):
         """Return the wish for a further thumbnail of the original of a job."""
         return cls(job.id, job.name, job.generation, job.size, rendition, time.time())
 
+    def job(self, bucket: str) -> Job:
+        """Return the job that makes it, of an original in a bucket."""
+        origin = (bucket, self.name, self.generation)
+        return Job(self.id, *origin, (self.rendition,), self.size, grows=True)
+
     def failed(self, failure: Failure) -> Self:
         """Return the wish after its job failed; `gave-up` may be tried again."""
         return msgspec.structs.replace(self, failure=failure, over=failure.code != GaveUp.code)

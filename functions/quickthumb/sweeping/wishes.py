@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from quickthumb.documents.job import RETRY, SCHEMA, Job
+from quickthumb.documents.job import RETRY, SCHEMA
 from quickthumb.documents.manifest import Failure
 from quickthumb.documents.wish import Wish
 from quickthumb.messaging import Topic
@@ -69,7 +69,7 @@ class WishSweeper:
         if not self.store.wishes.put(wish.tried_again(), kept):
             return "waiting"
         try:
-            body = self._job(wish).to_json()
+            body = wish.job(self.store.originals.bucket).to_json()
             self.uploads.publish(body, schema=SCHEMA, **{RETRY: str(wish.tries + 1)})
         except NotPublished:
             # A message that Pub/Sub did not accept is no attempt.
@@ -95,7 +95,3 @@ class WishSweeper:
         if not self.dry_run:
             self.store.wishes.take_back(kept)
         return "removed"
-
-    def _job(self, wish: Wish) -> Job:
-        origin = (self.store.originals.bucket, wish.name, wish.generation)
-        return Job(wish.id, *origin, (wish.rendition,), wish.size, grows=True)
