@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Failure, Manifest, Tombstone
 from quickthumb.documents.rendition import MOST_THUMBNAILS, Rendition
+from quickthumb.ending import commit
 from quickthumb.problems import NoMore, OriginalGone, TooManyThumbnails, Unavailable, Unprocessable
 from quickthumb.store import Store
 from quickthumb.store.results import Kept
@@ -27,7 +28,9 @@ def grow(
 ) -> Manifest | Tombstone | None:
     """Make thumbnails that were asked for later; return the manifest that names them.
 
-    If the first job of the upload has not ended, it is done too, so that nobody waits for it.
+    If the first job of the upload has not ended, it is done first, so that nobody waits for it.
+    What is made, and with what bytes, must not depend on what else was asked for: reducing a
+    picture to several sizes at once gives slightly different ones.
 
     Args:
         job: of wishes.
@@ -43,16 +46,16 @@ def grow(
     Raises:
         Unavailable: to be redelivered.
     """
-    kept = store.results.read(job.id)
-    if kept and _is_final(kept, job):
-        return _ended(kept, job, store)
     try:
-        wanted = _wanted(job, kept, store, standard)
-        if not wanted.renditions:
+        kept = _first(job, store, standard, make)
+        if _is_final(kept, job):
+            return _ended(kept, job, store)
+        named = {thumb.name for thumb in _done(kept).thumbnails}
+        if all(rendition.name in named for rendition in job.renditions):
             return _done(kept)
-        made = make(wanted)
+        made = make(job)
         if made is None:
-            raise OriginalGone("The original was deleted before the thumbnail was made.")
+            raise _gone()
         if made.failure:
             return _failed(job, made.failure, store)
         return _add(made, kept, job, store)
@@ -60,12 +63,33 @@ def grow(
         return _failed(job, Failure(error.code, str(error)), store)
 
 
+def _first(
+    job: Job,
+    store: Store,
+    standard: tuple[Rendition, ...],
+    make: Callable[[Job], Manifest | None],
+) -> Kept:
+    """Return how the first job of an upload ended, after doing it if necessary.
+
+    Its event is left to its own message.
+    """
+    while True:
+        kept = store.results.read(job.id)
+        if kept and not kept.yields_to(job.generation):
+            return kept
+        first = store.originals.requested(job, standard)
+        made = make(first) if first else None
+        if made is None:
+            raise _gone()
+        commit(made, kept, store)
+
+
 def _is_final(kept: Kept, job: Job) -> bool:
     """Return whether an upload gets no further thumbnails."""
     end = kept.end
     if isinstance(end, Tombstone):
         return True
-    return not end.gave_up and (end.failure is not None or end.generation != job.generation)
+    return end.failure is not None or end.generation != job.generation
 
 
 def _ended(kept: Kept, job: Job, store: Store) -> Tombstone | None:
@@ -77,43 +101,25 @@ def _ended(kept: Kept, job: Job, store: Store) -> Tombstone | None:
     return None
 
 
-def _done(kept: Kept | None) -> Manifest | None:
-    """Return the manifest of an upload that is done, None if its first job has to be done."""
-    if kept is None or isinstance(kept.end, Tombstone) or kept.end.gave_up:
-        return None
-    return kept.end
-
-
-def _wanted(job: Job, kept: Kept | None, store: Store, standard: tuple[Rendition, ...]) -> Job:
-    """Return the job to do: what is missing, or everything if there is nothing yet."""
-    if done := _done(kept):
-        named = {thumb.name for thumb in done.thumbnails}
-        return replace(job, renditions=tuple(r for r in job.renditions if r.name not in named))
-    first = store.originals.requested(job, standard)
-    if first is None:
-        raise OriginalGone("The original was deleted before the thumbnail was made.")
-    named = {name for rendition in first.renditions for name in rendition.names}
-    more = (rendition for rendition in job.renditions if rendition.name not in named)
-    return replace(first, renditions=(*first.renditions, *more))
-
-
-def _add(made: Manifest, kept: Kept | None, job: Job, store: Store) -> Manifest | Tombstone | None:
+def _add(made: Manifest, kept: Kept, job: Job, store: Store) -> Manifest | Tombstone | None:
     """Write a manifest with what was made and what there is."""
-    is_whole = _done(kept) is None
-    while True:
-        if kept and _is_final(kept, job):
-            return _ended(kept, job, store)
-        if done := _done(kept):
-            grown = _merged(done, made)
-            if grown == done:
-                return done
-        elif is_whole:
-            grown = made
-        else:
-            raise Unavailable(f"the manifest of {made.id} is gone")
-        if store.results.put(grown, kept):
+    while not _is_final(kept, job):
+        done = _done(kept)
+        grown = _merged(done, made)
+        if grown == done or store.results.put(grown, kept):
             return grown
-        kept = store.results.read(made.id)
+        found = store.results.read(made.id)
+        if found is None or found.yields_to(made.generation):
+            raise Unavailable(f"the manifest of {made.id} is gone")
+        kept = found
+    return _ended(kept, job, store)
+
+
+def _done(kept: Kept) -> Manifest:
+    """Return the manifest of an upload that is not final."""
+    if isinstance(kept.end, Tombstone):
+        raise TypeError("expected a manifest")
+    return kept.end
 
 
 def _merged(done: Manifest, made: Manifest) -> Manifest:
@@ -125,6 +131,10 @@ def _merged(done: Manifest, made: Manifest) -> Manifest:
             f"The upload has {len(named)} thumbnails, and can have {MOST_THUMBNAILS}."
         )
     return replace(done, thumbnails=(*done.thumbnails, *more))
+
+
+def _gone() -> OriginalGone:
+    return OriginalGone("The original was deleted before the thumbnail was made.")
 
 
 def _failed(job: Job, failure: Failure, store: Store) -> None:

@@ -44,6 +44,8 @@ def original_of(manifest: Manifest, store: Store) -> Job:
 def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic) -> None:
     """Ask for thumbnails; once this returns, the request cannot be lost.
 
+    Each is a job of its own: one that fails does not concern the others.
+
     Args:
         job: of the original.
         renditions: the thumbnails, at least one.
@@ -54,8 +56,9 @@ def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic)
         Unavailable: it could not be written or published.
     """
     begun = time.time()
-    written = [_renew(Wish.of(job, rendition), store, begun) for rendition in renditions]
-    _publish(job_for(job, renditions), store, uploads, [kept for kept in written if kept])
+    for rendition in renditions:
+        new = _renew(Wish.of(job, rendition), store, begun)
+        _publish(job_for(job, rendition), store, uploads, new)
 
 
 def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wish:
@@ -71,7 +74,7 @@ def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wi
     while True:
         lifetimes.check(begun)
         if created := store.wishes.create(wish):
-            _publish(job_for(job, [rendition]), store, uploads, [created])
+            _publish(job_for(job, rendition), store, uploads, created)
             return wish
         kept = store.wishes.read(job.id, rendition.name)
         if kept and kept.wish:
@@ -111,14 +114,13 @@ def _renew(wish: Wish, store: Store, begun: float) -> KeptWish | None:
             return None
 
 
-def _publish(job: Job, store: Store, uploads: Topic, new: Sequence[KeptWish]) -> None:
-    """Publish a job; if that fails, take back the wishes that are new."""
+def _publish(job: Job, store: Store, uploads: Topic, new: KeptWish | None) -> None:
+    """Publish a job; if that fails, take back its wish, if that is new."""
     try:
         uploads.publish(job.to_json(), schema=SCHEMA)
     except Unavailable:
-        for kept in new:
+        if new:
             with suppress(Unavailable):  # a sweep publishes it
-                store.wishes.take_back(kept)
+                store.wishes.take_back(new)
         raise
-    names = ", ".join(rendition.name for rendition in job.renditions)
-    log.info("asked for %s of %s", names, job.id)
+    log.info("asked for %s of %s", job.renditions[0].name, job.id)

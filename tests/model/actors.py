@@ -290,26 +290,27 @@ def lose(rules, *job):
 def _grow(rules, id, job, late):
     """Do the job of a wish."""
     name, generation, thumb = job
-    kept = yield "read", id
-    if kept and kept.state == "deleted":
-        yield from _clear(id)
-        yield "ack", *job
-        return
-    whole = kept is None or kept.state == "gave-up"
-    if whole or thumb not in kept.thumbs:
+    while True:  # the first job of the upload comes first
+        kept = yield "read", id
+        if kept and not _yields(rules, kept, generation):
+            break
         if (yield "get", name, generation) is None:
-            found = yield "wished", id, thumb
-            if found and (yield "erase", id, thumb + WISH, found.version):
-                yield "tell", "failed", f"{id}/{thumb}"
-            yield "ack", *job
+            yield from _fail(id, job)
+            return
+        if (yield "draw", id, "t", name, generation, late) == STALE:
+            return
+        first = Manifest("done", name, generation, ("t",))
+        if (yield from _commit(rules, id, first, late, kept)) == STALE:
+            return
+    if kept.state == "done" and thumb not in kept.thumbs:
+        if (yield "get", name, generation) is None:
+            yield from _fail(id, job)
             return
         if "wishes stay" not in rules:
             yield "erase", id, thumb + WISH, None
-        made = Manifest("done", name, generation, ("t", thumb) if whole else (thumb,))
-        for each in made.thumbs:
-            if (yield "draw", id, each, name, generation, late) == STALE:
-                return
-        kept = yield from _add(rules, id, made, kept, late)
+        if (yield "draw", id, thumb, name, generation, late) == STALE:
+            return
+        kept = yield from _add(rules, id, thumb, kept, late)
         if kept == STALE:
             return
     if kept.state == "deleted":
@@ -320,25 +321,32 @@ def _grow(rules, id, job, late):
     yield "ack", *job
 
 
-def _add(rules, id, made, kept, late):
-    """Write a manifest with what was made and what there is."""
+def _fail(id, job):
+    """Note in a wish that it cannot be fulfilled; here it is deleted."""
+    *_, thumb = job
+    found = yield "wished", id, thumb
+    if found and (yield "erase", id, thumb + WISH, found.version):
+        yield "tell", "failed", f"{id}/{thumb}"
+    yield "ack", *job
+
+
+def _add(rules, id, thumb, kept, late):
+    """Add a thumbnail to a manifest."""
     while True:
-        grown = made
-        if kept and kept.state == "done":
-            grown = kept._replace(thumbs=tuple(sorted({*kept.thumbs, *made.thumbs})))
-            if grown == kept:
-                return kept
-        over = kept.version if kept else 0
-        written = yield "put", id, over if "growing merges" in rules else None, grown, late
+        grown = kept._replace(thumbs=tuple(sorted({*kept.thumbs, thumb})))
+        if grown == kept:
+            return kept
+        over = kept.version if "growing merges" in rules else None
+        written = yield "put", id, over, grown, late
         if written == STALE:
             return STALE
         if written is True:
             return grown
         kept = yield "read", id
-        if kept and kept.state == "deleted":
-            return kept
-        if kept is None and "t" not in made.thumbs:
+        if kept is None:
             return STALE  # to be redelivered
+        if kept.state == "deleted":
+            return kept
 
 
 def drop(rules, id):

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Sequence
 from typing import Annotated, Self
 
 import msgspec
@@ -81,6 +80,6 @@ class Wish(Struct, frozen=True):
         return untrusted.read(cls, body)
 
 
-def job_for(job: Job, renditions: Sequence[Rendition]) -> Job:
-    """Return the job that makes further thumbnails of the original of a job."""
-    return msgspec.structs.replace(job, renditions=tuple(renditions), grows=True)
+def job_for(job: Job, rendition: Rendition) -> Job:
+    """Return the job that makes a further thumbnail of the original of a job."""
+    return msgspec.structs.replace(job, renditions=(rendition,), grows=True)
