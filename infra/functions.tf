@@ -57,6 +57,20 @@ resource "google_cloud_run_v2_service" "function" {
           value = env.value
         }
       }
+
+      # Read when an instance starts, so a new version needs no deployment.
+      dynamic "env" {
+        for_each = each.value.trigger == "http" ? var.secrets : {}
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value
+              version = "latest"
+            }
+          }
+        }
+      }
     }
   }
 
@@ -75,6 +89,7 @@ resource "google_cloud_run_v2_service" "function" {
   # A new revision may be called immediately, so its permissions come first.
   depends_on = [
     google_pubsub_topic_iam_member.publish,
+    google_secret_manager_secret_iam_member.function,
     google_storage_bucket_iam_member.function,
   ]
 }
