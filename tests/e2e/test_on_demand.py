@@ -2,19 +2,27 @@
 
 import io
 import json
+import re
+import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from emulator.bootstrap import ROOT
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.topology_file import read_topology
 from quickthumb.api.signatures import sign
+from tests.documents import commands
 from tests.pictures import picture, size_of
 
 KEY = "a-key-of-the-service-that-is-long-enough"
 AT_ONCE = 50
+DOCUMENT = ROOT / "docs" / "sizes.md"
+PAGE = DOCUMENT.read_text()
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +76,33 @@ def test_a_browser_gets_the_format_that_it_names(url, id):
         assert (answer.status_code, answer.headers["vary"]) == (200, "Accept")
         kinds[accept] = answer.headers["content-type"]
     assert list(kinds.values()) == ["image/avif", "image/webp", "image/jpeg"]
+
+
+@pytest.mark.parametrize("language", ["python", "js"])
+def test_the_documents_programs_sign_addresses(url, id, language, tmp_path):
+    [code] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    program = tmp_path / {"python": "sign.py", "js": "sign.mjs"}[language]
+    program.write_text(code)
+    runner = {"python": sys.executable, "js": shutil.which("node")}[language]
+    if runner is None:
+        pytest.skip("needs Node.js (Debian: nodejs)")
+    options = ["focus=0.5,0.25", "fit=cover", "background=#ffffff"]
+    command = [runner, str(program), KEY, f"/{id}/60x40.webp", *options]
+    address = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    answer = requests.get(f"{url}{address}&wait=30", timeout=60)
+    assert (answer.status_code, size_of(answer.content)) == (200, (60, 40)), answer.text
+    expected = sign(KEY, f"/{id}/60x40.webp", [option.split("=") for option in options])
+    assert address.endswith(f"&signature={expected}")
+
+
+def test_the_documents_srcset_names_links_of_its_upload(url):
+    [command] = [each.line for each in commands(DOCUMENT) if "format=negotiate" in each.line]
+    given = dict(re.findall(r"-F (sizes|format)=(\S+)", command))
+    answer = requests.post(url, files={"file": picture(1200, 900)}, data=given, timeout=60)
+    [shown] = re.findall(r'srcset="(.*?)"', PAGE)
+    for link in (part.split()[0].rpartition("/")[2] for part in shown.split(",")):
+        path = answer.json()["links"]["thumbnails"][link]
+        assert requests.get(f"{url}{path}?wait=30", timeout=60).status_code == 200
 
 
 def test_what_is_not_signed_is_refused(url, id):
