@@ -56,11 +56,15 @@ def grow(
         made = make(job)
         if made is None:
             raise _gone()
-        if made.failure:
-            return _failed(job, made.failure, store)
-        return _add(made, kept, job, store)
+        if made.failure is None:
+            return _add(made, kept, job, store)
+        failure = made.failure
     except (Unprocessable, NoMore) as error:
-        return _failed(job, Failure(error.code, str(error)), store)
+        failure = Failure(error.code, str(error))
+    store.wishes.fail(job, failure)
+    names = ", ".join(rendition.name for rendition in job.renditions)
+    log.warning("cannot make %s of %s: %s", names, job.id, failure.detail)
+    return None
 
 
 def _first(
@@ -135,9 +139,3 @@ def _merged(done: Manifest, made: Manifest) -> Manifest:
 
 def _gone() -> OriginalGone:
     return OriginalGone("The original was deleted before the thumbnail was made.")
-
-
-def _failed(job: Job, failure: Failure, store: Store) -> None:
-    store.wishes.fail(job, failure)
-    names = ", ".join(rendition.name for rendition in job.renditions)
-    log.warning("cannot make %s of %s: %s", names, job.id, failure.detail)

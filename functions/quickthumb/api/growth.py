@@ -70,12 +70,11 @@ class Growth:
             raise TooManyThumbnails(
                 f"The upload has {len(there)} thumbnails of {MOST_THUMBNAILS} it can have."
             )
-        if missing:
-            ask(job, missing, self._store, self._topic)
-        done = isinstance(state, Manifest) and not missing
-        document = documents.status(id, state) if done else documents.queued(id, wanted)
         headers = {"Cache-Control": "no-store", "Location": f"/{id}"}
-        return JSONResponse(document, 200 if done else 202, headers)
+        if isinstance(state, Manifest) and not missing:
+            return JSONResponse(documents.status(id, state), 200, headers)
+        ask(job, missing, self._store, self._topic)
+        return JSONResponse(documents.queued(id, wanted), 202, headers)
 
 
 def _named(rendition: Rendition, job: Job, there: Collection[str]) -> Rendition:

@@ -78,7 +78,7 @@ class OnDemand:
             given = []  # others never mattered
             if int(request.path_params["name"]) > MAX_SIZE:
                 return None
-        rendition = _rendition(*match.groups(), given)
+        rendition = _rendition(match[1], match[2], match[3], given)
         if not signatures and rendition not in self._allowed:
             if is_name and not given:
                 return None

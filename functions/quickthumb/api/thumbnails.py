@@ -66,7 +66,7 @@ class Thumbnails:
             raise no_upload(id)
         rendition = wanted.rendition if wanted else None
         name = rendition.name if rendition else name
-        vary = VARY if wanted and wanted.is_negotiated else {}
+        vary: Mapping[str, str] = VARY if wanted and wanted.is_negotiated else {}
         seen = await until(lambda: self._look(id, name, rendition), lambda it: it.is_over, seconds)
         state = seen.state
         if state is None:

@@ -168,7 +168,7 @@ def _status(settings: Settings) -> Schema:
 def _grow(settings: Settings) -> Schema:
     location = {"Location": header("The status of the upload.", f"/{ID}")}
     accepted = json(ref("Queued"), queued=schemas.QUEUED)
-    kinds = [
+    kinds: list[parts.Problem] = [
         *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.NotFound, *problems.family(problems.NoMore)),
         problems.Unauthorized,
@@ -226,7 +226,7 @@ def _thumbnail(settings: Settings) -> Schema:
     known |= maybe({"Vary": vary})
     part = {"Content-Range": header("The range sent.", "bytes 0-999/7712")}
     content = _pictures(THUMBNAIL_TYPES)
-    found = [problems.InvalidOption, problems.NotFound, problems.NotReady]
+    found: list[parts.Problem] = [problems.InvalidOption, problems.NotFound, problems.NotReady]
     found += problems.family(problems.NoMore)
     about, options = "It never changes, and can be cached forever.", list[Schema]()
     if settings.on_demand or settings.signing_keys:
