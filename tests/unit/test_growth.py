@@ -17,7 +17,7 @@ from quickthumb.documents.wish import Wish
 from quickthumb.messaging import Message
 from quickthumb.options import parse_renditions
 from quickthumb.policy import Policy
-from quickthumb.problems import Corrupt, Unavailable
+from quickthumb.problems import Corrupt, InvalidMessage, Unavailable
 from quickthumb.resize import resize
 from quickthumb.sweep import sweep
 from quickthumb.sweeping.sweeper import Sweeper
@@ -388,3 +388,11 @@ def test_wishes_and_jobs_are_read_as_they_were_written():
     assert Wish.from_json(wish.to_json()) == wish
     assert wish.job("b") == job
     assert Job.from_json(job.to_json()) == job
+
+
+def test_versions_that_know_no_wishes_refuse_their_jobs():
+    job = Job(UNKNOWN, "b", UNKNOWN, 7, parse_renditions("a:16"), 9, grows=True)
+    document = json.loads(job.to_json())
+    del document["wishes"]
+    with pytest.raises(InvalidMessage, match="renditions is missing"):
+        Job.from_json(json.dumps(document).encode())

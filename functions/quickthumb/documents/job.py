@@ -1,7 +1,7 @@
 """The message that makes `resize` create thumbnails."""
 
 import json
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,9 @@ SCHEMA = "1"
 
 RETRY = "retry"
 """Attribute of a message that `sweep` published again: the number of the retry, from 1."""
+
+_WISHES = "wishes"
+"""In place of `renditions` if a job grows."""
 
 MAX_FILENAME = 255
 """Maximum length of a stored file name, characters."""
@@ -48,8 +51,9 @@ class Job(msgspec.Struct, frozen=True):
     def to_json(self) -> bytes:
         """Return the body of the message."""
         members = msgspec.to_builtins(self)
-        if not self.grows:
-            del members["grows"]
+        if members.pop("grows"):
+            # Earlier versions must refuse it: they would write a manifest with these alone.
+            members[_WISHES] = members.pop("renditions")
         return json.dumps(members, separators=(",", ":")).encode()
 
     @classmethod
@@ -60,7 +64,11 @@ class Job(msgspec.Struct, frozen=True):
             InvalidMessage: it is not a job of this schema.
         """
         try:
-            job = untrusted.read(cls, body)
+            document = untrusted.read(dict[str, Any], body)
+            if _WISHES in document:
+                document = {**document, "renditions": document[_WISHES]}
+            document["grows"] = _WISHES in document
+            job = untrusted.convert(cls, document)
             blob_name(job.name)
         except InvalidMessage as error:
             raise InvalidMessage(f"not a job: {error}") from error
