@@ -376,7 +376,7 @@ KINDS = (
     Kind("odd file names", "upload", odd_names, 1),
     Kind("line breaks in paths", "upload", header_injection),
     Kind("the same id deleted again", "upload", repeated_ids, 1),
-    Kind(f"{GUESSES} guesses of signed addresses", "upload", unsigned_guesses, per_second=10),
+    Kind(f"{GUESSES} guesses of signed addresses", "upload", unsigned_guesses, per_second=4),
     Kind("GIF that is also a page", "upload", polyglot, 1),
     Kind("10,000 tiny files, 20 in a form", "upload", tiny_files, 2, 2),
     Kind("push: nonsense", "resize", push_nonsense, 1),

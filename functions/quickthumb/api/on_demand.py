@@ -58,7 +58,7 @@ class OnDemand:
 
         Raises:
             NotAllowed: the service does not list it, and it is not signed.
-            InvalidOption: an option is unknown, given twice or invalid.
+            InvalidOption: an option of a signed address is unknown, given twice or invalid.
         """
         match = _ADDRESS.fullmatch(request.path_params["name"])
         if match is None or not (self._allowed or self._keys):
@@ -78,7 +78,12 @@ class OnDemand:
             given = []  # others never mattered
             if int(request.path_params["name"]) > MAX_SIZE:
                 return None
-        rendition = _rendition(match[1], match[2], match[3], given)
+        try:
+            rendition = _rendition(match[1], match[2], match[3], given)
+        except InvalidOption as error:
+            if signatures:
+                raise
+            raise NotAllowed(f"This service does not make this on demand. {error}") from None
         if not signatures and rendition not in self._allowed:
             if is_name and not given:
                 return None

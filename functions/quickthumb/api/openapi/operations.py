@@ -170,8 +170,8 @@ def _grow(settings: Settings) -> Schema:
     accepted = json(ref("Queued"), queued=schemas.QUEUED)
     kinds: list[parts.Problem] = [
         *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
-        *(problems.Busy, problems.NotFound, *problems.family(problems.NoMore)),
-        problems.Unauthorized,
+        *(problems.Busy, problems.NotFound, problems.Unauthorized),
+        *problems.family(problems.NoMore),
     ]
     return _change(
         settings,
