@@ -134,7 +134,10 @@ def test_what_was_asked_for_in_one_format_is_not_made_again(service):
     service.http.post(f"/{id}?sizes=16&format=negotiate")
     [wish, *_] = (name for name in service.processed.blobs if name.endswith(".wish"))
     assert "webp" not in wish
-    service.work()
+    for _ in range(2):
+        expect_problem(service.http.get(f"/{id}/16"), 404, "not-ready")
+        service.work_once()
+    assert service.http.get(f"/{id}/16").headers["vary"] == "Accept"
     names = list(service.http.get(f"/{id}").json()["thumbnails"])
     assert names == ["32", "16-webp", "16-avif", "16-jpeg"]
 

@@ -100,10 +100,9 @@ class Thumbnails:
         state = self._store.status(id)
         if not _lacks(state, name):
             return Seen(state)
-        wishes = self._store.wishes
-        kept = wishes.read(id, name)
-        if kept is None and rendition is None:
-            kept = wishes.read(id, variants(name)[0])  # all of them are asked for together
+        asked = (name,) if rendition else (name, *variants(name))
+        found = (self._store.wishes.read(id, each) for each in asked if _lacks(state, each))
+        kept = next(filter(None, found), None)
         if kept and kept.wish:
             if rendition:
                 remind(kept, self._store, self._topic)
