@@ -1,6 +1,15 @@
 locals {
   # With a domain, the function's own URL must not bypass its rate limit.
   http_ingress = var.domain == "" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+
+  # What events call the service by. This URL is known before the service exists:
+  # https://docs.cloud.google.com/run/docs/triggering/https-request#deterministic
+  public_host = (
+    var.domain == ""
+    ? "${keys(local.http_functions)[0]}-${data.google_project.this.number}.${var.region}.run.app"
+    : var.domain
+  )
+  public_url = "https://${local.public_host}"
 }
 
 # Each function is a Cloud Run service; docs/decisions/0008-revisions-and-traffic.md explains why it is not a
@@ -51,7 +60,11 @@ resource "google_cloud_run_v2_service" "function" {
       }
 
       dynamic "env" {
-        for_each = merge(each.value.environment, { FUNCTION_TARGET = each.value.entry_point })
+        for_each = merge(
+          { QUICKTHUMB_PUBLIC_URL = local.public_url },
+          each.value.environment,
+          { FUNCTION_TARGET = each.value.entry_point },
+        )
         content {
           name  = env.key
           value = env.value

@@ -16,8 +16,14 @@ from quickthumb.store import Store
 log = logging.getLogger(__name__)
 
 
-def bury(message: Message, store: Store, completed: Topic) -> None:
+def bury(message: Message, store: Store, completed: Topic, service: str | None = None) -> None:
     """Mark the job of a dead letter as failed.
+
+    Args:
+        message: the dead letter.
+        store: where its end is written.
+        completed: topic of ends.
+        service: public URL of the service, for links; None if it is unknown.
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub is unavailable; to be redelivered.
@@ -39,4 +45,4 @@ def bury(message: Message, store: Store, completed: Topic) -> None:
     if job.grows:
         store.wishes.fail(job, Failure(reason.code, str(reason)))
         return
-    give_up(job, reason, store, completed)
+    give_up(job, reason, store, completed, service)

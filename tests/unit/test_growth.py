@@ -177,6 +177,28 @@ def test_the_event_is_published_again_with_all_thumbnails(service):
     assert [thumb["name"] for thumb in json.loads(body)["thumbnails"]] == ["32", "16"]
 
 
+def test_the_applications_own_data_stays_with_an_upload_that_grows(service):
+    id = service.done(data={"sizes": "32", "metadata": '{"album": "7"}'})
+    assert service.http.post(f"/{id}?sizes=16").json()["metadata"] == {"album": "7"}
+    completed = MemoryTopic()
+    deliver(service, service.uploads.messages.pop(), completed=completed)
+    assert service.http.get(f"/{id}").json()["metadata"] == {"album": "7"}
+    assert json.loads(completed.messages[0][0])["metadata"] == {"album": "7"}
+
+
+def test_links_of_events_are_those_of_the_status():
+    service = Service(public_url="https://thumbs.example")
+    id = service.done(data={"sizes": "32"})
+    service.http.post(f"/{id}?sizes=16&format=negotiate")
+    completed = MemoryTopic()
+    while service.uploads.messages:
+        deliver(service, service.uploads.messages.pop(), completed=completed)
+    links = json.loads(completed.messages[-1][0])["links"]["thumbnails"]
+    shown = service.http.get(f"/{id}").json()["links"]["thumbnails"]
+    assert links == {name: f"https://thumbs.example{path}" for name, path in shown.items()}
+    assert "16" in links
+
+
 def test_a_job_that_is_delivered_again_decodes_nothing_and_publishes_the_event(service):
     id = service.done(data={"sizes": "32"})
     service.http.post(f"/{id}?sizes=16")

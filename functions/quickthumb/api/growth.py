@@ -74,7 +74,7 @@ class Growth:
         if isinstance(state, Manifest) and not missing:
             return JSONResponse(documents.status(id, state), 200, headers)
         ask(job, missing, self._store, self._topic)
-        return JSONResponse(documents.queued(id, wanted), 202, headers)
+        return JSONResponse(documents.queued(id, wanted, job.metadata), 202, headers)
 
 
 def _named(rendition: Rendition, job: Job, there: Collection[str]) -> Rendition:

@@ -6,11 +6,17 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from quickthumb.documents import metadata as own
 from quickthumb.documents import untrusted
 from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.documents.untrusted import MAX_WHOLE, WrongMember
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, Option
-from quickthumb.problems import InvalidMessage, InvalidOption, Refused, TooLarge
+from quickthumb.problems import (
+    InvalidMessage,
+    InvalidOption,
+    Refused,
+    TooLarge,
+)
 
 T = TypeVar("T")
 
@@ -47,6 +53,13 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = _ANY
     size: Annotated[int, Meta(ge=1, le=MAX_WHOLE, description="Size in bytes.")]
     options: Annotated[Options, Meta(description="The options of the upload.")] = Options()  # type: ignore[valid-type]
+    metadata: Annotated[
+        dict[str, Any],
+        Meta(
+            description=own.MEANING,
+            extra_json_schema={name: own.SCHEMA[name] for name in own.SCHEMA if name != "type"},
+        ),
+    ] = {}
 
     @property
     def given(self) -> tuple[tuple[str, str], ...]:
@@ -83,10 +96,13 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
     Raises:
         Refused: the body is not a JSON object.
         InvalidOption: a member is missing, unknown or invalid.
+        InvalidMetadata: `metadata` is not an object; `metadata.joined` checks what is in it.
         TooLarge: the upload exceeds the size limit.
     """
     example = '{"size": 104857600}; the picture itself is sent to the URL in the response.'
-    announced = _read(Announcement, _object(body, example))
+    document = _object(body, example)
+    own.expect_object(document)
+    announced = _read(Announcement, document)
     if not re.search(_CONTENT_TYPE, announced.content_type):
         raise InvalidOption(
             f"content_type: {untrusted.shown(announced.content_type)}: expected a type like "
@@ -114,16 +130,16 @@ def _object(body: bytes, example: str) -> dict[str, Any]:
 def _read(kind: type[T], document: dict[str, Any]) -> T:
     """Convert a JSON object. Raises `InvalidOption`."""
     try:
-        return untrusted.convert(kind, _whole(document))
+        return untrusted.convert(kind, whole(document))
     except InvalidMessage as error:
         field = error.member if isinstance(error, WrongMember) else ""
         raise InvalidOption(f"{error}.", field=field[:100] or None) from None
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Return a value with numbers like 5.0 as integers, which they are in JSON Schema."""
     if isinstance(value, dict):
-        return {name: _whole(part) for name, part in value.items()}
+        return {name: whole(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_whole(part) for part in value]
+        return [whole(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

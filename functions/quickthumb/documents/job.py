@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from quickthumb.documents import untrusted
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.names import blob_name, id_of
 from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.documents.untrusted import MAX_WHOLE, shown
@@ -37,6 +38,7 @@ class Job(msgspec.Struct, frozen=True):
         size: of that blob, bytes.
         filename: of the upload, or empty.
         grows: whether the thumbnails were asked for later, and join those that there are.
+        metadata: of the application; earlier versions ignore it.
     """
 
     id: str
@@ -47,10 +49,13 @@ class Job(msgspec.Struct, frozen=True):
     size: Annotated[int, Meta(ge=0, le=MAX_WHOLE)] = 0
     filename: str = ""
     grows: bool = False
+    metadata: Metadata = {}
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
         members = msgspec.to_builtins(self)
+        if not self.metadata:
+            del members["metadata"]
         if members.pop("grows"):
             # Earlier versions must refuse it: they would write a manifest with these alone.
             members[_WISHES] = members.pop("renditions")
