@@ -37,8 +37,8 @@ class Job(msgspec.Struct, frozen=True):
         renditions: the thumbnails to make; empty if they are in the metadata of the original.
         size: of that blob, bytes.
         filename: of the upload, or empty.
-        grows: whether the thumbnails were asked for later, and join those that there are.
         metadata: of the application; earlier versions ignore it.
+        grows: whether the thumbnails were asked for later, and join those that there are.
     """
 
     id: str
@@ -48,8 +48,8 @@ class Job(msgspec.Struct, frozen=True):
     renditions: Annotated[tuple[Rendition, ...], Meta(min_length=1, max_length=MAX_LISTED)]
     size: Annotated[int, Meta(ge=0, le=MAX_WHOLE)] = 0
     filename: str = ""
-    grows: bool = False
     metadata: Metadata = {}
+    grows: bool = False
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
