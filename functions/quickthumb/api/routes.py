@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
 from quickthumb.api.preconditions import expect_match
@@ -42,8 +43,9 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
     handlers = table(
         Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
         Tokens(keys, settings),
-        Thumbnails(store, settings),
+        Thumbnails(store, topic, settings),
         Pages(settings),
+        Growth(store, topic, settings),
     )
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
@@ -57,7 +59,7 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages, growth: Growth
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
@@ -70,7 +72,7 @@ def table(
         "/openapi.json": {"GET": pages.openapi},
         "/problems/{code}": {"GET": pages.problem},
         "/web/{name}": {"GET": pages.asset},
-        "/{id}": {"GET": uploads.status, "DELETE": uploads.delete},
+        "/{id}": {"GET": uploads.status, "POST": growth.add, "DELETE": uploads.delete},
         "/{id}/{name}": {"GET": thumbnails.get},
     }
 

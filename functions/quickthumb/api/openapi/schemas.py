@@ -131,9 +131,14 @@ def _member(schemas: dict[str, Schema], name: str, member: str) -> Schema:
     return schema
 
 
-def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
-    """Return the description and schema of each available option of an upload, by name."""
-    if settings.only_renditions:
+def options(settings: Settings, *, always: bool = False) -> dict[str, tuple[str, Schema]]:
+    """Return the description and schema of each available option of an upload, by name.
+
+    Args:
+        settings: with what is available.
+        always: whether to return all, even if uploads may not request anything.
+    """
+    if settings.only_renditions and not always:
         return {}
     found = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
     if settings.sizes:
