@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from emulator.dashboard.watching import Watching
 from emulator.errors import PartFailed
 from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, answers
@@ -16,6 +17,7 @@ from emulator.source import Source
 from emulator.topology import Function, Reference
 
 _SERVE = Path(__file__).with_name("guest") / "serve.py"
+_WATCHED = Path(__file__).with_name("guest") / "watched.py"
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
@@ -29,6 +31,7 @@ def function_part(
     *,
     awaited: bool,
     source: Source | None = None,
+    watching: Watching | None = None,
 ) -> Part:
     """Return the part that serves a function.
 
@@ -39,14 +42,16 @@ def function_part(
         instances: number of processes; a debugged function is one.
         awaited: see `Part`.
         source: the code; None is that of QuickThumb.
+        watching: is told what it does, if anybody watches.
     """
     source = source or Source()
+    watched = watching if name not in source.debuggers else None
     port = int(addresses.functions[name].rpartition(":")[2])
     has_health = source.is_ours and function.trigger == "http"
     inherited = {key: text for key, text in os.environ.items() if key not in _NOT_INHERITED}
     return Part(
         name,
-        _command(name, function, port, source),
+        _command(name, function, port, source, watched),
         is_ready=lambda: is_healthy(port) if has_health else answers(port),
         env={
             **inherited,
@@ -60,15 +65,25 @@ def function_part(
         folder=None if source.is_ours else source.folder,
         matters=lambda line: not (source.is_ours and line.startswith(("INFO ", "DEBUG "))),
         awaited=awaited,
+        **(
+            {"hear": watched.hear(name), "on_end": lambda: watched.look(name)}
+            if watched is not None
+            else {}
+        ),
     )
 
 
-def _command(name: str, function: Function, port: int, source: Source) -> list[str]:
+def _command(
+    name: str, function: Function, port: int, source: Source, watched: Watching | None
+) -> list[str]:
     file, target = str(source.file), function.entry_point
     debugger = source.debuggers.get(name)
     if debugger is None:
+        serve = ["-m", "functions_framework"]
+        if watched:
+            serve = [str(_WATCHED), str(watched.controls.path), name, function.trigger]
         return [
-            *(str(source.python), "-m", "functions_framework", "--source", file),
+            *(str(source.python), *serve, "--source", file),
             *("--target", target, "--host", HOST, "--port", str(port)),
         ]
     return [
