@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from emulator.cloud import Cloud
@@ -162,7 +163,7 @@ class Actions:
             now = self._count(name)
             if not self._cloud.send(name, signal.SIGTTIN):
                 return  # it is being restarted, with the new number
-            _wait(lambda now=now: self._count(name) > now, _STEP_SECONDS)
+            _wait(partial(self._has_more, name, now), _STEP_SECONDS)
         for _ in range(before - count):
             if not self._cloud.send(name, signal.SIGTTOU):
                 return
@@ -171,6 +172,9 @@ class Actions:
         if self._count(name) > count:
             waiting = (lambda: self._count(name) <= count, _LINGER_SECONDS, _STEP_DOWN_SECONDS)
             threading.Thread(target=_wait, args=waiting, daemon=True).start()
+
+    def _has_more(self, name: str, count: int) -> bool:
+        return self._count(name) > count
 
     def _count(self, name: str) -> int:
         self._flow.look(name, time.time())

@@ -121,8 +121,8 @@ class Poison:
             return  # when it is back, it is set up anew anyway
 
     def _has_died(self, id: str) -> bool:
-        life = self._flow.life(id)
-        return bool(life) and any(event["kind"] == "dead" for event in life["entries"])
+        life = self._flow.life(id) or {"entries": []}
+        return any(event["kind"] == "dead" for event in life["entries"])
 
     def _picture(self, topic: str) -> str:
         """Ship what kills; return the id of the upload, or of the message."""

@@ -64,12 +64,9 @@ def function_part(
         },
         folder=None if source.is_ours else source.folder,
         matters=lambda line: not (source.is_ours and line.startswith(("INFO ", "DEBUG "))),
+        hear=watched.hear(name) if watched else lambda line: line,
+        on_end=lambda: watched.look(name) if watched else None,
         awaited=awaited,
-        **(
-            {"hear": watched.hear(name), "on_end": lambda: watched.look(name)}
-            if watched is not None
-            else {}
-        ),
     )
 
 

@@ -327,7 +327,7 @@ def main(argv: list[str]) -> None:
     """Serve until stopped."""
     controls, name, trigger = argv[1:4]
     watch = Watch(controls, name, is_job=trigger == "pubsub")
-    sys.stdout, sys.stderr = _Marked(sys.stdout), _Marked(sys.stderr)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = _Marked(sys.stdout), _Marked(sys.stderr)
     create: Callable[..., Any] = functions_framework.create_app
 
     def create_app(*arguments: Any, **options: Any) -> Any:
