@@ -23,8 +23,11 @@ _MOST_MESSAGES = 5_000
 _MOST_DATA = 16 * 1024  # characters of base64
 _MOST_ENTRIES = 200  # in a life; then the middle is left out
 _MOST_RECENT = 50
+_LISTED = 20
 _MOST_LOG_LINES = 50
 _MOST_LINE = 2_000  # characters
+_SHORT_LOG = 3  # lines, where many requests are listed
+_SHORT_LINE = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,11 @@ class Request:
     outcome: str = "running"
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_MOST_LOG_LINES))
 
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON values."""
+    def document(self, *, whole: bool = False) -> dict[str, Any]:
+        """Return it as JSON values, with the end of its log, or with all of it."""
+        lines = list(self.log)
+        if not whole:
+            lines = [text[:_SHORT_LINE] for text in lines[-_SHORT_LOG:]]
         milliseconds = None if self.seconds is None else round(self.seconds * 1000, 1)
         return {
             "id": self.id,
@@ -94,7 +100,8 @@ class Request:
             "milliseconds": milliseconds,
             "status": self.status,
             "outcome": self.outcome,
-            "log": list(self.log),
+            "log": lines,
+            "log_lines": len(self.log),
         }
 
 
@@ -247,8 +254,22 @@ class Flow:
                     "killed": known.counts["killed"],
                 },
                 "failures": list(reversed(known.failures)),
-                "recent": [request.document() for request in reversed(known.recent)],
+                "recent": [each.document() for each in list(known.recent)[: -_LISTED - 1 : -1]],
             }
+
+    def request(self, id: str) -> dict[str, Any] | None:
+        """Return a request with its log, None if it is not among the latest."""
+        with self._changed:
+            found = self._requests.get(id) or next(
+                (
+                    request
+                    for function in self._functions.values()
+                    for request in function.recent
+                    if request.id == id
+                ),
+                None,
+            )
+            return found.document(whole=True) if found else None
 
     def busy(self, name: str) -> list[tuple[int, int, int]]:
         """Return number, process id and running requests of each instance, the busiest first."""
@@ -451,13 +472,17 @@ class Flow:
         if outcome != "done":
             function.failures.append(event)
         self._about(request, event)
-        if request.message is None or function.role.handles_dead:
+        if request.message is None:
+            return
+        if function.role.handles_dead:
+            # The embedded broker has told it before; Google's does not.
+            dead = self._lives.get(request.subjects[0])
+            if dead and dead.state in ("waiting", "working"):
+                dead.state = "dead"
             return
         life = self._life(request.subjects[0], time)
-        if outcome != "done":
-            life.state = "waiting"
-        elif life.state == "working":
-            life.state = "done"
+        if life.state == "working":  # else the broker has told what comes next
+            life.state = "done" if outcome == "done" else "waiting"
 
     def _about(self, request: Request, event: Event) -> None:
         """Note an event in the lives that a request is about; reading one changes nothing."""

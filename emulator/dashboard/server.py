@@ -3,6 +3,7 @@
     GET  /api/state                          the whole state
     GET  /api/events                         state and events as they happen (server-sent events)
     GET  /api/uploads/ID                     the life of an upload, or of a message
+    GET  /api/requests/ID                    a request with its log
     GET  /api/subscriptions/NAME/messages    messages, which are not taken
     GET  /api/letters                        dead letters
     GET  /api/buckets/NAME                   the latest blobs
@@ -100,6 +101,7 @@ class Api:
         self._routes: tuple[tuple[re.Pattern[str], Callable[..., Any]], ...] = (
             (re.compile("/api/state"), lambda _: state.document()),
             (re.compile("/api/uploads/(.+)"), self._upload),
+            (re.compile("/api/requests/([^/]+)"), self._request),
             (re.compile("/api/subscriptions/([^/]+)/messages"), self._messages),
             (re.compile("/api/letters"), lambda _: {"letters": actions.letters.listing()}),
             (re.compile("/api/buckets/([^/]+)"), self._bucket),
@@ -127,6 +129,12 @@ class Api:
         if life is None and not blobs:
             raise Unknown(f"{id}: neither its messages nor its blobs are known.")
         return (life or {"id": id, "state": None, "entries": [], "left_out": 0}) | {"blobs": blobs}
+
+    def _request(self, _query: Mapping[str, str], id: str) -> Any:
+        found = self.flow.request(id)
+        if found is None:
+            raise Unknown(f"{id} is not among the latest requests.")
+        return found
 
     def _messages(self, query: Mapping[str, str], name: str) -> Any:
         messages = self._pubsub.peek(name, _number(query, "limit", 100, 1000))
