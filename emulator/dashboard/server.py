@@ -77,7 +77,7 @@ class Server:
     def start(self, api: "Api") -> None:
         """Answer requests from now on."""
         self._http.api = api
-        threading.Thread(target=self._http.serve_forever, args=(0.5,), daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.2,), daemon=True).start()
 
     def close(self) -> None:
         """Stop; readers of events are disconnected."""
