@@ -16,8 +16,7 @@ from emulator.running import Addresses
 from emulator.source import Source
 from emulator.topology import Function, Reference
 
-_SERVE = Path(__file__).with_name("guest") / "serve.py"
-_WATCHED = Path(__file__).with_name("guest") / "watched.py"
+_GUEST = Path(__file__).with_name("guest")
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
@@ -56,8 +55,8 @@ def function_part(
         env={
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name), source),
-            # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
-            # takes one request at a time, and lets another process take the next.
+            # Cloud Run's limits, as far as the framework can enforce them. Instances are processes,
+            # and take as many requests at once as they have threads; see `guest/framework.py`.
             "THREADS": str(function.concurrency),
             "WORKERS": str(instances),
             "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
@@ -76,16 +75,17 @@ def _command(
     file, target = str(source.file), function.entry_point
     debugger = source.debuggers.get(name)
     if debugger is None:
-        serve = ["-m", "functions_framework"]
+        serve = [str(_GUEST / "framework.py")]
         if watched:
-            serve = [str(_WATCHED), str(watched.controls.path), name, function.trigger]
+            told = (str(watched.controls.path), name, function.trigger)
+            serve = [str(_GUEST / "watched.py"), *told]
         return [
             *(str(source.python), *serve, "--source", file),
             *("--target", target, "--host", HOST, "--port", str(port)),
         ]
     return [
         *(str(source.python), "-m", "debugpy", "--listen", f"{HOST}:{debugger}"),
-        *(str(_SERVE), file, target, HOST, str(port)),
+        *(str(_GUEST / "serve.py"), file, target, HOST, str(port)),
     ]
 
 

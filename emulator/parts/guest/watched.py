@@ -19,6 +19,7 @@ import asyncio
 import base64
 import contextlib
 import contextvars
+import importlib.util
 import io
 import itertools
 import json
@@ -336,7 +337,18 @@ def main(argv: list[str]) -> None:
     functions_framework.create_app = create_app
     tell_of_processes()
     sys.argv = ["functions-framework", *argv[4:]]
+    _framework().share_requests()
     runpy.run_module("functions_framework", run_name="__main__", alter_sys=True)
+
+
+def _framework() -> Any:
+    """Return the module beside this one, without its name getting in the way of the functions'."""
+    path = os.path.join(os.path.dirname(__file__), "framework.py")  # noqa: PTH118, PTH120
+    spec = importlib.util.spec_from_file_location("_quickthumb_framework", path)
+    assert spec and spec.loader  # noqa: S101 - the file is there
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":
