@@ -15,7 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what happens, until Ctrl-C or the end of `up`."""
-    for name, events in dashboard_of(args).events():
+    dashboard, listens = dashboard_of(args), False
+    for name, events in dashboard.events():
+        if not listens:
+            print(f"Watching {dashboard.url}, until Ctrl-C.", file=sys.stderr, flush=True)
+            listens = True
         if name != "flow":
             continue
         for event in sorted(events, key=lambda each: float(each["time"])):

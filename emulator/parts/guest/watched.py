@@ -345,7 +345,7 @@ def _framework() -> Any:
     """Return the module beside this one, without its name getting in the way of the functions'."""
     path = os.path.join(os.path.dirname(__file__), "framework.py")  # noqa: PTH118, PTH120
     spec = importlib.util.spec_from_file_location("_quickthumb_framework", path)
-    assert spec and spec.loader  # noqa: S101 - the file is there
+    assert spec is not None and spec.loader is not None  # noqa: PT018, S101 - the file is there
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
