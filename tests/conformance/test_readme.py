@@ -108,16 +108,16 @@ def test_the_variable_that_the_readme_shows_is_created():
 
 
 def test_the_requests_that_the_readme_shows_create_a_topic_and_publish():
-    if not (shutil.which("curl") and shutil.which("sh")):
+    shell = shutil.which("sh")
+    if not (shell and shutil.which("curl")):
         pytest.skip("needs curl and a shell")
     with Broker() as broker:
         script = SCRIPTS[0].replace("127.0.0.1:8085", broker.address)
         said = subprocess.run(
-            ["sh", "-ec", script], capture_output=True, text=True, timeout=60, check=True
+            [shell, "-ec", script], capture_output=True, text=True, timeout=60, check=True
         )
-        assert re.fullmatch(
-            r'\{"name":"projects/demo/topics/greetings"\}\{"messageIds":\["[0-9]+"\]\}', said.stdout
-        )
+        assert said.stdout.startswith('{"name":"projects/demo/topics/greetings",')
+        assert re.search(r'\}\{"messageIds":\["[0-9]+"\]\}$', said.stdout)
 
 
 def test_the_metrics_are_those_that_the_readme_names():

@@ -18,6 +18,7 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberRestTransp
 from tests.conformance.brokers import PROJECT
 
 REFERENCE = "https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1"
+IAM = "https://docs.cloud.google.com/pubsub/docs/access-control"
 CORS = "https://fetch.spec.whatwg.org/#http-cors-protocol"
 
 
@@ -230,6 +231,29 @@ def test_gcloud_works(broker, name, tmp_path):
     assert name in run("topics", "list-subscriptions", name)
     run("subscriptions", "delete", name)
     run("topics", "delete", name)
+
+
+def test_a_topic_with_a_schema_takes_only_what_fits(call, name):
+    definition = '{"type": "record", "name": "Order", "fields": [{"name": "n", "type": "int"}]}'
+    schema, topic = f"{PROJECT}/schemas/{name}", f"{PROJECT}/topics/{name}"
+    document = {"type": "AVRO", "definition": definition}
+    status, made = call("POST", f"v1/{PROJECT}/schemas?schemaId={name}", document)
+    assert (status, made["name"]) == (200, schema)
+    assert call("GET", f"v1/{schema}")[1]["definition"] == definition
+    settings = {"schemaSettings": {"schema": schema, "encoding": "JSON"}}
+    assert call("PUT", f"v1/{topic}", settings)[0] == 200
+    assert call("POST", f"v1/{topic}:publish", messages(b'{"n": 1}'))[0] == 200
+    assert call("POST", f"v1/{topic}:publish", messages(b'{"n": "one"}'))[0] == 400
+    assert call("DELETE", f"v1/{topic}") == (200, {})
+    assert call("DELETE", f"v1/{schema}") == (200, {})
+
+
+@pytest.mark.departure("has no policies", IAM)
+def test_a_policy_is_kept(call, topic):
+    policy = {"bindings": [{"role": "roles/pubsub.viewer", "members": ["allUsers"]}]}
+    status, written = call("POST", f"v1/{topic}:setIamPolicy", {"policy": policy})
+    assert (status, written["bindings"]) == (200, policy["bindings"])
+    assert call("GET", f"v1/{topic}:getIamPolicy") == (200, written)
 
 
 def test_a_pull_waits_for_a_message(call, topic, subscribe, publish):

@@ -36,6 +36,7 @@ _HTTP_STATUS = {
     "FAILED_PRECONDITION": 400,
     "PERMISSION_DENIED": 403,
     "NOT_FOUND": 404,
+    "ABORTED": 409,
     "ALREADY_EXISTS": 409,
     "RESOURCE_EXHAUSTED": 429,
     "UNIMPLEMENTED": 501,
@@ -53,7 +54,7 @@ class Rest:
         """Serve methods.
 
         Args:
-            methods: By name.
+            methods: By name, all that have a route.
             origins: Which web pages may use it.
         """
         self._methods = methods
@@ -78,11 +79,7 @@ class Rest:
             shown = f"{request.method} {request.path}"[:200]
             return _error("NOT_FOUND", f"{shown}: there is no such method.")
         route, resource = found
-        method = self._methods.get(route.name)
-        if method is None:
-            return _error(
-                "UNIMPLEMENTED", f"{route.name}: this broker does not do that, only Google Cloud."
-            )
+        method = self._methods[route.name]
         try:
             message = method.request()
             parameters = _parameters(request.query)

@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import re
 import socket
 import threading
 
@@ -10,6 +11,7 @@ import pytest
 
 from emulator.pubsub import Broker
 from emulator.pubsub.doors import http_server
+from emulator.pubsub.doors.routes import ROUTES
 
 TOPIC, SUBSCRIPTION = "projects/rest/topics/greetings", "projects/rest/subscriptions/greetings"
 
@@ -212,6 +214,8 @@ def test_a_body_that_does_not_fit_is_refused_with_the_reason(call, topic, body, 
         ("GET", "/v1/projects/rest/topics?pageSize.bogus=1", 400, "INVALID_ARGUMENT"),
         ("GET", "/v1/nonsense", 404, "NOT_FOUND"),
         ("POST", "/v1/projects/rest/topics", 404, "NOT_FOUND"),
+        ("GET", "/v1/projects/rest/schemas/missing", 404, "NOT_FOUND"),
+        ("GET", f"/v1/{TOPIC}-missing:getIamPolicy", 404, "NOT_FOUND"),
     ],
 )
 def test_an_error_has_its_status_and_its_name(call, topic, method, path, status, name):
@@ -219,6 +223,88 @@ def test_an_error_has_its_status_and_its_name(call, topic, method, path, status,
     assert told == status
     assert document["error"]["code"] == status
     assert document["error"]["status"] == name
+
+
+def test_what_only_google_cloud_does_is_not_implemented(call):
+    transforms = [{"javascriptUdf": {"functionName": "f", "code": "function f(m) {return m}"}}]
+    status, document = call("PUT", f"/v1/{TOPIC}", {"messageTransforms": transforms})
+    assert (status, document["error"]["status"]) == (501, "UNIMPLEMENTED")
+
+
+def test_every_route_leads_to_a_method(call):
+    for route in ROUTES:
+        path = re.sub(
+            r"\{.+?=(.+?)\}", lambda found: found[1].replace("*", "nobody"), route.template
+        )
+        assert call(route.verb, path)[0] in (200, 400, 404), route
+
+
+AVRO = json.dumps({"type": "record", "name": "Order", "fields": [{"name": "n", "type": "int"}]})
+MORE = AVRO.replace("]", ', {"name": "m", "type": "int", "default": 0}]')
+
+
+def test_a_schema_is_made_changed_set_back_and_deleted(call):
+    path = "projects/rest/schemas/order"
+    made = call("POST", "/v1/projects/rest/schemas?schemaId=order", schema(AVRO))
+    assert (made[0], made[1]["name"], made[1]["type"]) == (200, path, "AVRO")
+    committed = call("POST", f"/v1/{path}:commit", {"schema": {"name": path, **schema(MORE)}})[1]
+    assert call("GET", f"/v1/{path}")[1]["revisionId"] == committed["revisionId"]
+    [listed] = call("GET", "/v1/projects/rest/schemas?view=FULL")[1]["schemas"]
+    assert listed["definition"] == MORE
+    first = {"revisionId": made[1]["revisionId"]}
+    restored = call("POST", f"/v1/{path}:rollback", first)[1]
+    assert restored["definition"] == AVRO
+    revisions = call("GET", f"/v1/{path}:listRevisions")[1]["schemas"]
+    assert [entry["revisionId"] for entry in revisions] == [
+        first["revisionId"],
+        committed["revisionId"],
+        restored["revisionId"],
+    ]
+    gone = f"/v1/{path}@{first['revisionId']}"
+    assert call("DELETE", f"{gone}:deleteRevision")[0] == 200
+    assert call("GET", gone)[0] == 404
+    assert call("DELETE", f"/v1/{path}") == (200, {})
+
+
+def schema(definition):
+    return {"type": "AVRO", "definition": definition}
+
+
+def test_schemas_and_messages_are_validated(call):
+    path = "/v1/projects/rest/schemas"
+    assert call("POST", f"{path}:validate", {"schema": schema(AVRO)}) == (200, {})
+    assert call("POST", f"{path}:validate", {"schema": schema("{}")})[0] == 400
+    for text, status in ((b'{"n": 1}', 200), (b'{"n": "one"}', 400)):
+        message = {"message": base64.b64encode(text).decode(), "encoding": "JSON"}
+        asked = {"schema": schema(AVRO), **message}
+        assert call("POST", f"{path}:validateMessage", asked)[0] == status
+
+
+def test_a_topic_refuses_what_does_not_fit_its_schema_and_says_why(call, topic):
+    call("POST", "/v1/projects/rest/schemas?schemaId=strict", schema(AVRO))
+    settings = {"schema": "projects/rest/schemas/strict", "encoding": "JSON"}
+    changes = {"topic": {"schemaSettings": settings}, "updateMask": "schemaSettings"}
+    assert call("PATCH", f"/v1/{TOPIC}", changes)[0] == 200
+    status, document = publish(call, b'{"n": "one"}')
+    assert (status, document["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert document["error"]["details"][0]["domain"] == "pubsub.googleapis.com"
+    assert publish(call, b'{"n": 1}')[0] == 200
+    [received] = pull(call)
+    assert received["message"]["attributes"]["googclient_schemaencoding"] == "JSON"
+    assert call("DELETE", "/v1/projects/rest/schemas/strict")[0] == 200
+
+
+def test_a_policy_is_kept_unless_another_one_came_first(call, topic):
+    bindings = [{"role": "roles/pubsub.viewer", "members": ["allUsers"]}]
+    _, before = call("GET", f"/v1/{TOPIC}:getIamPolicy?options.requestedPolicyVersion=3")
+    policy = {"policy": {**before, "bindings": bindings}}
+    status, after = call("POST", f"/v1/{TOPIC}:setIamPolicy", policy)
+    assert (status, after["bindings"]) == (200, bindings)
+    assert call("GET", f"/v1/{TOPIC}:getIamPolicy") == (200, after)
+    status, document = call("POST", f"/v1/{TOPIC}:setIamPolicy", policy)
+    assert (status, document["error"]["status"]) == (409, "ABORTED")
+    wanted = {"permissions": ["pubsub.topics.publish"]}
+    assert call("POST", f"/v1/{TOPIC}:testIamPermissions", wanted) == (200, wanted)
 
 
 @pytest.mark.parametrize("spelling", ["ackDeadlineSeconds", "ack_deadline_seconds"])
