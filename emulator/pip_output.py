@@ -43,23 +43,23 @@ class PipOutput:
         self._lines: list[str] = []
         self._found = 0
         self._megabytes = 0.0
-        self._is_unpacking = False
+        self._unpacked = 0
 
     def add(self, line: str) -> None:
         """Take the next line."""
         self._lines.append(line)
-        if line.startswith("Collecting "):
+        if line.startswith(("Collecting ", "Processing ")):  # from an index, and from a folder
             self._found += 1
         elif size := _SIZE.match(line.rstrip()):
             self._megabytes += float(size[1]) * {"M": 1, "k": 1e-3, "": 1e-6}[size[2]]
         elif line.startswith("Installing collected packages"):
-            self._is_unpacking = True
+            self._unpacked = line.count(",") + 1
 
     def state(self) -> str:
         """Return how far pip is, in a few words."""
-        if self._is_unpacking:
-            done = min(self._installed() - self._there, self._found)
-            return f"Installing: {done} of {self._found} packages"
+        if self._unpacked:
+            done = min(self._installed() - self._there, self._unpacked)
+            return f"Installing: {done} of {self._unpacked} packages"
         loaded = f", {self._megabytes:.0f} MB" if self._megabytes else ""
         return f"Downloading: {self._found} of {self._packages} packages{loaded}"
 

@@ -121,6 +121,7 @@ def _ending(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 def _start(*command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},  # its lines are progress
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -144,6 +144,8 @@ class Actions:
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= most:
             raise Refused(f"{name}: expected a number of instances from 1 to {most}")
         self._expect_watched(name)
+        if not hasattr(signal, "SIGTTIN"):
+            raise Refused("Instances cannot be changed on this system.", 409)
         before = self._cloud.instances[name]
         self._cloud.set_instances(name, count)
         self._settle(name, before, count)
@@ -266,6 +268,8 @@ class Actions:
         before = self._pubsub.state()
         for name in names:
             self._pubsub.purge(name)
+            if name in kept:
+                self.letters.forget(name)
         count = None
         if before is not None:
             ends = [f"/subscriptions/{name}" for name in names]

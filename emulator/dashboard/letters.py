@@ -1,6 +1,10 @@
-"""Dead letters: kept in a subscription of their own, to be looked at and delivered again."""
+"""Dead letters: kept in a subscription of their own, to be looked at and delivered again.
 
-from collections.abc import Callable, Iterator, Mapping
+Google's emulator shows messages only to those who take them, and does not bring those that were put
+back at once. It keeps them in memory. So its letters are taken, and kept in memory here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from emulator.dashboard.errors import Refused, Unknown
@@ -33,6 +37,7 @@ class Letters:
         self._kept = kept
         self._pubsub = pubsub
         self._flow = flow
+        self._taken: dict[str, dict[str, Pulled]] = {name: {} for name in kept}
 
     def listing(self) -> list[dict[str, Any]]:
         """Return the dead letters as JSON values, the latest first. They stay.
@@ -44,9 +49,7 @@ class Letters:
         for name, topic in self._kept.items():
             peeked = self._pubsub.peek(name, 1000)
             if peeked is None:
-                pulled = self._pubsub.pull(name)
-                self._pubsub.put_back(name, [each.ack_id for each in pulled])
-                peeked = [_fields(each) for each in pulled]
+                peeked = [_fields(each) for each in self._take_all(name)]
             found += [self._shown(each, topic) for each in peeked]
         return sorted(found, key=lambda each: float(each["died"]), reverse=True)
 
@@ -94,13 +97,13 @@ class Letters:
             for letter in self._take(name, wanted):
                 source = self._source(topic, letter.attributes)
                 if source is None:
-                    self._pubsub.put_back(name, [letter.ack_id])
+                    self._put_back(name, [letter])
                     continue
                 origin = self._topology.subscriptions[source].topic
                 new = self._pubsub.publish(
                     origin, letter.data, own(letter.attributes), letter.ordering_key
                 )
-                self._pubsub.acknowledge(name, [letter.ack_id])
+                self._settle(name, letter)
                 subject = subject_of(letter.attributes, letter.data)
                 requeued.append(
                     {"message": letter.message, "as": new, "topic": origin, "subject": subject}
@@ -108,14 +111,36 @@ class Letters:
         return requeued
 
     def _take(self, name: str, wanted: Callable[[str, str | None], bool]) -> Iterator[Pulled]:
-        """Pull all letters of a subscription, put back those that are not wanted, yield others."""
-        taken: list[Pulled] = []
-        while pulled := self._pubsub.pull(name):
-            taken += pulled
+        """Take all letters of a subscription, put back those that are not wanted, yield others."""
+        taken = self._take_all(name)
         subjects = {each.message: subject_of(each.attributes, each.data) for each in taken}
         left = [each for each in taken if not wanted(each.message, subjects[each.message])]
-        self._pubsub.put_back(name, [each.ack_id for each in left])
+        self._put_back(name, left)
         yield from (each for each in taken if each not in left)
+
+    def _take_all(self, name: str) -> list[Pulled]:
+        found: list[Pulled] = []
+        while pulled := self._pubsub.pull(name):
+            found += pulled
+        if self._pubsub.tells:
+            return found
+        self._taken[name].update((each.message, each) for each in found)
+        self._pubsub.acknowledge(name, [each.ack_id for each in found])
+        return list(self._taken[name].values())
+
+    def _put_back(self, name: str, letters: Sequence[Pulled]) -> None:
+        if self._pubsub.tells:
+            self._pubsub.put_back(name, [each.ack_id for each in letters])
+
+    def _settle(self, name: str, letter: Pulled) -> None:
+        if self._pubsub.tells:
+            self._pubsub.acknowledge(name, [letter.ack_id])
+        else:
+            del self._taken[name][letter.message]
+
+    def forget(self, name: str) -> None:
+        """Forget the letters of a subscription that was purged."""
+        self._taken[name].clear()
 
     def _source(self, topic: str, attributes: Mapping[str, str]) -> str | None:
         """Return the subscription that a letter comes from, None if that is not known."""

@@ -18,6 +18,9 @@ from emulator.topology import Function, Reference
 
 _GUEST = Path(__file__).with_name("guest")
 
+_SELF = "X-Quickthumb-Emulator"
+"""A header of the emulator's own questions, which `guest/watched.py` does not tell of."""
+
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
 
@@ -132,7 +135,8 @@ def is_healthy(port: int) -> bool:
         PartFailed: a setting is wrong, so that it never will.
     """
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
+        request = urllib.request.Request(f"http://{HOST}:{port}/health", headers={_SELF: "1"})
+        with urllib.request.urlopen(request, timeout=2) as answer:
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
         with error:

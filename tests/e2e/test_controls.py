@@ -332,7 +332,7 @@ def test_functions_of_another_project_are_watched_too(tmp_path):
         url = f"{find(steered.data).dashboard}/api/actions/publish"
         body = {"topic": "orders", "data": '{"id": "soup"}'}
         assert requests.post(url, json=body, timeout=30).status_code == 200
-        running.wait_for("cook      | soup done: instance 1, attempt 1")
+        running.wait_for("| soup done: instance 1, attempt 1")
         [request] = steered.function("cook")["recent"]
         assert request["subject"] == "soup"
         assert request["log"][0].startswith("cooking ")

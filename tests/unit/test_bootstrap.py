@@ -1,10 +1,12 @@
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -196,6 +198,19 @@ def test_help_and_a_mistyped_command_install_nothing(clone, arguments, expected)
     assert not (clone / ".venv").exists()
     assert result.returncode == (2 if arguments == ["tset"] else 0)
     assert expected in result.stdout + result.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sizes are those of Linux")
+@pytest.mark.parametrize("lock", bootstrap.MEGABYTES)
+def test_what_is_told_to_be_installed_is_about_what_the_packages_of_the_lock_take(lock):
+    pinned = re.findall(r"^([\w.-]+)==", (bootstrap.ROOT / lock).read_text(), re.MULTILINE)
+    wanted = {re.sub("[-_.]+", "-", name).lower() for name in pinned}
+    there = {re.sub("[-_.]+", "-", each.name).lower(): each for each in distributions()}
+    files = (file for name in wanted & there.keys() for file in there[name].files or ())
+    taken = sum(file.size or 0 for file in files if file.suffix != ".pyc")
+    _, disk = bootstrap.MEGABYTES[lock]
+    assert len(wanted & there.keys()) > len(wanted) * 0.9
+    assert taken / 1e6 == pytest.approx(disk, rel=0.15)
 
 
 def test_two_first_uses_at_once_install_once(clone):

@@ -6,6 +6,7 @@ Runs in the Python of the functions, which may be old and has nothing of the emu
 import os
 import runpy
 import sys
+from typing import Any
 
 
 def share_requests() -> None:
@@ -24,10 +25,10 @@ def share_requests() -> None:
             _configure(getattr(servers, name))
 
 
-def _configure(server):  # type: ignore[no-untyped-def]
+def _configure(server: Any) -> None:
     load = server.load_config
 
-    def load_config(self):  # type: ignore[no-untyped-def]
+    def load_config(self: Any) -> None:
         load(self)
         self.cfg.set("worker_connections", self.cfg.threads)
         if "control_socket_disable" in self.cfg.settings:  # one file for all functions, in `HOME`

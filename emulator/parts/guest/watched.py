@@ -41,6 +41,7 @@ _MOST_LINE = 4000  # bytes; pipes keep shorter writes of several processes apart
 _MOST_BODY = 256 * 1024  # bytes of a push request that is looked into
 _MOST_DATA = 2000  # characters of base64
 _LONELY_SECONDS = 10.0
+_SELF, _SELF_LOWER = "HTTP_X_QUICKTHUMB_EMULATOR", b"x-quickthumb-emulator"
 
 _request: contextvars.ContextVar[_Request | None] = contextvars.ContextVar("r", default=None)
 
@@ -143,6 +144,8 @@ class _Wsgi:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         watch = self._watch
+        if _SELF in environ:
+            return self._app(environ, start_response)
         message, data = None, b""
         if watch.is_job:
             size = _size(environ.get("CONTENT_LENGTH", ""))
@@ -179,7 +182,7 @@ class _Asgi:
         self._watch = watch
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or _asks_for_health(scope):
             await self._app(scope, receive, send)
             return
         watch = self._watch
@@ -211,6 +214,13 @@ class _Asgi:
         finally:
             _request.reset(token)
             watch.ended(request, status[0])
+
+
+def _asks_for_health(scope: dict[str, Any]) -> bool:
+    """Return whether the emulator itself asks."""
+    if scope["path"] != "/health":  # looking through the headers takes longer
+        return False
+    return any(name == _SELF_LOWER for name, _ in scope["headers"])
 
 
 async def _read(receive: Any) -> tuple[Any, bytes]:
