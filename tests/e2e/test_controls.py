@@ -323,7 +323,7 @@ def test_functions_of_another_project_are_watched_too(tmp_path):
     topology = tmp_path / "topology.yaml"
     topology.write_text(TOPOLOGY)
     guest = ("--topology", topology, "--source", tmp_path, "--python", sys.executable)
-    with up(tmp_path, "--port", free_port(), *guest) as running:
+    with up(tmp_path, "--port", free_port(), "--slow", "0.5", *guest) as running:
         steered = Steered(running, "embedded")
         state = steered.json("status")
         assert [each["name"] for each in state["functions"]] == ["order", "cook"]
@@ -336,6 +336,8 @@ def test_functions_of_another_project_are_watched_too(tmp_path):
         [request] = steered.function("cook")["recent"]
         assert request["subject"] == "soup"
         assert request["log"][0].startswith("cooking ")
+        assert request["milliseconds"] >= 500
+        assert steered.function("cook")["slow"] == 0.5
         sent = steered.json("poison")
         wait_until(lambda: len(letters_of(steered)) == 1)
         assert sent["subscription"] == "kitchen"

@@ -43,7 +43,7 @@ _MOST_DATA = 2000  # characters of base64
 _LONELY_SECONDS = 10.0
 _SELF, _SELF_LOWER = "HTTP_X_QUICKTHUMB_EMULATOR", b"x-quickthumb-emulator"
 
-_request: contextvars.ContextVar[_Request | None] = contextvars.ContextVar("r", default=None)
+current: contextvars.ContextVar[_Request | None] = contextvars.ContextVar("r", default=None)
 
 
 class _Request:
@@ -154,7 +154,7 @@ class _Wsgi:
                 environ["wsgi.input"] = io.BytesIO(body)
                 message, data = _message(body)
         request = watch.began(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""), message)
-        token = _request.set(request)
+        token = current.set(request)
         status = [500]
 
         def started(line: str, *arguments: Any) -> Any:
@@ -172,7 +172,7 @@ class _Wsgi:
                 time.sleep(seconds)
             return self._app(environ, started)
         finally:
-            _request.reset(token)
+            current.reset(token)
             watch.ended(request, status[0])
 
 
@@ -193,7 +193,7 @@ class _Asgi:
                 receive, body = await _read(receive)
                 message, data = _message(body)
         request = watch.began(scope["method"], scope["path"], message)
-        token = _request.set(request)
+        token = current.set(request)
         status = [500]
 
         async def sent(event: dict[str, Any]) -> None:
@@ -212,7 +212,7 @@ class _Asgi:
                 await asyncio.sleep(seconds)
             await self._app(scope, receive, sent)
         finally:
-            _request.reset(token)
+            current.reset(token)
             watch.ended(request, status[0])
 
 
@@ -271,21 +271,21 @@ def tell(event: dict[str, Any]) -> None:
         kept = ("id", "attempt", "published", "subscription")
         event = dict(event, message={name: event["message"].get(name) for name in kept})
         line = json.dumps(event, separators=(",", ":"))
-    _write(sys.__stdout__, EVENT + line + "\n")
+    write(sys.__stdout__, EVENT + line + "\n")
 
 
 def _write_line(stream: Any, request: str, text: str) -> None:
-    _write(stream, LOGGED + request + LOGGED + text + "\n")
+    write(stream, LOGGED + request + LOGGED + text + "\n")
 
 
-def _write(stream: Any, text: str) -> None:
+def write(stream: Any, text: str) -> None:
     """Write in one call, so that lines of several processes do not mix."""
     # It fails if nobody reads it any more.
     with contextlib.suppress(OSError):
         os.write(stream.fileno(), text.encode(errors="replace"))
 
 
-class _Marked(io.TextIOBase):
+class Marked(io.TextIOBase):
     """A standard stream whose lines say to which request they belong."""
 
     def __init__(self, stream: Any) -> None:
@@ -294,7 +294,7 @@ class _Marked(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Write text; the last line of a request waits for its end."""
-        request = _request.get()
+        request = current.get()
         if request is None:
             self._stream.write(text)
             self._stream.flush()
@@ -338,7 +338,7 @@ def main(argv: list[str]) -> None:
     """Serve until stopped."""
     controls, name, trigger = argv[1:4]
     watch = Watch(controls, name, is_job=trigger == "pubsub")
-    sys.stdout, sys.stderr = _Marked(sys.stdout), _Marked(sys.stderr)
+    sys.stdout, sys.stderr = Marked(sys.stdout), Marked(sys.stderr)
     create: Callable[..., Any] = functions_framework.create_app
 
     def create_app(*arguments: Any, **options: Any) -> Any:

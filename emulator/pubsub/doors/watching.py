@@ -45,7 +45,7 @@ Event = dict[str, Any]
 
 def methods(backend: Backend) -> dict[str, Method]:
     """Return the methods of the service by name."""
-    readers = _Readers(backend.clock)
+    readers = Readers(backend.clock)
     backend.registry.router.watch = readers
 
     async def events(_request: bytes, _context: Context) -> AsyncIterator[bytes]:
@@ -170,7 +170,7 @@ class _Reader:
         self.bell.set()
 
 
-class _Readers(Watch):
+class Readers(Watch):
     """Passes on what happens to those who read it; without any it does nothing."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -197,23 +197,28 @@ class _Readers(Watch):
             self._readers.discard(reader)
 
     def published(self, topic: str, messages: Sequence[Message]) -> None:
+        """Pass on that messages were published."""
         if self._readers:
             self._tell({"kind": "published", "topic": topic, **content(m)} for m in messages)
 
     def leased(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+        """Pass on that messages were delivered."""
         if self._readers and deliveries:
             self._tell(self._event("delivered", subscription, each) for each in deliveries)
 
     def acknowledged(self, subscription: Subscription, deliveries: Iterable[Delivery]) -> None:
+        """Pass on that messages were acknowledged."""
         if self._readers:
             self._tell(self._event("acknowledged", subscription, each) for each in deliveries)
 
     def failed(self, subscription: Subscription, delivery: Delivery, until: float) -> None:
+        """Pass on that a delivery failed, and until when the message waits."""
         if self._readers:
             event = self._event("failed", subscription, delivery)
             self._tell([event | {"problem": delivery.problem or None, "next": until}])
 
     def died(self, subscription: Subscription, delivery: Delivery, letter: Message) -> None:
+        """Pass on that a message has died, and which letter it became."""
         if self._readers:
             event = self._event("dead", subscription, delivery)
             policy = subscription.policy.dead_letter

