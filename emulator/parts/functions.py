@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from emulator.dashboard.watching import Watching
 from emulator.errors import PartFailed
 from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, answers
@@ -15,7 +16,10 @@ from emulator.running import Addresses
 from emulator.source import Source
 from emulator.topology import Function, Reference
 
-_SERVE = Path(__file__).with_name("guest") / "serve.py"
+_GUEST = Path(__file__).with_name("guest")
+
+_SELF = "X-Quickthumb-Emulator"
+"""A header of the emulator's own questions, which `guest/watched.py` does not tell of."""
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
@@ -29,6 +33,7 @@ def function_part(
     *,
     awaited: bool,
     source: Source | None = None,
+    watching: Watching | None = None,
 ) -> Part:
     """Return the part that serves a function.
 
@@ -39,43 +44,53 @@ def function_part(
         instances: number of processes; a debugged function is one.
         awaited: see `Part`.
         source: the code; None is that of QuickThumb.
+        watching: is told what it does, if anybody watches.
     """
     source = source or Source()
+    watched = watching if name not in source.debuggers else None
     port = int(addresses.functions[name].rpartition(":")[2])
     has_health = source.is_ours and function.trigger == "http"
     inherited = {key: text for key, text in os.environ.items() if key not in _NOT_INHERITED}
     return Part(
         name,
-        _command(name, function, port, source),
+        _command(name, function, port, source, watched),
         is_ready=lambda: is_healthy(port) if has_health else answers(port),
         env={
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name), source),
             # QuickThumb's own code uses only gRPC.
             **({"PUBSUB_EMULATOR_HOST": addresses.grpc} if source.is_ours else {}),
-            # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
-            # takes one request at a time, and lets another process take the next.
+            # Cloud Run's limits, as far as the framework can enforce them. Instances are processes,
+            # and take as many requests at once as they have threads; see `guest/framework.py`.
             "THREADS": str(function.concurrency),
             "WORKERS": str(instances),
             "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
         },
         folder=None if source.is_ours else source.folder,
         matters=lambda line: not (source.is_ours and line.startswith(("INFO ", "DEBUG "))),
+        hear=watched.hear(name) if watched else lambda line: line,
+        on_end=lambda: watched.look(name) if watched else None,
         awaited=awaited,
     )
 
 
-def _command(name: str, function: Function, port: int, source: Source) -> list[str]:
+def _command(
+    name: str, function: Function, port: int, source: Source, watched: Watching | None
+) -> list[str]:
     file, target = str(source.file), function.entry_point
     debugger = source.debuggers.get(name)
     if debugger is None:
+        serve = [str(_GUEST / "framework.py")]
+        if watched:
+            told = (str(watched.controls.path), name, function.trigger)
+            serve = [str(_GUEST / "watched.py"), *told]
         return [
-            *(str(source.python), "-m", "functions_framework", "--source", file),
+            *(str(source.python), *serve, "--source", file),
             *("--target", target, "--host", HOST, "--port", str(port)),
         ]
     return [
         *(str(source.python), "-m", "debugpy", "--listen", f"{HOST}:{debugger}"),
-        *(str(_SERVE), file, target, HOST, str(port)),
+        *(str(_GUEST / "serve.py"), file, target, HOST, str(port)),
     ]
 
 
@@ -103,7 +118,12 @@ def environment(
         key: _full_name(value, addresses.project) for key, value in function.environment.items()
     } | dict(source.variables)
     if source.is_ours:
-        known = {"QUICKTHUMB_PUSH_CERTS_URL": addresses.keys}
+        known = {
+            "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
+            "QUICKTHUMB_PUBLIC_URL": os.environ.get(
+                "QUICKTHUMB_PUBLIC_URL", addresses.functions.get(addresses.entrance, "")
+            ),
+        }
         return {**cloud, **known, **(token.environment() if token else {}), **given}
     # Whatever else is in a file of variables, such as the project in production, what runs here
     # uses this cloud. What a function prints is shown at once.
@@ -122,7 +142,8 @@ def is_healthy(port: int) -> bool:
         PartFailed: a setting is wrong, so that it never will.
     """
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
+        request = urllib.request.Request(f"http://{HOST}:{port}/health", headers={_SELF: "1"})
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - http
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
         with error:

@@ -7,6 +7,7 @@ import logging
 import re
 
 from quickthumb.delivery import job_of
+from quickthumb.documents.manifest import Failure
 from quickthumb.ending import give_up
 from quickthumb.messaging import Message, Topic
 from quickthumb.problems import GaveUp, InvalidMessage
@@ -15,8 +16,14 @@ from quickthumb.store import Store
 log = logging.getLogger(__name__)
 
 
-def bury(message: Message, store: Store, completed: Topic) -> None:
+def bury(message: Message, store: Store, completed: Topic, service: str | None = None) -> None:
     """Mark the job of a dead letter as failed.
+
+    Args:
+        message: the dead letter.
+        store: where its end is written.
+        completed: topic of ends.
+        service: public URL of the service, for links; None if it is unknown.
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub is unavailable; to be redelivered.
@@ -35,4 +42,7 @@ def bury(message: Message, store: Store, completed: Topic) -> None:
         f"The picture could not be processed in {attempts} attempts. It may be retried "
         "later; you can also upload it again."
     )
-    give_up(job, reason, store, completed)
+    if job.grows:
+        store.wishes.fail(job, Failure(reason.code, str(reason)))
+        return
+    give_up(job, reason, store, completed, service)

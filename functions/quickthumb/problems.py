@@ -153,12 +153,29 @@ class NotReady(NotServed, code="not-ready", status=404):
     headers = {"Retry-After": "1"}
 
 
+class NotAllowed(NotServed, code="not-allowed", status=403):
+    meaning = (
+        "The service does not make this thumbnail on demand: the signature is missing or wrong, or "
+        "the size is not on its list."
+    )
+    field = "signature"
+
+
 class CrossOrigin(NotServed, code="cross-origin", status=403):
     meaning = "Pages of this origin may not send this request; see the settings."
 
 
 class MethodNotAllowed(NotServed, code="method-not-allowed", status=405):
     meaning = "The path does not support this method; `Allow` lists those it does."
+
+
+class PreconditionFailed(NotServed, code="precondition-failed", status=412):
+    meaning = "The `If-Match` or `If-None-Match` of the request is not met; nothing was done."
+    field = "If-Match"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field or self.field
 
 
 class RangeNotSatisfiable(NotServed, code="range-not-satisfiable", status=416):
@@ -199,6 +216,11 @@ class InvalidOption(Refused, code="invalid-option"):
     meaning = "An option has an invalid value; `detail` says which values are valid."
 
 
+class InvalidMetadata(Refused, code="invalid-metadata"):
+    meaning = "The metadata is malformed or too large; `field` names the key at fault."
+    field = "metadata"
+
+
 class TooLarge(Refused, code="too-large", status=413):
     meaning = "The upload exceeds the size limit."
     field = "file"
@@ -218,6 +240,34 @@ class UnsupportedEncoding(Refused, code="unsupported-encoding", status=415):
 class Unauthorized(Refused, code="unauthorized", status=401):
     meaning = "The request needs a valid API key."
     headers = {"WWW-Authenticate": 'Bearer realm="QuickThumb"'}
+
+
+class InvalidToken(Unauthorized, code="invalid-token"):
+    meaning = "The upload token is malformed or forged, or the key that made it was revoked."
+    headers = {"WWW-Authenticate": 'Bearer realm="QuickThumb", error="invalid_token"'}
+    field = "token"
+
+
+class TokenExpired(InvalidToken, code="token-expired"):
+    meaning = "The upload token has expired; get a new one."
+
+
+class TokenExhausted(Refused, code="token-exhausted", status=403):
+    meaning = "The upload token was used as often as it allows; get a new one."
+    field = "token"
+
+
+class TokenScope(Refused, code="token-scope", status=403):
+    meaning = "The upload token does not allow this request; `field` names what it does not allow."
+
+
+class TooManyRequests(Refused, code="too-many-requests", status=429):
+    meaning = "The quota for this minute is used up; `Retry-After` says when the next one begins."
+    headers = {"Retry-After": "20"}
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(seconds)}
 
 
 class InvalidKey(Refused, code="invalid-idempotency-key"):
@@ -283,6 +333,27 @@ class DecoderCrashed(Unprocessable, code="decoder-crashed"):
 
 class GaveUp(Unprocessable, code="gave-up"):
     meaning = "Every attempt at the job failed; it may still be retried and succeed."
+
+
+# Further thumbnails of an upload. Wishes fail with these too.
+
+
+class NoMore(QuickThumbError):
+    """The upload gets no further thumbnails; no retry can help."""
+
+    detail = None
+
+
+class UploadFailed(NoMore, code="upload-failed", status=409):
+    meaning = "The job of this upload failed, so it gets no further thumbnails."
+
+
+class TooManyThumbnails(NoMore, code="too-many-thumbnails", status=409):
+    meaning = "The upload has as many thumbnails as an upload can have."
+
+
+class OriginalGone(NoMore, code="original-gone", status=410):
+    meaning = "The original was deleted, so no further thumbnails can be made of it."
 
 
 def family(problem: type[QuickThumbError]) -> Iterator[type[QuickThumbError]]:

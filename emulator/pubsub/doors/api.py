@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 import grpc.aio
 
-from emulator.pubsub.doors import calls, iam, publisher, schemas, streaming, subscriber
+from emulator.pubsub.doors import calls, iam, publisher, schemas, streaming, subscriber, watching
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.discovery import add_discovery
 from emulator.pubsub.doors.front import Front, Joins
@@ -80,7 +80,7 @@ async def serve_api(
     }
     services = {name: calls.served(methods) for name, methods in unary.items()}
     services[subscriber.NAME]["StreamingPull"] = streaming.method(backend)
-    server = await _grpc_server(services, backend.stopping)
+    server = await _grpc_server(services, backend)
     if grpc_port is not None:
         grpc_port = _listen_directly(server, listeners, grpc_port)
     relay = _listen_within(server)
@@ -93,7 +93,7 @@ async def serve_api(
 
 
 async def _grpc_server(
-    services: Mapping[str, Mapping[str, calls.Method]], stopping: asyncio.Event
+    services: Mapping[str, Mapping[str, calls.Method]], backend: Backend
 ) -> grpc.aio.Server:
     """Return gRPC's server, which does not run yet."""
     server = grpc.aio.server(
@@ -112,7 +112,10 @@ async def _grpc_server(
     server.add_generic_rpc_handlers(
         grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()
     )
-    await add_discovery(server, services, stopping)
+    await add_discovery(server, services, backend.stopping)
+    # Not among the services that tools are told of: Google's have nothing like it.
+    watch = grpc.method_handlers_generic_handler(watching.NAME, watching.methods(backend))
+    server.add_generic_rpc_handlers([watch])
     # The last one, since it takes every call that no other takes.
     server.add_generic_rpc_handlers([calls.UnknownMethods()])
     return server

@@ -11,12 +11,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
+from quickthumb.api.preconditions import expect_match
+from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
+from quickthumb.api.tokens import Tokens
 from quickthumb.api.traced import Traced
+from quickthumb.api.uploaded import PAGE
 from quickthumb.api.uploads import Uploads
 from quickthumb.messaging import Topic
 from quickthumb.problems import MethodNotAllowed, NotFound
@@ -25,17 +30,23 @@ from quickthumb.store import Store
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")  # the framework's own list
 
+_UPLOADS = ("/", "/uploads")  # paths that take upload tokens
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
     """Return the application of the function `upload`."""
+    keys = Keys(settings.api_keys, settings.token_secrets)
+    of_key = (settings.key_uploads_per_minute, settings.key_bytes_per_minute)
+    idempotency = Idempotency(records, settings.takeover_seconds)
     handlers = table(
-        Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
-        Thumbnails(store, settings),
+        Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
+        Tokens(keys, settings),
+        Thumbnails(store, topic, settings),
         Pages(settings),
+        Growth(store, topic, settings),
     )
-    keys = Keys(settings.api_keys)
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
         redirect_slashes=False,
@@ -48,18 +59,20 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages, growth: Growth
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
-        "/": {"GET": pages.root, "POST": uploads.create},
+        "/": {"GET": pages.root, "POST": uploads.create, "DELETE": uploads.delete_named},
         "/uploads": {"POST": uploads.announce},
+        PAGE: {"GET": uploads.shown},
+        "/tokens": {"POST": tokens.create},
         "/health": {"GET": pages.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},
         "/problems/{code}": {"GET": pages.problem},
         "/web/{name}": {"GET": pages.asset},
-        "/{id}": {"GET": uploads.status, "DELETE": uploads.delete},
+        "/{id}": {"GET": uploads.status, "POST": growth.add, "DELETE": uploads.delete},
         "/{id}/{name}": {"GET": thumbnails.get},
     }
 
@@ -67,7 +80,7 @@ def table(
 def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
     """Return a route for all methods of a path; unsupported ones get 405.
 
-    Methods other than GET and HEAD need an API key.
+    Methods other than GET and HEAD need an API key; for uploads, a token will do.
     """
     allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 
@@ -76,8 +89,11 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
         if handler is None:
             return _unsupported(request, allowed)
         if request.method not in ("GET", "HEAD"):
-            request.state.key = keys.holder(request)
+            is_upload = request.method == "POST" and path in _UPLOADS
+            (keys.admit_upload if is_upload else keys.admit)(request)
         response = await handler(request)
+        if request.method in ("GET", "HEAD"):
+            expect_match(request, response)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 

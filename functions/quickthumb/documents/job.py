@@ -1,12 +1,13 @@
 """The message that makes `resize` create thumbnails."""
 
 import json
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
 
 from quickthumb.documents import untrusted
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.names import blob_name, id_of
 from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.documents.untrusted import MAX_WHOLE, shown
@@ -17,6 +18,9 @@ SCHEMA = "1"
 
 RETRY = "retry"
 """Attribute of a message that `sweep` published again: the number of the retry, from 1."""
+
+_WISHES = "wishes"
+"""In place of `renditions` if a job grows."""
 
 MAX_FILENAME = 255
 """Maximum length of a stored file name, characters."""
@@ -33,6 +37,8 @@ class Job(msgspec.Struct, frozen=True):
         renditions: the thumbnails to make; empty if they are in the metadata of the original.
         size: of that blob, bytes.
         filename: of the upload, or empty.
+        metadata: of the application; earlier versions ignore it.
+        grows: whether the thumbnails were asked for later, and join those that there are.
     """
 
     id: str
@@ -42,10 +48,18 @@ class Job(msgspec.Struct, frozen=True):
     renditions: Annotated[tuple[Rendition, ...], Meta(min_length=1, max_length=MAX_LISTED)]
     size: Annotated[int, Meta(ge=0, le=MAX_WHOLE)] = 0
     filename: str = ""
+    metadata: Metadata = {}
+    grows: bool = False
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
-        return json.dumps(msgspec.to_builtins(self), separators=(",", ":")).encode()
+        members = msgspec.to_builtins(self)
+        if not self.metadata:
+            del members["metadata"]
+        if members.pop("grows"):
+            # Earlier versions must refuse it: they would write a manifest with these alone.
+            members[_WISHES] = members.pop("renditions")
+        return json.dumps(members, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
@@ -55,7 +69,11 @@ class Job(msgspec.Struct, frozen=True):
             InvalidMessage: it is not a job of this schema.
         """
         try:
-            job = untrusted.read(cls, body)
+            document = untrusted.read(dict[str, Any], body)
+            if _WISHES in document:
+                document = {**document, "renditions": document[_WISHES]}
+            document["grows"] = _WISHES in document
+            job = untrusted.convert(cls, document)
             blob_name(job.name)
         except InvalidMessage as error:
             raise InvalidMessage(f"not a job: {error}") from error

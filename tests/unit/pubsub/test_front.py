@@ -48,8 +48,8 @@ class Ports:
 
     async def start(self):
         """Start the server, and return what joins clients to it."""
-        self._behind = await asyncio.start_server(self._serve, HOST, 0)
-        return Relay(self._behind.sockets[0].getsockname()[1])
+        self.behind = await asyncio.start_server(self._serve, HOST, 0)
+        return Relay(self.behind.sockets[0].getsockname()[1])
 
     async def __aenter__(self):
         self.relay = await self.start()
@@ -62,7 +62,7 @@ class Ports:
     async def __aexit__(self, *_):
         self.front.close()
         self.front.abort()
-        self._behind.close()
+        self.behind.close()
 
 
 class SplicedPorts(Ports):
@@ -70,7 +70,7 @@ class SplicedPorts(Ports):
         from emulator.pubsub.doors.splice import SpliceRelay
 
         name = f"test-{secrets.token_hex(8)}"
-        self._behind = await asyncio.start_unix_server(self._serve, f"\0{name}")
+        self.behind = await asyncio.start_unix_server(self._serve, f"\0{name}")
         return SpliceRelay(name)
 
 
@@ -197,7 +197,7 @@ def test_a_client_is_refused_when_there_is_no_server(ports):
     async def story():
         served = ports(echo)
         async with served as (reader, writer):
-            served._behind.close()
+            served.behind.close()
             writer.write(PREFACE)
             with suppress(ConnectionResetError):
                 assert await asyncio.wait_for(reader.read(), 20) == b""

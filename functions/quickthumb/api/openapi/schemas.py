@@ -1,10 +1,14 @@
 """JSON Schema of requests and responses, mostly made from their types."""
 
+import re
 from typing import Any
 
 from quickthumb.api import documents
-from quickthumb.documents import answers
+from quickthumb.api.access import FIELD
+from quickthumb.api.fields import NEXT
+from quickthumb.documents import answers, metadata
 from quickthumb.documents.announcement import Announcement
+from quickthumb.documents.grant import Grant, Granted
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
 from quickthumb.documents.rendition import Rendition
 from quickthumb.documents.schema import components
@@ -19,15 +23,24 @@ ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
 
-QUEUED = documents.queued(ID, [Rendition.square(256)])
+_METADATA = {"album": "7"}
+QUEUED = documents.queued(ID, [Rendition.square(256)], _METADATA)
 _PLACEHOLDER = Placeholder("data:image/webp;base64,UklGRhoAAABXRUJQ", "#34568b")
-DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeholder=_PLACEHOLDER))
+DONE = documents.status(
+    ID,
+    Manifest(*(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,)), placeholder=_PLACEHOLDER, metadata=_METADATA),
+)
 FAILED = documents.status(
     ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "The file is truncated."))
 )
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
 SESSION = documents.session(ID, _URL, [Rendition.square(256)])
+
+GRANTED = {
+    "token": "qtu1.eyJpZCI6IkZhUm9uYzVlU2pjU21HSDQiLCJleHBpcmVzIjoxNzY0MTUyMTAwfQ.n0tAS1gnature",
+    "expires": "2026-11-26T10:15:00Z",
+}
 
 _NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
@@ -42,6 +55,11 @@ BINARY: Schema = {
 
 _TYPED: dict[type, tuple[str, *tuple[Any, ...]]] = {
     Announcement: ("A picture that will be sent to Cloud Storage.",),
+    Grant: (
+        "What an upload token is to allow.",
+        {"bytes": 10_000_000, "metadata": {"user": "ada"}},
+    ),
+    Granted: ("An upload token.", GRANTED),
     answers.Session: ("Where to send an announced picture.", SESSION),
     answers.Target: ("The request that uploads an announced picture.",),
     answers.Queued: ("An accepted upload whose job has not ended.", QUEUED),
@@ -77,6 +95,8 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     _member(found, "Problem", "code")["enum"] = sorted(PROBLEMS)
     del found["Rendition"]["additionalProperties"]  # a response; later versions may add members
     _member(found, "Announcement", "size")["maximum"] = settings.max_original_bytes
+    if settings.only_renditions:
+        found["Allow"]["properties"] = {}
     example = {"filename": "scan.tif", "content_type": "image/tiff", "size": 104_857_600}
     chosen = {"options": {"sizes": [256, 1024], "format": "webp"}}
     found["Announcement"]["examples"] = [example | ({} if settings.only_renditions else chosen)]
@@ -87,6 +107,12 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     return found | {
         "Id": _member(found, "Queued", "id") | {"examples": [ID]},
         "Form": _form(settings),
+        "Named": {
+            "type": "object",
+            "description": "The answer to an upload, of which only the id counts.",
+            "properties": {"id": ref("Id")},
+            "required": ["id"],
+        },
         "Status": {
             "oneOf": [ref("Queued"), ref("Done"), ref("Failed")],
             "discriminator": {
@@ -105,9 +131,14 @@ def _member(schemas: dict[str, Schema], name: str, member: str) -> Schema:
     return schema
 
 
-def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
-    """Return the description and schema of each available option of an upload, by name."""
-    if settings.only_renditions:
+def options(settings: Settings, *, always: bool = False) -> dict[str, tuple[str, Schema]]:
+    """Return the description and schema of each available option of an upload, by name.
+
+    Args:
+        settings: with what is available.
+        always: whether to return all, even if uploads may not request anything.
+    """
+    if settings.only_renditions and not always:
         return {}
     found = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
     if settings.sizes:
@@ -131,17 +162,51 @@ def _verdicts() -> Schema:
     }
 
 
+_TOKEN = {
+    FIELD: {
+        "type": "string",
+        "description": "An upload token, before the first file, instead of an API key.",
+    }
+}
+
+
 def _form(settings: Settings) -> Schema:
     about = f"The pictures, {settings.max_files} at most, each accepted or rejected on its own."
     files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
-    given = options(settings).items()
+    given = (options(settings) | next_page(settings)).items()
     return {
         "type": "object",
-        "description": "Pictures and options.",
+        "description": "Pictures, options and metadata. A picture may be in any field, an empty "
+        "option is not given, and a field that is no option is metadata under its name.",
         "properties": {
             "file": files | {"description": about},
-            **{name: {"description": meaning, **schema} for name, (meaning, schema) in given},
+            **{
+                name: {"description": meaning, **_or_empty(schema)}
+                for name, (meaning, schema) in given
+            },
+            metadata.FIELD: {"description": metadata.MEANING, **metadata.SCHEMA},
+            **(_TOKEN if settings.gives_tokens else {}),
         },
+        "patternProperties": {rf"^metadata\[{metadata.KEY}\]$": {"type": "string"}},
+        "propertyNames": {"pattern": rf"^({metadata.KEY}|metadata\[{metadata.KEY}\])$"},
         "required": ["file"],
-        "additionalProperties": False,
+        "additionalProperties": {"type": "string"},
     }
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """Return the schema of an option in a form, where browsers send what was left empty too."""
+    return {"anyOf": [schema, {"const": ""}]}
+
+
+def next_page(settings: Settings) -> dict[str, tuple[str, Schema]]:
+    """Return description and schema of the field `next`, if there are origins to lead to."""
+    origins = [re.escape(origin) for origin in settings.cors_origins if origin != "*"]
+    if not origins:
+        return {}
+    about = (
+        "The address of a page whose origin is in QUICKTHUMB_CORS_ORIGINS. The response redirects "
+        "to it, with the ids of the uploads as parameters `id`."
+    )
+    pattern = rf"^({'|'.join(origins)})([/?#][!-~]*)?$"
+    return {NEXT: (about, {"type": "string", "pattern": pattern, "maxLength": 2000})}
