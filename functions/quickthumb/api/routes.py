@@ -53,7 +53,7 @@ def table(
     """Return the handlers by path and method; the first matching path wins."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create},
-        "/uploads": {"POST": uploads.announce},
+        "/uploads": {"GET": uploads.statuses, "POST": uploads.announce},
         "/health": {"GET": pages.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},

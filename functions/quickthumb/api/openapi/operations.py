@@ -8,6 +8,7 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.api.uploads import MAX_IDS
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
 
@@ -55,7 +56,7 @@ def paths(settings: Settings) -> dict[str, Any]:
     own = service.paths(settings)
     return {
         "/": {"post": _create(settings), **own.pop("/")},
-        "/uploads": {"post": _announce(settings)},
+        "/uploads": {"get": _statuses(settings), "post": _announce(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
@@ -148,6 +149,23 @@ def _status(settings: Settings) -> Schema:
         {"200": answer("Queued, done or failed.", content, parts.NO_STORE)}
         | refusals(problems.InvalidOption, problems.NotFound),
         parameters=[_wait(settings)],
+    )
+
+
+def _statuses(settings: Settings) -> Schema:
+    about = f"Of the uploads, separated by commas; {MAX_IDS} at most."
+    pattern = f"^[0-9a-f]{{32}}(,[0-9a-f]{{32}}){{0,{MAX_IDS - 1}}}$"
+    ids = parameter("query", "ids", about, ID, type="string", pattern=pattern)
+    content = json(ref("Statuses"), several=schemas.STATUSES)
+    return operation(
+        "uploads",
+        "getUploads",
+        "Get the statuses of several uploads",
+        "One request instead of several that wait. With `wait`, the response is sent as soon as "
+        "any of the jobs has ended, or one of the uploads does not exist.",
+        {"200": answer("The uploads in the order of `ids`.", content, parts.NO_STORE)}
+        | refusals(problems.InvalidOption),
+        parameters=[{**ids, "required": True}, _wait(settings)],
     )
 
 
