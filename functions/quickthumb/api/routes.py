@@ -12,7 +12,7 @@ from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
 from quickthumb.api.idempotency import Idempotency
-from quickthumb.api.pages import Pages
+from quickthumb.api.pages import STORAGE_URL, Pages
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
@@ -28,12 +28,26 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")  # the f
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
-    """Return the application of the function `upload`."""
+def build(
+    store: Store,
+    records: Records,
+    topic: Topic,
+    settings: Settings,
+    storage_url: str = STORAGE_URL,
+) -> ASGIApp:
+    """Return the application of the function `upload`.
+
+    Args:
+        store: originals and results.
+        records: of requests with an `Idempotency-Key`.
+        topic: of jobs.
+        settings: of the service.
+        storage_url: scheme and host of Cloud Storage, for clients.
+    """
     handlers = table(
         Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
         Thumbnails(store, settings),
-        Pages(settings),
+        Pages(settings, storage_url),
     )
     keys = Keys(settings.api_keys)
     router = Router(

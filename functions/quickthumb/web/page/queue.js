@@ -1,0 +1,53 @@
+// A fair queue: first come, first served, a few at a time. Browsers open six connections to a
+// server; those that are left are for statuses and thumbnails.
+
+const AT_ONCE = 3;
+
+export class Queue {
+  // `work` returns when it is done with an item, and never throws.
+  constructor(work) {
+    this.work = work;
+    this.items = [];
+    this.busy = new Set();
+    this.reasons = new Set(); // why nothing is begun
+  }
+
+  get length() {
+    return this.items.length + this.busy.size;
+  }
+
+  add(item) {
+    this.items.push(item);
+    this.go();
+  }
+
+  // For an item that was begun before.
+  addFirst(item) {
+    this.items.unshift(item);
+    this.go();
+  }
+
+  remove(item) {
+    this.items = this.items.filter((other) => other !== item);
+  }
+
+  stop(reason) {
+    this.reasons.add(reason);
+  }
+
+  goOn(reason) {
+    this.reasons.delete(reason);
+    this.go();
+  }
+
+  go() {
+    while (this.items.length && this.busy.size < AT_ONCE && !this.reasons.size) {
+      const item = this.items.shift();
+      this.busy.add(item);
+      this.work(item).finally(() => {
+        this.busy.delete(item);
+        this.go();
+      });
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// Sizes and times as people read them.
+
+function rounded(number) {
+  return number.toLocaleString("en", { maximumSignificantDigits: number < 100 ? 2 : 3 });
+}
+
+export function bytes(number) {
+  if (number < 1000) return `${number} bytes`;
+  if (number < 999_500) return `${rounded(number / 1000)} kB`;
+  return `${rounded(number / 1e6)} MB`;
+}
+
+export function limit(number) {
+  const mebibytes = number / 2 ** 20;
+  return Number.isInteger(mebibytes) ? `${mebibytes} MiB` : bytes(number);
+}
+
+export function duration(milliseconds) {
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
+  return `${rounded(milliseconds / 1000)} s`;
+}
+
+export function several(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+}
