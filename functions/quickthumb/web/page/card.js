@@ -115,6 +115,7 @@ export class Card {
     const [image, blurred] = [this.find(".thumbnail"), this.find(".placeholder")];
     this.find(".shot").style.setProperty("--ground", placeholder?.color ?? "");
     if (placeholder) blurred.src = placeholder.data_uri;
+    this.element.classList.toggle("opaque", thumbnail.content_type === "image/jpeg");
     image.addEventListener("load", () => this.element.classList.add("sharp"), { once: true });
     image.loading = "lazy";
     [image.width, image.height] = [thumbnail.width, thumbnail.height];

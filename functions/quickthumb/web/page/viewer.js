@@ -2,7 +2,7 @@
 
 import { announce } from "./announcer.js";
 import { copy, snippet } from "./snippets.js";
-import { bytes } from "./units.js";
+import { bytes, duration } from "./units.js";
 
 const dialog = document.querySelector("#viewer");
 const find = (selector) => dialog.querySelector(selector);
@@ -56,8 +56,9 @@ export class Viewer {
     [after.width, after.height] = [thumbnail.width, thumbnail.height];
     after.alt = `Thumbnail ${name} of ${card.name}`;
     const { original } = card.status;
-    find(".facts").textContent =
-      `Original: ${original.width} × ${original.height}, ${bytes(original.bytes)}. ${card.facts(name)}.`;
+    const { width, height, bytes: weight } = original;
+    find(".facts").textContent = `Original: ${width} × ${height}, ${bytes(weight)}.`;
+    if (card.took) find(".facts").append(` Ready ${duration(card.took)} after the upload.`);
     find(".download").href = `${thumbnail.href}?download=1`;
     this.layOut(thumbnail, original);
   }
