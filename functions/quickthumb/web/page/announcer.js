@@ -1,13 +1,17 @@
-// Tells screen readers what happened: in one place, and not more often than one can listen.
+// Tells screen readers what happened: in one place, and together what happens together.
 
 const live = document.querySelector("#live");
-const PAUSE = 400; // milliseconds in which a newer sentence replaces an older one
-let timer;
+const PAUSE = 400; // milliseconds
+let sentences = [];
 
 export function announce(sentence) {
-  clearTimeout(timer);
-  timer = setTimeout(() => {
-    // The same sentence again would not be read.
-    live.textContent = live.textContent === sentence ? `${sentence}\u00a0` : sentence;
-  }, PAUSE);
+  if (!sentences.length) setTimeout(tell, PAUSE);
+  if (!sentences.includes(sentence)) sentences.push(sentence);
+}
+
+function tell() {
+  const text = sentences.join(" ");
+  sentences = [];
+  // The same text again would not be read.
+  live.textContent = live.textContent === text ? `${text}\u00a0` : text;
 }

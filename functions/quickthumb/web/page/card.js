@@ -1,31 +1,35 @@
 // A picture on the wall, from the moment it was chosen.
 
-import { bytes, duration, limit } from "./units.js";
+import { bytes, duration } from "./units.js";
 
 const template = document.querySelector("#card");
 const WIDTH = 320; // pixels of the picture on a card, about
 
+const LABELS = {
+  ".shot": "Show details of",
+  ".again": "Try again:",
+  ".copy": "Copy link of",
+  ".save": "Download thumbnail of",
+  ".delete": "Delete",
+};
+
 export class Card {
-  // `known` is what is known of the picture: `name`, and `file` and `options`, or `id` and what was
-  // remembered. `acts` are called with the card: `open`, `again`, `copy`, `delete`.
+  // `known` has the `name`, and the `file` and its `options`, or the `id` and what was remembered.
+  // `acts` are called with the card: `open`, `again`, `copy`, `delete`.
   constructor(known, acts) {
-    Object.assign(this, known);
+    Object.assign(this, known, { acts });
     // The same for each attempt, so that all of them create one upload.
     this.key = [...crypto.getRandomValues(new Uint8Array(16))].join("-");
-    this.losses = 0;
     this.element = template.content.cloneNode(true).firstElementChild;
-    this.find("h3").textContent = this.name;
-    this.find("h3").title = this.name;
+    this.find("h3").textContent = this.find("h3").title = this.name;
+    for (const [selector, label] of Object.entries(LABELS)) {
+      this.find(selector).ariaLabel = `${label} ${this.name}`;
+      this.find(selector).title = label.replace(/ of$|:$/, "");
+    }
     this.find(".shot").addEventListener("click", () => acts.open(this));
-    this.find(".again").addEventListener("click", () => this.state === "failed" && acts.again(this));
-    this.find(".copy").addEventListener("click", () => acts.copy(this));
-    this.find(".delete").addEventListener("click", () => acts.delete(this));
-    this.label(".shot", `${this.name}: show details`);
-    this.label(".again", `Try ${this.name} again`);
-    this.label(".copy", `Copy link of ${this.name}`);
-    this.label(".save", `Download thumbnail of ${this.name}`);
-    this.label(".delete", `Delete ${this.name}`);
-    this.acts = acts;
+    for (const act of ["again", "copy", "delete"]) {
+      this.find(`.${act}`).addEventListener("click", () => acts[act](this));
+    }
     this.wait();
   }
 
@@ -33,20 +37,16 @@ export class Card {
     return this.element.querySelector(selector);
   }
 
-  label(selector, text) {
-    this.find(selector).ariaLabel = text;
-    this.find(selector).title = text;
-  }
-
   // `waiting`, `sending`, `making`, `done` or `failed`.
-  enter(state, sentence) {
-    this.state = state;
-    this.element.dataset.state = state;
+  enter(state, sentence, mayTryAgain = false) {
+    this.state = this.element.dataset.state = state;
     this.find(".facts").textContent = sentence;
     this.find("progress").hidden = state !== "sending";
     this.find(".shot").disabled = state !== "done";
     this.find(".copy").hidden = this.find(".save").hidden = state !== "done";
-    if (state !== "failed") this.showAgain(false);
+    const again = this.find(".again");
+    if (document.activeElement === again && !mayTryAgain) this.element.focus();
+    again.hidden = !mayTryAgain;
   }
 
   wait(sentence = "Waiting") {
@@ -59,15 +59,8 @@ export class Card {
   }
 
   progress(share) {
-    if (this.state !== "sending") return;
     this.find("progress").value = share;
     this.find(".facts").textContent = `Uploading, ${Math.floor(share * 100)} %`;
-  }
-
-  // The last byte was sent.
-  sent() {
-    this.sentAt = performance.now();
-    this.progress(1);
   }
 
   accepted(id) {
@@ -75,72 +68,42 @@ export class Card {
     this.enter("making", "Making thumbnails");
   }
 
-  fail(sentence, mayHelp = false) {
-    this.enter("failed", sentence);
-    this.showAgain(mayHelp && Boolean(this.file));
+  fail(sentence, mayTryAgain) {
+    this.enter("failed", sentence, mayTryAgain);
   }
 
-  showAgain(isShown) {
-    const button = this.find(".again");
-    if (document.activeElement === button && !isShown) this.element.focus();
-    button.hidden = !isShown;
-  }
-
-  // `status` is the answer of the service about an upload that was accepted.
+  // `status` is what the service says about an upload that was accepted.
   show(status) {
     if (status.status === 404) return this.fail("It was deleted, or has expired.");
     if (status.status === "failed") return this.fail(status.error.detail);
     if (this.sentAt) this.took = performance.now() - this.sentAt;
     this.status = status;
     this.thumbnails = status.thumbnails;
-    this.enter("done", this.facts(this.best));
-    this.showPicture(this.thumbnails[this.best], status.placeholder);
-    this.showSizes();
+    const thumbnail = this.thumbnails[this.best];
+    // "2.1 MB → 12 kB in 34 ms"
+    const change = `${bytes(status.original.bytes)} → ${bytes(thumbnail.bytes)}`;
+    this.enter("done", this.took ? `${change} in ${duration(this.took)}` : change);
+    this.showPicture(thumbnail, status.placeholder);
+    const names = Object.keys(this.thumbnails);
+    if (names.length > 1) this.find(".sizes").textContent = names.join(" · ");
   }
 
   // The name of the smallest thumbnail that is large enough for a card.
   get best() {
-    const byWidth = Object.entries(this.thumbnails).sort((one, two) => one[1].width - two[1].width);
-    const enough = byWidth.find(([, thumbnail]) => thumbnail.width >= WIDTH);
-    return (enough ?? byWidth.at(-1))[0];
+    const all = Object.entries(this.thumbnails).sort((one, other) => one[1].width - other[1].width);
+    return (all.find(([, { width }]) => width >= WIDTH) ?? all.at(-1))[0];
   }
 
-  // "2.1 MB → 12 kB in 34 ms"
-  facts(name) {
-    const change = `${bytes(this.status.original.bytes)} → ${bytes(this.thumbnails[name].bytes)}`;
-    return this.took ? `${change} in ${duration(this.took)}` : change;
-  }
-
-  showPicture(thumbnail, placeholder) {
-    const [image, blurred] = [this.find(".thumbnail"), this.find(".placeholder")];
-    this.find(".shot").style.setProperty("--ground", placeholder?.color ?? "");
-    if (placeholder) blurred.src = placeholder.data_uri;
-    this.element.classList.toggle("opaque", thumbnail.content_type === "image/jpeg");
+  showPicture({ href, width, height, content_type }, placeholder) {
+    const image = this.find(".thumbnail");
+    if (placeholder) {
+      this.find(".shot").style.background = placeholder.color;
+      this.find(".placeholder").src = placeholder.data_uri;
+    }
+    this.element.classList.toggle("opaque", content_type === "image/jpeg");
     image.addEventListener("load", () => this.element.classList.add("sharp"), { once: true });
-    image.loading = "lazy";
-    [image.width, image.height] = [thumbnail.width, thumbnail.height];
-    image.src = thumbnail.href;
-    this.find(".save").href = `${thumbnail.href}?download=1`;
-  }
-
-  showSizes() {
-    const names = Object.keys(this.thumbnails);
-    this.find(".chips").replaceChildren(
-      ...(names.length > 1 ? names : []).map((name) => {
-        const { width, height, bytes: weight } = this.thumbnails[name];
-        const chip = document.createElement("button");
-        chip.type = "button";
-        chip.textContent = name;
-        chip.title = `${width} × ${height} pixels, ${bytes(weight)}`;
-        chip.ariaLabel = `${name}: ${chip.title}, of ${this.name}`;
-        chip.addEventListener("click", () => this.acts.open(this, name));
-        return chip;
-      }),
-    );
-  }
-
-  tooLarge(most) {
-    this.fail(`The file has ${bytes(this.file.size)}; the limit is ${limit(most)}.`);
+    Object.assign(image, { loading: "lazy", width, height, src: href });
+    this.find(".save").href = `${href}?download=1`;
   }
 
   get isUnsent() {

@@ -2,33 +2,47 @@
 
 const input = document.querySelector("#file");
 const folderButton = document.querySelector("#folder");
-const PICTURE = new Set(input.accept.split(","));
+const EXTENSIONS = new Set(input.accept.split(","));
 
-// Calls `take` with the files in order, and how many files of folders are no pictures.
+// Calls `take` with the files in order, and with how many files of folders are no pictures.
 export function listen(take) {
-  const chosen = (field, isFolder) => {
-    const files = [...field.files];
-    field.value = ""; // so that the same files can be chosen again
-    const pictures = isFolder ? inOrder(files).filter(looksLikePicture) : files;
-    if (files.length) take(pictures, files.length - pictures.length);
-  };
-  input.addEventListener("change", () => chosen(input, false));
-  offerFolders((field) => chosen(field, true));
+  input.addEventListener("change", () => {
+    take([...input.files]);
+    input.value = ""; // so that the same files can be chosen again
+  });
+  if ("webkitdirectory" in input && !matchMedia("(pointer: coarse)").matches) offerFolders(take);
   addEventListener("paste", (event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) take(files, 0);
+    if (event.clipboardData.files.length) take([...event.clipboardData.files]);
   });
   listenToDrops(take);
 }
 
-function offerFolders(chosen) {
-  if (!("webkitdirectory" in input) || matchMedia("(pointer: coarse)").matches) return;
+function offerFolders(take) {
   const field = document.createElement("input");
   field.type = "file";
   field.webkitdirectory = true;
-  field.addEventListener("change", () => chosen(field));
+  field.addEventListener("change", () => {
+    const files = [...field.files].sort(inOrder(({ webkitRelativePath }) => webkitRelativePath));
+    takePictures(files, [], take);
+    field.value = "";
+  });
   folderButton.addEventListener("click", () => field.click());
   folderButton.hidden = false;
+}
+
+function takePictures(fromFolders, others, take) {
+  const pictures = fromFolders.filter(isPicture);
+  const skipped = fromFolders.length - pictures.length;
+  take([...others, ...pictures], skipped);
+}
+
+function isPicture({ name, type }) {
+  const extension = /\.[^.]+$/.exec(name.toLowerCase())?.[0];
+  return extension ? EXTENSIONS.has(extension) : type.startsWith("image/");
+}
+
+function inOrder(text) {
+  return (one, other) => text(one).localeCompare(text(other), "en", { numeric: true });
 }
 
 function listenToDrops(take) {
@@ -40,62 +54,37 @@ function listenToDrops(take) {
     event.dataTransfer.dropEffect = "copy";
     mark(true);
   });
-  addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) mark(false); // left the window
-  });
+  addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
   addEventListener("drop", async (event) => {
     mark(false);
     if (!hasFiles(event)) return;
     event.preventDefault();
-    const { files, others } = await filesOf(event.dataTransfer);
-    if (files.length || others) take(files, others);
+    // All of it before the first `await`, since the list is empty afterwards.
+    const dropped = [...event.dataTransfer.items]
+      .filter(({ kind }) => kind === "file")
+      .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+    const isFolder = ({ entry }) => entry?.isDirectory;
+    const folders = dropped.filter(isFolder).map(({ entry }) => entry);
+    const files = dropped.filter((each) => !isFolder(each)).map(({ file }) => file);
+    takePictures((await Promise.all(folders.map(filesIn))).flat(), files, take);
   });
 }
 
-async function filesOf(transfer) {
-  const items = [...transfer.items].filter((item) => item.kind === "file");
-  // All before the first `await`, since the list is empty afterwards.
-  const found = items.map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
-  const lists = await Promise.all(
-    found.map(({ entry, file }) => (entry?.isDirectory ? walk(entry) : file ? [file] : [])),
-  );
-  const files = [];
-  let others = 0;
-  for (const [index, list] of lists.entries()) {
-    const kept = found[index].entry?.isDirectory ? list.filter(looksLikePicture) : list;
-    files.push(...kept);
-    others += list.length - kept.length;
-  }
-  return { files, others };
-}
-
-async function walk(folder) {
+async function filesIn(folder) {
   const reader = folder.createReader();
   const entries = [];
-  for (;;) {
-    // A hundred at a time.
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (!some.length) break;
-    entries.push(...some);
+  for (let some; some?.length !== 0; entries.push(...some)) {
+    some = await result(reader, "readEntries"); // a hundred at a time
   }
-  entries.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true }));
+  entries.sort(inOrder(({ name }) => name));
   const lists = [];
   for (const entry of entries) {
-    lists.push(entry.isDirectory ? await walk(entry) : await fileOf(entry));
+    lists.push(entry.isDirectory ? await filesIn(entry) : await result(entry, "file"));
   }
   return lists.flat();
 }
 
-function fileOf(entry) {
-  return new Promise((resolve) => entry.file((file) => resolve([file]), () => resolve([])));
-}
-
-function inOrder(files) {
-  const path = (file) => file.webkitRelativePath;
-  return files.sort((one, other) => path(one).localeCompare(path(other), "en", { numeric: true }));
-}
-
-function looksLikePicture(file) {
-  const extension = /\.[^.]+$/.exec(file.name.toLowerCase())?.[0];
-  return PICTURE.has(extension) || (!extension && file.type.startsWith("image/"));
+// Returns what a method hands to its callback, nothing if it fails.
+function result(object, method) {
+  return new Promise((resolve) => object[method](resolve, () => resolve([])));
 }

@@ -1,42 +1,38 @@
 // The API key, asked for when the service wants one, and kept until the tab is closed.
 
 import { announce } from "./announcer.js";
-import { recallForSession, rememberForSession } from "./memory.js";
+import { recall, remember } from "./memory.js";
 
 const form = document.querySelector("#key");
 const field = document.querySelector("#key-field");
 const help = document.querySelector("#key-help");
-let key = recallForSession("key", "");
-let onKey = () => {};
+let key = recall("key", "", "sessionStorage");
+let onKey;
 
 export function credentials() {
   return key ? { "X-API-Key": key } : {};
 }
 
-// Shows the field; `reason` is what the service said.
+// `reason` is what the service said.
 export function askForKey(reason, goOn) {
   onKey = goOn;
-  const sentence = `${reason} The key is kept until you close this tab.`;
-  help.textContent = sentence;
-  field.setAttribute("aria-invalid", String(Boolean(key)));
-  if (form.hidden) {
-    form.hidden = false;
-    field.focus();
-  }
+  show(`${reason} It is kept until you close this tab.`, Boolean(key));
   announce(reason);
+}
+
+function show(sentence, isWrong) {
+  help.textContent = sentence;
+  field.ariaInvalid = isWrong;
+  form.hidden = false;
+  field.focus();
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const given = field.value.trim();
-  if (!/^[\x21-\x7e]+$/.test(given)) {
-    field.setAttribute("aria-invalid", "true");
-    help.textContent = "A key has letters, digits and signs, without spaces.";
-    field.focus();
-    return;
-  }
+  if (!/^[\x21-\x7e]+$/.test(given)) return show("Expected a key without spaces.", true);
   key = given;
-  rememberForSession("key", key);
+  remember("key", key, "sessionStorage");
   document.querySelector("#file").focus();
   form.hidden = true;
   onKey();

@@ -1,33 +1,17 @@
-// What the browser keeps between visits. Without storage, everything works until the next reload.
+// What the browser keeps. Without storage, everything works until the page is left.
 
-function kept(storage, name, otherwise) {
+export function recall(name, otherwise, storage = "localStorage") {
   try {
-    return JSON.parse(storage().getItem(`quickthumb.${name}`)) ?? otherwise;
+    return JSON.parse(window[storage].getItem(`quickthumb.${name}`)) ?? otherwise;
   } catch {
     return otherwise;
   }
 }
 
-function keep(storage, name, value) {
+export function remember(name, value, storage = "localStorage") {
   try {
-    storage().setItem(`quickthumb.${name}`, JSON.stringify(value));
+    window[storage].setItem(`quickthumb.${name}`, JSON.stringify(value));
   } catch {
     // Full, or switched off.
   }
-}
-
-export function recall(name, otherwise) {
-  return kept(() => localStorage, name, otherwise);
-}
-
-export function remember(name, value) {
-  keep(() => localStorage, name, value);
-}
-
-export function recallForSession(name, otherwise) {
-  return kept(() => sessionStorage, name, otherwise);
-}
-
-export function rememberForSession(name, value) {
-  keep(() => sessionStorage, name, value);
 }

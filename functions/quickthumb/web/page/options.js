@@ -2,29 +2,29 @@
 
 import { recall, remember } from "./memory.js";
 
-const NAMES = ["sizes", "fit", "gravity", "format"];
 const MAX_SIZE = 4096; // pixels
 const MAX_SIZES = 8;
 
 const form = document.querySelector("#upload");
 const details = document.querySelector("#options");
 const wrong = document.querySelector("#sizes-wrong");
-const chosen = document.querySelector("#chosen");
+const [sizes, fit, gravity, format] = ["sizes", "fit", "gravity", "format"].map(
+  (name) => form.elements[name],
+);
+const FIELDS = [sizes, fit, gravity, format];
 
 export class Options {
   // `onValid` is called when a mistake was corrected.
   constructor(onValid) {
     this.isOffered = true;
     this.needsSizes = false; // without sizes, the service makes its named thumbnails alone
-    this.field("sizes").addEventListener("blur", () => this.check());
     form.addEventListener("input", () => {
-      if (this.field("sizes").ariaInvalid === "true") this.check();
+      if (sizes.ariaInvalid === "true") this.check();
       this.show();
     });
     form.addEventListener("change", () => {
-      this.show();
       if (!this.check()) return;
-      remember("options", Object.fromEntries(NAMES.map((name) => [name, this.field(name).value])));
+      remember("options", Object.fromEntries(FIELDS.map(({ name, value }) => [name, value])));
       onValid();
     });
   }
@@ -34,60 +34,57 @@ export class Options {
     this.isOffered = service.options;
     this.needsSizes = !service.sizes.length;
     details.hidden = !service.options;
-    const defaults = { sizes: service.sizes.join(", ") };
-    for (const [name, value] of Object.entries({ ...defaults, ...recall("options", {}) })) {
-      const field = NAMES.includes(name) && this.field(name);
-      const fits = field && (!field.options || [...field.options].some((o) => o.value === value));
-      if (fits) field.value = value;
+    const kept = { sizes: service.sizes.join(", "), ...recall("options", {}) };
+    for (const field of FIELDS) {
+      const isOffered = [...(field.options ?? [])].some(({ value }) => value === kept[field.name]);
+      if (field === sizes || isOffered) field.value = kept[field.name];
     }
     this.show();
     this.check();
   }
 
-  field(name) {
-    return form.elements[name];
-  }
-
-  get sizes() {
-    return this.field("sizes").value.split(",").map((part) => part.trim()).filter(Boolean);
-  }
-
   // Returns whether all options are valid; says at the field what is not.
   check() {
-    const mistake = this.isOffered ? mistakeIn(this.sizes) : "";
+    const mistake = this.isOffered ? mistakeIn(chosenSizes()) : "";
     wrong.textContent = mistake;
-    this.field("sizes").setAttribute("aria-invalid", String(Boolean(mistake)));
+    sizes.ariaInvalid = Boolean(mistake);
     return !mistake;
   }
 
   showMistake() {
     details.open = true;
-    this.field("sizes").focus();
+    sizes.focus();
   }
 
   // Returns pairs of name and value.
   chosen() {
-    if (!this.isOffered || (this.needsSizes && !this.sizes.length)) return [];
-    const values = NAMES.map((name) => [name, this.field(name).value]);
-    const given = values.filter(([name]) => name !== "sizes");
-    if (this.sizes.length) given.unshift(["sizes", this.sizes.join(",")]);
-    return given.filter(([name]) => name !== "gravity" || this.field("fit").value === "cover");
+    const text = chosenSizes().join(",");
+    if (!this.isOffered || (this.needsSizes && !text)) return [];
+    const pairs = this.used().map(({ name, value }) => [name, value]);
+    return text ? [["sizes", text], ...pairs] : pairs;
+  }
+
+  used() {
+    return fit.value === "cover" ? [fit, gravity, format] : [fit, format];
   }
 
   show() {
-    const isCover = this.field("fit").value === "cover";
-    this.field("gravity").closest("div").hidden = !isCover;
-    const words = ["fit", "gravity", "format"]
-      .filter((name) => isCover || name !== "gravity")
-      .map((name) => this.field(name).selectedOptions[0].text);
-    const sizes = this.sizes.length ? `${this.sizes.join(", ")} px` : "default sizes";
-    chosen.textContent = [sizes, ...words].join(" · ");
+    const used = this.used();
+    gravity.closest("div").hidden = !used.includes(gravity);
+    const words = used.map((field) => field.selectedOptions[0].text);
+    const pixels = chosenSizes().join(", ");
+    const all = [pixels ? `${pixels} px` : "default sizes", ...words];
+    document.querySelector("#chosen").textContent = all.join(" · ");
   }
 }
 
-function mistakeIn(sizes) {
-  const bad = sizes.find((size) => !/^[0-9]+$/.test(size) || size < 1 || size > MAX_SIZE);
-  if (bad !== undefined) return `“${bad}” is not a size: expected whole numbers from 1 to ${MAX_SIZE}.`;
-  if (sizes.length > MAX_SIZES) return `${sizes.length} sizes are too many: expected at most ${MAX_SIZES}.`;
+function chosenSizes() {
+  return sizes.value.split(",").map((part) => part.trim()).filter(Boolean);
+}
+
+function mistakeIn(given) {
+  const bad = given.find((size) => !/^[0-9]+$/.test(size) || size < 1 || size > MAX_SIZE);
+  if (bad) return `“${bad}” is not a size: expected whole numbers from 1 to ${MAX_SIZE}.`;
+  if (given.length > MAX_SIZES) return `Expected at most ${MAX_SIZES} sizes.`;
   return "";
 }

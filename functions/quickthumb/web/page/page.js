@@ -8,34 +8,31 @@ import { askForKey, credentials } from "./key.js";
 import { Line, Lost } from "./line.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
-import { Aborted, Refusal, ask, send } from "./send.js";
+import { Aborted, ask, send } from "./send.js";
 import { copy, snippet } from "./snippets.js";
-import { limit, several } from "./units.js";
+import { bytes, limit, several } from "./units.js";
 import { Viewer } from "./viewer.js";
-import { Watch } from "./watch.js";
+import { IDS, Watch } from "./watch.js";
 
-const MOST_LOSSES = 8; // of one upload, in a row
-const MOST_REFUSALS = 5; // for now, of one upload
-const AT_ONCE = 20; // statuses in a request
-const NO_SERVICE = "service not known yet";
+const MOST_LOSSES = 8; // of the connection, for one upload in a row
+const MOST_REFUSALS = 5; // since the service is busy, for one upload
 
-let service;
+let service; // what GET / says
 let held = []; // files that wait for valid options
 
-const line = new Line();
 const queue = new Queue(upload);
-const watch = new Watch(line, () => queue.length > 0, ended);
-const options = new Options(() => takeHeld());
+const line = new Line(() => (line.isDown ? queue.stop("line") : queue.goOn("line")));
+const watch = new Watch(line, () => !queue.isEmpty, ended);
+const options = new Options(() => held.length && take(held.splice(0)));
 const gallery = new Gallery({ leave, comeBack, erase });
 const viewer = new Viewer((card) => gallery.delete([card]));
 const acts = {
-  open: (card, name) => viewer.open(card, name),
-  again: (card) => enqueue(card),
+  open: (card) => viewer.open(card),
+  again: enqueue,
   delete: (card) => gallery.delete([card]),
-  async copy(card) {
-    const isCopied = await copy(snippet("link", card.thumbnails, card.best));
-    card.element.classList.toggle("copied", isCopied);
-    setTimeout(() => card.element.classList.remove("copied"), 1500);
+  async copy({ thumbnails, best, element }) {
+    const isCopied = await copy(snippet("link", thumbnails, best));
+    element.classList.toggle("copied", isCopied);
     announce(isCopied ? "Link copied." : "Copying failed.");
   },
 };
@@ -43,8 +40,8 @@ const acts = {
 // New pictures.
 
 function take(files, others = 0) {
-  const skipped = others ? ` ${several(others, "other file")} skipped.` : "";
-  if (!files.length) return announce(`There are no pictures in this folder.${skipped}`);
+  if (others) announce(`${several(others, "file")} skipped that are no pictures.`);
+  if (!files.length) return;
   if (!options.check()) {
     held.push(...files);
     return options.showMistake();
@@ -52,20 +49,14 @@ function take(files, others = 0) {
   const chosen = options.chosen();
   const cards = files.map((file) => new Card({ file, name: file.name, options: chosen }, acts));
   gallery.add(cards);
-  for (const card of cards) enqueue(card);
+  cards.forEach(enqueue);
   bringIntoView(cards[0].element);
-  announce(`${several(cards.length, "picture")} added.${skipped}`);
-}
-
-function takeHeld() {
-  if (held.length) take(held.splice(0));
+  announce(`${several(cards.length, "picture")} added.`);
 }
 
 function bringIntoView(element) {
-  const { top, height } = element.getBoundingClientRect();
-  if (top >= 0 && top + Math.min(height, 200) <= innerHeight) return;
-  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  element.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
+  const { top } = element.getBoundingClientRect();
+  if (top < 0 || top > innerHeight / 2) element.scrollIntoView({ block: "center" });
 }
 
 function enqueue(card) {
@@ -75,22 +66,24 @@ function enqueue(card) {
   gallery.update();
 }
 
-// The way of a picture.
+// The way of a picture. What was deleted in the meantime is left alone.
 
 async function upload(card) {
-  if (card.file.size > service.max_original_bytes) {
-    card.tooLarge(service.max_original_bytes);
+  const { size } = card.file;
+  const most = service.max_original_bytes;
+  if (size > most) {
+    card.fail(`The file has ${bytes(size)}; the limit is ${limit(most)}.`);
     return settled();
   }
   card.controller = new AbortController();
   card.send();
   try {
     const id = await send(card, service.max_upload_bytes, {
-      onProgress: (share) => {
+      onProgress(share) {
         card.losses = 0;
         card.progress(share);
       },
-      onSent: () => card.sent(),
+      onSent: () => (card.sentAt = performance.now()),
       signal: card.controller.signal,
     });
     line.works();
@@ -107,45 +100,40 @@ async function stumble(card, error) {
   if (error instanceof Lost) {
     if (!(await isReadable(card.file))) {
       card.fail("The file cannot be read: it was changed, moved or deleted.");
-      return settled();
-    }
-    card.losses += 1;
-    if (card.losses <= MOST_LOSSES) {
+    } else if (++card.losses > MOST_LOSSES) {
+      card.fail("The connection breaks again and again.", true);
+    } else {
       line.lost();
       return later(card, "Waiting for the connection");
     }
-    error = new Error("The connection breaks again and again.");
+    return settled();
   }
   if (error.status === 401) {
     queue.stop("key");
     askForKey(error.message, () => queue.goOn("key"));
     return later(card, "Waiting for the key");
   }
-  const isTemporary = error.status === 429 || error.status === 503;
-  if (isTemporary && card.refusals < MOST_REFUSALS) {
-    card.refusals += 1;
+  const isBusy = error.status === 429 || error.status === 503;
+  if (isBusy && ++card.refusals < MOST_REFUSALS) {
     queue.stop("busy");
-    setTimeout(() => queue.goOn("busy"), 1000 * (Number(error.retryAfter) || 2));
-    return later(card, "The service is busy. Waiting");
+    setTimeout(() => queue.goOn("busy"), 1000 * error.retryAfter);
+    return later(card, "Waiting, since the service is busy");
   }
-  if (!(error instanceof Refusal)) console.error(error);
-  card.fail(error.message, !(error.status < 500) || isTemporary || error.status === 408);
+  card.fail(error.message, isBusy || error.status === 408 || !(error.status < 500));
   settled();
 }
 
 function later(card, sentence) {
   card.wait(sentence);
-  queue.addFirst(card);
+  queue.add(card, true);
 }
 
 function isReadable(file) {
   return file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 }
 
-function ended(id, status) {
-  const card = gallery.cards.find((each) => each.id === id);
-  if (!card) return;
-  card.show(status);
+function ended(status) {
+  gallery.cards.find(({ id }) => id === status.id)?.show(status);
   settled();
 }
 
@@ -153,12 +141,11 @@ function ended(id, status) {
 function settled() {
   gallery.update();
   const cards = gallery.shown;
-  if (cards.some((card) => !card.isSettled)) return;
-  const failed = cards.filter((card) => card.state === "failed");
-  const done = several(cards.length - failed.length, "picture has its thumbnails", "pictures have their thumbnails");
-  const last = failed.length === 1 && failed[0];
-  const told = last ? ` ${last.name} failed: ${last.find(".facts").textContent}` : ` ${failed.length} failed.`;
-  announce(`${done}.${failed.length ? told : ""}`);
+  if (!cards.every((card) => card.isSettled)) return;
+  const failed = cards.filter(({ state }) => state === "failed");
+  announce(`${several(cards.length - failed.length, "picture")} ready.`);
+  if (failed.length > 1) announce(`${failed.length} failed.`);
+  else for (const card of failed) announce(`${card.name} failed: ${card.find(".facts").textContent}`);
 }
 
 // Deletions.
@@ -166,19 +153,18 @@ function settled() {
 function leave(card) {
   queue.remove(card);
   card.controller?.abort();
-  if (card.id) watch.remove(card.id);
+  watch.remove(card.id);
 }
 
 function comeBack(card) {
-  if (card.id && !card.isSettled) watch.add(card.id);
-  if (!card.id && card.isUnsent) enqueue(card);
+  if (card.isUnsent) enqueue(card);
+  else if (!card.isSettled) watch.add(card.id);
 }
 
 async function erase(id) {
-  // Goes on when the page is left.
-  const request = { method: "DELETE", headers: credentials(), keepalive: true };
   try {
-    await ask(`/${id}`, request);
+    // It goes on when the page is left.
+    await ask(`/${id}`, { method: "DELETE", headers: credentials(), keepalive: true });
   } catch (error) {
     if (error.status === 404) return;
     if (error instanceof Lost) {
@@ -194,61 +180,59 @@ async function erase(id) {
 // The start.
 
 async function describe() {
-  const answer = () => ask("/", { headers: { Accept: "application/json" } });
+  queue.stop("unknown service");
   while (!service) {
-    service = await answer().catch(() => line.lost());
+    service = await ask("/", { headers: { Accept: "application/json" } }).catch(() => line.lost());
     await line.ready();
   }
   options.offer(service);
   document.querySelector("#limits").append(` Up to ${limit(service.max_original_bytes)} each.`);
-  queue.goOn(NO_SERVICE);
+  queue.goOn("unknown service");
 }
 
 async function restore() {
   const cards = gallery.recall().map((known) => new Card(known, acts));
   for (const card of cards) card.enter("making", "");
-  gallery.append(cards);
-  for (let at = 0; at < cards.length; at += AT_ONCE) await restoreSome(cards.slice(at, at + AT_ONCE));
+  gallery.add(cards);
+  for (let at = 0; at < cards.length; at += IDS) await look(cards.slice(at, at + IDS));
 }
 
-async function restoreSome(cards) {
-  const byId = new Map(cards.map((card) => [card.id, card]));
+async function look(cards) {
   try {
-    const { uploads } = await ask(`/uploads?ids=${[...byId.keys()].join(",")}`);
+    const { uploads } = await ask(`/uploads?ids=${cards.map(({ id }) => id)}`);
     for (const status of uploads) {
-      const card = byId.get(status.id);
+      const card = cards.find(({ id }) => id === status.id);
       if (status.status === 404) gallery.forget(card);
-      else if (status.status === "queued") watch.add(status.id), card.accepted(status.id);
-      else card.show(status);
+      else if (status.status !== "queued") card.show(status);
+      else {
+        card.accepted(status.id);
+        watch.add(status.id);
+      }
     }
     gallery.update();
   } catch (error) {
-    if (!(error instanceof Lost)) return;
+    if (!(error instanceof Lost)) throw error;
     line.lost();
     await line.ready();
-    await restoreSome(cards);
+    await look(cards);
   }
 }
-
-queue.stop(NO_SERVICE);
-line.onChange = () => (line.isDown ? queue.stop("line") : queue.goOn("line"));
-listen(take);
 
 addEventListener("beforeunload", (event) => {
   if (gallery.shown.some((card) => card.isUnsent)) event.preventDefault();
 });
 
 const sample = document.querySelector("#sample");
-let isDrawing = false;
 sample.hidden = false;
 sample.addEventListener("click", async () => {
-  if (isDrawing) return;
-  isDrawing = true;
+  if (sample.ariaDisabled) return;
+  sample.ariaDisabled = "true";
   const { samplePicture } = await import("./sample.js");
   take([await samplePicture()]);
-  isDrawing = false;
+  sample.ariaDisabled = null;
 });
 
 document.querySelector("#url").textContent = new URL("/", location.href);
+listen(take);
 restore();
 describe();

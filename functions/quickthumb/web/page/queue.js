@@ -12,18 +12,13 @@ export class Queue {
     this.reasons = new Set(); // why nothing is begun
   }
 
-  get length() {
-    return this.items.length + this.busy.size;
+  get isEmpty() {
+    return !this.items.length && !this.busy.size;
   }
 
-  add(item) {
-    this.items.push(item);
-    this.go();
-  }
-
-  // For an item that was begun before.
-  addFirst(item) {
-    this.items.unshift(item);
+  add(item, isFirst = false) {
+    if (isFirst) this.items.unshift(item);
+    else this.items.push(item);
     this.go();
   }
 
@@ -40,14 +35,13 @@ export class Queue {
     this.go();
   }
 
-  go() {
-    while (this.items.length && this.busy.size < AT_ONCE && !this.reasons.size) {
-      const item = this.items.shift();
-      this.busy.add(item);
-      this.work(item).finally(() => {
-        this.busy.delete(item);
-        this.go();
-      });
-    }
+  async go() {
+    if (!this.items.length || this.busy.size === AT_ONCE || this.reasons.size) return;
+    const item = this.items.shift();
+    this.busy.add(item);
+    this.go();
+    await this.work(item);
+    this.busy.delete(item);
+    this.go();
   }
 }

@@ -10,9 +10,8 @@ export async function samplePicture() {
   const hue = Math.random() * 360;
   sky(pen, hue);
   for (let hill = 0; hill < HILLS; hill += 1) ridge(pen, hue, hill / (HILLS - 1));
-  grain(pen);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-  return new File([blob], "sample.jpg", { type: "image/jpeg" });
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.95));
+  return new File([blob], "sample.jpg");
 }
 
 function sky(pen, hue) {
@@ -23,11 +22,11 @@ function sky(pen, hue) {
   pen.fillRect(0, 0, WIDTH, HEIGHT);
   pen.fillStyle = `hsl(${hue + 60} 95% 93%)`;
   pen.beginPath();
-  pen.arc(WIDTH * (0.25 + Math.random() / 2), HEIGHT * 0.36, HEIGHT * 0.11, 0, 2 * Math.PI);
+  pen.arc(WIDTH * (0.25 + Math.random() / 2), HEIGHT * 0.36, HEIGHT * 0.11, 0, 7);
   pen.fill();
 }
 
-// `depth` is 0 for the farthest.
+// `depth` is 0 for the farthest, 1 for the nearest.
 function ridge(pen, hue, depth) {
   const base = HEIGHT * (0.46 + 0.45 * depth);
   const waves = [1, 2.7, 6.1, 13].map((rate) => [rate * (1 + Math.random()), Math.random() * 6]);
@@ -35,22 +34,9 @@ function ridge(pen, hue, depth) {
   pen.beginPath();
   pen.moveTo(0, HEIGHT);
   for (let x = 0; x <= WIDTH; x += 4) {
-    const rise = waves.reduce(
-      (sum, [rate, phase]) => sum + Math.sin((x / WIDTH) * rate * 5 + phase) / rate, 0);
-    pen.lineTo(x, base - rise * HEIGHT * 0.09);
+    const wave = ([rate, phase]) => Math.sin((x / WIDTH) * rate * 5 + phase) / rate;
+    pen.lineTo(x, base - waves.reduce((sum, each) => sum + wave(each), 0) * HEIGHT * 0.09);
   }
   pen.lineTo(WIDTH, HEIGHT);
   pen.fill();
-}
-
-function grain(pen) {
-  const pixels = pen.getImageData(0, 0, WIDTH, HEIGHT);
-  const { data } = pixels;
-  for (let at = 0; at < data.length; at += 4) {
-    const noise = (Math.random() - 0.5) * 16;
-    data[at] += noise;
-    data[at + 1] += noise;
-    data[at + 2] += noise;
-  }
-  pen.putImageData(pixels, 0, 0);
 }

@@ -1,39 +1,38 @@
-// What can be copied from a picture.
+// What can be copied of a picture. `thumbnails` are those of a status, by name.
 
-// Links are absolute. `thumbnails` are those of a status, by name.
+const absolute = ({ href }) => new URL(href, location.href).href;
+
 export function snippet(kind, thumbnails, name) {
-  const absolute = (thumbnail) => new URL(thumbnail.href, location.href).href;
   const link = absolute(thumbnails[name]);
   if (kind === "link") return link;
   if (kind === "curl") return `curl -OJ '${link}?download=1'`;
-  return image(Object.values(thumbnails).sort((one, other) => one.width - other.width), absolute);
-}
-
-function image(thumbnails, absolute) {
-  const widest = thumbnails.at(-1);
-  const sources = thumbnails.map((each) => `${absolute(each)} ${each.width}w`).join(", ");
+  const list = Object.values(thumbnails).sort((one, other) => one.width - other.width);
+  const { width, height } = list.at(-1);
+  const sources = list.map((each) => `${absolute(each)} ${each.width}w`).join(", ");
   return (
-    `<img src="${absolute(widest)}" srcset="${sources}" ` +
-    `sizes="(max-width: ${widest.width}px) 100vw, ${widest.width}px" ` +
-    `width="${widest.width}" height="${widest.height}" alt="" loading="lazy">`
+    `<img src="${absolute(list.at(-1))}" srcset="${sources}" ` +
+    `sizes="(max-width: ${width}px) 100vw, ${width}px" width="${width}" height="${height}" alt="">`
   );
 }
 
-// The clipboard is there only on secure pages; otherwise the old way.
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const field = document.createElement("textarea");
-    const focused = document.activeElement;
-    field.value = text;
-    field.className = "unseen";
-    (document.querySelector("dialog[open]") ?? document.body).append(field);
-    field.select();
-    const isCopied = document.execCommand("copy");
-    field.remove();
-    focused?.focus();
-    return isCopied;
+    return copyFromField(text); // the clipboard is there only on pages that are secure
   }
+}
+
+function copyFromField(text) {
+  const focused = document.activeElement;
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "unseen";
+  (document.querySelector("dialog[open]") ?? document.body).append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  focused.focus();
+  return isCopied;
 }

@@ -20,6 +20,6 @@ export function duration(milliseconds) {
   return `${rounded(milliseconds / 1000)} s`;
 }
 
-export function several(number, one, many = `${one}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+export function several(number, one) {
+  return `${number} ${number === 1 ? one : `${one}s`}`;
 }

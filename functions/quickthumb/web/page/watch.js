@@ -3,27 +3,26 @@
 import { Lost } from "./line.js";
 import { Aborted, ask } from "./send.js";
 
-const IDS = 20; // in a request
+export const IDS = 20; // in a request
 const LONG = 20; // seconds that a request waits
-const SHORT = 1; // the same while further uploads may be accepted
+const SHORT = 1; // the same while it does not ask for all
 const PAUSE = 300; // milliseconds between requests that bring nothing new
 
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
 export class Watch {
-  // `ended` gets an id and its status; `isSending` says whether further uploads are under way.
-  constructor(line, isSending, ended) {
-    this.line = line;
-    this.isSending = isSending;
-    this.ended = ended;
+  // `onEnd` gets the status of an upload that has ended; `isSending` says whether more are coming.
+  constructor(line, isSending, onEnd) {
+    Object.assign(this, { line, isSending, onEnd });
     this.ids = new Set();
-    this.isRunning = false;
   }
 
   add(id) {
     this.ids.add(id);
-    // A long request does not know the new upload. This happens once at the start of a series:
-    // afterwards requests are short until everything is sent.
+    // A long request does not ask for the new one. This happens once in a series of uploads:
+    // requests are short then, until everything is sent.
     if (this.isLong) this.controller.abort();
-    if (!this.isRunning) this.run();
+    this.running ??= this.run();
   }
 
   remove(id) {
@@ -31,40 +30,30 @@ export class Watch {
   }
 
   async run() {
-    this.isRunning = true;
     while (this.ids.size) {
       const asked = [...this.ids].slice(0, IDS);
-      const hasNews = await this.round(asked);
-      if (hasNews) continue;
+      if (await this.hasNews(asked)) continue;
       // The others get their turn, too.
       for (const id of asked) if (this.ids.delete(id)) this.ids.add(id);
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await sleep(PAUSE);
     }
-    this.isRunning = false;
+    this.running = undefined;
   }
 
-  // Returns whether any job has ended.
-  async round(ids) {
+  async hasNews(ids) {
     this.controller = new AbortController();
     this.isLong = !this.isSending() && this.ids.size <= IDS;
-    const seconds = this.isLong ? LONG : SHORT;
+    const path = `/uploads?ids=${ids.join(",")}&wait=${this.isLong ? LONG : SHORT}`;
     try {
-      const path = `/uploads?ids=${ids.join(",")}&wait=${seconds}`;
       const { uploads } = await ask(path, { signal: this.controller.signal });
       this.line.works();
-      const news = uploads.filter((upload) => upload.status !== "queued");
-      for (const upload of news) {
-        if (this.ids.delete(upload.id)) this.ended(upload.id, upload);
-      }
-      return news.length > 0;
+      const news = uploads.filter(({ id, status }) => status !== "queued" && this.ids.delete(id));
+      news.forEach(this.onEnd);
+      return news.length;
     } catch (error) {
       if (error instanceof Aborted) return true;
-      if (error instanceof Lost) {
-        this.line.lost();
-        await this.line.ready();
-      } else {
-        await new Promise((resolve) => setTimeout(resolve, 1000 * SHORT));
-      }
+      if (error instanceof Lost) this.line.lost();
+      await Promise.all([this.line.ready(), sleep(PAUSE)]);
       return false;
     } finally {
       this.isLong = false;
