@@ -7,7 +7,7 @@ const WIDTH = 320; // pixels of the picture on a card, about
 
 const LABELS = {
   ".shot": "Show details of",
-  ".again": "Try again:",
+  ".again": "Try again",
   ".copy": "Copy link of",
   ".save": "Download thumbnail of",
   ".delete": "Delete",
@@ -24,11 +24,10 @@ export class Card {
     this.find("h3").textContent = this.find("h3").title = this.name;
     for (const [selector, label] of Object.entries(LABELS)) {
       this.find(selector).ariaLabel = `${label} ${this.name}`;
-      this.find(selector).title = label.replace(/ of$|:$/, "");
     }
-    this.find(".shot").addEventListener("click", () => acts.open(this));
+    this.find(".shot").onclick = () => acts.open(this);
     for (const act of ["again", "copy", "delete"]) {
-      this.find(`.${act}`).addEventListener("click", () => acts[act](this));
+      this.find(`.${act}`).onclick = () => acts[act](this);
     }
     this.wait();
   }

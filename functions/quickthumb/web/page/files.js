@@ -6,10 +6,10 @@ const EXTENSIONS = new Set(input.accept.split(","));
 
 // Calls `take` with the files in order, and with how many files of folders are no pictures.
 export function listen(take) {
-  input.addEventListener("change", () => {
+  input.onchange = () => {
     take([...input.files]);
     input.value = ""; // so that the same files can be chosen again
-  });
+  };
   if ("webkitdirectory" in input && !matchMedia("(pointer: coarse)").matches) offerFolders(take);
   addEventListener("paste", (event) => {
     if (event.clipboardData.files.length) take([...event.clipboardData.files]);
@@ -21,19 +21,17 @@ function offerFolders(take) {
   const field = document.createElement("input");
   field.type = "file";
   field.webkitdirectory = true;
-  field.addEventListener("change", () => {
-    const files = [...field.files].sort(inOrder(({ webkitRelativePath }) => webkitRelativePath));
-    takePictures(files, [], take);
+  field.onchange = () => {
+    takePictures([...field.files].sort(inOrder("webkitRelativePath")), [], take);
     field.value = "";
-  });
-  folderButton.addEventListener("click", () => field.click());
+  };
+  folderButton.onclick = () => field.click();
   folderButton.hidden = false;
 }
 
 function takePictures(fromFolders, others, take) {
   const pictures = fromFolders.filter(isPicture);
-  const skipped = fromFolders.length - pictures.length;
-  take([...others, ...pictures], skipped);
+  take([...others, ...pictures], fromFolders.length - pictures.length);
 }
 
 function isPicture({ name, type }) {
@@ -41,8 +39,8 @@ function isPicture({ name, type }) {
   return extension ? EXTENSIONS.has(extension) : type.startsWith("image/");
 }
 
-function inOrder(text) {
-  return (one, other) => text(one).localeCompare(text(other), "en", { numeric: true });
+function inOrder(name) {
+  return (one, other) => one[name].localeCompare(other[name], "en", { numeric: true });
 }
 
 function listenToDrops(take) {
@@ -76,7 +74,7 @@ async function filesIn(folder) {
   for (let some; some?.length !== 0; entries.push(...some)) {
     some = await result(reader, "readEntries"); // a hundred at a time
   }
-  entries.sort(inOrder(({ name }) => name));
+  entries.sort(inOrder("name"));
   const lists = [];
   for (const entry of entries) {
     lists.push(entry.isDirectory ? await filesIn(entry) : await result(entry, "file"));

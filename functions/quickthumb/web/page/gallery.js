@@ -19,14 +19,14 @@ export class Gallery {
     this.cards = [];
     this.going = []; // off the wall, but not deleted yet
     this.known = new Set(); // ids that are not those of another tab
-    undo.querySelector("button").addEventListener("click", () => this.undo());
+    undo.querySelector("button").onclick = () => this.undo();
     for (const event of ["pointerenter", "focusin"]) {
       undo.addEventListener(event, () => clearTimeout(this.timer));
     }
     for (const event of ["pointerleave", "focusout"]) {
       undo.addEventListener(event, () => this.finishLater());
     }
-    document.querySelector("#delete-all").addEventListener("click", () => this.delete(this.shown));
+    document.querySelector("#delete-all").onclick = () => this.delete(this.shown);
     addEventListener("keydown", (event) => {
       const isUndo = (event.ctrlKey || event.metaKey) && event.key === "z";
       if (isUndo && this.going.length && !event.target.matches("#sizes, #key-field")) this.undo();
@@ -51,17 +51,19 @@ export class Gallery {
     this.update();
   }
 
+  // Shows how many there are, and returns it in words.
   update() {
     const cards = this.shown;
     const [done, failed] = ["done", "failed"].map(
       (state) => cards.filter((card) => card.state === state).length,
     );
-    const all = several(cards.length, "picture");
-    const words = done === cards.length ? all : `${done} of ${all} ready`;
-    document.querySelector("#count").textContent = failed ? `${words} · ${failed} failed` : words;
+    const ready = `${done} of ${several(cards.length, "picture")} ready`;
+    const words = failed ? `${ready}, ${failed} failed` : ready;
+    document.querySelector("#count").textContent = words;
     section.hidden = !cards.length;
     document.body.classList.toggle("used", cards.length > 0);
     this.soon ??= setTimeout(() => this.remember(), 200); // once for many changes
+    return words;
   }
 
   remember() {
@@ -97,9 +99,10 @@ export class Gallery {
     focusOn(next);
     const { length } = this.going;
     const what = length === 1 ? this.going[0].name : several(length, "picture");
-    undo.querySelector("p").textContent = `Deleted ${what}.`;
+    const sentence = `Deleted ${what}.`;
+    undo.querySelector("p").textContent = sentence;
     undo.hidden = false;
-    announce(`Deleted ${what}. Press Control and Z to undo.`);
+    announce(`${sentence} Press Control and Z to undo.`);
     this.finishLater();
   }
 

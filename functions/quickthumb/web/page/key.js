@@ -27,7 +27,7 @@ function show(sentence, isWrong) {
   field.focus();
 }
 
-form.addEventListener("submit", (event) => {
+form.onsubmit = (event) => {
   event.preventDefault();
   const given = field.value.trim();
   if (!/^[\x21-\x7e]+$/.test(given)) return show("Expected a key without spaces.", true);
@@ -36,4 +36,4 @@ form.addEventListener("submit", (event) => {
   document.querySelector("#file").focus();
   form.hidden = true;
   onKey();
-});
+};

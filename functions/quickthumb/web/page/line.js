@@ -18,8 +18,7 @@ export class Line {
     this.onChange = onChange;
     this.isDown = false;
     this.pause = FIRST_PAUSE;
-    this.waiting = [];
-    button.addEventListener("click", () => this.look());
+    button.onclick = () => this.look();
     addEventListener("online", () => this.isDown && this.look());
     addEventListener("offline", () => this.lost());
   }
@@ -32,6 +31,7 @@ export class Line {
     element.hidden = false;
     if (this.isDown) return;
     this.isDown = true;
+    this.back = new Promise((resolve) => (this.resolve = resolve));
     this.onChange();
     this.lookLater();
   }
@@ -42,8 +42,8 @@ export class Line {
   }
 
   // Returns when the connection is there.
-  ready() {
-    return this.isDown ? new Promise((resolve) => this.waiting.push(resolve)) : Promise.resolve();
+  async ready() {
+    return this.isDown && this.back;
   }
 
   async look() {
@@ -64,7 +64,7 @@ export class Line {
     if (document.activeElement === button) document.querySelector("#file").focus();
     element.hidden = true;
     announce("The connection is back.");
-    for (const resolve of this.waiting.splice(0)) resolve();
+    this.resolve();
     this.onChange();
   }
 }

@@ -18,15 +18,15 @@ export class Options {
   constructor(onValid) {
     this.isOffered = true;
     this.needsSizes = false; // without sizes, the service makes its named thumbnails alone
-    form.addEventListener("input", () => {
+    form.oninput = () => {
       if (sizes.ariaInvalid === "true") this.check();
       this.show();
-    });
-    form.addEventListener("change", () => {
+    };
+    form.onchange = () => {
       if (!this.check()) return;
       remember("options", Object.fromEntries(FIELDS.map(({ name, value }) => [name, value])));
       onValid();
-    });
+    };
   }
 
   // `service` is what GET / says.
@@ -70,7 +70,7 @@ export class Options {
 
   show() {
     const used = this.used();
-    gravity.closest("div").hidden = !used.includes(gravity);
+    gravity.parentElement.hidden = !used.includes(gravity);
     const words = used.map((field) => field.selectedOptions[0].text);
     const pixels = chosenSizes().join(", ");
     const all = [pixels ? `${pixels} px` : "default sizes", ...words];

@@ -8,7 +8,7 @@ import { askForKey, credentials } from "./key.js";
 import { Line, Lost } from "./line.js";
 import { Options } from "./options.js";
 import { Queue } from "./queue.js";
-import { Aborted, ask, send } from "./send.js";
+import { ask, send } from "./send.js";
 import { copy, snippet } from "./snippets.js";
 import { bytes, limit, several } from "./units.js";
 import { Viewer } from "./viewer.js";
@@ -33,7 +33,7 @@ const acts = {
   async copy({ thumbnails, best, element }) {
     const isCopied = await copy(snippet("link", thumbnails, best));
     element.classList.toggle("copied", isCopied);
-    announce(isCopied ? "Link copied." : "Copying failed.");
+    if (isCopied) announce("Link copied.");
   },
 };
 
@@ -96,7 +96,7 @@ async function upload(card) {
 }
 
 async function stumble(card, error) {
-  if (error instanceof Aborted) return;
+  if (card.controller.signal.aborted) return;
   if (error instanceof Lost) {
     if (!(await isReadable(card.file))) {
       card.fail("The file cannot be read: it was changed, moved or deleted.");
@@ -139,13 +139,8 @@ function ended(status) {
 
 // Tells the outcome when nothing is left to do.
 function settled() {
-  gallery.update();
-  const cards = gallery.shown;
-  if (!cards.every((card) => card.isSettled)) return;
-  const failed = cards.filter(({ state }) => state === "failed");
-  announce(`${several(cards.length - failed.length, "picture")} ready.`);
-  if (failed.length > 1) announce(`${failed.length} failed.`);
-  else for (const card of failed) announce(`${card.name} failed: ${card.find(".facts").textContent}`);
+  const outcome = gallery.update();
+  if (gallery.shown.every((card) => card.isSettled)) announce(`${outcome}.`);
 }
 
 // Deletions.
@@ -224,13 +219,13 @@ addEventListener("beforeunload", (event) => {
 
 const sample = document.querySelector("#sample");
 sample.hidden = false;
-sample.addEventListener("click", async () => {
+sample.onclick = async () => {
   if (sample.ariaDisabled) return;
   sample.ariaDisabled = "true";
   const { samplePicture } = await import("./sample.js");
   take([await samplePicture()]);
   sample.ariaDisabled = null;
-});
+};
 
 document.querySelector("#url").textContent = new URL("/", location.href);
 listen(take);

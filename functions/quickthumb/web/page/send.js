@@ -14,12 +14,10 @@ export class Refusal extends Error {
   }
 }
 
-export class Aborted extends Error {}
-
 // Returns the JSON of an answer, null if it has none.
 export async function ask(path, options) {
-  const answer = await fetch(path, options).catch((error) => {
-    throw error.name === "AbortError" ? new Aborted() : new Lost();
+  const answer = await fetch(path, options).catch(() => {
+    throw new Lost();
   });
   const document = await answer.json().catch(() => null);
   if (answer.ok) return document;
@@ -36,22 +34,18 @@ function transfer(method, url, headers, body, { onProgress, onSent, signal }) {
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {
     request.onload = () => resolve(request);
-    request.onerror = () => reject(new Lost());
-    request.onabort = () => reject(new Aborted());
+    request.onerror = request.onabort = () => reject(new Lost());
     request.send(body);
   });
 }
 
 function refusal(request) {
-  return new Refusal(request.status, read(request), request.getResponseHeader("Retry-After"));
+  const document = request.getResponseHeader("Content-Type")?.includes("json") && read(request);
+  return new Refusal(request.status, document, request.getResponseHeader("Retry-After"));
 }
 
 function read(request) {
-  try {
-    return JSON.parse(request.responseText);
-  } catch {
-    return null;
-  }
+  return JSON.parse(request.responseText);
 }
 
 // Returns the id. An item has a `file`, `options`, and a `key` that is the same for each attempt,
@@ -71,12 +65,12 @@ export async function send(item, mostBytes, listeners) {
 }
 
 // Upload sessions are kept by file: one that is chosen again after a reload goes on.
-const WEEK = 7 * 24 * 3600 * 1000; // how long they are valid
+const MOST_SESSIONS = 50;
 
 function keepSession(name, session) {
-  const young = ([other, { at }]) => other !== name && Date.now() - at < WEEK;
-  const others = Object.entries(recall("sessions", {})).filter(young);
-  remember("sessions", Object.fromEntries(session ? [[name, session], ...others] : others));
+  const others = Object.entries(recall("sessions", {})).filter(([other]) => other !== name);
+  const all = session ? [[name, session], ...others] : others;
+  remember("sessions", Object.fromEntries(all.slice(0, MOST_SESSIONS)));
 }
 
 async function announced({ file, options, key }) {
@@ -87,7 +81,7 @@ async function announced({ file, options, key }) {
     headers: { "Content-Type": "application/json", "Idempotency-Key": key, ...credentials() },
     body: JSON.stringify({ filename: file.name, size: file.size, options: given }),
   });
-  return { id, url: upload.url, at: Date.now() };
+  return { id, url: upload.url };
 }
 
 async function sendLarge(item, listeners) {

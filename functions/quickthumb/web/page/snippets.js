@@ -15,24 +15,13 @@ export function snippet(kind, thumbnails, name) {
   );
 }
 
+// The clipboard is there only on secure pages; otherwise one copies by hand.
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copyFromField(text); // the clipboard is there only on pages that are secure
+    prompt("Copy this:", text);
+    return false;
   }
-}
-
-function copyFromField(text) {
-  const focused = document.activeElement;
-  const field = document.createElement("textarea");
-  field.value = text;
-  field.className = "unseen";
-  (document.querySelector("dialog[open]") ?? document.body).append(field);
-  field.select();
-  const isCopied = document.execCommand("copy");
-  field.remove();
-  focused.focus();
-  return isCopied;
 }

@@ -6,18 +6,18 @@ function rounded(number) {
 
 export function bytes(number) {
   if (number < 1000) return `${number} bytes`;
-  if (number < 999_500) return `${rounded(number / 1000)} kB`;
-  return `${rounded(number / 1e6)} MB`;
+  if (number < 999_500) return `${rounded(number / 1000)}\u00a0kB`;
+  return `${rounded(number / 1e6)}\u00a0MB`;
 }
 
 export function limit(number) {
   const mebibytes = number / 2 ** 20;
-  return Number.isInteger(mebibytes) ? `${mebibytes} MiB` : bytes(number);
+  return Number.isInteger(mebibytes) ? `${mebibytes}\u00a0MiB` : bytes(number);
 }
 
 export function duration(milliseconds) {
-  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
-  return `${rounded(milliseconds / 1000)} s`;
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)}\u00a0ms`;
+  return `${rounded(milliseconds / 1000)}\u00a0s`;
 }
 
 export function several(number, one) {

@@ -13,20 +13,19 @@ const COPIED = 1500; // milliseconds
 export class Viewer {
   // `onDelete` is called with the card.
   constructor(onDelete) {
-    find(".close").addEventListener("click", () => dialog.close());
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+    find(".close").onclick = () => dialog.close();
     dialog.addEventListener("close", () => this.clear());
-    find(".sizes").addEventListener("change", (event) => this.show(event.target.value));
-    compareButton.addEventListener("click", () => this.compare(before.hidden));
-    share.addEventListener("input", () => this.compare(true));
-    before.addEventListener("error", () => this.cannotCompare());
-    find(".delete").addEventListener("click", () => {
+    find(".sizes").onchange = (event) => this.show(event.target.value);
+    compareButton.onclick = () => this.compare(before.hidden);
+    share.oninput = () => this.compare(true);
+    before.onerror = () => this.cannotCompare();
+    find(".delete").onclick = () => {
       dialog.close();
       onDelete(this.card);
-    });
+    };
     for (const button of dialog.querySelectorAll("[data-copy]")) {
       const label = button.textContent;
-      button.addEventListener("click", () => this.copy(button, label));
+      button.onclick = () => this.copy(button, label);
     }
   }
 
@@ -86,9 +85,10 @@ export class Viewer {
   }
 
   async copy(button, label) {
-    const isCopied = await copy(snippet(button.dataset.copy, this.card.thumbnails, this.name));
-    button.textContent = isCopied ? "Copied" : "Copying failed";
-    announce(button.textContent);
+    const text = snippet(button.dataset.copy, this.card.thumbnails, this.name);
+    if (!(await copy(text))) return;
+    button.textContent = "Copied";
+    announce("Copied.");
     setTimeout(() => (button.textContent = label), COPIED);
   }
 

@@ -1,7 +1,7 @@
 // Waits for all jobs with one request at a time.
 
 import { Lost } from "./line.js";
-import { Aborted, ask } from "./send.js";
+import { ask } from "./send.js";
 
 export const IDS = 20; // in a request
 const LONG = 20; // seconds that a request waits
@@ -51,7 +51,7 @@ export class Watch {
       news.forEach(this.onEnd);
       return news.length;
     } catch (error) {
-      if (error instanceof Aborted) return true;
+      if (this.controller.signal.aborted) return true;
       if (error instanceof Lost) this.line.lost();
       await Promise.all([this.line.ready(), sleep(PAUSE)]);
       return false;
