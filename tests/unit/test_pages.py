@@ -66,7 +66,7 @@ def test_the_page_may_send_large_uploads_to_where_the_settings_say():
 def files_of(http, path, accept):
     """Return the links of all files that a page needs, also those that its modules import."""
     page = http.get(path, headers={"accept": accept}).text
-    links = re.findall(r'(?:src|href)="(/web/[^"]+)"', page)
+    links = list(dict.fromkeys(re.findall(r'(?:src|href)="(/web/[^"]+)"', page)))
     for link in links:
         if ".js" in link and "swagger" not in link:
             imported = re.findall(r'(?:from |import\()"\./([^"]+)"', http.get(link).text)
