@@ -423,7 +423,7 @@ def guarded():
     thread.start()
     eventually(lambda: answers(port))
     yield f"http://{HOST}:{port}"
-    server.should_exit = True
+    server.should_exit = server.force_exit = True  # although the page waits for an answer
     thread.join()
 
 

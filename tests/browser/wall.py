@@ -116,7 +116,9 @@ class Wall:
 
     def ids(self) -> list[str]:
         """Return the ids of the uploads that are remembered."""
-        script = "return JSON.parse(localStorage['quickthumb.gallery'] ?? '[]').map(each => each.id)"
+        script = (
+            "return JSON.parse(localStorage['quickthumb.gallery'] ?? '[]').map(each => each.id)"
+        )
         return self.run(script)
 
     def go_offline(self) -> None:

@@ -14,9 +14,7 @@ every_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAG
 @every_package
 def test_the_vendored_files_are_the_recorded_ones(package):
     assert set(package.vendored()) == {*package.zipped, *package.legal}
-    hashes = {
-        name: hashlib.sha256(data).hexdigest() for name, data in package.vendored().items()
-    }
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in package.vendored().items()}
     assert hashes == package.recorded()["sha256"]
 
 

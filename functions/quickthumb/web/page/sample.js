@@ -6,7 +6,7 @@ const HILLS = 6;
 export async function samplePicture() {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const pen = canvas.getContext("2d");
-  const hue = Math.random() * 360;
+  const hue = 180 + Math.random() * 180;
   pen.fillStyle = `hsl(${hue + 50} 80% 74%)`;
   pen.fillRect(0, 0, width, height);
   pen.fillStyle = `hsl(${hue + 60} 95% 93%)`;
