@@ -8,7 +8,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from emulator.ports import HOST
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+CHROMIUM, DRIVER = shutil.which("chromium") or "", shutil.which("chromedriver") or ""
 
 _FLAGS = (
     *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -75,10 +75,8 @@ class Wall:
 
     def texts(self, selector: str) -> list[str]:
         """Return the text of all elements, visible or not."""
-        return self.run(
-            "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent)",
-            selector,
-        )
+        found = "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent)"
+        return list(self.run(found, selector))
 
     @property
     def names(self) -> list[str]:
@@ -90,19 +88,21 @@ class Wall:
 
     @property
     def states(self) -> list[str]:
-        return self.run(
-            "return [...document.querySelectorAll('.card')].map(card => card.dataset.state)"
+        return list(
+            self.run(
+                "return [...document.querySelectorAll('.card')].map(card => card.dataset.state)"
+            )
         )
 
     @property
     def told(self) -> str:
         """What a screen reader was told last."""
-        return self.run("return document.querySelector('#live').textContent")
+        return str(self.run("return document.querySelector('#live').textContent"))
 
     @property
     def focused(self) -> str:
         """The element that has the focus: its id, or its classes."""
-        return self.run("return document.activeElement.id || document.activeElement.className")
+        return str(self.run("return document.activeElement.id || document.activeElement.className"))
 
     def settle(self, *states: str) -> None:
         """Wait until the cards have these states, and the thumbnails that are in view are shown."""
@@ -119,7 +119,7 @@ class Wall:
         script = (
             "return JSON.parse(localStorage['quickthumb.gallery'] ?? '[]').map(each => each.id)"
         )
-        return self.run(script)
+        return list(self.run(script))
 
     def go_offline(self) -> None:
         """Cut the network; Chromium itself would let uploads go on that have begun."""
@@ -134,4 +134,4 @@ class Wall:
         self.browser.set_network_conditions(offline=False, latency=0, **conditions)
 
     def complaints(self) -> list[str]:
-        return [entry["message"] for entry in self.browser.get_log("browser")]
+        return [entry["message"] for entry in self.browser.get_log("browser")]  # type: ignore[no-untyped-call]
