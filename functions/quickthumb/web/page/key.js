@@ -1,4 +1,5 @@
-// The API key, asked for when the service wants one, and kept until the tab is closed.
+// The API key or upload token, asked for when the service wants one, and kept until the tab is
+// closed.
 
 import { announce } from "./announcer.js";
 import { recall, remember } from "./memory.js";
@@ -10,6 +11,7 @@ let key = recall("key", "", "sessionStorage");
 let onKey;
 
 export function credentials() {
+  if (key.startsWith("qtu1.")) return { Authorization: `Bearer ${key}` }; // an upload token
   return key ? { "X-API-Key": key } : {};
 }
 
