@@ -101,7 +101,12 @@ def environment(
         key: _full_name(value, addresses.project) for key, value in function.environment.items()
     } | dict(source.variables)
     if source.is_ours:
-        known = {"QUICKTHUMB_PUSH_CERTS_URL": addresses.keys}
+        known = {
+            "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
+            "QUICKTHUMB_PUBLIC_URL": os.environ.get(
+                "QUICKTHUMB_PUBLIC_URL", addresses.functions.get(addresses.entrance, "")
+            ),
+        }
         return {**cloud, **known, **(token.environment() if token else {}), **given}
     # Whatever else is in a file of variables, such as the project in production, what runs here
     # uses this cloud. What a function prints is shown at once.
