@@ -87,7 +87,7 @@ def test_every_size_is_in_the_large_view_with_all_that_can_be_copied(page, url):
     page.choose(ROCKET)
     page.settle("done")
     page.one(".shot").click()
-    choices = [element.text for element in page.all("#viewer .sizes label")]
+    choices = page.texts("#viewer .sizes label")
     expected = [r"32: 32 . 21, [\d.]+.(kB|bytes)", r"64: 64 . 43, [\d.]+.(kB|bytes)"]
     assert len(choices) == 2
     assert all(map(re.fullmatch, expected, choices))
@@ -418,7 +418,8 @@ def test_everything_works_with_the_keyboard_alone_and_the_focus_is_never_lost(pa
 def guarded():
     """Return the URL of a service that wants an API key: `secret`."""
     hashed = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
-    app = Service(api_keys=(hashed,), max_upload_bytes=1_000_000).app
+    secrets = ("a secret of at least 32 characters",)
+    app = Service(api_keys=(hashed,), token_secrets=secrets, max_upload_bytes=1_000_000).app
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, HOST, port, log_level="warning"))
     thread = threading.Thread(target=server.run)
@@ -446,6 +447,16 @@ def test_a_key_is_asked_for_where_the_service_wants_one_and_kept_for_the_session
     page.choose(ROCKET)
     page.wait(lambda: page.states == ["making"] * 3)
     assert page.run("return sessionStorage.length") == 1
+
+
+def test_an_upload_token_that_allows_no_options_does_instead_of_a_key(browser, guarded):
+    headers = {"X-API-Key": "secret"}
+    token = requests.post(f"{guarded}/tokens", json={}, headers=headers, timeout=20).json()["token"]
+    page = Wall(browser, guarded)
+    page.choose(ROCKET)
+    page.wait(lambda: page.one("#key").is_displayed())
+    page.one("#key-field").send_keys(token + Keys.ENTER)
+    page.wait(lambda: page.states == ["making"])
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

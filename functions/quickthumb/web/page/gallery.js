@@ -133,7 +133,7 @@ export class Gallery {
   }
 
   finish() {
-    this.remember(); // as going, in case that the page is left before the service answers
+    this.remember(); // as going, in case that the page is left now
     for (const card of this.going.splice(0)) this.end(card);
     if (undo.contains(document.activeElement)) focusOn(this.shown[0]);
     this.hideUndo();

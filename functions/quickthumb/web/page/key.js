@@ -1,5 +1,4 @@
-// The API key or upload token, asked for when the service wants one, and kept until the tab is
-// closed.
+// The API key or upload token: asked for where one is needed, kept until the tab is closed.
 
 import { announce } from "./announcer.js";
 import { recall, remember } from "./memory.js";
@@ -15,11 +14,11 @@ export function credentials() {
   return key ? { "X-API-Key": key } : {};
 }
 
-// `reason` is what the service said.
+// `reason` is what the service said about the key that it was sent.
 export function askForKey(reason, goOn) {
   onKey = goOn;
-  show(`${reason} It is kept until you close this tab.`, Boolean(key));
-  announce(reason);
+  show(key ? reason : help.textContent, Boolean(key));
+  announce(help.textContent);
 }
 
 function show(sentence, isWrong) {

@@ -17,7 +17,6 @@ export class Options {
   // `onValid` is called when a mistake was corrected.
   constructor(onValid) {
     this.isOffered = true;
-    this.needsSizes = false; // without sizes, the service makes its named thumbnails alone
     form.oninput = () => {
       if (sizes.ariaInvalid === "true") this.check();
       this.show();
@@ -32,9 +31,9 @@ export class Options {
   // `service` is what GET / says.
   offer(service) {
     this.isOffered = service.options;
-    this.needsSizes = !service.sizes.length;
+    this.sizes = service.sizes.join(","); // none where there are named thumbnails
     details.hidden = !service.options;
-    const kept = { sizes: service.sizes.join(", "), ...recall("options", {}) };
+    const kept = { sizes: this.sizes, ...recall("options", {}) };
     for (const field of FIELDS) {
       const isOffered = [...(field.options ?? [])].some(({ value }) => value === kept[field.name]);
       if (field === sizes || isOffered) field.value = kept[field.name];
@@ -56,12 +55,13 @@ export class Options {
     sizes.focus();
   }
 
-  // Returns pairs of name and value.
+  // Returns pairs of name and value, without defaults, which a token need not allow.
   chosen() {
     const text = chosenSizes().join(",");
-    if (!this.isOffered || (this.needsSizes && !text)) return [];
-    const pairs = this.used().map(({ name, value }) => [name, value]);
-    return text ? [["sizes", text], ...pairs] : pairs;
+    if (!this.isOffered || !(text || this.sizes)) return [];
+    const changed = this.used().filter(({ selectedIndex }) => selectedIndex);
+    const pairs = changed.map(({ name, value }) => [name, value]);
+    return text && text !== this.sizes ? [["sizes", text], ...pairs] : pairs;
   }
 
   used() {

@@ -1,5 +1,4 @@
-// A fair queue: first come, first served, a few at a time. Browsers open six connections to a
-// server; those that are left are for statuses and thumbnails.
+// A fair queue: a few at a time, so that connections are left for statuses and thumbnails.
 
 const AT_ONCE = 3;
 

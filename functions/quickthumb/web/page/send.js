@@ -1,5 +1,4 @@
-// Sends files: small ones in a request, large ones to where the service says, from where it was
-// interrupted.
+// Sends small files in a request, and large ones to where the service says; resumes the latter.
 
 import { credentials } from "./key.js";
 import { Lost } from "./line.js";

@@ -19,8 +19,7 @@ export class Watch {
 
   add(id) {
     this.ids.add(id);
-    // A long request does not ask for the new one. This happens once in a series of uploads:
-    // requests are short then, until everything is sent.
+    // Once in a series of uploads, since requests are short until everything is sent.
     if (this.isLong) this.controller.abort();
     this.running ??= this.run();
   }
