@@ -68,7 +68,7 @@ def test_three_pictures_and_a_text_file_become_cards_in_the_order_given(page, tm
     assert page.facts[2].startswith("Unrecognised file format: expected JPEG")
     assert all(FACTS.fullmatch(page.facts[index]) for index in (0, 1, 3))
     assert page.one("#count").text == "3 of 4 pictures ready, 1 failed"
-    page.wait(lambda: page.told == "3 of 4 pictures ready, 1 failed.")
+    page.wait(lambda: "3 of 4 pictures ready, 1 failed." in page.told)
     [refused] = page.complaints()  # the browser's own
     assert "415" in refused
 
@@ -92,7 +92,7 @@ def test_every_size_is_in_the_large_view_with_all_that_can_be_copied(page, url):
     assert len(choices) == 2
     assert all(map(re.fullmatch, expected, choices))
     page.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
-    [id] = page.ids()
+    [id] = page.wait(page.ids)
     page.all("#viewer .sizes label")[0].click()
     expected = {
         "link": f"{url}/{id}/32",
@@ -115,8 +115,8 @@ def test_a_link_is_copied_and_a_thumbnail_saved_from_the_card(page, url):
     page.settle("done")
     page.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     page.one(".copy").click()
-    [id] = page.ids()
-    page.wait(lambda: page.told == "Link copied.")
+    [id] = page.wait(page.ids)
+    page.wait(lambda: "Link copied." in page.told)
     assert page.run("return window.copied") == f"{url}/{id}/256"
     saved = requests.get(page.one(".save").get_attribute("href"), timeout=20)
     assert 'filename="rocket_256.jpg"' in saved.headers["content-disposition"]
@@ -407,7 +407,7 @@ def test_everything_works_with_the_keyboard_alone_and_the_focus_is_never_lost(pa
     press(page, Keys.ENTER)
     assert page.states == []
     assert page.focused == "file"
-    page.wait(lambda: page.told.startswith("Deleted sample.jpg."))
+    page.wait(lambda: "Deleted sample.jpg." in page.told)
     tab_to(page, "Undo")
     press(page, Keys.SPACE)
     assert page.focused.startswith("card")

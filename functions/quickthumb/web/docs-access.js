@@ -16,8 +16,7 @@ const MENDED = [
   [".content-type", "aria-label", () => "Media type"],
   [".examples-select-element", "aria-label", () => "Example"],
   ["[data-param-name] :is(input, select, textarea)", "aria-label", nameOfParameter],
-  [".opblock-body select", "aria-label", nameOfRow],
-  [".opblock-body input", "aria-label", nameOfRow],
+  [".opblock-body :is(input, select, textarea)", "aria-label", nameOfRow],
   ["pre", "tabindex", () => "0"], // it can be scrolled
   ["h3.opblock-tag", "aria-level", () => "2"],
   [":is(h4, h5)", "aria-level", () => "3"],
