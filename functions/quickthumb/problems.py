@@ -161,6 +161,15 @@ class MethodNotAllowed(NotServed, code="method-not-allowed", status=405):
     meaning = "The path does not support this method; `Allow` lists those it does."
 
 
+class PreconditionFailed(NotServed, code="precondition-failed", status=412):
+    meaning = "The `If-Match` or `If-None-Match` of the request is not met; nothing was done."
+    field = "If-Match"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field or self.field
+
+
 class RangeNotSatisfiable(NotServed, code="range-not-satisfiable", status=416):
     meaning = "The requested range lies outside the thumbnail."
     headers = {"Content-Range": "bytes */7712"}

@@ -26,6 +26,10 @@ def _of_page(*connect: str) -> dict[str, str]:
     return {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
 
 
+OF_PAGES = _of_page()
+"""Headers of pages."""
+
+
 class Pages:
     """The handlers of the routes; content is made on first use.
 
@@ -48,7 +52,7 @@ class Pages:
 
     async def docs(self, request: Request) -> Response:
         """GET /docs: interactive documentation."""
-        return file("docs.html").answer(request, _of_page())
+        return file("docs.html").answer(request, OF_PAGES)
 
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json: the OpenAPI document."""

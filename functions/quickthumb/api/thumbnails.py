@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quickthumb import problems
-from quickthumb.api.headers import IMMUTABLE, attachment, is_current, requested_range
+from quickthumb.api.headers import EMBEDDABLE, IMMUTABLE, attachment, is_current, requested_range
 from quickthumb.api.refusals import respond
 from quickthumb.api.uploads import no_upload, state_of
 from quickthumb.documents.manifest import Manifest, Thumbnail
@@ -47,7 +47,7 @@ class Thumbnails:
     async def _send(self, request: Request, manifest: Manifest, thumb: Thumbnail) -> Response:
         tag = thumb.sha256[:32]
         etag = f'"{tag}"'
-        headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Accept-Ranges": "bytes"}
+        headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Accept-Ranges": "bytes", **EMBEDDABLE}
         if _is_download(request):
             headers["Content-Disposition"] = attachment(_filename(manifest, thumb))
         if is_current(request, tag):

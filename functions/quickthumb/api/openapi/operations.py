@@ -9,6 +9,7 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.api.uploaded import PAGE
 from quickthumb.api.uploads import MAX_IDS
 from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
@@ -30,7 +31,6 @@ _IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "A unique key for each request, such as a UUID, and the same for its retries. A request that "
     "is repeated with the same key within a day is not processed again: it gets the first answer.",
-    "8e03978e-40d5-43dd-bc93-6894a57f9324",
     type="string",
     minLength=1,
     maxLength=MAX_KEY,
@@ -47,6 +47,14 @@ _RANGE = parameter(
     "header", "Range", "A range of bytes; anything else, such as two, is ignored.", "bytes=0-999"
 )
 _IF_RANGE = parameter("header", "If-Range", "An `ETag`: `Range` is ignored unless it is current.")
+
+_GONE_ON = {
+    "description": "Accepted, from a form of a browser or with `next`.",
+    "headers": {
+        "Location": header("A page, with the ids of the uploads.", f"/uploaded?id={ID}"),
+        **parts.NO_STORE,
+    },
+}
 
 KEYS = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
@@ -75,14 +83,20 @@ _OF_TOKENS = (
 def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
     own = service.paths(settings)
-    return {
-        "/": {"post": _create(settings), **own.pop("/")},
+    all_of_them: dict[str, Any] = {
+        "/": {"post": _create(settings), "delete": _delete_named(settings), **own.pop("/")},
         "/uploads": {"get": _statuses(settings), "post": _announce(settings)},
+        PAGE: {"get": _uploaded(settings)},
         "/tokens": {"post": _grant(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
     }
+    for item in all_of_them.values():
+        for method in ("get", "delete"):
+            if method in item:
+                parts.conditional(item[method])
+    return all_of_them
 
 
 def _create(settings: Settings) -> Schema:
@@ -100,13 +114,14 @@ def _create(settings: Settings) -> Schema:
         f"{settings.max_upload_bytes:,} bytes. The response is sent as soon as the pictures are "
         "stored, and has links to the thumbnails, which are made afterwards. The format is "
         "detected from the content; name and content type do not matter. An option is either a "
-        "query parameter or a form field.",
-        {"202": _accepted(settings)} | several,
+        "query parameter or a form field. A form whose client prefers `text/html`, as browsers do, "
+        "is answered with a redirect to a page that shows the thumbnails.",
+        {"202": _accepted(settings), "303": _GONE_ON} | several,
         requestBody={
             "required": True,
             "content": {"multipart/form-data": {"schema": ref("Form")}} | _pictures(types),
         },
-        parameters=_options(settings),
+        parameters=[*_options(settings), *_next(settings)],
     )
 
 
@@ -118,6 +133,7 @@ def _announce(settings: Settings) -> Schema:
         *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
         *(problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
+        problems.UnsupportedEncoding,
         *(*_OF_TOKENS, problems.TooManyRequests),
     ]
     return _upload(
@@ -192,7 +208,7 @@ def _status(settings: Settings) -> Schema:
         "With `wait`, the response is sent as soon as the job has ended.",
         {"200": answer("Queued, done or failed.", content, parts.NO_STORE)}
         | refusals(problems.InvalidOption, problems.NotFound),
-        parameters=[_wait(settings)],
+        parameters=[_wait(settings), parts.IF_MATCH],
     )
 
 
@@ -222,6 +238,49 @@ def _delete(settings: Settings) -> Schema:
         "fetched before.",
         {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
         | _refusals(settings, problems.NotFound, problems.Unauthorized, *_OF_TOKENS),
+        parameters=[parts.IF_MATCH],
+    )
+
+
+def _delete_named(settings: Settings) -> Schema:
+    id = {"schema": ref("Id")}
+    return _change(
+        settings,
+        "deleteNamedUpload",
+        "Delete the upload that the body names",
+        "For upload widgets, which send back what answered an upload: its JSON, or its id.",
+        {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
+        | _refusals(
+            settings,
+            *(problems.Refused, problems.NotFound, problems.Unauthorized),
+            *(problems.TooLarge, problems.TooLate, problems.Busy, problems.UnsupportedEncoding),
+            *_OF_TOKENS,
+        ),
+        requestBody={
+            "required": True,
+            "content": {"text/plain": id} | json(ref("Named"), this={"id": ID}),
+        },
+        parameters=[parts.IF_MATCH],
+    )
+
+
+def _uploaded(settings: Settings) -> Schema:
+    ids = {
+        **{"type": "array", "items": {"type": "string"}},
+        **{"minItems": 1, "maxItems": settings.max_files},
+    }
+    return operation(
+        "uploads",
+        "showUploads",
+        "Show the thumbnails of uploads",
+        "A page without scripts, to which a form of a browser is redirected.",
+        {
+            "200": answer(
+                "The page.", {"text/html": service.TEXT}, parts.NO_STORE | service.OF_A_PAGE
+            )
+        }
+        | refusals(problems.InvalidOption),
+        parameters=[parameter("query", "id", "Of an upload.", [ID], **ids) | {"required": True}],
     )
 
 
@@ -231,6 +290,8 @@ def _thumbnail(settings: Settings) -> Schema:
         **parts.ETAG,
         "Cache-Control": header("It never changes.", "public, max-age=31536000, immutable"),
         "Accept-Ranges": header("Ranges are supported.", "bytes"),
+        "Cross-Origin-Resource-Policy": header("Any page may show it.", "cross-origin"),
+        "Timing-Allow-Origin": header("Any page may measure how long it takes.", "*"),
         **maybe({"Content-Disposition": name}),
         **parts.NOSNIFF,
     }
@@ -250,7 +311,14 @@ def _thumbnail(settings: Settings) -> Schema:
                 *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
             ),
         },
-        parameters=[_wait(settings), _DOWNLOAD, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE],
+        parameters=[
+            _wait(settings),
+            _DOWNLOAD,
+            parts.IF_MATCH,
+            parts.IF_NONE_MATCH,
+            _RANGE,
+            _IF_RANGE,
+        ],
     )
 
 
@@ -286,10 +354,21 @@ def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
 
 
 def _options(settings: Settings) -> list[Schema]:
-    """Return the options of an upload as query parameters, its metadata, and `Idempotency-Key`."""
-    options = schemas.options(settings).items()
-    query = [parameter("query", name, meaning, **schema) for name, (meaning, schema) in options]
+    """Return options, metadata and `Idempotency-Key`, for a query and its headers.
+
+    They have neither defaults nor an example. Programs that fill these in would send options twice,
+    here and in a form, and one key for different requests.
+    """
+    query = [
+        parameter("query", name, meaning, **{k: v for k, v in schema.items() if k != "default"})
+        for name, (meaning, schema) in schemas.options(settings).items()
+    ]
     return [*query, _METADATA, _IDEMPOTENCY_KEY]
+
+
+def _next(settings: Settings) -> list[Schema]:
+    pages = schemas.next_page(settings).items()
+    return [parameter("query", name, meaning, **schema) for name, (meaning, schema) in pages]
 
 
 def _wait(settings: Settings) -> Schema:
