@@ -2,6 +2,7 @@
 
 import argparse
 
+from emulator.project import PROGRAM
 from emulator.pubsub.command import main
 
 
@@ -11,4 +12,4 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the broker until it is stopped."""
-    return main(args.broker)
+    return main(args.broker, f"{PROGRAM} pubsub")

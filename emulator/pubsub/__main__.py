@@ -8,4 +8,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from emulator.pubsub.command import main
 
-    sys.exit(main())
+    sys.exit(main(program="python3 -m emulator.pubsub"))

@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -16,8 +17,10 @@ from google.protobuf.message import DecodeError
 from emulator.pubsub.clock import steady_clock
 from emulator.pubsub.doors.api import serve_api
 from emulator.pubsub.doors.backend import Backend
+from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
-from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, serve_keys
+from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, METRICS_PATH, serve_keys
+from emulator.pubsub.doors.metrics import exposition
 from emulator.pubsub.doors.pusher import Pusher
 from emulator.pubsub.errors import DataUnusable, PortTaken
 from emulator.pubsub.journal.journal import Journal
@@ -25,6 +28,7 @@ from emulator.pubsub.journal.restore import restore
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import PubsubError
 from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.topology import Topology, apply, read_file
 
 if TYPE_CHECKING:
     from emulator.pubsub.doors.signing import PushTokens
@@ -43,18 +47,23 @@ class Broker:
     With `async with` it runs on the caller's event loop, with a plain `with` in a thread.
 
     Attributes:
-        host: Address to listen on.
-        port: Port of the gRPC API; 0 for a free one.
-        jwks_port: Port of the server for the key of push tokens; 0 for a free one.
+        host: Address or host name to listen on.
+        port: Port of the API, gRPC and REST; 0 for a free one.
+        jwks_port: Port of the server for the key of push tokens and metrics; 0 for a free one.
         data: Folder that keeps messages over a restart; None for memory only.
         push_limit: Most push requests in flight for one subscription.
-        address: `host:port` of the gRPC API, once it runs.
+        topology: What to create before clients can connect (schemas, topics, subscriptions), or
+            a file of it.
+        origins: Web pages that may use the REST API, besides those of this machine; `*` for all.
+        address: `host:port` of the API, once it runs.
         jwks_url: URL of the key of push tokens, once it runs.
+        metrics_url: URL of its metrics for Prometheus, once it runs.
 
     Raises:
         PortTaken: If it cannot listen.
         DataInUse: If another broker uses the data folder.
         DataUnusable: If the data folder cannot be used or read.
+        TopologyInvalid: If the topics and subscriptions cannot be created.
         JournalFailed: On exit, if the last changes could not be written.
     """
 
@@ -63,8 +72,11 @@ class Broker:
     jwks_port: int = 0
     data: Path | str | None = None
     push_limit: int = DEFAULT_PUSH_LIMIT
+    topology: Topology | Path | str | None = None
+    origins: Sequence[str] = ()
     address: str = field(init=False)
     jwks_url: str = field(init=False)
+    metrics_url: str = field(init=False)
 
     def __post_init__(self) -> None:
         self._folder = Path(self.data) if self.data else None
@@ -72,11 +84,26 @@ class Broker:
         self._cleanup = AsyncExitStack()
         self._ended: Future[None]
         self._stop: Callable[[], object]
+        self._loop: asyncio.AbstractEventLoop
+        self._catalogue: Catalogue
+        self._journaled: Enclosing
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables that connect client libraries to it."""
         return {"PUBSUB_EMULATOR_HOST": self.address}
+
+    def remove_project(self, project: str) -> "Future[None]":
+        """Remove everything in a project, which is given by its id.
+
+        It may be called in any thread while the broker runs. The result is there when all is gone;
+        on the event loop of the broker, await `asyncio.wrap_future(broker.remove_project(…))`.
+        """
+        return asyncio.run_coroutine_threadsafe(self._remove(f"projects/{project}"), self._loop)
+
+    async def _remove(self, project: str) -> None:
+        async with self._journaled():
+            self._catalogue.remove_project(project)
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as cleanup:
@@ -111,6 +138,9 @@ class Broker:
 
     async def _start(self, cleanup: AsyncExitStack) -> None:
         clock = self._clock
+        topology = self.topology or Topology()
+        if not isinstance(topology, Topology):
+            topology = read_file(topology)
         doorbell = Doorbell(clock)
         registry, journal = self._open(doorbell, cleanup)
         catalogue = Catalogue(registry)
@@ -129,17 +159,23 @@ class Broker:
                 self.jwks_port,
                 jwks=lambda: self._tokens.key.jwks(),
                 pem=lambda: self._tokens.key.public_keys(),
+                metrics=lambda: exposition(registry, clock()),
             )
         cleanup.callback(key_server.close)
-        journaled = partial(_journaled, journal) if journal else nullcontext
-        backend = Backend(registry, catalogue, doorbell, clock, journaled)
+        self._loop, self._catalogue = asyncio.get_running_loop(), catalogue
+        self._journaled = partial(_journaled, journal) if journal else nullcontext
+        async with self._journaled():
+            apply(topology, registry, clock())
+        backend = Backend(registry, catalogue, doorbell, clock, self._journaled)
         with self._listening(self.port):
-            server, port = await serve_api(self.host, self.port, backend)
-        cleanup.push_async_callback(server.stop, _GRACE_SECONDS)
+            api = await serve_api(self.host, self.port, backend, self.origins)
+        cleanup.push_async_callback(api.stop, _GRACE_SECONDS)
         cleanup.callback(backend.stop)
-        self.address = f"{self.host}:{port}"
+        self.address = _address(self.host, api.port)
         jwks_port = key_server.sockets[0].getsockname()[1]
-        self.jwks_url = f"http://{self.host}:{jwks_port}{JWKS_PATH}"
+        key_server_url = f"http://{_address(self.host, jwks_port)}"
+        self.jwks_url = f"{key_server_url}{JWKS_PATH}"
+        self.metrics_url = f"{key_server_url}{METRICS_PATH}"
 
     def _open(self, doorbell: Doorbell, cleanup: AsyncExitStack) -> tuple[Registry, Journal | None]:
         """Return a registry with what the data folder contains, and the journal of that folder.
@@ -153,12 +189,12 @@ class Broker:
         # Ack ids must not repeat even if the clock is set back.
         run = secrets.token_hex(4)
         if self._folder is None:
-            return Registry(doorbell, first_id=first_id, run=run), None
+            return Registry(doorbell, first_id=first_id, run=run, wall=time.time), None
         try:
             journal = Journal(self._folder)
             cleanup.callback(journal.close)
             first_id = max(journal.earlier.last_number() + 1, first_id)
-            registry = Registry(doorbell, journal, first_id=first_id, run=run)
+            registry = Registry(doorbell, journal, first_id=first_id, run=run, wall=time.time)
             restore(journal, registry)
             journal.start()
             if (self._folder / KEY_FILE_NAME).exists():
@@ -183,7 +219,17 @@ class Broker:
         try:
             yield
         except OSError as error:
-            raise PortTaken(f"cannot listen on {self.host}:{port}: {error}") from error
+            raise PortTaken(f"cannot listen on {_joined(self.host, port)}: {error}") from error
+
+
+def _address(host: str, port: int) -> str:
+    """Return what clients connect to."""
+    # Not every system connects to the address that means "all".
+    return _joined({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 async def _expire(catalogue: Catalogue, clock: Callable[[], float]) -> None:

@@ -3,40 +3,48 @@
 import argparse
 import asyncio
 import os
+import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from emulator.pubsub import __version__
 from emulator.pubsub.broker import DEFAULT_PUSH_LIMIT, Broker
-from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken, TopologyInvalid
 from emulator.pubsub.rules.errors import JournalFailed
+from emulator.pubsub.topology import Topology, read_file, read_variables
 
 DEFAULT_PORT = 8085
+
+VARIABLES = "PUBSUB_BROKER_"
+"""What the names of the options' variables begin with; clients read PUBSUB_EMULATOR_HOST."""
 
 _ADVICE: dict[type[Exception], str] = {
     PortTaken: ". Choose another with --port and --jwks-port.",
     DataInUse: " is in use by another broker. Stop it, or choose another --data.",
     DataUnusable: ". Choose another --data, or remove the folder to start empty.",
+    TopologyInvalid: "",
     JournalFailed: ". The last acknowledged messages will be redelivered; nothing else is lost.",
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, program: str = "pubsub-emulator") -> int:
     """Run the broker until it is told to stop.
 
     Args:
         argv: Command line arguments; None for those of this process.
+        program: What the user has typed to run it.
 
     Returns:
         Exit status: 0 when it was told to stop, 1 if it could not start or save the last changes.
     """
-    options = parse(argv, os.environ)
+    options = parse(argv, os.environ, program)
     try:
+        options.topology = _topology(options.topology, os.environ)
         asyncio.run(_run(Broker(**vars(options))))
-    except (PortTaken, DataInUse, DataUnusable, JournalFailed) as error:
+    except tuple(_ADVICE) as error:
         print(f"pubsub: {error}{_ADVICE[type(error)]}", file=sys.stderr)
         return 1
     return 0
@@ -54,22 +62,38 @@ async def _run(broker: Broker) -> None:
         async with broker:
             print(
                 f"Pub/Sub is ready on {broker.address}; keys of push tokens: {broker.jwks_url}\n"
-                f"export PUBSUB_EMULATOR_HOST={broker.address}",
+                f"export PUBSUB_EMULATOR_HOST={broker.address}\n"
+                # What Google's emulator says, and Testcontainers waits for.
+                f"Server started, listening on {broker.address.rpartition(':')[2]}",
                 flush=True,
             )
             await stop.wait()
 
 
-def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argparse.Namespace:
+def _topology(file: Path | None, environment: Mapping[str, str]) -> Topology:
+    """Return what a file and the variables `PUBSUB_PROJECT…` describe.
+
+    Raises:
+        TopologyInvalid: If one of them is not valid.
+    """
+    described = read_file(file) if file else Topology()
+    return described + read_variables(environment)
+
+
+def parse(
+    argv: Sequence[str] | None, environment: Mapping[str, str], program: str = "pubsub-emulator"
+) -> argparse.Namespace:
     """Return the arguments of `Broker` from a command line and the environment."""
     parser = argparse.ArgumentParser(
-        prog="python3 -m emulator pubsub",
+        prog=program,
         description="A local Pub/Sub broker for clients that support PUBSUB_EMULATOR_HOST.",
-        epilog="Every option has an environment variable; the command line takes precedence.",
+        epilog="Every option has an environment variable; the command line takes precedence."
+        " Topics and subscriptions are also created from PUBSUB_PROJECT1, PUBSUB_PROJECT2 and so"
+        " on: PROJECT,TOPIC:SUBSCRIPTION:SUBSCRIPTION+ENDPOINT,TOPIC",
     )
 
-    def add(name: str, kind: type, default: object, text: str) -> None:
-        variable = f"QUICKTHUMB_PUBSUB_{name.upper().replace('-', '_')}"
+    def add(name: str, kind: Callable[[str], object], default: object, text: str) -> None:
+        variable = f"{VARIABLES}{name.upper().replace('-', '_')}"
         # argparse converts and checks string defaults like arguments. Scripts often pass an empty
         # variable for "not set".
         parser.add_argument(
@@ -80,9 +104,14 @@ def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argpars
             help=f"{text} (${variable})",
         )
 
-    add("host", str, "127.0.0.1", "address to listen on; default %(default)s")
-    add("port", int, DEFAULT_PORT, "port of the gRPC API, 0 for a free one; default %(default)s")
-    add("jwks-port", int, 0, "port of the server for the key of push tokens; default: a free one")
+    add("host", str, "127.0.0.1", "address or host name to listen on; default %(default)s")
+    add("port", int, DEFAULT_PORT, "port of gRPC and REST, 0 for a free one; default %(default)s")
+    add(
+        "jwks-port",
+        int,
+        0,
+        "port of the server for the key of push tokens and /metrics; default: a free one",
+    )
     add("data", Path, None, "folder that keeps messages over a restart; default: memory only")
     add(
         "push-limit",
@@ -90,7 +119,15 @@ def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argpars
         DEFAULT_PUSH_LIMIT,
         "most push requests in flight per subscription; default %(default)s",
     )
-    parser.add_argument("--version", action="version", version=f"pubsub {__version__}")
+    add("topology", Path, None, "YAML or JSON file with schemas, topics and subscriptions")
+    add(
+        "origins",
+        origins,
+        (),
+        "web pages that may use REST, such as https://app.example, separated by commas; * for all;"
+        " default: those of this machine",
+    )
+    parser.add_argument("--version", action="version", version=f"pubsub-emulator {__version__}")
     options = parser.parse_args(argv)
     for name, port in (("--port", options.port), ("--jwks-port", options.jwks_port)):
         if not 0 <= port <= 65535:
@@ -98,3 +135,19 @@ def parse(argv: Sequence[str] | None, environment: Mapping[str, str]) -> argpars
     if options.push_limit < 1:
         parser.error(f"argument --push-limit: {options.push_limit} is less than 1")
     return options
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Return origins of web pages from a list that is separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: If one is not an origin.
+    """
+    listed = tuple(part for part in (part.strip() for part in text.split(",")) if part)
+    for origin in listed:
+        if not re.fullmatch(r"\*|null|[a-z][a-z0-9+.-]*://[^/\s]+", origin):
+            raise argparse.ArgumentTypeError(
+                f"{origin!r} is not an origin: expected a scheme and a host, such as"
+                " https://app.example or http://10.0.0.5:3000, without a path"
+            )
+    return listed

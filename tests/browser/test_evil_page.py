@@ -214,18 +214,18 @@ def test_a_page_gets_nothing_out_of_the_other_servers(browser, page, cloud):
     addresses = cloud.addresses
     for name in addresses.functions:
         wait_for(cloud, name)
-    broker = f"http://{addresses.pubsub}"
-    path = "/google.pubsub.v1.Publisher/CreateTopic"
+    topics = f"http://{addresses.pubsub}/v1/projects/evil/topics"
     told = attack(
         browser,
         page,
         ("GET", addresses.keys, {}),
-        ("GET", broker + path, {}),
-        ("POST", broker + path, {"body": "x", "mode": "no-cors"}),
+        ("GET", topics, {}),
+        ("PUT", f"{topics}/planted", {"body": "{}"}),
         *(("GET", url, {}) for url in addresses.functions.values()),
         *(("POST", url, {"body": "x"}) for url in addresses.functions.values()),
     )
     assert {(kind, status) for kind, status, _ in told} == {("error", 0)}
+    assert requests.get(topics, timeout=20).json() == {}
 
 
 def test_a_page_of_this_machine_may_use_storage(browser, page, cloud, original):

@@ -1,8 +1,12 @@
-"""gRPC methods: parse requests, serialize responses, and turn errors into status codes."""
+"""Methods of the API, and how gRPC serves them.
+
+Requests are parsed, responses serialized, and errors turned into status codes.
+"""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -32,7 +36,21 @@ _MAX_TEXT = 1000
 _REQUESTS = {"CreateTopic": protos.Topic, "CreateSubscription": protos.Subscription}
 
 
-def unary(handlers: Mapping[str, Handler], within: Enclosing = nullcontext) -> dict[str, Method]:
+@dataclass(frozen=True)
+class Unary:
+    """A method with one request and one response.
+
+    Attributes:
+        request: Type of the request.
+        run: Returns the response: a protobuf message, a serialized one, or None for an empty one.
+            Raises a `PubsubError` if the request is refused.
+    """
+
+    request: Any
+    run: Callable[[Any], Awaitable[Any]]
+
+
+def unary(handlers: Mapping[str, Handler], within: Enclosing = nullcontext) -> dict[str, Unary]:
     """Return methods with one request and one response.
 
     Args:
@@ -41,19 +59,34 @@ def unary(handlers: Mapping[str, Handler], within: Enclosing = nullcontext) -> d
         within: Context in which handlers run; it exits before the response is sent.
     """
     return {
-        name: _unary(_REQUESTS.get(name) or getattr(protos, f"{name}Request"), handle, within)
+        name: Unary(
+            _REQUESTS.get(name) or getattr(protos, f"{name}Request"), _enclosed(handle, within)
+        )
         for name, handle in handlers.items()
     }
 
 
-def _unary(request_type: Any, handle: Handler, within: Enclosing) -> Method:
+def _enclosed(handle: Handler, within: Enclosing) -> Callable[[Any], Awaitable[Any]]:
+
+    async def run(request: Any) -> Any:
+        async with within():
+            response = handle(request)
+            return await response if inspect.isawaitable(response) else response
+
+    return run
+
+
+def served(methods: Mapping[str, Unary]) -> dict[str, Method]:
+    """Return methods as gRPC serves them."""
+    return {name: _served(method) for name, method in methods.items()}
+
+
+def _served(method: Unary) -> Method:
+    request_type, run = method.request, method.run
 
     async def call(request: bytes, context: Context) -> Any:
         try:
-            parsed = parse(request_type, request)
-            async with within():
-                response = handle(parsed)
-                return await response if inspect.isawaitable(response) else response
+            return await run(parse(request_type, request))
         except PubsubError as error:
             await refuse(context, error)
 

@@ -1,4 +1,4 @@
-"""Serves the public key of push tokens over HTTP, in both formats that Google uses.
+"""Serves the public key of push tokens over HTTP, in both formats that Google uses, and metrics.
 
 The keys are public, but no web page needs them: requests with a foreign `Host` or `Origin` are
 refused. A server that listens beyond the loopback interface cannot know its own host names, so it
@@ -6,33 +6,34 @@ answers all requests.
 """
 
 import asyncio
-import ipaddress
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import h11
+
+from emulator.pubsub.doors.addresses import addresses
+from emulator.pubsub.doors.metrics import CONTENT_TYPE
+from emulator.pubsub.doors.origins import Origins
 
 KEY_FILE_NAME = "signing-key.pem"
 """The private key in the data folder."""
 
 JWKS_PATH = "/oauth2/v3/certs"
 PEM_PATH = "/oauth2/v1/certs"
+METRICS_PATH = "/metrics"
 
 _REQUEST_SECONDS = 10.0
 _READ_BYTES = 65_536
 
-# Allowed `Host` and `Origin`, which scripts cannot forge. Checking `Host` prevents DNS rebinding: a
-# page whose own host name is pointed at this machine after it was loaded.
-_THIS_MACHINE = re.compile(
-    rb"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
-)
-
 
 async def serve_keys(
-    host: str, port: int, jwks: Callable[[], Any], pem: Callable[[], Any]
+    host: str,
+    port: int,
+    jwks: Callable[[], Any],
+    pem: Callable[[], Any],
+    metrics: Callable[[], str],
 ) -> asyncio.Server:
     """Start the key server.
 
@@ -41,35 +42,36 @@ async def serve_keys(
         port: Port to listen on; 0 for a free one.
         jwks: Returns the JSON Web Key Set.
         pem: Returns the keys as PEM by key id.
+        metrics: Returns the metrics.
 
     Raises:
         OSError: If the port is taken.
     """
-    documents = {JWKS_PATH: jwks, PEM_PATH: pem}
-    private = _is_this_machine(host)
+    keys = {JWKS_PATH: jwks, PEM_PATH: pem}
+    origins = Origins(host)
 
-    def reply(target: str, headers: Mapping[bytes, bytes]) -> tuple[int, str, str]:
-        if private:
-            for name in (headers.get(b"host", b""), headers.get(b"origin", b"localhost")):
-                if not _THIS_MACHINE.fullmatch(name):
-                    shown = name[:200].decode("latin-1")
-                    problem = f"{shown!r} is refused: only this machine may read the keys.\n"
-                    return 403, "text/plain; charset=utf-8", problem
-        document = documents.get(target.partition("?")[0])
-        if document is None:
-            return 404, "application/json", "{}"
-        return 200, "application/json", json.dumps(document())
+    def reply(target: str, headers: Mapping[str, str]) -> tuple[int, str, str, str]:
+        """Return status, content type, cache control and body."""
+        if origins.listens_privately and (reason := origins.refusal(headers)):
+            return 403, "text/plain; charset=utf-8", "no-store", f"{reason}\n"
+        path = target.partition("?")[0]
+        if path == METRICS_PATH:
+            return 200, CONTENT_TYPE, "no-store", metrics()
+        if path in keys:
+            return 200, "application/json", "public, max-age=3600", json.dumps(keys[path]())
+        return 404, "application/json", "no-store", "{}"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_REQUEST_SECONDS):
                 request = await _read(reader)
-            status, kind, body = reply(request.target.decode("latin-1"), dict(request.headers))
-            cache = "Cache-Control: public, max-age=3600\r\n" if status == 200 else ""
+            status, kind, cache, body = reply(
+                request.target.decode("latin-1"), _text(request.headers)
+            )
             writer.write(
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {kind}\r\n"
-                f"Content-Length: {len(body.encode())}\r\n{cache}Vary: Origin\r\n"
-                f"Connection: close\r\n\r\n{body}".encode()
+                f"Content-Length: {len(body.encode())}\r\nCache-Control: {cache}\r\n"
+                f"Vary: Origin\r\nConnection: close\r\n\r\n{body}".encode()
             )
             await writer.drain()
         except (OSError, TimeoutError, h11.RemoteProtocolError):
@@ -77,7 +79,8 @@ async def serve_keys(
         finally:
             writer.close()
 
-    return await asyncio.start_server(answer, host, port)
+    found, port = addresses(host, port)
+    return await asyncio.start_server(answer, found, port)
 
 
 async def _read(reader: asyncio.StreamReader) -> h11.Request:
@@ -94,8 +97,5 @@ async def _read(reader: asyncio.StreamReader) -> h11.Request:
     return event
 
 
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _text(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}

@@ -8,7 +8,6 @@ from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
 from emulator.pubsub.doors.schemas import aside
-from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.limits import check_value
 from emulator.pubsub.rules.schemas.topics import accepted, admit
@@ -24,7 +23,7 @@ MAX_VALUE_BYTES = 1024
 MAX_ORDERING_KEY_BYTES = 1024
 
 
-def methods(backend: Backend) -> dict[str, calls.Method]:
+def methods(backend: Backend) -> dict[str, calls.Unary]:
     """Return the methods of the service by name."""
     topics = backend.catalogue
     reading: dict[str, calls.Handler] = {
@@ -58,7 +57,7 @@ async def _publish(backend: Backend, request: Any) -> Any:
         # It may have been deleted meanwhile.
         topic = backend.registry.topic(request.topic)
     async with backend.journaled():
-        messages = wire.stamp(drafts, router.new_ids(len(drafts)), backend.clock())
+        messages = router.stamp(drafts, backend.clock())
         router.publish(topic, messages)
     return protos.PublishResponse(message_ids=[str(message.id) for message in messages])
 

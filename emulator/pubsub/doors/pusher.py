@@ -164,15 +164,19 @@ class _Courier:
         """Return what went wrong, or None."""
         headers, body = push_request(self._subscription, delivery)
         deadline = self._subscription.policy.ack_deadline
+        answers = self._subscription.counts.push_answers
         try:
             if target.service_account:
                 token = self._make_token(target.service_account, target.audience)
                 headers.append(("Authorization", f"Bearer {token}"))
             status = await self._poster.post(target.endpoint, headers, body, deadline)
         except TimeoutError:
+            answers["timeout"] += 1
             return f"no answer within the ack deadline of {deadline:g} s"
         except (OSError, ValueError, h11.ProtocolError) as error:
+            answers["failure"] += 1
             return str(error) or type(error).__name__
+        answers[f"{status // 100}xx"] += 1
         return None if status in ACKNOWLEDGING else f"answered {status}"
 
     def _complain(self, target: PushTarget, problem: str, now: float) -> None:

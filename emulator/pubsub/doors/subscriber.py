@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from emulator.pubsub.doors import calls, streaming
+from emulator.pubsub.doors import calls
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.paging import paged
 from emulator.pubsub.rules import names, wire
@@ -22,8 +22,8 @@ MAX_PULL_BYTES = 4_000_000
 PULL_WAIT_SECONDS = 20.0
 
 
-def methods(backend: Backend) -> dict[str, calls.Method]:
-    """Return the methods of the service by name."""
+def methods(backend: Backend) -> dict[str, calls.Unary]:
+    """Return the methods of the service by name, all but `StreamingPull`."""
     resources = backend.catalogue
     reading: dict[str, calls.Handler] = {
         "GetSubscription": lambda request: resources.subscription(request.subscription),
@@ -54,8 +54,7 @@ def methods(backend: Backend) -> dict[str, calls.Method]:
         ),
         "DeleteSnapshot": lambda request: resources.delete_snapshot(request.snapshot),
     }
-    unary = calls.unary(reading | paged(listing)) | calls.unary(changing, backend.journaled)
-    return unary | {"StreamingPull": streaming.method(backend)}
+    return calls.unary(reading | paged(listing)) | calls.unary(changing, backend.journaled)
 
 
 async def _seek(backend: Backend, request: Any) -> None:

@@ -15,6 +15,7 @@ from emulator.pubsub.rules.errors import InvalidArgument
 from emulator.pubsub.rules.policies import DELETED_TOPIC
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.router import Topic
+from emulator.pubsub.rules.schemas.book import SchemaBook
 from emulator.pubsub.rules.schemas.topics import check_settings
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
@@ -78,6 +79,7 @@ class Catalogue:
     def create_subscription(self, subscription: Any) -> Any:
         """Add a `Subscription` and return it with its defaults."""
         names.check("topics", subscription.topic)
+        subscription.name = subscription.name or names.invent("subscriptions", subscription.topic)
         resources.check_labels(subscription.labels)
         subscription.detached = False
         policy = resources.complete_subscription(subscription)
@@ -110,6 +112,7 @@ class Catalogue:
         policy = replace(policy, push=resources.push_target(config))
         resources.check_push(policy)
         description.push_config.CopyFrom(config)
+        description.push_config.SetInParent()
         self._keep(self._registry.change_policy(name, policy), description)
 
     def subscriptions(self, project: str) -> list[Any]:
@@ -133,9 +136,9 @@ class Catalogue:
 
     def create_snapshot(self, name: str, subscription: str, labels: Any, now: float) -> Any:
         """Take a snapshot of a subscription, and return the `Snapshot`."""
-        names.check("snapshots", name)
-        resources.check_labels(labels)
         source = self._registry.subscription(subscription)
+        name = names.check("snapshots", name or names.invent("snapshots", subscription))
+        resources.check_labels(labels)
         lifetime = snapshots.lifetime(source.unacknowledged(), now)
         taken = self._registry.create_snapshot(name, subscription)
         snapshot = protos.Snapshot(name=name, topic=taken.topic, labels=labels)
@@ -164,6 +167,18 @@ class Catalogue:
         """Remove a snapshot."""
         gone = self._registry.delete_snapshot(name)
         self._ledger.owner_deleted(gone.kind, gone.number)
+
+    def remove_project(self, project: str) -> None:
+        """Remove all resources of `projects/{project}`."""
+        for subscription in self.subscriptions(project):
+            self.delete_subscription(subscription.name)
+        for snapshot in self.snapshots(project):
+            self.delete_snapshot(snapshot.name)
+        for topic in self.topics(project):
+            self.delete_topic(topic.name)
+        schemas = SchemaBook(self._registry)
+        for schema in schemas.of_project(project, 0):
+            schemas.delete(schema.name)
 
     def expire(self, now: float) -> None:
         """Remove expired snapshots, and messages whose retention is over."""

@@ -29,6 +29,9 @@ class Leases:
     def __iter__(self) -> Iterator[Delivery]:
         return iter(list(self._held.values()))
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def get(self, lease: int) -> Delivery | None:
         """Return the delivery with this lease, or None if the lease has ended."""
         return self._held.get(lease)

@@ -11,14 +11,17 @@ NO_ATTRIBUTES: Mapping[str, str] = {}
 class Message:
     """One published message. Only `holders` changes, and `wire` if its schema is deleted.
 
+    The broker's clock never goes back, and so is ahead of the machine's after that was set back.
+
     Attributes:
         id: The message id; larger than every earlier one.
-        published_at: Seconds since the epoch.
+        published_at: When clients are told that it was published, in seconds since the epoch.
         attributes: What filters are applied to.
         ordering_key: Empty if the message has none.
         wire: The serialized `PubsubMessage` that subscribers receive, with id and publish time.
         holders: How many subscriptions, snapshots and topics hold it. The journal deletes the
             message when none does.
+        arrived_at: When it was published, in seconds of the broker's clock; by default the same.
     """
 
     id: int
@@ -27,6 +30,10 @@ class Message:
     ordering_key: str
     wire: bytes = field(repr=False)
     holders: int = 0
+    arrived_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.arrived_at = self.arrived_at or self.published_at
 
 
 @dataclass(slots=True, eq=False)
@@ -52,14 +59,14 @@ class Delivery:
     guaranteed: bool = False
 
     def expired(self, oldest: float) -> bool:
-        """Return whether the message was published before a time, and may be dropped for it."""
-        return self.message.published_at < oldest and not self.guaranteed
+        """Return whether the message arrived before a time, and may be dropped for it."""
+        return self.message.arrived_at < oldest and not self.guaranteed
 
 
 class Retained(deque[Message]):
     """The messages that a topic or a subscription retains for seek, oldest first."""
 
-    def drain(self, published_before: float = float("inf")) -> Iterator[Message]:
-        """Remove and yield the messages published before a time, in seconds since the epoch."""
-        while self and self[0].published_at < published_before:
+    def drain(self, arrived_before: float = float("inf")) -> Iterator[Message]:
+        """Remove and yield the messages that arrived before a time, in seconds since the epoch."""
+        while self and self[0].arrived_at < arrived_before:
             yield self.popleft()

@@ -4,6 +4,7 @@ https://docs.cloud.google.com/pubsub/docs/pubsub-basics#resource_names
 """
 
 import re
+from uuid import uuid4
 
 from emulator.pubsub.rules.errors import InvalidArgument
 
@@ -35,6 +36,17 @@ def check(collection: str, name: str) -> str:
             " to https://cloud.google.com/pubsub/docs/pubsub-basics#resource_names."
         )
     return name
+
+
+def invent(collection: str, neighbour: str) -> str:
+    """Return a new name of a subscription or a snapshot, for which the client has given none.
+
+    Args:
+        collection: `subscriptions` or `snapshots`.
+        neighbour: A valid full name in the same project: of the topic or the subscription.
+    """
+    _, project, _ = neighbour.split("/", 2)
+    return f"projects/{project}/{collection}/{collection[:-1]}-{uuid4()}"
 
 
 def check_project(name: str) -> str:

@@ -1,6 +1,6 @@
 """All topics, subscriptions, snapshots and schemas, by name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -32,7 +32,13 @@ class Registry:
     """
 
     def __init__(
-        self, doors: Doors, ledger: Ledger | None = None, *, first_id: int = 1, run: str = ""
+        self,
+        doors: Doors,
+        ledger: Ledger | None = None,
+        *,
+        first_id: int = 1,
+        run: str = "",
+        wall: Callable[[], float] | None = None,
     ) -> None:
         """Start empty.
 
@@ -41,12 +47,13 @@ class Registry:
             ledger: Records what has to survive a restart; None if nothing has to.
             first_id: First message id. Must exceed those of earlier runs.
             run: Tells the ack ids of this run of the broker from those of others.
+            wall: Returns publish times, in seconds since the epoch; None for the broker's clock.
         """
         self.topics: dict[str, Topic] = {}
         self.subscriptions: dict[str, Subscription] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.schemas: dict[str, Schema] = {}
-        self.router = Router(self.topics, doors, ledger or Ledger(), first_id)
+        self.router = Router(self.topics, doors, ledger or Ledger(), first_id, wall)
         self._doors = doors
         self._run = run
         self._next_number = 1

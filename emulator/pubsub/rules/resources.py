@@ -108,6 +108,8 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
         names.check("topics", subscription.topic)
     _check_supported(subscription)
     subscription.state = 1  # ACTIVE
+    # It is there, though empty, for pull subscriptions too.
+    subscription.push_config.SetInParent()
     return SubscriptionPolicy(
         topic=DELETED_TOPIC if subscription.detached else subscription.topic,
         ack_deadline=_ack_deadline(subscription),

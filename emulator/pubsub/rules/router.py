@@ -1,6 +1,6 @@
 """Routes published messages to subscriptions, and counts who still holds them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -60,12 +60,17 @@ class Router:
         doors: Doors,
         ledger: Ledger,
         first_id: int,
+        wall: Callable[[], float] | None = None,
     ) -> None:
-        """Route between topics, by full name; message ids start at `first_id`."""
+        """Route between topics, by full name; message ids start at `first_id`.
+
+        `wall` returns the publish time that clients see, if that is not the broker's time.
+        """
         self.ready, self.due = doors.ready, doors.due
         self._topics = topics
         self.ledger = ledger
         self._next_id = first_id
+        self._wall = wall
 
     def new_ids(self, count: int) -> range:
         """Return this many new message ids, each larger than every earlier one."""
@@ -73,17 +78,21 @@ class Router:
         self._next_id += count
         return range(first, self._next_id)
 
+    def stamp(self, drafts: Collection[Any], now: float) -> list[Message]:
+        """Return messages for `publish` from those of a publisher."""
+        return wire.stamp(drafts, self.new_ids(len(drafts)), now, self._wall and self._wall())
+
     def publish(self, topic: Topic, messages: Sequence[Message]) -> None:
         """Add messages to the snapshots and subscriptions of a topic, as filters allow.
 
         Args:
             topic: Topic to which they are published.
-            messages: Messages with ids from `new_ids`, in ascending order.
+            messages: Messages from `stamp`, in that order.
         """
         if topic.retention is not None:
             for message in messages:
                 self.retain(topic, message)
-            self.expire(topic, messages[-1].published_at)
+            self.expire(topic, messages[-1].arrived_at)
         owners: list[tuple[Subscription | Snapshot, Sequence[Message]]] = [
             (snapshot, messages) for snapshot in topic.snapshots.values()
         ]
@@ -124,9 +133,7 @@ class Router:
         if topic is None:
             return False
         attributes = dead_letter_attributes(subscription.name, delivery)
-        (message_id,) = self.new_ids(1)
-        letter = wire.compose_dead_letter(delivery.message, attributes, message_id, now)
-        self.publish(topic, [letter])
+        self.publish(topic, self.stamp([wire.dead_letter(delivery.message, attributes)], now))
         return True
 
     def finished(self, owner: Subscription | Snapshot, message: Message) -> None:

@@ -24,7 +24,7 @@ def lifetime(unacknowledged: Sequence[Message], now: float) -> float:
     Raises:
         FailedPrecondition: If it is shorter than `SHORTEST_LIFE_SECONDS`.
     """
-    age = now - unacknowledged[0].published_at if unacknowledged else 0.0
+    age = now - unacknowledged[0].arrived_at if unacknowledged else 0.0
     left = LIFETIME_SECONDS - age
     if left < SHORTEST_LIFE_SECONDS:
         raise FailedPrecondition(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emulator.pubsub.rules.backlog import Backlog
+from emulator.pubsub.rules.counts import Counts, Stock
 from emulator.pubsub.rules.leases import Leases
 from emulator.pubsub.rules.ledger import Kind
 from emulator.pubsub.rules.messages import Delivery, Message, Retained
@@ -24,6 +25,7 @@ class Subscription:
         description: The `Subscription` that clients read.
         topic_retention: Seconds that its topic retains messages for. The backlog is kept for
             this long too if the subscription's own retention is shorter.
+        counts: What has happened to its messages in this run of the broker.
         access: Its `google.iam.v1.Policy`, serialized; empty if nobody has set one.
     """
 
@@ -53,6 +55,7 @@ class Subscription:
         self.policy = policy
         self.topic_retention = 0.0
         self.description: Any = None
+        self.counts = Counts()
         self.access = b""
         self._router = router
         self._ledger = router.ledger
@@ -114,6 +117,7 @@ class Subscription:
         self._release(delivery.message for delivery in dropped)
         seconds = self.policy.ack_deadline if seconds is None else seconds
         self._leases.grant(taken, now + seconds, on_end)
+        self.counts.delivered += len(taken)
         return taken
 
     def acknowledge(self, leases: Iterable[int], now: float) -> list[int]:
@@ -124,6 +128,7 @@ class Subscription:
         """
         self.advance(now)
         ended, unknown = self._leases.end(leases)
+        self.counts.acknowledged += len(ended)
         self._done(self._backlog.settle(ended, now))
         return unknown
 
@@ -177,6 +182,11 @@ class Subscription:
         """Return the messages that are not acknowledged, in the order they were published."""
         messages = {d.message.id: d.message for d in (*self._backlog, *self._leases)}
         return [messages[message_id] for message_id in sorted(messages)]
+
+    def stock(self) -> Stock:
+        """Return how many messages are not acknowledged; it looks at each of them."""
+        published = [d.message.published_at for d in (*self._backlog, *self._leases)]
+        return Stock(len(published), len(self._leases), min(published, default=None))
 
     def held(self) -> list[Message]:
         """Return all messages: the unacknowledged, and those retained for seek."""
@@ -247,6 +257,7 @@ class Subscription:
             delivery.attempts >= policy.dead_letter.max_delivery_attempts
         )
         if dead and self._router.exhausted(self, delivery, now):
+            self.counts.dead_lettered += 1
             self._done(self._backlog.remove(delivery, now))
             return
         self._ledger.attempted(self.number, delivery.message.id, delivery.attempts)
@@ -262,7 +273,7 @@ class Subscription:
         for message in messages:
             self._acked.append(message)
             self._ledger.acknowledged(self.number, message.id)
-            self._expire_acknowledged(message.published_at)
+            self._expire_acknowledged(message.arrived_at)
 
     def _expire_acknowledged(self, now: float) -> None:
         self._release(self._acked.drain(now - self.policy.retention))

@@ -21,16 +21,21 @@ _DELIVERY_ATTEMPT = b"\x18"  # ReceivedMessage.delivery_attempt = 3, a varint
 _RECEIVED_MESSAGES = b"\x0a"  # PullResponse and StreamingPullResponse.received_messages = 1
 
 
-def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> list[Message]:
+def stamp(
+    drafts: Iterable[Any], ids: Iterable[int], now: float, wall: float | None = None
+) -> list[Message]:
     """Return published messages, with id and publish time.
 
     Args:
         drafts: `PubsubMessage`s from a publisher; their ids and publish times are dropped.
         ids: An id for each of them.
-        published_at: Seconds since the epoch; truncated to milliseconds, as in production.
+        now: Seconds since the epoch, by the broker's clock.
+        wall: By the machine's clock, which clients see; None if it is the same. Truncated to
+            milliseconds, as in production.
     """
-    seconds, milliseconds = divmod(int(published_at * 1000), 1000)
+    seconds, milliseconds = divmod(int((now if wall is None else wall) * 1000), 1000)
     published_at = seconds + milliseconds / 1000
+    arrived_at = published_at if wall is None else now
     time = {"seconds": seconds, "nanos": milliseconds * 1_000_000}
     time_field = PubsubMessage(publish_time=time).SerializeToString()
     messages = []
@@ -43,7 +48,16 @@ def stamp(drafts: Iterable[Any], ids: Iterable[int], published_at: float) -> lis
         wire = b"".join(
             (draft.SerializeToString(), _MESSAGE_ID, _varint(len(digits)), digits, time_field)
         )
-        messages.append(Message(message_id, published_at, attributes, draft.ordering_key, wire))
+        messages.append(
+            Message(
+                message_id,
+                published_at,
+                attributes,
+                draft.ordering_key,
+                wire,
+                arrived_at=arrived_at,
+            )
+        )
     return messages
 
 
@@ -74,13 +88,11 @@ def set_attributes(message: Message, attributes: Mapping[str, str]) -> None:
     message.wire += PubsubMessage(attributes=attributes).SerializeToString()
 
 
-def compose_dead_letter(
-    message: Message, attributes: Mapping[str, str], message_id: int, now: float
-) -> Message:
-    """Return the message that is published to a dead letter topic for a failed one."""
+def dead_letter(message: Message, attributes: Mapping[str, str]) -> Any:
+    """Return the draft that is published to a dead letter topic for a failed message."""
     draft = parse(message.wire)
     draft.attributes.update(attributes)
-    return stamp([draft], [message_id], now)[0]
+    return draft
 
 
 def received(ack_prefix: str, deliveries: Sequence[Delivery], *, with_attempts: bool) -> bytes:

@@ -18,9 +18,10 @@ class Sandbox:
 
     def __init__(self, ledger: Any = None, retention: float | None = None) -> None:
         self.now = START
+        self.behind = 0.0  # How far the machine's clock was set back.
         self.rung: list[str] = []
         self.alarms: list[float] = []
-        self.registry = Registry(self, ledger)
+        self.registry = Registry(self, ledger, wall=lambda: self.now - self.behind)
         self.router = self.registry.router
         self.registry.create_topic(TOPIC, retention)
 
@@ -35,10 +36,10 @@ class Sandbox:
         return self.registry.create_subscription(f"projects/p/subscriptions/{name}", settings)
 
     def publish(self, content: str, key: str = "", topic: str = TOPIC, **attributes: str) -> int:
-        (number,) = self.router.new_ids(1)
         draft = PubsubMessage(data=content.encode(), attributes=attributes, ordering_key=key)
-        self.router.publish(self.registry.topic(topic), wire.stamp([draft], [number], self.now))
-        return number
+        messages = self.router.stamp([draft], self.now)
+        self.router.publish(self.registry.topic(topic), messages)
+        return messages[0].id
 
     def lease(self, subscription: Subscription, limit: int = 100, **options: Any) -> list[Any]:
         return subscription.lease(self.now, limit, **options)

@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from google.api_core.exceptions import GoogleAPICallError, ServiceUnavailable
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from google.cloud.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
+from google.pubsub_v1.types import Schema
 
 from emulator.pubsub import Broker, __version__
 from emulator.pubsub.command import main
-from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken
+from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken, TopologyInvalid
+from emulator.pubsub.topology import read_document
 
 pytest_plugins = ["emulator.pubsub.pytest_plugin"]
 
@@ -142,6 +144,28 @@ def test_a_data_folder_keeps_messages_from_one_to_the_next(tmp_path):
         assert take(broker) == [b"hello"]
 
 
+def test_what_a_topology_names_is_there_from_the_start_and_keeps_messages(tmp_path):
+    file = tmp_path / "app.yaml"
+    file.write_text("projects: {p: {topics: {things: {subscriptions: {all: }}}}}")
+    with Broker(data=tmp_path / "kept", topology=file) as broker:
+        publish(broker, b"hello")
+    with Broker(data=tmp_path / "kept", topology=file) as broker:
+        assert take(broker) == [b"hello"]
+
+
+def test_a_topology_that_is_refused_leaves_nothing_running(tmp_path):
+    threads = set(threading.enumerate())
+    refused = read_document({"projects": {"p": {"topics": {"go": None}}}}, "mine")
+    with (
+        pytest.raises(TopologyInvalid, match=r"mine: projects\.p\.topics\.go: Invalid"),
+        Broker(data=tmp_path, topology=refused),
+    ):
+        pytest.fail("it runs")
+    assert not set(threading.enumerate()) - threads
+    with Broker(data=tmp_path):
+        pass
+
+
 def test_it_can_be_run_again(tmp_path):
     broker = Broker(data=tmp_path)
     with broker:
@@ -189,10 +213,46 @@ def test_what_goes_wrong_in_its_context_is_not_swallowed():
         raise KeyError("mine")
 
 
+@pytest.fixture(scope="module")
+def projects():
+    """The projects that tests had."""
+    return set()
+
+
 @pytest.mark.parametrize("time", ["first", "second"])
-def test_the_fixture_gives_each_test_an_empty_broker(pubsub, time):
+def test_the_fixture_gives_each_test_a_project_of_its_own(pubsub, projects, time):
     assert os.environ["PUBSUB_EMULATOR_HOST"] == pubsub.address
-    PublisherClient().create_topic(name=TOPIC)
+    assert os.environ["GOOGLE_CLOUD_PROJECT"] == pubsub.project
+    assert pubsub.project not in projects
+    publisher = PublisherClient()
+    for earlier in projects:
+        assert not list(publisher.list_topics(project=f"projects/{earlier}"))
+    publisher.create_topic(name=pubsub.topic_path("things"))
+    SubscriberClient().create_subscription(
+        name=pubsub.subscription_path("all"), topic=pubsub.topic_path("things")
+    )
+    projects.add(pubsub.project)
+
+
+def test_a_project_can_be_removed_and_others_stay():
+    others = "projects/other/topics/things"
+    with Broker() as broker:
+        make(broker)
+        publisher, subscriber = clients(broker)
+        publisher.create_topic(name=others)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PUBSUB_EMULATOR_HOST", broker.address)
+            schemas = SchemaServiceClient()
+        text = Schema(type_="AVRO", definition='{"type": "string"}')
+        schemas.create_schema(parent="projects/p", schema_id="text", schema=text)
+        subscriber.create_snapshot(name="projects/p/snapshots/before", subscription=SUBSCRIPTION)
+        broker.remove_project("p").result(20)
+        assert not list(publisher.list_topics(project="projects/p"))
+        assert not list(subscriber.list_subscriptions(project="projects/p"))
+        assert not list(subscriber.list_snapshots(project="projects/p"))
+        assert not list(schemas.list_schemas(parent="projects/p"))
+        assert publisher.get_topic(topic=others).name == others
+        make(broker)
 
 
 def test_without_the_fixture_the_environment_is_as_it_was():
@@ -202,4 +262,4 @@ def test_without_the_fixture_the_environment_is_as_it_was():
 def test_it_has_a_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
-    assert capsys.readouterr().out == f"pubsub {__version__}\n"
+    assert capsys.readouterr().out == f"pubsub-emulator {__version__}\n"

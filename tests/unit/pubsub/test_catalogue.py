@@ -4,6 +4,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from emulator.pubsub import protos
+from emulator.pubsub.rules import names
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import InvalidArgument, NotFound
 from emulator.pubsub.rules.registry import Registry
@@ -124,3 +125,29 @@ def test_a_deleted_dead_letter_topic_does_not_stand_in_the_way_of_other_changes(
     assert changed.ack_deadline_seconds == 33
     with pytest.raises(NotFound):
         change(catalogue, "dead_letter_policy.dead_letter_topic", dead_letter_policy=policy)
+
+
+def test_a_pull_subscription_has_a_push_config_though_an_empty_one(catalogue):
+    push = {"push_endpoint": "http://localhost:1/"}
+    assert catalogue.create_subscription(described()).HasField("push_config")
+    assert change(catalogue, "push_config", push_config=push).push_config.push_endpoint
+    assert change(catalogue, "push_config").HasField("push_config")
+    catalogue.modify_push_config(NAME, protos.PushConfig(**push))
+    catalogue.modify_push_config(NAME, protos.PushConfig())
+    assert catalogue.subscription(NAME).HasField("push_config")
+    assert not catalogue.subscription(NAME).push_config.push_endpoint
+
+
+def test_a_subscription_or_a_snapshot_without_a_name_gets_a_new_one(catalogue):
+    subscriptions = [catalogue.create_subscription(described(name="")).name for _ in range(2)]
+    assert len(set(subscriptions)) == 2
+    for name in subscriptions:
+        assert names.check("subscriptions", name).startswith("projects/p/")
+        assert catalogue.subscription(name).name == name
+        snapshot = catalogue.create_snapshot("", name, {}, START).name
+        assert names.check("snapshots", snapshot).startswith("projects/p/")
+        assert catalogue.snapshot(snapshot).name == snapshot
+    with pytest.raises(InvalidArgument, match="name="):
+        catalogue.create_subscription(described(name="", topic="nonsense"))
+    with pytest.raises(InvalidArgument, match="name="):
+        catalogue.create_snapshot("", "nonsense", {}, START)

@@ -9,9 +9,11 @@ import sys
 import urllib.request
 from contextlib import closing, contextmanager
 
+import grpc
 import pytest
 
-from emulator.pubsub.command import main, parse
+from emulator.pubsub import protos
+from emulator.pubsub.command import VARIABLES, main, parse
 from emulator.pubsub.doors.key_server import KEY_FILE_NAME
 from emulator.pubsub.journal.database import FILE_NAME
 from emulator.pubsub.journal.journal import Journal
@@ -38,12 +40,14 @@ def running(*arguments, **environment):
 
 def test_it_says_where_it_is_and_what_to_paste():
     with running("--port", "0") as broker:
-        ready, export = broker.stdout.readline(), broker.stdout.readline()
+        ready, export, started = (broker.stdout.readline() for _ in range(3))
     address = export.removeprefix("export PUBSUB_EMULATOR_HOST=").strip()
     assert ready.startswith(
         f"Pub/Sub is ready on {address}; keys of push tokens: http://127.0.0.1:"
     )
     assert address.startswith("127.0.0.1:")
+    # Testcontainers waits for this.
+    assert started == f"Server started, listening on {address.rpartition(':')[2]}\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to send")
@@ -133,13 +137,13 @@ def test_it_says_that_the_key_in_the_data_is_none(tmp_path):
 
 
 def test_every_option_has_an_environment_variable():
-    with running(QUICKTHUMB_PUBSUB_PORT="0", QUICKTHUMB_PUBSUB_HOST="localhost") as broker:
+    with running(PUBSUB_BROKER_PORT="0", PUBSUB_BROKER_HOST="localhost") as broker:
         assert broker.stdout.readline().startswith("Pub/Sub is ready on localhost:")
 
 
 def test_an_empty_variable_counts_as_not_set():
-    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT")
-    empty = {f"QUICKTHUMB_PUBSUB_{name}": "" for name in names}
+    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT", "TOPOLOGY", "ORIGINS")
+    empty = {f"{VARIABLES}{name}": "" for name in names}
     assert parse([], empty) == parse([], {})
 
 
@@ -183,3 +187,54 @@ def test_the_client_library_can_be_loaded_after_the_broker():
         "assert pubsub.Topic.pb() is ours.Topic"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_it_creates_what_a_file_and_variables_name(tmp_path):
+    (tmp_path / "app.yaml").write_text("projects: {shop: {topics: {orders: }}}")
+    with running(
+        *("--port", "0", "--topology", str(tmp_path / "app.yaml")),
+        PUBSUB_PROJECT1="depot,parcels:drivers",
+        PUBSUB_PROJECT2="shop,refunds",
+    ) as broker:
+        broker.stdout.readline()
+        address = broker.stdout.readline().strip().removeprefix("export PUBSUB_EMULATOR_HOST=")
+        assert topics(address, "shop") == ["orders", "refunds"]
+        assert topics(address, "depot") == ["parcels"]
+
+
+def topics(address, project):
+    with grpc.insecure_channel(address) as channel:
+        answer = channel.unary_unary(
+            "/google.pubsub.v1.Publisher/ListTopics",
+            request_serializer=protos.ListTopicsRequest.SerializeToString,
+            response_deserializer=protos.ListTopicsResponse.FromString,
+        )(protos.ListTopicsRequest(project=f"projects/{project}"), timeout=20)
+    return [topic.name.rpartition("/")[2] for topic in answer.topics]
+
+
+def test_it_says_what_is_wrong_with_a_topology(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "app.yaml"
+    file.write_text("projects: {shop: {topics: {goog: , orders: {colour: red}}}}")
+    assert main(["--port", "0", "--topology", str(file)]) == 1
+    problem = capsys.readouterr().err
+    assert problem.startswith(f"pubsub: {file}: projects.shop.topics.orders: ")
+    assert 'has no field named "colour"' in problem
+    monkeypatch.setenv("PUBSUB_PROJECT1", "shop,goog")
+    assert main(["--port", "0"]) == 1
+    problem = capsys.readouterr().err
+    assert problem.startswith("pubsub: PUBSUB_PROJECT1: projects.shop.topics.goog: Invalid")
+
+
+def test_origins_are_listed_with_commas():
+    assert parse(["--origins", "https://a.example, http://b:3000,"], {}).origins == (
+        "https://a.example",
+        "http://b:3000",
+    )
+    assert parse([], {}).origins == ()
+
+
+@pytest.mark.parametrize("origin", ["a.example", "https://a.example/path", "https://", "a b"])
+def test_what_is_not_an_origin_is_refused(origin, capsys):
+    with pytest.raises(SystemExit):
+        parse(["--origins", origin], {})
+    assert f"{origin!r} is not an origin" in capsys.readouterr().err

@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.errors import AlreadyExists, FailedPrecondition, NotFound
 from emulator.pubsub.rules.policies import DELETED_TOPIC, DeadLetterPolicy, RetryPolicy
-from tests.unit.pubsub.sandbox import TOPIC, Sandbox, contents
+from tests.unit.pubsub.sandbox import START, TOPIC, Sandbox, contents
 
 GRAVE = "projects/p/topics/grave"
 SNAPSHOT = "projects/p/snapshots/before"
@@ -422,3 +423,52 @@ def test_a_snapshot_is_of_one_topic(sandbox):
         sandbox.seek_snapshot(here, SNAPSHOT)
     with pytest.raises(FailedPrecondition, match="not attached to a topic"):
         sandbox.registry.create_snapshot(f"{SNAPSHOT}-2", here.name)
+
+
+def test_publish_times_come_back_when_the_clock_was_ahead(sandbox):
+    subscription = sandbox.subscribe()
+    sandbox.behind = 3_600.0
+    sandbox.publish("now")
+    [delivery] = sandbox.lease(subscription)
+    told = wire.parse(delivery.message.wire).publish_time
+    assert told.ToMilliseconds() == (START - 3_600) * 1000
+
+
+def test_dead_letters_tell_the_time_of_the_machine(sandbox):
+    letters = sandbox.registry.create_topic("projects/p/topics/letters")
+    policy = DeadLetterPolicy(letters.name, 5)
+    subscription = sandbox.subscribe(dead_letter=policy)
+    dead = sandbox.subscribe("dead", topic=letters.name)
+    sandbox.behind = START - 60
+    sandbox.publish("bad")
+    for _ in range(5):
+        sandbox.refuse(subscription, *sandbox.lease(subscription))
+    letter = wire.parse(sandbox.lease(dead)[0].message.wire)
+    assert letter.publish_time.seconds == 60
+    told = letter.attributes["CloudPubSubDeadLetterSourceTopicPublishTime"]
+    assert told == "1970-01-01T00:01:00.000+00:00"
+
+
+def test_a_clock_that_was_ahead_makes_no_message_old(sandbox):
+    subscription = sandbox.subscribe(retention=600.0, retain_acked=True)
+    sandbox.behind = 3_600.0
+    sandbox.publish("now")
+    sandbox.wait(599)
+    sandbox.registry.expire(sandbox.now)
+    assert sandbox.take(subscription) == ["now"]
+    sandbox.registry.expire(sandbox.now)
+    sandbox.seek(subscription, START - 3_600)
+    assert sandbox.take(subscription) == ["now"]
+
+
+def test_seek_compares_with_the_times_that_clients_were_told(sandbox):
+    subscription = sandbox.subscribe(retain_acked=True)
+    sandbox.publish("before")
+    sandbox.wait(10)
+    sandbox.behind = 3_600.0
+    sandbox.publish("back")
+    sandbox.take(subscription)
+    sandbox.seek(subscription, START - 3_600)
+    assert sandbox.take(subscription) == ["before", "back"]
+    sandbox.seek(subscription, START)
+    assert sandbox.take(subscription) == ["before"]

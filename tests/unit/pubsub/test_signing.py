@@ -84,7 +84,9 @@ def test_a_key_of_another_kind_is_refused(tmp_path):
 
 @asynccontextmanager
 async def key_server(host="127.0.0.1"):
-    server = await serve_keys(host, 0, lambda: {"keys": []}, lambda: {"kid": "pem"})
+    server = await serve_keys(
+        host, 0, lambda: {"keys": []}, lambda: {"kid": "pem"}, lambda: "metrics"
+    )
     async with server:
         yield server.sockets[0].getsockname()[1]
 

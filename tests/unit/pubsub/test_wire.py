@@ -88,7 +88,8 @@ def test_what_is_not_an_ack_id_is_refused(ack_id):
 def test_a_dead_letter_keeps_data_attributes_and_key():
     draft = protos.PubsubMessage(data=b"x", attributes={"a": "b"}, ordering_key="k")
     (message,) = wire.stamp([draft], [1], 1.0)
-    parsed = wire.parse(wire.compose_dead_letter(message, {"Source": "s"}, 2, 9.0).wire)
+    draft = wire.dead_letter(message, {"Source": "s"})
+    parsed = wire.parse(wire.stamp([draft], [2], 9.0)[0].wire)
     assert (parsed.data, parsed.message_id, parsed.ordering_key) == (b"x", "2", "k")
     assert dict(parsed.attributes) == {"a": "b", "Source": "s"}
     assert parsed.publish_time.ToMilliseconds() == 9000
