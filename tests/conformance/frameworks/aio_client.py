@@ -12,9 +12,8 @@ async def main() -> None:
     async with PublisherClient() as publisher, SubscriberClient() as subscriber:
         await publisher.create_topic(TOPIC)
         await subscriber.create_subscription(SUBSCRIPTION, TOPIC)
-        print(
-            "topics", *[t["name"] for t in (await publisher.list_topics("projects/aio"))["topics"]]
-        )
+        listed = await publisher.list_topics("projects/aio")
+        print("listed", *[topic["name"] for topic in listed["topics"]])
         await publisher.publish(TOPIC, [PubsubMessage(b"one \xff", colour="red")])
         [message] = await subscriber.pull(SUBSCRIPTION, max_messages=10)
         print("pulled", message.data, message.attributes)
