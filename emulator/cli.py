@@ -1,6 +1,8 @@
-"""The command line."""
+"""The command line. Standard library only, so that help needs no installation."""
 
 import argparse
+import errno
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from emulator.bootstrap import ROOT
 from emulator.errors import EmulatorError
 from emulator.project import FILES, PROGRAM
 
-_COMMANDS = {
+COMMANDS = {
     "up": "run the whole cloud until Ctrl-C",
     "thumb": "make thumbnails of files and folders through the whole pipeline",
     "sweep": "retry lost jobs, and process pictures that were already in the bucket",
@@ -30,30 +32,65 @@ _IN_A_CHECKOUT = ("test", "lock")
 _PASSING_ON = ("test", "pubsub")
 """Commands that pass unknown options on to pytest or the broker."""
 
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EIO)
+"""Why output cannot be written: the disk is full, or fails."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+        The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
     """
     # SIGINT too: background jobs of a shell ignore it by default.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        if hasattr(signal, "pthread_sigmask"):  # `bootstrap` has blocked it
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        status = _status(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        status = 130
+    # Python waits for its threads now: a signal ends that, without a traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    return status
+
+
+def _status(arguments: list[str]) -> int:
+    """Run a command and write all that it has printed; return the exit status."""
+    try:
+        try:
+            return _run(arguments)
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()
     except EmulatorError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except BrokenPipeError:  # as by `| head -1`
+        _print_no_more()
+        return 141
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _print_no_more()
+        print(f"The output could not be written: {error.strerror}.", file=sys.stderr)
+        return 1
+
+
+def _print_no_more() -> None:
+    """Keep Python from writing again at its end, and from telling that it failed again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog=PROGRAM, description="QuickThumb, run locally.")
     parser.add_argument("--version", action="version", version=f"quickthumb {__version__}")
+    if not arguments:
+        arguments = ["--help"]
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for name, summary in _COMMANDS.items():
+    for name, summary in COMMANDS.items():
         if name in _IN_A_CHECKOUT and FILES != ROOT:
             continue
         command = commands.add_parser(

@@ -101,7 +101,6 @@ class Cloud:
                 visitors=Visitors.of(
                     {key: v for name in public for key, v in settings[name].items()}
                 ),
-                log_requests=console.verbose,
             ),
         ]
         groups = [[scheduler] if scheduler else [], self._functions, services]

@@ -64,7 +64,7 @@ def bury(event: CloudEvent) -> None:
 
     message = _message(event)
     with tracing.span("bury", tracing.of_message(message.attributes), SpanKind.CONSUMER):
-        do_bury(message, parts.store, parts.completed)
+        do_bury(message, parts.store, parts.completed, parts.settings.public_url)
 
 
 @functions_framework.http
@@ -81,6 +81,7 @@ def sweep(request: flask.Request) -> flask.Response:
     sweeper = Sweeper(
         *(parts.store, parts.uploads, parts.completed, settings.policy, settings.menu.standard),
         *(options.first_after_seconds, options.dry_run),
+        service=settings.public_url,
     )
     if options.start is None:
         report = sweep_on(sweeper, settings.sweep_seconds, settings.sweep_walk_seconds)

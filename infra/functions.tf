@@ -1,6 +1,15 @@
 locals {
   # With a domain, the function's own URL must not bypass its rate limit.
   http_ingress = var.domain == "" ? "INGRESS_TRAFFIC_ALL" : "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"
+
+  # What events call the service by. This URL is known before the service exists:
+  # https://docs.cloud.google.com/run/docs/triggering/https-request#deterministic
+  public_host = (
+    var.domain == ""
+    ? "${keys(local.http_functions)[0]}-${data.google_project.this.number}.${var.region}.run.app"
+    : var.domain
+  )
+  public_url = "https://${local.public_host}"
 }
 
 # Each function is a Cloud Run service; docs/decisions/0008-revisions-and-traffic.md explains why it is not a
@@ -51,10 +60,28 @@ resource "google_cloud_run_v2_service" "function" {
       }
 
       dynamic "env" {
-        for_each = merge(each.value.environment, { FUNCTION_TARGET = each.value.entry_point })
+        for_each = merge(
+          { QUICKTHUMB_PUBLIC_URL = local.public_url },
+          each.value.environment,
+          { FUNCTION_TARGET = each.value.entry_point },
+        )
         content {
           name  = env.key
           value = env.value
+        }
+      }
+
+      # Read when an instance starts, so a new version needs no deployment.
+      dynamic "env" {
+        for_each = each.value.trigger == "http" ? var.secrets : {}
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value
+              version = "latest"
+            }
+          }
         }
       }
     }
@@ -75,6 +102,7 @@ resource "google_cloud_run_v2_service" "function" {
   # A new revision may be called immediately, so its permissions come first.
   depends_on = [
     google_pubsub_topic_iam_member.publish,
+    google_secret_manager_secret_iam_member.function,
     google_storage_bucket_iam_member.function,
   ]
 }

@@ -54,6 +54,11 @@ locals {
     "${pair[0]} ${pair[1]}" => { function = pair[0], member = pair[1] }
   }
 
+  http_secrets = {
+    for pair in setproduct(keys(local.http_functions), keys(var.secrets)) :
+    "${pair[0]} ${pair[1]}" => { function = pair[0], secret = var.secrets[pair[1]] }
+  }
+
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
@@ -91,6 +96,15 @@ resource "google_pubsub_topic_iam_member" "publish" {
   topic  = google_pubsub_topic.topic[each.value.topic].id
   role   = "roles/pubsub.publisher" # on a topic: pubsub.topics.publish and nothing else
   member = google_service_account.function[each.value.function].member
+}
+
+# The value of each of these secrets, and nothing else: https://docs.cloud.google.com/run/docs/configuring/services/secrets
+resource "google_secret_manager_secret_iam_member" "function" {
+  for_each = local.http_secrets
+
+  secret_id = each.value.secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function[each.value.function].member
 }
 
 # Callers of the functions: https://docs.cloud.google.com/run/docs/securing/managing-access

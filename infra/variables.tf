@@ -46,6 +46,22 @@ variable "callers" {
   }
 }
 
+variable "secrets" {
+  description = "Settings of functions with an HTTP trigger that are secrets of Secret Manager: { QUICKTHUMB_SIGNING_KEYS = \"signing-keys\" }."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : can(regex("^QUICKTHUMB_[A-Z_]+$", name))])
+    error_message = "secrets: expected settings that start with QUICKTHUMB_ as keys."
+  }
+  validation {
+    condition     = alltrue([for secret in values(var.secrets) : can(regex("^[A-Za-z0-9_-]{1,255}$", secret))])
+    error_message = "secrets: expected the names of secrets in this project, not their values."
+  }
+}
+
 variable "delete_after_days" {
   description = "Retention of blobs in days, by bucket, overriding the topology: { originals = 7 }."
   type        = map(number)

@@ -16,9 +16,11 @@ from rich.live import Live
 from emulator.bootstrap import ROOT
 from emulator.client import Client, Failed
 from emulator.errors import InvalidOption
+from emulator.formats import checked
 from emulator.load import Load, Plan, Tally, delete, percentile
 from emulator.options import add_data_option, web_address
 from emulator.running import expect
+from emulator.wording import counted
 
 _SAMPLE = ROOT / "tests" / "fixtures" / "samples" / "rocket.jpg"
 _NUMBERS = (  # name, default, maximum, help
@@ -46,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=text)
     text = "pictures, sent in turn (default: a sample)"
     parser.add_argument("--mix", nargs="+", type=Path, default=[_SAMPLE], metavar="FILE", help=text)
-    parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
+    text = "longest sides, pixels (default: 256)"
+    parser.add_argument("--sizes", type=checked("sizes"), metavar="256,1024", help=text)
     text = "added to each request, such as 'Authorization: Bearer TOKEN'; may be repeated"
     parser.add_argument("--header", action="append", type=_header, default=[], help=text)
     parser.add_argument("--svg", type=Path, metavar="FILE", help="also write the report as SVG")
@@ -95,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         args.svg.write_text(re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL))
     if not args.keep:
         ids = list(load.tally.ids)  # including those accepted after the report
-        print(f"Deleting {len(ids):,} uploads.", file=sys.stderr)
+        print(f"Deleting {counted(len(ids), 'upload')}.", file=sys.stderr)
         left, reason = delete(connect(), ids)
         if left:
             print(f"{left:,} were not deleted: {reason}", file=sys.stderr)

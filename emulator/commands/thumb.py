@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,30 @@ from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.data_folder import make_folder
 from emulator.errors import InvalidOption
-from emulator.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, listed
+from emulator.formats import AUTO, OUTPUTS, THUMBNAIL_TYPES, checked, listed
 from emulator.inputs import Input, find_inputs
 from emulator.options import add_cloud_options, instances_of
 from emulator.progress import progress_bar
 from emulator.running import find
 from emulator.topology_file import read_topology
+from emulator.wording import counted
 
 _AT_ONCE = 8
 _JOB_SECONDS = 300.0
-_PASSED_ON = (
-    *("sizes", "fit", "gravity", "focus"),
-    *("format", "quality", "background", "max_bytes"),
-)
+_OPTIONS = {
+    "sizes": ("256,1024", "longest sides, pixels (default: 256)"),
+    "fit": ("FIT", "contain (default) or cover"),
+    "gravity": ("GRAVITY", "which part cover keeps: center (default), smart or face"),
+    "focus": (
+        "X,Y",
+        "point that cover puts in the middle: shares of width and height, such as 0.5,0.25",
+    ),
+    "format": ("FORMAT", f"{AUTO} (default), {listed(list(OUTPUTS))}"),
+    "quality": ("QUALITY", "1 to 100"),
+    "background": ("COLOUR", "colour behind transparent pixels, such as ffffff"),
+    "max_bytes": ("BYTES", "size limit of a thumbnail"),
+}
+"""What is sent with each picture: a name for the value, and help."""
 
 Outcome = dict[str, Any]
 """The result of an input, as `--json` prints it."""
@@ -48,18 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for the thumbnails"
     )
-    parser.add_argument("--sizes", metavar="256,1024", help="longest sides, pixels (default: 256)")
-    parser.add_argument("--fit", help="contain (default) or cover")
-    parser.add_argument("--gravity", help="which part cover keeps: center (default), smart or face")
-    parser.add_argument(
-        "--focus",
-        metavar="X,Y",
-        help="point that cover puts in the middle: shares of width and height, such as 0.5,0.25",
-    )
-    parser.add_argument("--format", help=f"{AUTO} (default), {listed(list(OUTPUTS))}")
-    parser.add_argument("--quality", help="1 to 100")
-    parser.add_argument("--background", help="colour behind transparent pixels, such as ffffff")
-    parser.add_argument("--max-bytes", help="size limit of a thumbnail, bytes")
+    for name, (metavar, text) in _OPTIONS.items():
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=checked(name), metavar=metavar, help=text)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     add_cloud_options(parser)
 
@@ -70,8 +72,9 @@ def run(args: argparse.Namespace) -> int:
     if not inputs:
         raise InvalidOption("No pictures found.")
     make_folder(args.out, "--out")
-    options = {name: value for name in _PASSED_ON if (value := getattr(args, name)) is not None}
-    with _service(args) as url:
+    options = {name: value for name in _OPTIONS if (value := getattr(args, name)) is not None}
+    addresses = find(args.data)
+    with nullcontext(addresses.upload) if addresses else _service(args) as url:
         client = Client(url, os.environ.get("QUICKTHUMB_API_KEY", ""))
         outcomes = _all(
             inputs, lambda item: _one(client, item, args.out, options), stop=client.stop
@@ -80,17 +83,25 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(outcomes, indent=2))
     failed = sum(outcome["status"] == "failed" for outcome in outcomes)
     made = sum(len(outcome.get("thumbnails", ())) for outcome in outcomes)
-    total = f"{made} thumbnails of {len(outcomes) - failed} pictures in {args.out}"
-    print(total + (f"; {failed} failed" if failed else ""), file=sys.stderr)
+    done = len(outcomes) - failed
+    total = f"{counted(made, 'thumbnail')} of {counted(done, 'picture')} in {args.out}"
+    print(total + (f"; {failed:,} failed" if failed else ""), file=sys.stderr)
+    if addresses and done:
+        print(
+            f"The running `up` at {addresses.upload} made them, and keeps {_them(done)} in "
+            f"{args.data}.",
+            file=sys.stderr,
+        )
     return 1 if failed else 0
+
+
+def _them(pictures: int) -> str:
+    return "picture and thumbnails" if pictures == 1 else "pictures and thumbnails"
 
 
 @contextmanager
 def _service(args: argparse.Namespace) -> Iterator[str]:
-    """Yield the URL of the running cloud, or of one started for this command."""
-    if addresses := find(args.data):
-        yield addresses.upload
-        return
+    """Yield the URL of a cloud that is started for this command."""
     topology = read_topology()
     instances = instances_of(args, topology)
     with tempfile.TemporaryDirectory(prefix="quickthumb-") as name:

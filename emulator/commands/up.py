@@ -2,6 +2,7 @@
 
 import argparse
 import time
+import webbrowser
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="push every finished job to this URL, as a Pub/Sub subscription would",
     )
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
     parser.add_argument("--verbose", action="store_true", help="show all log lines of all parts")
 
 
@@ -96,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
             with cloud, announced(data, cloud.addresses), _reloading(args, cloud, console, data):
                 seconds = time.monotonic() - started
                 print(_welcome(topology, cloud, args, instances, seconds), flush=True)
+                if args.open:
+                    _open(cloud.addresses, console)
                 while True:
                     time.sleep(3600)
         except KeyboardInterrupt:
@@ -152,8 +156,19 @@ def _first_call(addresses: Addresses, source: Source) -> str:
         return ""
     if source.is_ours:
         sample = _short(SAMPLE) if SAMPLE.exists() else "PICTURE"
-        return f"Send it a picture:\n\n  curl -F file=@{sample} {addresses.upload}/\n\n"
-    return f"Call it:\n\n  curl {addresses.upload}/\n\n"
+        return (
+            f"Open this address in a browser:\n\n  {addresses.upload}/\n\n"
+            f"Or send it a picture:\n\n  curl -F file=@{sample} {addresses.upload}/\n\n"
+        )
+    return f"Call it, or open the address in a browser:\n\n  curl {addresses.upload}/\n\n"
+
+
+def _open(addresses: Addresses, console: Console) -> None:
+    """Open the page in a browser."""
+    if not addresses.entrance:
+        console.say("--open: no function is called over HTTP, so there is nothing to open.")
+    elif not webbrowser.open(f"{addresses.upload}/"):
+        console.say("--open: found no browser. Open the address above in one.")
 
 
 def _notified(url: str, keys: str) -> str:

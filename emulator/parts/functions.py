@@ -15,7 +15,7 @@ from emulator.running import Addresses
 from emulator.source import Source
 from emulator.topology import Function, Reference
 
-_SERVE = Path(__file__).with_name("guest") / "serve.py"
+_GUEST = Path(__file__).with_name("guest")
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
@@ -51,8 +51,8 @@ def function_part(
         env={
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name), source),
-            # Cloud Run's limits, as far as the framework can enforce them. With one thread gunicorn
-            # takes one request at a time, and lets another process take the next.
+            # Cloud Run's limits, as far as the framework can enforce them. Instances are processes,
+            # and take as many requests at once as they have threads; see `guest/framework.py`.
             "THREADS": str(function.concurrency),
             "WORKERS": str(instances),
             "CLOUD_RUN_TIMEOUT_SECONDS": str(function.timeout_seconds),
@@ -68,12 +68,12 @@ def _command(name: str, function: Function, port: int, source: Source) -> list[s
     debugger = source.debuggers.get(name)
     if debugger is None:
         return [
-            *(str(source.python), "-m", "functions_framework", "--source", file),
+            *(str(source.python), str(_GUEST / "framework.py"), "--source", file),
             *("--target", target, "--host", HOST, "--port", str(port)),
         ]
     return [
         *(str(source.python), "-m", "debugpy", "--listen", f"{HOST}:{debugger}"),
-        *(str(_SERVE), file, target, HOST, str(port)),
+        *(str(_GUEST / "serve.py"), file, target, HOST, str(port)),
     ]
 
 
@@ -101,7 +101,12 @@ def environment(
         key: _full_name(value, addresses.project) for key, value in function.environment.items()
     } | dict(source.variables)
     if source.is_ours:
-        known = {"QUICKTHUMB_PUSH_CERTS_URL": addresses.keys}
+        known = {
+            "QUICKTHUMB_PUSH_CERTS_URL": addresses.keys,
+            "QUICKTHUMB_PUBLIC_URL": os.environ.get(
+                "QUICKTHUMB_PUBLIC_URL", addresses.functions.get(addresses.entrance, "")
+            ),
+        }
         return {**cloud, **known, **(token.environment() if token else {}), **given}
     # Whatever else is in a file of variables, such as the project in production, what runs here
     # uses this cloud. What a function prints is shown at once.

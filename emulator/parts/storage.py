@@ -91,7 +91,6 @@ def storage_parts(
     events: Events | None = None,
     *,
     visitors: Visitors | None = None,
-    log_requests: bool = False,
     hidden: str | None = None,
 ) -> list[Part]:
     """Return the parts that serve the buckets at `port`: the server and its front.
@@ -104,7 +103,6 @@ def storage_parts(
         buckets: are created if necessary.
         events: notifications to send, if any.
         visitors: allowed web pages; None allows those of this machine.
-        log_requests: whether the server logs each request.
         hidden: address of the server itself; None picks one that web pages cannot find. If there is
             only 127.0.0.1, the server uses TLS with a certificate that browsers reject.
 
@@ -124,7 +122,7 @@ def storage_parts(
                 *("-host", server.host, "-port", str(server.port)),
                 *("-backend", "filesystem", "-filesystem-root", str(folder)),
                 *("-external-url", f"http://{HOST}:{port}", "-public-host", f"{HOST}:{port}"),
-                *("-log-level", "info" if log_requests else "warn"),
+                *("-log-level", "warn"),  # each request is told by who makes it
                 *(events.options() if events else ()),
             ],
             is_ready=lambda: answers(server.port, server.host),

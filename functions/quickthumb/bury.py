@@ -15,8 +15,14 @@ from quickthumb.store import Store
 log = logging.getLogger(__name__)
 
 
-def bury(message: Message, store: Store, completed: Topic) -> None:
+def bury(message: Message, store: Store, completed: Topic, service: str | None = None) -> None:
     """Mark the job of a dead letter as failed.
+
+    Args:
+        message: the dead letter.
+        store: where its end is written.
+        completed: topic of ends.
+        service: public URL of the service, for links; None if it is unknown.
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub is unavailable; to be redelivered.
@@ -35,4 +41,4 @@ def bury(message: Message, store: Store, completed: Topic) -> None:
         f"The picture could not be processed in {attempts} attempts. It may be retried "
         "later; you can also upload it again."
     )
-    give_up(job, reason, store, completed)
+    give_up(job, reason, store, completed, service)

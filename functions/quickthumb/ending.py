@@ -29,23 +29,35 @@ def commit(made: Manifest, kept: Kept | None, store: Store) -> Manifest | Tombst
     return made
 
 
-def give_up(job: Job, reason: Unprocessable, store: Store, completed: Topic) -> None:
+def give_up(
+    job: Job, reason: Unprocessable, store: Store, completed: Topic, service: str | None = None
+) -> None:
     """Mark a job as failed unless it has ended already, and publish its end.
+
+    Args:
+        job: the job.
+        reason: why it is given up.
+        store: where its end is written.
+        completed: topic of ends.
+        service: public URL of the service; see `publish`.
 
     Raises:
         Unavailable: Cloud Storage or Pub/Sub is unavailable; the call can be repeated.
     """
-    end: Manifest | Tombstone | None = Manifest.failed(job, reason)
-    if not store.originals.is_current(job):
+    current = store.originals.current(job)
+    end: Manifest | Tombstone | None
+    if current is None:
         end = without_original(job, store)
-    elif end and not store.results.put(end):
-        kept = store.results.read(job.id)
-        if kept and kept.end != Manifest.unreadable(job.id):
-            end = kept.end
+    else:
+        end = Manifest.failed(current, reason)
+        if not store.results.put(end):
+            kept = store.results.read(job.id)
+            if kept and kept.end != Manifest.unreadable(job.id):
+                end = kept.end
     if not isinstance(end, Manifest):
         clean_up(end, store)
         return
-    publish(end, job, completed)
+    publish(end, job, completed, service)
     code = end.failure.code if end.failure else None
     log.warning(
         "%s %s: %s", end.state, job.id, reason, extra=logs.fields(event=end.state, code=code)
@@ -79,7 +91,17 @@ def clean_up(end: Tombstone | None, store: Store) -> None:
         log.info("upload %s was deleted: deleted its thumbnails", end.id)
 
 
-def publish(manifest: Manifest, job: Job, completed: Topic) -> None:
-    """Publish the end of a job. Raises `NotPublished`."""
-    body = manifest.as_event()
+def publish(manifest: Manifest, job: Job, completed: Topic, service: str | None = None) -> None:
+    """Publish the end of a job.
+
+    Args:
+        manifest: how it ended.
+        job: the job.
+        completed: topic of ends.
+        service: public URL of the service, for links; None if it is unknown.
+
+    Raises:
+        NotPublished: Pub/Sub did not accept it.
+    """
+    body = manifest.as_event(service)
     completed.publish(body, schema=SCHEMA, id=job.id, state=manifest.state)

@@ -199,6 +199,11 @@ class InvalidOption(Refused, code="invalid-option"):
     meaning = "An option has an invalid value; `detail` says which values are valid."
 
 
+class InvalidMetadata(Refused, code="invalid-metadata"):
+    meaning = "The metadata is malformed or too large; `field` names the key at fault."
+    field = "metadata"
+
+
 class TooLarge(Refused, code="too-large", status=413):
     meaning = "The upload exceeds the size limit."
     field = "file"
@@ -218,6 +223,34 @@ class UnsupportedEncoding(Refused, code="unsupported-encoding", status=415):
 class Unauthorized(Refused, code="unauthorized", status=401):
     meaning = "The request needs a valid API key."
     headers = {"WWW-Authenticate": 'Bearer realm="QuickThumb"'}
+
+
+class InvalidToken(Unauthorized, code="invalid-token"):
+    meaning = "The upload token is malformed or forged, or the key that made it was revoked."
+    headers = {"WWW-Authenticate": 'Bearer realm="QuickThumb", error="invalid_token"'}
+    field = "token"
+
+
+class TokenExpired(InvalidToken, code="token-expired"):
+    meaning = "The upload token has expired; get a new one."
+
+
+class TokenExhausted(Refused, code="token-exhausted", status=403):
+    meaning = "The upload token was used as often as it allows; get a new one."
+    field = "token"
+
+
+class TokenScope(Refused, code="token-scope", status=403):
+    meaning = "The upload token does not allow this request; `field` names what it does not allow."
+
+
+class TooManyRequests(Refused, code="too-many-requests", status=429):
+    meaning = "The quota for this minute is used up; `Retry-After` says when the next one begins."
+    headers = {"Retry-After": "20"}
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.headers = {"Retry-After": str(seconds)}
 
 
 class InvalidKey(Refused, code="invalid-idempotency-key"):

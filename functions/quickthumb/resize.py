@@ -58,7 +58,7 @@ def resize(
     if end is None or not end.ends(job):
         log.warning("original %s was replaced: nothing to do", job.id)
         return
-    publish(end, job, completed)
+    publish(end, job, completed, settings.public_url)
     log.info("%s %s", end.state, job.id, extra=_figures(end, message, started))
 
 
@@ -94,7 +94,7 @@ def _make(
             return _stored(requested, rendered, len(data), store, begun)
     except Unprocessable as error:
         lifetimes.check(begun)
-        return Manifest.failed(job, error)
+        return Manifest.failed(requested, error)
 
 
 def _stored(job: Job, rendered: Rendered, size: int, store: Store, begun: float) -> Manifest:
@@ -108,6 +108,7 @@ def _stored(job: Job, rendered: Rendered, size: int, store: Store, begun: float)
         tuple(_thumbnail(job.id, picture) for picture in rendered.thumbnails),
         placeholder=rendered.placeholder,
         filename=job.filename,
+        metadata=job.metadata,
     )
     lifetimes.check(begun)
     store.results.put_thumbnails(manifest, [picture.data for picture in rendered.thumbnails])

@@ -22,6 +22,8 @@ def _text(pattern: str, expected: str) -> Callable[[str], str]:
     return parse
 
 
+_MIN_SECRET = 32  # characters
+
 _bucket = _text(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", "a bucket name")
 _topic = _text(r"projects/[^/]+/topics/[^/]+", "projects/PROJECT/topics/TOPIC")
 _host = _text(r"https?://[^/?#\s]+", "http://HOST or https://HOST")
@@ -77,6 +79,17 @@ def _hashes(text: str) -> tuple[str, ...]:
     return hashes
 
 
+def _secrets(text: str) -> tuple[str, ...]:
+    secrets = tuple(part.strip() for part in text.split(","))
+    for position, secret in enumerate(secrets, 1):
+        if len(secret) < _MIN_SECRET:
+            raise ValueError(
+                f"expected a comma-separated list of random secrets, {_MIN_SECRET} characters or "
+                f"more each; entry {position} of {len(secrets)} has {len(secret)}"
+            )
+    return secrets
+
+
 def _setting(parse: Callable[[str], Any], *, secret: bool = False, **default: Any) -> Any:
     return field(metadata={"parse": parse, "secret": secret}, **default)
 
@@ -116,8 +129,15 @@ class Settings:
         max_wait_seconds: maximum of `?wait=`, seconds.
         takeover_seconds: how long a request waits for an earlier one with the same Idempotency-Key,
             seconds; after that, the earlier one has probably died, and this one takes over.
+        public_url: scheme and host under which clients reach the service, for links in events; if
+            not set, events have none. It is not taken from requests, whose senders choose it.
         cors_origins: origins whose pages may use the API from a browser, "*" for all.
         api_keys: SHA-256 of each key that may POST and DELETE; if empty, no key is needed.
+        token_secrets: secrets that sign upload tokens, 32 characters or more each; the first signs
+            new ones, all are accepted. If empty, there are no tokens.
+        key_uploads_per_minute: how many pictures may be uploaded with an API key, and the tokens
+            that it made, in a minute; if not set, any number.
+        key_bytes_per_minute: the same, in bytes.
         push_audience: required audience of the push token; if not set, tokens are not checked.
             docs/access.md explains when to set it.
         push_account: email of the required service account of the push token.
@@ -153,8 +173,12 @@ class Settings:
     jobs_bytes: int = _setting(_count, default=JOBS_BYTES)
     max_wait_seconds: int = _setting(_count, default=30)
     takeover_seconds: int = _setting(_count, default=5)
+    public_url: str | None = _setting(_host, default=None)
     cors_origins: tuple[str, ...] = _setting(_origins, default=())
     api_keys: tuple[str, ...] = _setting(_hashes, secret=True, default=())
+    token_secrets: tuple[str, ...] = _setting(_secrets, secret=True, default=())
+    key_uploads_per_minute: int | None = _setting(_count, default=None)
+    key_bytes_per_minute: int | None = _setting(_count, default=None)
     push_audience: str | None = _setting(_word, default=None)
     push_account: str | None = _setting(_account, default=None)
     push_certs_url: str = _setting(_url, default="https://www.googleapis.com/oauth2/v1/certs")
@@ -165,6 +189,11 @@ class Settings:
     sweep_attempts: int = _setting(_count, default=Policy().attempts)
     sweep_per_second: int = _setting(_count, default=Policy().per_second)
     sweep_drop_seconds: int | None = _setting(_age, default=None)
+
+    @property
+    def gives_tokens(self) -> bool:
+        """Whether there are upload tokens."""
+        return bool(self.api_keys and self.token_secrets)
 
     @property
     def limits(self) -> Limits:

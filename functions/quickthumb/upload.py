@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from quickthumb import logs
 from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.source import probe
 from quickthumb.limits import Limits
 from quickthumb.messaging import Topic
-from quickthumb.problems import EmptyFile, KeyReused, Unavailable
+from quickthumb.problems import EmptyFile, KeyReused, Unavailable, Unprocessable
 from quickthumb.store import Store, lifetimes
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def expect(
     store: Store,
     origin: str | None,
     shared: Shared | None = None,
+    metadata: Metadata | None = None,
 ) -> str:
     """Return the URL of a resumable upload for a picture that is too large for this service.
 
@@ -72,6 +74,7 @@ def expect(
         store: where it will be stored.
         origin: of the web page that will send it; None if no browser does.
         shared: if there may be several attempts with this id.
+        metadata: of the application.
 
     Raises:
         Unavailable: Cloud Storage is unavailable.
@@ -83,13 +86,21 @@ def expect(
         if shared.may_be_deleted() and store.is_deleted(id):
             raise _deleted()
     about = (announced.size, announced.content_type, announced.filename)
-    url = store.originals.expect(id, *about, tuple(renditions), origin)
+    url = store.originals.expect(id, *about, tuple(renditions), origin, metadata)
     log.info(
         "expecting %s: %s, %d bytes",
         *(id, announced.content_type, announced.size),
         extra=logs.fields(event="expected", bytes_in=announced.size),
     )
     return url
+
+
+def is_acceptable(file: File, limits: Limits) -> bool:
+    """Return whether a picture is worth storing, by its header, as `accept` checks it."""
+    try:
+        return bool(file.data) and probe(file.data, limits) is not None
+    except Unprocessable:
+        return False
 
 
 def accept(
@@ -100,6 +111,7 @@ def accept(
     uploads: Topic,
     limits: Limits,
     shared: Shared | None = None,
+    metadata: Metadata | None = None,
 ) -> Job:
     """Store a picture and publish its job; once this returns, the upload cannot be lost.
 
@@ -111,6 +123,7 @@ def accept(
         uploads: topic of jobs.
         limits: of a picture.
         shared: if there may be several attempts with this id.
+        metadata: of the application.
 
     Raises:
         EmptyFile: the file is empty.
@@ -128,7 +141,7 @@ def accept(
         shared.check()
     try:
         job = store.originals.keep(
-            id, file.data, source.content_type, file.filename, tuple(renditions)
+            id, file.data, source.content_type, file.filename, tuple(renditions), metadata
         )
         if shared and shared.may_be_deleted() and store.is_deleted(id):
             _take_back(id, store)

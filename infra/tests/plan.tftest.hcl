@@ -102,3 +102,49 @@ run "a_warning_where_nobody_is_told_of_alerts" {
 
   expect_failures = [check.somebody_is_told]
 }
+
+run "no_function_reads_secrets_unless_asked" {
+  command = plan
+
+  assert {
+    condition     = length(google_secret_manager_secret_iam_member.function) == 0
+    error_message = "Somebody may read secrets although there are none."
+  }
+}
+
+run "secrets_are_for_functions_with_an_http_trigger_alone" {
+  command = plan
+
+  variables {
+    secrets = { QUICKTHUMB_SIGNING_KEYS = "signing-keys" }
+  }
+
+  assert {
+    condition     = google_secret_manager_secret_iam_member.function["upload QUICKTHUMB_SIGNING_KEYS"].role == "roles/secretmanager.secretAccessor"
+    error_message = "The function may not read its secret, or do more than that."
+  }
+  assert {
+    condition = [
+      for name, function in google_cloud_run_v2_service.function : name
+      if anytrue([for env in function.template[0].containers[0].env : env.name == "QUICKTHUMB_SIGNING_KEYS"])
+    ] == keys(local.http_functions)
+    error_message = "Not exactly the functions with an HTTP trigger have the secret."
+  }
+  assert {
+    condition = alltrue([
+      for env in google_cloud_run_v2_service.function["upload"].template[0].containers[0].env :
+      env.value_source[0].secret_key_ref[0].secret == "signing-keys" if env.name == "QUICKTHUMB_SIGNING_KEYS"
+    ])
+    error_message = "The value is not read from the secret."
+  }
+}
+
+run "no_values_instead_of_names_of_secrets" {
+  command = plan
+
+  variables {
+    secrets = { QUICKTHUMB_SIGNING_KEYS = "a key, another key" }
+  }
+
+  expect_failures = [var.secrets]
+}

@@ -56,6 +56,7 @@ def test_schemathesis_finds_nothing_where_keys_are_needed_and_thumbnails_are_set
 ):
     key = "for-this-test-alone"
     monkeypatch.setenv("QUICKTHUMB_API_KEYS", sha256(key.encode()).hexdigest())
+    monkeypatch.setenv("QUICKTHUMB_TOKEN_SECRETS", "for this test alone " * 2)
     monkeypatch.setenv("QUICKTHUMB_RENDITIONS", "small:64,cover:40x30:cover:webp")
     monkeypatch.setenv("QUICKTHUMB_ONLY_RENDITIONS", "true")
     monkeypatch.setenv("QUICKTHUMB_CORS_ORIGINS", "https://app.example")

@@ -36,6 +36,13 @@ def test_of_many_claims_at_once_one_wins_and_all_hear_of_it(records, name):
     assert winner in claims
 
 
+def test_of_many_that_take_something_at_once_one_gets_it(records, name):
+    with ThreadPoolExecutor(16) as threads:
+        got = list(threads.map(lambda _: records.lease(f"quotas/1/{name}/0"), range(16)))
+    assert got.count(True) == 1
+    assert records.lease(f"quotas/1/{name}/1")
+
+
 def test_the_first_answer_stays(records, name):
     ids = (new_id(),)
     assert records.answer(name, ids) is None

@@ -1,18 +1,19 @@
 """The store over both kinds of bucket: what is asked for fits, and damage stays where it is."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from quickthumb import json_api
-from quickthumb.documents import notes
+from quickthumb.documents import metadata, notes
 from quickthumb.documents.names import new_id
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.json_api import Client
 from quickthumb.options import MAX_RENDITIONS, Menu, parse_renditions, renditions_of
 from quickthumb.policy import Policy
-from quickthumb.problems import InvalidOption, Unavailable
+from quickthumb.problems import InvalidMetadata, InvalidOption, Unavailable
 from quickthumb.storage import CloudBucket
 from quickthumb.store import Store, walks
 from quickthumb.sweep import sweep
@@ -79,6 +80,23 @@ def test_the_file_name_of_an_ordinary_request_is_kept_whole(store, bucket, lette
     assert metadata["filename"] == letter * 255
     # As earlier versions read it, so that they can after a rollback.
     assert [Rendition(**member) for member in json.loads(metadata["renditions"])] == [*renditions]
+
+
+@pytest.mark.parametrize("letter", ["a", "😀", "<", "ü", '"', "\\", "\0", "\u2028"])
+def test_the_most_metadata_that_is_accepted_comes_back_as_it_was(store, bucket, letter):
+    renditions = (Rendition.square(256),)
+    for count in range(metadata.MAX_BYTES, 0, -1):
+        sent = {"caption": letter * count, "user": "ada"}
+        with suppress(InvalidMetadata):
+            notes.written("cat.jpg", renditions, metadata.checked(sent))
+            break
+    id = new_id()
+    kept = store.originals.keep(id, b"data", "image/png", "cat.jpg", renditions, sent)
+    blob = bucket.stat(id)
+    assert kept.metadata == store.originals.job_of(blob, ()).metadata == sent
+    assert store.originals.queued(id).metadata == sent
+    # What Cloud Storage takes.
+    assert all(len(value.encode()) <= 4096 for value in blob.metadata.values())
 
 
 def test_more_than_can_be_noted_is_refused_and_nothing_is_kept(store, bucket):

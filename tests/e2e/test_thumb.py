@@ -1,7 +1,9 @@
 """The command `thumb`."""
 
+import io
 import json
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -67,8 +69,7 @@ def test_what_failed_is_told_one_line_each_and_the_others_are_made(tmp_path, dat
     assert result.returncode == 1
     assert f"{tmp_path / 'notes.txt'}: " in result.stderr
     assert f"{tmp_path / 'empty.jpg'}: The file is empty." in result.stderr
-    assert "1 thumbnails of 1 pictures" in result.stderr
-    assert "2 failed" in result.stderr
+    assert f"1 thumbnail of 1 picture in {tmp_path / 'out'}; 2 failed\n" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["rocket_256.jpg"]
 
 
@@ -117,10 +118,45 @@ def test_a_wrong_command_line_is_told(tmp_path, data, arguments, status, message
     assert "Traceback" not in result.stderr
 
 
-def test_a_wrong_option_is_told_by_the_service_for_each_picture(tmp_path, data):
-    result = run("thumb", ROCKET, "--out", tmp_path, "--sizes", "big", "--data", data)
-    assert result.returncode == 1
-    assert "sizes: 'big': expected whole numbers of pixels" in result.stderr
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--sizes", "0", "argument --sizes: '0': expected sizes from 1 to 4096 pixels"),
+        ("--sizes", "big", "argument --sizes: 'big': expected whole numbers of pixels"),
+        ("--format", "bmp", "argument --format: 'bmp': expected auto, jpeg"),
+        ("--max-bytes", "1", "argument --max-bytes: '1': expected a whole number from 1000"),
+    ],
+)
+def test_a_wrong_option_is_one_error_before_anything_starts(tmp_path, option, value, message):
+    out, data = tmp_path / "out", tmp_path / "data"
+    result = run("thumb", ROCKET, "--out", out, option, value, "--data", data)
+    assert result.returncode == 2
+    assert result.stderr.count("error") == 1
+    assert message in result.stderr
+    assert not out.exists()
+
+
+def test_what_stays_in_a_running_up_is_told(tmp_path, shared_up):
+    result = run("thumb", ROCKET, "--out", tmp_path, "--data", shared_up.data)
+    assert result.stderr.splitlines() == [
+        f"{ROCKET}: {tmp_path / 'rocket_256.jpg'}",
+        f"1 thumbnail of 1 picture in {tmp_path}",
+        f"The running `up` at {shared_up.url('upload')} made them, and keeps picture and "
+        f"thumbnails in {shared_up.data}.",
+    ]
+
+
+def test_a_warning_of_a_library_about_a_picture_that_came_out_well_is_not_shown(tmp_path):
+    odd, out = tmp_path / "odd.jpg", tmp_path / "out"
+    entries = struct.pack(">HHHLHH", 2, 0x112, 3, 1, 1, 0) + struct.pack(">HHLL", 0x10F, 2, 999, 99)
+    odd.write_bytes(picture(40, 30, exif=b"Exif\0\0MM\0*\0\0\0\x08" + entries))
+    with pytest.warns(UserWarning, match="Tag data larger than file|Corrupt EXIF data"):
+        dict(Image.open(io.BytesIO(odd.read_bytes())).getexif())
+    result = run("thumb", odd, "--out", out, "--data", tmp_path / "data")
+    assert result.stderr.splitlines() == [
+        f"{odd}: {out / 'odd_256.jpg'}",
+        f"1 thumbnail of 1 picture in {out}",
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: names that are not Unicode")

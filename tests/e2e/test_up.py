@@ -15,6 +15,7 @@ import requests
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
 from emulator.topology_file import read_topology
+from tests.conformance.endpoint import eventually
 from tests.e2e.commands import environment, run, up
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import ROCKET
@@ -86,6 +87,37 @@ def test_the_curl_line_works_as_it_is_printed(shared_up):
     [line] = [line.strip() for line in shared_up.log.splitlines() if line.startswith("  curl ")]
     answer = subprocess.run(shlex.split(line), cwd=ROOT, capture_output=True, text=True, check=True)
     assert '"status":"queued"' in answer.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the browser is a script of the shell")
+def test_the_page_is_named_and_opened_in_a_browser(tmp_path, monkeypatch):
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
+    browser.chmod(0o700)
+    monkeypatch.setenv("BROWSER", f"{browser} %s")
+    with up(tmp_path, "--port", free_port(), "--open") as cloud:
+        page = f"{cloud.url('upload')}/"
+        eventually(lambda: seen.exists() and seen.read_text() == f"{page}\n")
+        assert f"Open this address in a browser:\n\n  {page}\n" in cloud.log
+        assert "<html" in requests.get(page, headers={"Accept": "text/html"}, timeout=30).text
+        cloud.stop(signal.SIGINT)
+
+
+def test_without_a_browser_there_is_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setenv("BROWSER", str(tmp_path / "no-such-browser %s"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with up(tmp_path, "--port", free_port(), "--open") as cloud:
+        cloud.wait_for("--open: found no browser. Open the address above in one.")
+        cloud.stop(signal.SIGINT)
+
+
+def test_verbose_shows_what_the_functions_log_and_no_request_to_storage(tmp_path):
+    with up(tmp_path, "--port", free_port(), "--verbose") as cloud:
+        id = upload(cloud.url("upload"))
+        assert thumbnail(cloud.url("upload"), id).status_code == 200
+        cloud.wait_for(f"done {id}")
+        cloud.stop(signal.SIGINT)
+        assert [line for line in cloud.log.splitlines() if "/storage/v1" in line] == []
 
 
 def test_with_the_variable_of_cloud_run_the_functions_log_json(tmp_path, monkeypatch):

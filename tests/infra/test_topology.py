@@ -19,8 +19,10 @@ from emulator.topology import (
     Subscription,
 )
 from emulator.topology_file import TOPOLOGY, read_topology
+from tests.infra.deployment import WHOLE
 from tests.infra.hcl import INFRA, of_kind, text_of
 from tests.infra.stub import runs
+from tests.infra.stub.cloud import NUMBER
 from tests.infra.terraform import evaluated
 
 
@@ -323,6 +325,22 @@ def test_every_value_of_a_function_reaches_its_service(applied):
         assert environment["FUNCTION_TARGET"] == function["entry_point"]
         assert environment["THREADS"] == str(max(2, function["concurrency"]))
         assert environment.keys() >= DOCUMENT["environment"].keys() | function["environment"].keys()
+
+
+def public_urls(cloud):
+    """Return what the functions take for the address of the service."""
+    return {
+        variable["value"]
+        for service in cloud.resources(runs.SERVICE)
+        for variable in service["config"]["template"][0]["containers"][0]["env"]
+        if variable["name"] == "QUICKTHUMB_PUBLIC_URL"
+    }
+
+
+def test_every_function_knows_the_address_of_the_service(applied, nothing):
+    assert public_urls(applied.cloud) == {f"https://{WHOLE['domain']}"}
+    nothing.apply(domain="")
+    assert public_urls(nothing.cloud) == {f"https://upload-{NUMBER}.europe-west1.run.app"}
 
 
 def test_instances_that_always_run_are_those_of_a_service_and_not_of_every_revision(nothing):

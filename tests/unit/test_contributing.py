@@ -27,7 +27,7 @@ def test_every_layer_and_every_package_has_a_line():
     assert layers | packages - minor <= {*PATHS}
 
 
-@pytest.mark.parametrize("word", ["table", "_COMMANDS", "FORMATS", "add_arguments", "departure"])
+@pytest.mark.parametrize("word", ["table", "COMMANDS", "FORMATS", "add_arguments", "departure"])
 def test_every_name_of_the_code_that_it_uses_is_one(word):
     assert f"`{word}`" in TEXT
     code = "\n".join(

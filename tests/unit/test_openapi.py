@@ -8,12 +8,15 @@ import pytest
 import schemathesis
 from msgspec import structs
 
+from quickthumb.api.access import Keys
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.openapi import describe
 from quickthumb.api.pages import Pages
+from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
 from quickthumb.api.routes import table
 from quickthumb.api.thumbnails import Thumbnails
+from quickthumb.api.tokens import Tokens
 from quickthumb.api.uploads import Uploads
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, parse_sizes
@@ -45,9 +48,11 @@ def test_the_document_is_valid_openapi():
 
 def test_every_route_is_documented_and_nothing_else():
     store = Store(MemoryBucket(), MemoryBucket())
-    attempts = Idempotency(Records(MemoryBucket()), SETTINGS.takeover_seconds)
+    records, keys = Records(MemoryBucket()), Keys(())
+    attempts = Idempotency(records, SETTINGS.takeover_seconds)
     resources = (
-        Uploads(store, attempts, MemoryTopic(), SETTINGS),
+        Uploads(store, attempts, MemoryTopic(), SETTINGS, keys, Quotas(records, (None, None))),
+        Tokens(keys, SETTINGS),
         Thumbnails(store, SETTINGS),
         Pages(SETTINGS),
     )
@@ -69,11 +74,13 @@ def test_every_reference_leads_somewhere():
 def test_every_option_is_a_query_parameter_and_a_field_with_the_same_schema():
     query = DOCUMENT["paths"]["/"]["post"]["parameters"]
     form = schema("Form")["properties"]
-    assert {parameter["name"] for parameter in query if parameter["in"] == "query"} == set(OPTIONS)
-    assert set(form) == {"file", *OPTIONS}
+    named = {parameter["name"] for parameter in query if parameter["in"] == "query"}
+    assert named == {*OPTIONS, "metadata"}
+    assert set(form) == {"file", *named}
     for parameter in query:
         if parameter["in"] == "query":
-            assert parameter["schema"].items() <= form[parameter["name"]].items()
+            content = parameter.get("content", {}).get("application/json", parameter)
+            assert content["schema"].items() <= form[parameter["name"]].items()
 
 
 def test_the_defaults_of_options_are_those_of_a_rendition():
@@ -111,9 +118,10 @@ def test_options_are_documented_only_where_they_are_taken():
     document = describe(replace(SETTINGS, only_renditions=True))
     for path in ("/", "/uploads"):
         parameters = document["paths"][path]["post"]["parameters"]
-        assert not [parameter for parameter in parameters if parameter["in"] == "query"]
+        query = [parameter["name"] for parameter in parameters if parameter["in"] == "query"]
+        assert query == ["metadata"]
     schemas = document["components"]["schemas"]
-    assert list(schemas["Form"]["properties"]) == ["file"]
+    assert list(schemas["Form"]["properties"]) == ["file", "metadata"]
     announced = schemas["Announcement"]["properties"]["options"]["$ref"].rpartition("/")[2]
     assert not schemas[announced]["properties"]
     assert "sizes" in schema(announced)["properties"]

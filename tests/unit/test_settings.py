@@ -86,6 +86,19 @@ def test_a_key_in_the_place_of_its_hash_is_not_repeated():
     assert "the key itself" not in str(raised.value)
 
 
+def test_a_secret_that_is_too_short_is_not_repeated():
+    secrets = ("s" * 32, "t" * 40)
+    settings = Settings.from_env(ENV | {"QUICKTHUMB_TOKEN_SECRETS": ", ".join(secrets)})
+    assert settings.token_secrets == secrets
+    with pytest.raises(InvalidSetting) as raised:
+        Settings.from_env(ENV | {"QUICKTHUMB_TOKEN_SECRETS": f"{secrets[0]},my secret"})
+    assert "QUICKTHUMB_TOKEN_SECRETS: expected a comma-separated list of random" in str(
+        raised.value
+    )
+    assert "entry 2 of 2 has 9" in str(raised.value)
+    assert "my secret" not in str(raised.value)
+
+
 @given(st.lists(st.integers(1, MAX_SIZE), min_size=1, max_size=MAX_RENDITIONS, unique=True))
 def test_sizes_are_read_back_in_their_order(sizes):
     assert parse_sizes(" , ".join(map(str, sizes))) == tuple(sizes)

@@ -72,7 +72,7 @@ def test_the_manifest_of_a_job_that_failed_is_read_and_written():
 
 def test_the_metadata_of_an_original_is_read_and_written():
     metadata = {"filename": FILENAME, "renditions": RENDITIONS}
-    assert notes.read(metadata) == (FILENAME, ASKED)
+    assert notes.read(metadata) == (FILENAME, ASKED, {})
     assert notes.written(FILENAME, ASKED) == metadata
 
 
@@ -94,6 +94,6 @@ def test_a_focus_outside_of_the_picture_is_refused(focus):
 
 def test_the_metadata_of_an_original_is_read_and_written_in_its_short_form():
     asked = (*ASKED, Rendition("b", 8, 8, background="#000000"))
-    assert notes.read({"renditions": SHORT}) == (None, asked)
+    assert notes.read({"renditions": SHORT}) == (None, asked, {})
     lists = [rendition.to_list() for rendition in asked]
     assert json.dumps(lists, separators=(",", ":")) == SHORT

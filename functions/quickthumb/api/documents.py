@@ -7,14 +7,17 @@ from msgspec import UNSET, Struct, to_builtins
 
 from quickthumb.documents import answers
 from quickthumb.documents.manifest import Manifest, Thumbnail
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.rendition import Rendition
 from quickthumb.settings import Settings
 from quickthumb.store.originals import Queued
 
 
-def queued(id: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
+def queued(
+    id: str, renditions: Sequence[Rendition], metadata: Metadata | None = None
+) -> dict[str, Any]:
     """Return the status of an upload whose job has not ended."""
-    return _json(answers.Queued(id, "queued", _links(id, renditions)))
+    return _json(answers.Queued(id, "queued", _links(id, renditions), metadata or UNSET))
 
 
 def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
@@ -25,11 +28,12 @@ def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any
 def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
     """Return the status of an upload."""
     if isinstance(state, Queued):
-        return queued(id, state.renditions)
+        return queued(id, state.renditions, state.metadata)
     common: dict[str, Any] = {
         "id": id,
         "original": state.original or UNSET,
         "links": _links(id, state.thumbnails),
+        "metadata": state.metadata or UNSET,
     }
     if state.failure:
         return _json(answers.Failed(status="failed", error=state.failure, **common))

@@ -6,6 +6,8 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
 The first attempt claims the key and does the work; the others wait for its answer. If none appears
 in time, because the first attempt died, they take over with the ids of its claim: every step of the
 work is idempotent.
+
+A use of an upload token is claimed alike: as many claims as it has uses, with or without a key.
 """
 
 import hashlib
@@ -22,12 +24,21 @@ from starlette.requests import Request
 from quickthumb.api.records import Answer, Claim, Records
 from quickthumb.api.waiting import until
 from quickthumb.documents.names import new_id
-from quickthumb.problems import InvalidKey, InvalidMessage, KeyReused, Unavailable
+from quickthumb.documents.token import Token
+from quickthumb.problems import (
+    InvalidKey,
+    InvalidMessage,
+    KeyReused,
+    TokenExhausted,
+    Unavailable,
+)
 from quickthumb.upload import Shared
 
 log = logging.getLogger(__name__)
 
 _LONGEST_CLAIM = timedelta(hours=12)
+
+_MOST_REMEMBERED = 10_000
 
 MAX_KEY = 255
 """Maximum length of a key, characters."""
@@ -61,6 +72,7 @@ class Idempotency:
     def __init__(self, records: Records, patience: float) -> None:
         self._records = records
         self._patience = patience
+        self._used: dict[str, str] = {}  # uses of tokens: fingerprint by record
 
     async def begin(
         self,
@@ -71,23 +83,29 @@ class Idempotency:
         """Claim a key, or wait for the answer if another attempt has claimed it.
 
         Args:
-            request: its `state.key` identifies the API key.
+            request: its `state.holder` has the API key, and the upload token if there is one.
             options: names and values.
             contents: names and bytes of files or documents.
 
         Raises:
             InvalidKey: the key is empty, too long or given twice.
             KeyReused: the key was used for a different request, or its record is damaged.
+            TokenExhausted: all uses of the token were for different requests.
             Unavailable: the record could not be written or read; nothing was done.
         """
         ids = tuple(new_id() for _ in contents)
-        key = _key(request)
-        if key is None:
+        key, holder = _key(request), request.state.holder
+        token = holder.token if holder.token and holder.token.uses else None
+        if key is None and token is None:
             return Attempt(ids)
         begun = time.time()
-        record = _hash([request.state.key, key])  # separate for each API key
         fingerprint = await run_in_threadpool(_fingerprint, request.url.path, options, contents)
-        claim = await run_in_threadpool(self._claim, record, Claim(fingerprint, ids))
+        if token:
+            mine = Claim(_hash([fingerprint, key]) if key else fingerprint, ids)
+            record, claim = await run_in_threadpool(self._use, token, mine)
+        else:
+            record = _hash([holder.space, key])
+            claim = await run_in_threadpool(self._claim, record, Claim(fingerprint, ids))
         if claim.ids == ids:
             return Attempt(ids, None, record, Shared(begun, begun + self._patience))
         ids = claim.ids
@@ -101,22 +119,57 @@ class Idempotency:
         if attempt.record and answer.final:
             await run_in_threadpool(self._keep, attempt.record, attempt.ids, answer)
 
+    def _use(self, token: Token, mine: Claim) -> tuple[str, Claim]:
+        """Claim one of the uses of a token; return its record and its first claim.
+
+        A use is claimed like an idempotency key: by one request, however often it is repeated. The
+        fingerprint of a request says which use to try first, so a repeated one finds its own.
+        """
+        uses = token.uses or 0
+        start = int(mine.fingerprint[:8], 16)
+        for number in range(uses):
+            record = _hash(["token", token.id, (start + number) % uses])
+            if self._used.get(record, mine.fingerprint) != mine.fingerprint:
+                continue
+            claim = self._first(record, mine)
+            self._remember(record, claim)
+            if claim.fingerprint == mine.fingerprint:
+                return record, claim
+        raise TokenExhausted(
+            f"The upload token was used {uses:,} times, which is all that it allows: get a new one "
+            "with POST /tokens."
+        )
+
     def _claim(self, record: str, mine: Claim) -> Claim:
         """Return the first claim of a key, for the same request."""
-        try:
-            claim = self._records.claim(record, mine)
-        except InvalidMessage as error:
-            log.error("claim %s: %s", record, error)
-            raise _unknown() from error
+        claim = self._first(record, mine)
         if claim.fingerprint != mine.fingerprint:
             raise KeyReused(
                 "This Idempotency-Key was used before with a different body or options: use a new "
                 "key for each request, and repeat a request unchanged."
             )
-        if len(claim.ids) != len(mine.ids):
+        return claim
+
+    def _first(self, record: str, mine: Claim) -> Claim:
+        """Return the first claim of a record, which may be this one."""
+        try:
+            claim = self._records.claim(record, mine)
+        except InvalidMessage as error:
+            log.error("claim %s: %s", record, error)
+            raise _unknown() from error
+        if claim.fingerprint == mine.fingerprint and len(claim.ids) != len(mine.ids):
             log.error("claim %s: %d ids, expected %d", record, len(claim.ids), len(mine.ids))
             raise _unknown()
         return claim
+
+    def _remember(self, record: str, claim: Claim) -> None:
+        """Remember a use of a token, so that an exhausted one costs no calls.
+
+        Claims outlive tokens, so what is remembered does not change.
+        """
+        if len(self._used) >= _MOST_REMEMBERED:
+            self._used.clear()
+        self._used[record] = claim.fingerprint
 
     def _check_age(self, record: str) -> None:
         """Check that a claim is young enough to be taken over.

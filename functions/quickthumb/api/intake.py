@@ -1,8 +1,8 @@
 """Reads files and options from the body of a request, within limits."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -15,10 +15,12 @@ from quickthumb.upload import File
 MAX_JSON_BYTES = 64 * 1024
 """Maximum size of a JSON body, bytes."""
 
-_MAX_FIELDS = 50
+_MAX_FIELDS = 100
 _MAX_FIELD_BYTES = 4096
 
 _LARGE_PIECE = 4096  # bytes
+
+Admit: TypeAlias = Callable[[Iterable[tuple[str, object]]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class _InMemory(MultiPartParser):
     complete = False
     _is_too_long = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, admit: Admit, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._admit = admit
         self.contents: dict[UploadFile, list[bytes | memoryview]] = {}
 
     @property
@@ -69,10 +72,16 @@ class _InMemory(MultiPartParser):
         if self._current_files > self.max_files:
             return f"has more than {self.max_files:,} files"
         if self._current_fields > self.max_fields:
-            return f"has more than {self.max_fields:,} options"
+            return f"has more than {self.max_fields:,} fields"
         if self._is_too_long:
             return f"has an option of more than {self.max_part_size:,} bytes"
         return "is malformed"
+
+    def on_headers_finished(self) -> None:
+        """Check the sender before the content of a file is received."""
+        super().on_headers_finished()
+        if self._current_part.file is not None:
+            self._admit(self.items)
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         """Keep a piece of a part."""
@@ -90,8 +99,14 @@ class _InMemory(MultiPartParser):
         self.complete = True
 
 
-async def receive(request: Request, settings: Settings) -> Sent:
+async def receive(request: Request, settings: Settings, admit: Admit) -> Sent:
     """Read the body of an upload: a multipart form, or else one raw picture.
+
+    Args:
+        request: the request.
+        settings: its limits.
+        admit: checks who sends a form, by the fields that precede a file; raises what it refuses
+            it for. It is called before a file is read, and at the end of a form.
 
     Raises:
         TooLarge: the body has more than `settings.max_upload_bytes`.
@@ -107,7 +122,7 @@ async def receive(request: Request, settings: Settings) -> Sent:
         )
     body = _bounded(request, settings.max_upload_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        files, fields = await _read_form(request, body, settings.max_files)
+        files, fields = await _read_form(request, body, settings.max_files, admit)
     else:
         files, fields = (await _read_raw(body),), ()
     return Sent(files, fields + tuple(request.query_params.multi_items()))
@@ -133,11 +148,12 @@ async def _read_raw(body: AsyncGenerator[bytes, None]) -> File:
 
 
 async def _read_form(
-    request: Request, body: AsyncGenerator[bytes, None], max_files: int
+    request: Request, body: AsyncGenerator[bytes, None], max_files: int, admit: Admit
 ) -> tuple[tuple[File, ...], tuple[tuple[str, str], ...]]:
     parser = _InMemory(
         request.headers,
         body,
+        admit=admit,
         max_files=max_files,
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
@@ -150,6 +166,7 @@ async def _read_form(
             "for each picture, a short part without one for each option, and the boundary given "
             "in Content-Type."
         ) from error
+    admit(form.multi_items())
     files: list[File] = []
     fields: list[tuple[str, str]] = []
     for name, value in form.multi_items():

@@ -137,6 +137,10 @@ class Records:
         stored = {"status": answer.status, "document": answer.document, "ids": [*ids]}
         self._create(f"{name}/answer", stored)
 
+    def lease(self, name: str) -> bool:
+        """Take what a name stands for; return False if somebody has taken it before."""
+        return self._create(name, {})
+
     def _create(self, name: str, document: Mapping[str, Any]) -> bool:
         body = json.dumps(document, separators=(",", ":")).encode()
         return self._requests.create(name, body, "application/json", {}) is not None

@@ -13,9 +13,11 @@ from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
+from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
+from quickthumb.api.tokens import Tokens
 from quickthumb.api.traced import Traced
 from quickthumb.api.uploads import Uploads
 from quickthumb.messaging import Topic
@@ -25,17 +27,22 @@ from quickthumb.store import Store
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")  # the framework's own list
 
+_UPLOADS = ("/", "/uploads")  # paths that take upload tokens
+
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
     """Return the application of the function `upload`."""
+    keys = Keys(settings.api_keys, settings.token_secrets)
+    of_key = (settings.key_uploads_per_minute, settings.key_bytes_per_minute)
+    idempotency = Idempotency(records, settings.takeover_seconds)
     handlers = table(
-        Uploads(store, Idempotency(records, settings.takeover_seconds), topic, settings),
+        Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
+        Tokens(keys, settings),
         Thumbnails(store, settings),
         Pages(settings),
     )
-    keys = Keys(settings.api_keys)
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
         redirect_slashes=False,
@@ -48,12 +55,13 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create},
         "/uploads": {"POST": uploads.announce},
+        "/tokens": {"POST": tokens.create},
         "/health": {"GET": pages.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},
@@ -67,8 +75,9 @@ def table(
 def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
     """Return a route for all methods of a path; unsupported ones get 405.
 
-    Methods other than GET and HEAD need an API key.
+    Methods other than GET and HEAD need an API key; for uploads, a token will do.
     """
+    admit = keys.admit_upload if path in _UPLOADS else keys.admit
     allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 
     async def by_method(request: Request) -> Response:
@@ -76,7 +85,7 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
         if handler is None:
             return _unsupported(request, allowed)
         if request.method not in ("GET", "HEAD"):
-            request.state.key = keys.holder(request)
+            admit(request)
         response = await handler(request)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

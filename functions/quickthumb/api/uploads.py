@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,22 +11,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from quickthumb.api import documents
+from quickthumb.api.access import FIELD, Holder, Keys
 from quickthumb.api.idempotency import Attempt, Idempotency
 from quickthumb.api.intake import receive, receive_json
+from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
 from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Manifest
-from quickthumb.documents.names import is_id
+from quickthumb.documents.metadata import Metadata, from_fields, joined
+from quickthumb.documents.names import is_id, new_id
 from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
-from quickthumb.problems import NotFound, QuickThumbError, Unavailable
+from quickthumb.problems import NotFound, QuickThumbError, TokenExhausted, Unavailable
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.store.originals import Queued
-from quickthumb.upload import File, accept, expect
+from quickthumb.upload import File, accept, expect, is_acceptable
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +43,16 @@ class Uploads:
     """The handlers of the routes."""
 
     def __init__(
-        self, store: Store, idempotency: Idempotency, topic: Topic, settings: Settings
+        self,
+        store: Store,
+        idempotency: Idempotency,
+        topic: Topic,
+        settings: Settings,
+        keys: Keys,
+        quotas: Quotas,
     ) -> None:
+        self._keys = keys
+        self._quotas = quotas
         self._store = store
         self._idempotency = idempotency
         self._topic = topic
@@ -48,30 +60,45 @@ class Uploads:
 
     async def create(self, request: Request) -> Response:
         """POST /: accept one or more pictures."""
-        sent = await receive(request, self._settings)
-        renditions = renditions_of(sent.fields, self._settings.menu)
+        if request.state.holder:
+            self._quotas.check(request.state.holder)
+        sent = await receive(request, self._settings, partial(self._admit, request))
+        fields = self._fields(sent.fields)
+        holder: Holder = request.state.holder
+        renditions, metadata = self._asked(fields, {}, holder)
+        extent = (len(sent.files), sum(len(file.data) for file in sent.files))
+        if holder.token:
+            holder.token.admit(*extent)
         contents = [(file.filename, file.data) for file in sent.files]
-        attempt = await self._idempotency.begin(request, sent.fields, contents)
+        if await self._spends_nothing(sent.files, holder):
+            attempt = Attempt(tuple(new_id() for _ in contents))
+        else:
+            attempt = await self._begin(request, fields, contents, extent)
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
-        answer = _answer(sent.files, await self._judge_all(sent.files, renditions, attempt))
+        verdicts = await self._judge_all(sent.files, renditions, metadata, attempt)
+        answer = _answer(sent.files, verdicts)
         await self._idempotency.finish(attempt, answer)
         return _response(answer)
 
     async def announce(self, request: Request) -> Response:
         """POST /uploads: return where to send an upload that is too large for POST /."""
         body = await receive_json(request)
-        query = request.query_params.multi_items()
+        query = self._fields(request.query_params.multi_items())
         announced = read_announced(body, self._settings.max_original_bytes)
-        renditions = renditions_of([*announced.given, *query], self._settings.menu)
-        attempt = await self._idempotency.begin(request, query, [("", body)])
+        holder: Holder = request.state.holder
+        given = [*announced.given, *query]
+        renditions, metadata = self._asked(given, announced.metadata, holder)
+        extent = (1, announced.size)
+        if holder.token:
+            holder.token.admit(*extent, field="size")
+        attempt = await self._begin(request, query, [("", body)], extent)
         if attempt.answer:
             return _response(attempt.answer, replayed=True)
         [id] = attempt.ids
         origin = request.headers.get("origin")
-        url = await run_in_threadpool(
-            expect, id, announced, renditions, self._store, origin, attempt.shared
-        )
+        about = (announced, renditions, self._store, origin, attempt.shared, metadata)
+        url = await run_in_threadpool(expect, id, *about)
         answer = Answer(201, documents.session(id, url, renditions))
         await self._idempotency.finish(attempt, answer)
         return _response(answer)
@@ -90,8 +117,61 @@ class Uploads:
         log.info("deleted %s", id)
         return Response(status_code=204)
 
+    def _admit(self, request: Request, fields: Iterable[tuple[str, object]]) -> None:
+        """Check who sends a form, by the fields that precede a file."""
+        self._keys.admit_form(request, fields)
+        self._quotas.check(request.state.holder)
+
+    def _fields(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return fields and query parameters without the upload token."""
+        return [pair for pair in given if pair[0] != FIELD or not self._settings.gives_tokens]
+
+    def _asked(
+        self, given: Iterable[tuple[str, str]], metadata: Mapping[str, Any], holder: Holder
+    ) -> tuple[tuple[Rendition, ...], Metadata]:
+        """Return the thumbnails and the metadata of an upload.
+
+        Args:
+            given: fields and query parameters.
+            metadata: that is not among them.
+            holder: who sends it; a token may set some of it, and forbid the rest.
+        """
+        options, more = from_fields(given)
+        found = joined([metadata, more])
+        if holder.token:
+            options, found = holder.token.chosen(options), holder.token.labelled(found)
+        return renditions_of(options, self._settings.menu), found
+
+    async def _spends_nothing(self, files: Sequence[File], holder: Holder) -> bool:
+        """Return whether all files will be refused, so that no use of a token is spent."""
+        if not (holder.token and holder.token.uses):
+            return False
+        return not await run_in_threadpool(
+            lambda: any(is_acceptable(file, self._settings.limits) for file in files)
+        )
+
+    async def _begin(
+        self,
+        request: Request,
+        options: Sequence[tuple[str, str]],
+        contents: Sequence[tuple[str, bytes]],
+        extent: tuple[int, int],
+    ) -> Attempt:
+        """Begin an attempt that is within the quotas of its sender; see `Idempotency.begin`."""
+        await self._quotas.take(request.state.holder, extent)
+        try:
+            return await self._idempotency.begin(request, options, contents)
+        except TokenExhausted:
+            # Otherwise a used token could use up the quota of the key that made it.
+            self._quotas.give_back(request.state.holder, extent)
+            raise
+
     async def _judge_all(
-        self, files: Sequence[File], renditions: Sequence[Rendition], attempt: Attempt
+        self,
+        files: Sequence[File],
+        renditions: Sequence[Rendition],
+        metadata: Metadata,
+        attempt: Attempt,
     ) -> list[dict[str, Any]]:
         """Accept or reject each file on its own; return receipts and problems."""
         turn = asyncio.Semaphore(_FILES_AT_ONCE)
@@ -101,9 +181,9 @@ class Uploads:
             try:
                 async with turn:
                     job = await run_in_threadpool(
-                        accept, id, file, renditions, *needs, attempt.shared
+                        accept, id, file, renditions, *needs, attempt.shared, metadata
                     )
-                return documents.queued(id, job.renditions)
+                return documents.queued(id, job.renditions, job.metadata)
             except QuickThumbError as error:
                 log_refusal(error)
                 return error.document()

@@ -6,11 +6,17 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from quickthumb.documents import metadata as own
 from quickthumb.documents import untrusted
 from quickthumb.documents.rendition import MAX_SIZE
 from quickthumb.documents.untrusted import MAX_WHOLE, WrongMember
 from quickthumb.options import MAX_RENDITIONS, OPTIONS, Option
-from quickthumb.problems import InvalidMessage, InvalidOption, Refused, TooLarge
+from quickthumb.problems import (
+    InvalidMessage,
+    InvalidOption,
+    Refused,
+    TooLarge,
+)
 
 _ANY = "application/octet-stream"
 _CONTENT_TYPE = rf"^(image/[0-9A-Za-z_.+-]{{1,100}}|{_ANY})\Z"
@@ -45,15 +51,27 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = _ANY
     size: Annotated[int, Meta(ge=1, le=MAX_WHOLE, description="Size in bytes.")]
     options: Annotated[Options, Meta(description="The options of the upload.")] = Options()  # type: ignore[valid-type]
+    metadata: Annotated[
+        dict[str, Any],
+        Meta(
+            description=own.MEANING,
+            extra_json_schema={name: own.SCHEMA[name] for name in own.SCHEMA if name != "type"},
+        ),
+    ] = {}
 
     @property
     def given(self) -> tuple[tuple[str, str], ...]:
         """The options in the form of form fields."""
-        given = msgspec.to_builtins(self.options)
-        return tuple(
-            (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
-            for name, value in given.items()
-        )
+        return as_fields(self.options)
+
+
+def as_fields(options: Options) -> tuple[tuple[str, str], ...]:  # type: ignore[valid-type]
+    """Return options in the form of form fields: names and texts."""
+    given = msgspec.to_builtins(options)
+    return tuple(
+        (name, ",".join(map(str, value)) if isinstance(value, list) else str(value))
+        for name, value in given.items()
+    )
 
 
 def read_announced(body: bytes, max_bytes: int) -> Announcement:
@@ -66,6 +84,7 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
     Raises:
         Refused: the body is not a JSON object.
         InvalidOption: a member is missing, unknown or invalid.
+        InvalidMetadata: `metadata` is not an object; `metadata.joined` checks what is in it.
         TooLarge: the upload exceeds the size limit.
     """
     try:
@@ -75,8 +94,9 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
             f"The body is not a JSON object: {error}. Expected an object like "
             '{"size": 104857600}; the picture itself is sent to the URL in the response.'
         ) from None
+    own.expect_object(document)
     try:
-        announced = untrusted.convert(Announcement, _whole(document))
+        announced = untrusted.convert(Announcement, whole(document))
     except InvalidMessage as error:
         field = error.member if isinstance(error, WrongMember) else ""
         raise InvalidOption(f"{error}.", field=field[:100] or None) from None
@@ -94,10 +114,10 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
     return announced
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Return a value with numbers like 5.0 as integers, which they are in JSON Schema."""
     if isinstance(value, dict):
-        return {name: _whole(part) for name, part in value.items()}
+        return {name: whole(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_whole(part) for part in value]
+        return [whole(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

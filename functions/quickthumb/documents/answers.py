@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quickthumb.documents.manifest import Bytes, Failure, Original, Pixels, Placeholder
+from quickthumb.documents.metadata import Described
 from quickthumb.documents.rendition import Rendition
 
 Id = Annotated[
@@ -30,6 +31,7 @@ class Queued(Struct, frozen=True):
     id: Id
     status: Literal["queued"]
     links: Links
+    metadata: Described | UnsetType = UNSET
 
 
 class Thumbnail(Struct, frozen=True):
@@ -54,6 +56,7 @@ class Done(Struct, frozen=True, kw_only=True):
         Meta(description="By name: a requested size, or the name of a rendition."),
     ]
     links: Links
+    metadata: Described | UnsetType = UNSET
 
 
 class Failed(Struct, frozen=True, kw_only=True):
@@ -64,6 +67,7 @@ class Failed(Struct, frozen=True, kw_only=True):
     original: Original | UnsetType = UNSET
     error: Failure
     links: Links
+    metadata: Described | UnsetType = UNSET
 
 
 class Target(Struct, frozen=True):

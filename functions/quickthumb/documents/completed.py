@@ -23,6 +23,23 @@ _HEAD = {
         "description": "done: all thumbnails are ready; failed: there are none.",
     },
 }
+_LINK = {"type": "string", "format": "uri"}
+_LINKS = {
+    "description": "Absolute links of the upload, as in its status; null if the service does not "
+    "know its own address.",
+    "anyOf": [
+        {
+            "type": "object",
+            "properties": {
+                "self": _LINK,
+                "thumbnails": {"type": "object", "additionalProperties": _LINK},
+            },
+            "required": ["self", "thumbnails"],
+            "additionalProperties": False,
+        },
+        {"type": "null"},
+    ],
+}
 _DONE = {
     "failure": {"type": "null"},
     "original": {"type": "object"},
@@ -46,7 +63,7 @@ def schema() -> dict[str, Any]:
         part |= {"required": list(part["properties"]), "additionalProperties": False}
     event = parts.pop("Manifest")
     del event["properties"]["dropped"]  # only in storage
-    event["properties"] = _HEAD | event["properties"]
+    event["properties"] = _HEAD | event["properties"] | {"links": _LINKS}
     event["required"] = list(event["properties"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

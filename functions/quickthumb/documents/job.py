@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from quickthumb.documents import untrusted
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.names import blob_name, id_of
 from quickthumb.documents.rendition import MAX_LISTED, Rendition
 from quickthumb.documents.untrusted import MAX_WHOLE, shown
@@ -33,6 +34,7 @@ class Job(msgspec.Struct, frozen=True):
         renditions: the thumbnails to make; empty if they are in the metadata of the original.
         size: of that blob, bytes.
         filename: of the upload, or empty.
+        metadata: of the application; earlier versions ignore it.
     """
 
     id: str
@@ -42,10 +44,14 @@ class Job(msgspec.Struct, frozen=True):
     renditions: Annotated[tuple[Rendition, ...], Meta(min_length=1, max_length=MAX_LISTED)]
     size: Annotated[int, Meta(ge=0, le=MAX_WHOLE)] = 0
     filename: str = ""
+    metadata: Metadata = {}
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
-        return json.dumps(msgspec.to_builtins(self), separators=(",", ":")).encode()
+        members = msgspec.to_builtins(self)
+        if not self.metadata:
+            del members["metadata"]
+        return json.dumps(members, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:

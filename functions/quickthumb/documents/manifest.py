@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import SCHEMA, Job
+from quickthumb.documents.metadata import Described
 from quickthumb.documents.untrusted import MAX_WHOLE
 from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 
@@ -86,8 +87,7 @@ class Tombstone(Struct, frozen=True):
 
     def to_json(self) -> bytes:
         """Return the content of `manifest.json`."""
-        document = {"schema": SCHEMA, "state": _DELETED, **msgspec.to_builtins(self)}
-        return json.dumps(document, separators=(",", ":")).encode()
+        return _json({"schema": SCHEMA, "state": _DELETED, **msgspec.to_builtins(self)})
 
 
 class Manifest(Struct, frozen=True):
@@ -127,11 +127,13 @@ class Manifest(Struct, frozen=True):
         bool,
         Meta(description="Whether a sweep deletes the original, since the job is done."),
     ] = False
+    metadata: Described = {}
 
     @classmethod
     def failed(cls, job: Job, error: Unprocessable) -> Self:
         """Return the manifest of a job that failed for good."""
-        return cls(job.id, job.name, job.generation, failure=Failure(error.code, str(error)))
+        failure = Failure(error.code, str(error))
+        return cls(job.id, job.name, job.generation, failure=failure, metadata=job.metadata)
 
     @classmethod
     def unreadable(cls, id: str) -> Self:
@@ -169,17 +171,29 @@ class Manifest(Struct, frozen=True):
 
     def to_json(self) -> bytes:
         """Return the content of `manifest.json`: that of the event, and whether it is dropped."""
-        return self._json({"dropped": True} if self.dropped else {})
+        members = self._members()
+        if not self.metadata:
+            del members["metadata"]
+        return _json(members | ({"dropped": True} if self.dropped else {}))
 
-    def as_event(self) -> bytes:
-        """Return the data of the event `completed`."""
-        return self._json({})
+    def as_event(self, service: str | None = None) -> bytes:
+        """Return the data of the event `completed`.
 
-    def _json(self, more: dict[str, Any]) -> bytes:
+        Args:
+            service: public URL of the service, without a slash at the end; None if it is unknown.
+        """
+        return _json(self._members() | {"links": self._links(service) if service else None})
+
+    def _links(self, service: str) -> dict[str, Any]:
+        """Return the links of the status, made absolute."""
+        status = f"{service}/{self.id}"
+        thumbnails = {thumb.name: f"{status}/{thumb.name}" for thumb in self.thumbnails}
+        return {"self": status, "thumbnails": thumbnails}
+
+    def _members(self) -> dict[str, Any]:
         members = msgspec.to_builtins(self)
         del members["dropped"]
-        document = {"schema": SCHEMA, "state": self.state, **members, **more}
-        return json.dumps(document, separators=(",", ":")).encode()
+        return {"schema": SCHEMA, "state": self.state, **members}
 
     @classmethod
     def from_json(cls, body: bytes) -> Self:
@@ -200,6 +214,10 @@ class Manifest(Struct, frozen=True):
         if "thumbnails" not in document:
             raise InvalidMessage("thumbnails is missing")
         return manifest
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
 
 
 def end_of(body: bytes) -> Manifest | Tombstone:

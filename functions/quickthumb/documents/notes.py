@@ -1,23 +1,25 @@
 """Metadata of blobs.
 
-That of an original has its file name and the requested thumbnails, so that a picture found in the
-bucket can be processed as requested even if its message was lost. That of a result names its
-original.
+That of an original has its file name, the requested thumbnails and the application's own data, so
+that a picture found in the bucket can be processed as requested even if its message was lost. That
+of a result names its original.
 """
 
 import json
 import re
 import string
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from msgspec import Meta
 
+from quickthumb.documents import metadata as own
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import MAX_FILENAME
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.rendition import MAX_LISTED, Rendition
-from quickthumb.problems import InvalidOption
+from quickthumb.problems import InvalidMetadata, InvalidOption
 
 MAX_BYTES = 3_264
 """Maximum size of a blob's metadata, bytes of JSON.
@@ -31,6 +33,7 @@ accepted content type; the rest is left for attributes of the system.
 
 _FILENAME = "filename"
 _RENDITIONS = "renditions"
+_METADATA = "metadata"
 _ORIGINAL = "original"
 _GENERATION = "generation"
 
@@ -40,44 +43,70 @@ _PLAIN = "".join(set(string.punctuation) - set('%<>&"\\'))
 _Listed = Annotated[list[Any], Meta(min_length=1, max_length=MAX_LISTED)]
 
 
-def written(filename: str, renditions: Sequence[Rendition]) -> dict[str, str]:
-    """Return the metadata of an original.
+class Notes(NamedTuple):
+    """What the metadata of an original tell.
+
+    Attributes:
+        filename: None for a picture that was not uploaded through this service.
+        renditions: the requested thumbnails; empty if none are named.
+        metadata: the application's own data.
+    """
+
+    filename: str | None
+    renditions: tuple[Rendition, ...]
+    metadata: Metadata
+
+
+def written(
+    filename: str, renditions: Sequence[Rendition], metadata: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the metadata of an original, with the application's own.
 
     The thumbnails are written in a form that earlier versions can read, to allow a rollback, or in
     short form if that does not fit.
 
     Raises:
         InvalidOption: the metadata would be too large.
+        InvalidMetadata: it would be, with the application's own.
     """
     kept = cut(filename)
+    more = {_METADATA: own.written(metadata)} if metadata else {}
     for form in (Rendition.to_dict, Rendition.to_list):
         listed = json.dumps([form(rendition) for rendition in renditions], separators=(",", ":"))
-        metadata = {_FILENAME: kept, _RENDITIONS: listed}
-        size = sum(map(_size, (*metadata, *metadata.values())))
+        notes = {_FILENAME: kept, _RENDITIONS: listed, **more}
+        size = sum(map(_size, (*notes, *notes.values())))
         if size <= MAX_BYTES:
-            return metadata
+            return notes
+    described = f"{len(renditions)} thumbnails with these options, this file name"
+    limits = f"need {size:,} bytes where the original is described, but the limit is {MAX_BYTES:,}"
+    if more:
+        raise InvalidMetadata(
+            f"{described} and this metadata {limits}: send less metadata, request fewer "
+            "thumbnails, or shorten the file name."
+        )
     raise InvalidOption(
-        f"{len(renditions)} thumbnails with these options and this file name need {size:,} bytes "
-        f"of metadata, but the limit is {MAX_BYTES:,}: request fewer, or shorten the file name.",
-        field="sizes",
+        f"{described} {limits}: request fewer, or shorten the file name.", field="sizes"
     )
 
 
-def read(metadata: Mapping[str, str]) -> tuple[str | None, tuple[Rendition, ...]]:
-    """Return the file name and the requested thumbnails.
-
-    For a picture that was not uploaded through this service, these are None and empty.
+def read(metadata: Mapping[str, str]) -> Notes:
+    """Return what the metadata of an original tell.
 
     Raises:
-        InvalidMessage: they cannot be read.
+        InvalidMessage: the file name or the thumbnails cannot be read.
     """
     filename = metadata.get(_FILENAME)
     if filename is not None:
         filename = cut(untrusted.convert(str, filename))
     if _RENDITIONS not in metadata:
-        return filename, ()
+        return Notes(filename, (), metadata_of(metadata))
     listed = untrusted.read(_Listed, metadata[_RENDITIONS])
-    return filename, tuple(map(Rendition.from_json, listed))
+    return Notes(filename, tuple(map(Rendition.from_json, listed)), metadata_of(metadata))
+
+
+def metadata_of(metadata: Mapping[str, str]) -> Metadata:
+    """Return the application's own data in the metadata of an original; empty if it has none."""
+    return own.read(metadata[_METADATA]) if _METADATA in metadata else {}
 
 
 def origin(name: str, generation: int) -> dict[str, str]:

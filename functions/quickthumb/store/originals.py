@@ -2,13 +2,16 @@
 
 import heapq
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
+
+from msgspec.structs import replace
 
 from quickthumb.buckets import Blob, Bucket, Unread
 from quickthumb.documents import notes
 from quickthumb.documents.job import Job
+from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.names import (
     AFTER_IDS,
     ANNOUNCED,
@@ -33,9 +36,11 @@ class Queued:
 
     Attributes:
         renditions: the requested thumbnails.
+        metadata: of the application.
     """
 
     renditions: tuple[Rendition, ...]
+    metadata: Metadata = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +78,11 @@ class Originals:
         content_type: str,
         filename: str,
         renditions: tuple[Rendition, ...],
+        metadata: Metadata | None = None,
     ) -> Job:
         """Store an upload and return its job."""
-        metadata = notes.written(filename, renditions)
-        generation = self._bucket.create(id, data, content_type, metadata)
+        written = notes.written(filename, renditions, metadata)
+        generation = self._bucket.create(id, data, content_type, written)
         if generation is None:
             # The id is unique, so this is the same picture: an earlier attempt wrote it, but its
             # response was lost or its process died.
@@ -87,7 +93,8 @@ class Originals:
             if blob is None:
                 raise Unavailable(f"original {id} was deleted while it was stored")
             generation = blob.generation
-        return Job(id, self.bucket, id, generation, renditions, len(data), metadata["filename"])
+        about = (renditions, len(data), written["filename"], metadata or {})
+        return Job(id, self.bucket, id, generation, *about)
 
     def expect(
         self,
@@ -97,16 +104,20 @@ class Originals:
         filename: str,
         renditions: tuple[Rendition, ...],
         origin: str | None,
+        metadata: Metadata | None = None,
     ) -> str:
         """Return the URL of a resumable upload; see `Bucket.begin`."""
-        metadata = notes.written(filename, renditions)
-        return self._bucket.begin(ANNOUNCED + id, size, content_type, metadata, origin)
+        written = notes.written(filename, renditions, metadata)
+        return self._bucket.begin(ANNOUNCED + id, size, content_type, written, origin)
 
     def queued(self, id: str) -> Queued | None:
         """Return the request of an upload whose job has not ended, None if it does not exist."""
         try:
             blob = self._bucket.stat(id) or self._bucket.stat(ANNOUNCED + id)
-            return Queued(notes.read(blob.metadata)[1]) if blob else None
+            if blob is None:
+                return None
+            about = notes.read(blob.metadata)
+            return Queued(about.renditions, about.metadata)
         except InvalidMessage:
             return Queued(())  # unknown until the job fails
 
@@ -125,15 +136,18 @@ class Originals:
         Raises:
             InvalidMessage: its metadata cannot be read.
         """
-        filename, requested = notes.read(blob.metadata)
+        filename, requested, metadata = notes.read(blob.metadata)
         if filename is None:
             filename = notes.cut(blob.name.rpartition("/")[2])
         blob_name(blob.name)
-        return self._job(blob, requested or default, filename)
+        return self._job(blob, requested or default, filename, metadata)
 
-    def _job(self, blob: Blob, renditions: tuple[Rendition, ...], filename: str) -> Job:
+    def _job(
+        self, blob: Blob, renditions: tuple[Rendition, ...], filename: str, metadata: Metadata
+    ) -> Job:
         id = id_of(self.bucket, blob.name, blob.generation)
-        return Job(id, self.bucket, blob.name, blob.generation, renditions, blob.size, filename)
+        about = (renditions, blob.size, filename, metadata)
+        return Job(id, self.bucket, blob.name, blob.generation, *about)
 
     def requested(self, job: Job, default: tuple[Rendition, ...]) -> Job | None:
         """Return a job with its renditions, None if the original was deleted or replaced.
@@ -150,16 +164,19 @@ class Originals:
         """Return the original of a job, None if it was deleted or replaced."""
         return self._bucket.read(job.name, job.generation)
 
-    def is_current(self, job: Job) -> bool:
-        """Return whether the original of a job still exists, and was not replaced.
+    def current(self, job: Job) -> Job | None:
+        """Return a job with its metadata, None if the original was deleted or replaced.
 
-        This is assumed if its description cannot be read, so that nothing is deleted by mistake.
+        It is taken to exist if its description cannot be read, so that nothing is deleted by
+        mistake.
         """
         try:
             blob = self._bucket.stat(job.name)
         except InvalidMessage:
-            return True
-        return blob is not None and blob.generation == job.generation
+            return job
+        if blob is None or blob.generation != job.generation:
+            return None
+        return replace(job, metadata=notes.metadata_of(blob.metadata))
 
     def has(self, id: str, name: str) -> bool:
         """Return whether the original of an upload still exists.
@@ -227,7 +244,7 @@ class Originals:
         try:
             return FoundOriginal(self.job_of(blob, default), _stem(blob), blob.updated)
         except InvalidMessage as error:
-            job = self._job(blob, default, "")
+            job = self._job(blob, default, "", notes.metadata_of(blob.metadata))
             return FoundOriginal(job, _stem(blob), blob.updated, str(error))
 
 

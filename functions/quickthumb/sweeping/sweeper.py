@@ -55,6 +55,7 @@ class Sweeper:
             not wait.
         dry_run: report what would be done, but do nothing.
         now: returns the current time.
+        service: public URL of the service, for links in events; None if it is unknown.
     """
 
     store: Store
@@ -65,6 +66,7 @@ class Sweeper:
     first_after_seconds: int | None = None
     dry_run: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    service: str | None = None
     _pace: _Pace = field(init=False)
 
     def __post_init__(self) -> None:
@@ -160,7 +162,7 @@ class Sweeper:
     def _end(self, job: Job, fault: str, gave_up: bool) -> Outcome:
         """Give up a job for good; `gave_up` if its manifest says that it was given up before."""
         if not gave_up:
-            give_up(job, GaveUp(fault), self.store, self.completed)
+            give_up(job, GaveUp(fault), self.store, self.completed, self.service)
         self.store.ledger.leave_given_up(job.id)
         log.warning("gave up %s for good: %s", job.id, fault)
         return "ended" if gave_up else "gave_up"

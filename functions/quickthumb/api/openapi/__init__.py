@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quickthumb.api.openapi.operations import KEYS, paths
+from quickthumb.api.openapi.operations import KEYS, TOKENS, paths
 from quickthumb.api.openapi.schemas import schemas
 from quickthumb.settings import Settings
 
@@ -47,5 +47,6 @@ def describe(settings: Settings) -> dict[str, Any]:
         "components": {
             "schemas": schemas(settings),
             **({"securitySchemes": KEYS} if settings.api_keys else {}),
+            **({"securitySchemes": KEYS | TOKENS} if settings.gives_tokens else {}),
         },
     }

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from quickthumb import problems
+from quickthumb.api.access import FIELD
 from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
 
@@ -32,6 +34,11 @@ _IDEMPOTENCY_KEY = parameter(
     minLength=1,
     maxLength=MAX_KEY,
 )
+_METADATA = {
+    **{"name": metadata.FIELD, "in": "query"},
+    "description": f"{metadata.MEANING} A key can also be a parameter: `metadata[album]=7`.",
+    "content": {"application/json": {"schema": metadata.SCHEMA}},
+}
 _REPLAYED = maybe(
     {"Idempotent-Replayed": header("The answer to an earlier request with the same key.", "true")}
 )
@@ -49,6 +56,20 @@ KEYS = {
 }
 """Ways to send an API key."""
 
+TOKENS = {
+    "token": {
+        **{"type": "apiKey", "in": "query", "name": FIELD},
+        "description": "An upload token, as query parameter, or as a form field before the first "
+        "file. It can also be sent as an API key.",
+    },
+}
+"""Ways to send an upload token alone."""
+
+_OF_TOKENS = (
+    *(problems.InvalidToken, problems.TokenExpired),
+    *(problems.TokenExhausted, problems.TokenScope),
+)
+
 
 def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
@@ -56,6 +77,7 @@ def paths(settings: Settings) -> dict[str, Any]:
     return {
         "/": {"post": _create(settings), **own.pop("/")},
         "/uploads": {"post": _announce(settings)},
+        "/tokens": {"post": _grant(settings)},
         "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
@@ -69,7 +91,7 @@ def _create(settings: Settings) -> Schema:
         several[status]["content"]["application/json"] = {"schema": ref("Verdicts")}
         several[status]["headers"] = maybe(several[status]["headers"] | parts.NO_STORE) | _REPLAYED
     types = ("application/octet-stream", *CONTENT_TYPES.values())
-    return _change(
+    return _upload(
         settings,
         "createUpload",
         "Upload one or more pictures",
@@ -92,10 +114,12 @@ def _announce(settings: Settings) -> Schema:
     session = json(ref("Session"), session=schemas.SESSION)
     headers = location | _REPLAYED | parts.NO_STORE
     kinds = [
-        *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
+        *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
+        *(problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
+        *(*_OF_TOKENS, problems.TooManyRequests),
     ]
-    return _change(
+    return _upload(
         settings,
         "announceUpload",
         "Announce a picture that is too large for a request",
@@ -109,6 +133,26 @@ def _announce(settings: Settings) -> Schema:
         | _refusals(settings, *kinds),
         requestBody={"required": True, "content": json(ref("Announcement"))},
         parameters=_options(settings),
+    )
+
+
+def _grant(settings: Settings) -> Schema:
+    granted = json(ref("Granted"), token=schemas.GRANTED)
+    return _change(
+        settings,
+        "createToken",
+        "Get an upload token",
+        "A token allows uploads, within the bounds that it is made with, and nothing else: a web "
+        "page can have it instead of an API key. It is signed, and not stored; it ends when it "
+        "expires, or when its API key is revoked. 404 if the service gives no tokens.",
+        {"201": answer("The token.", granted, parts.NO_STORE)}
+        | _refusals(
+            settings,
+            *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
+            *(problems.Unauthorized, *_OF_TOKENS, problems.NotFound, problems.TooLarge),
+            *(problems.TooLate, problems.Busy),
+        ),
+        requestBody={"required": False, "content": json(ref("Grant"))},
     )
 
 
@@ -159,7 +203,7 @@ def _delete(settings: Settings) -> Schema:
         "Deletes the original, its thumbnails and its status. Caches may keep thumbnails that were "
         "fetched before.",
         {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
-        | _refusals(settings, problems.NotFound, problems.Unauthorized),
+        | _refusals(settings, problems.NotFound, problems.Unauthorized, *_OF_TOKENS),
     )
 
 
@@ -203,17 +247,31 @@ def _change(settings: Settings, *about: Any, **more: Any) -> Schema:
     return operation("uploads", *about, **more)
 
 
+def _upload(settings: Settings, *about: Any, **more: Any) -> Schema:
+    """Return an operation that needs an API key or an upload token, if the service has any."""
+    described = _change(settings, *about, **more)
+    if settings.gives_tokens:
+        described["security"] = [{name: []} for name in (*KEYS, *TOKENS)]
+    return described
+
+
 def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
-    """Return `refusals`, without `Unauthorized` if the service has no API keys."""
-    unused = None if settings.api_keys else problems.Unauthorized
-    return refusals(*(kind for kind in kinds if kind is not unused))
+    """Return `refusals`, without those that need API keys, tokens or quotas if there are none."""
+    unused: set[parts.Problem] = set()
+    if not settings.api_keys:
+        unused |= {problems.Unauthorized}
+    if not settings.gives_tokens:
+        unused |= set(_OF_TOKENS)
+        if settings.key_uploads_per_minute is settings.key_bytes_per_minute is None:
+            unused |= {problems.TooManyRequests}
+    return refusals(*(kind for kind in kinds if kind not in unused))
 
 
 def _options(settings: Settings) -> list[Schema]:
-    """Return the options of an upload as query parameters, and `Idempotency-Key`."""
+    """Return the options of an upload as query parameters, its metadata, and `Idempotency-Key`."""
     options = schemas.options(settings).items()
     query = [parameter("query", name, meaning, **schema) for name, (meaning, schema) in options]
-    return [*query, _IDEMPOTENCY_KEY]
+    return [*query, _METADATA, _IDEMPOTENCY_KEY]
 
 
 def _wait(settings: Settings) -> Schema:

@@ -3,8 +3,10 @@
 from typing import Any
 
 from quickthumb.api import documents
-from quickthumb.documents import answers
+from quickthumb.api.access import FIELD
+from quickthumb.documents import answers, metadata
 from quickthumb.documents.announcement import Announcement
+from quickthumb.documents.grant import Grant, Granted
 from quickthumb.documents.manifest import Failure, Manifest, Original, Placeholder, Thumbnail
 from quickthumb.documents.rendition import Rendition
 from quickthumb.documents.schema import components
@@ -19,15 +21,24 @@ ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
 _ORIGINAL = Original("image/jpeg", 640, 427, 1, 113_093)
 _THUMBNAIL = Thumbnail("256", f"{ID}/256.jpg", "image/jpeg", 256, 171, 7_712, "0" * 64)
 
-QUEUED = documents.queued(ID, [Rendition.square(256)])
+_METADATA = {"album": "7"}
+QUEUED = documents.queued(ID, [Rendition.square(256)], _METADATA)
 _PLACEHOLDER = Placeholder("data:image/webp;base64,UklGRhoAAABXRUJQ", "#34568b")
-DONE = documents.status(ID, Manifest(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,), placeholder=_PLACEHOLDER))
+DONE = documents.status(
+    ID,
+    Manifest(*(ID, ID, 1, _ORIGINAL, (_THUMBNAIL,)), placeholder=_PLACEHOLDER, metadata=_METADATA),
+)
 FAILED = documents.status(
     ID, Manifest(ID, ID, 1, failure=Failure("corrupt", "The file is truncated."))
 )
 
 _URL = "https://storage.googleapis.com/upload/storage/v1/b/example-originals/o?upload_id=ABg5"
 SESSION = documents.session(ID, _URL, [Rendition.square(256)])
+
+GRANTED = {
+    "token": "qtu1.eyJpZCI6IkZhUm9uYzVlU2pjU21HSDQiLCJleHBpcmVzIjoxNzY0MTUyMTAwfQ.n0tAS1gnature",
+    "expires": "2026-11-26T10:15:00Z",
+}
 
 _NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
@@ -42,6 +53,11 @@ BINARY: Schema = {
 
 _TYPED: dict[type, tuple[str, *tuple[Any, ...]]] = {
     Announcement: ("A picture that will be sent to Cloud Storage.",),
+    Grant: (
+        "What an upload token is to allow.",
+        {"bytes": 10_000_000, "metadata": {"user": "ada"}},
+    ),
+    Granted: ("An upload token.", GRANTED),
     answers.Session: ("Where to send an announced picture.", SESSION),
     answers.Target: ("The request that uploads an announced picture.",),
     answers.Queued: ("An accepted upload whose job has not ended.", QUEUED),
@@ -77,6 +93,8 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     _member(found, "Problem", "code")["enum"] = sorted(PROBLEMS)
     del found["Rendition"]["additionalProperties"]  # a response; later versions may add members
     _member(found, "Announcement", "size")["maximum"] = settings.max_original_bytes
+    if settings.only_renditions:
+        found["Allow"]["properties"] = {}
     example = {"filename": "scan.tif", "content_type": "image/tiff", "size": 104_857_600}
     chosen = {"options": {"sizes": [256, 1024], "format": "webp"}}
     found["Announcement"]["examples"] = [example | ({} if settings.only_renditions else chosen)]
@@ -131,6 +149,14 @@ def _verdicts() -> Schema:
     }
 
 
+_TOKEN = {
+    FIELD: {
+        "type": "string",
+        "description": "An upload token, before the first file, instead of an API key.",
+    }
+}
+
+
 def _form(settings: Settings) -> Schema:
     about = f"The pictures, {settings.max_files} at most, each accepted or rejected on its own."
     files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
@@ -141,7 +167,10 @@ def _form(settings: Settings) -> Schema:
         "properties": {
             "file": files | {"description": about},
             **{name: {"description": meaning, **schema} for name, (meaning, schema) in given},
+            metadata.FIELD: {"description": metadata.MEANING, **metadata.SCHEMA},
+            **(_TOKEN if settings.gives_tokens else {}),
         },
+        "patternProperties": {rf"^metadata\[{metadata.KEY}\]$": {"type": "string"}},
         "required": ["file"],
         "additionalProperties": False,
     }
