@@ -89,7 +89,8 @@ def test_several_files_of_which_none_is_accepted_are_an_error(service):
         ({"files": {"file": (None, picture())}}, 400, "no-file"),
         ({"files": {"file": (None, bytes(5_000))}}, 400, "bad-request"),
         ({"files": {"file": ("a.jpg", b"")}}, 400, "empty-file"),
-        ({"files": {"photo": ("a.jpg", b"x")}}, 400, "bad-request"),
+        ({"files": {"photo": ("a.jpg", b"x")}}, 415, "not-a-picture"),
+        ({"files": {"file": ("a.jpg", picture()), "sizes": ("sizes", "16")}}, 400, "bad-request"),
         ({"files": {"file": ("a.jpg", b"hello")}}, 415, "not-a-picture"),
         ({"content": b"hello"}, 415, "not-a-picture"),
         (
@@ -310,8 +311,8 @@ def test_other_paths_are_not_found(service, path):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/", "GET, HEAD, OPTIONS, POST"),
-        ("POST", f"/{UNKNOWN}", "DELETE, GET, HEAD, OPTIONS"),
+        ("PUT", "/", "DELETE, GET, HEAD, OPTIONS, POST"),
+        ("PUT", f"/{UNKNOWN}", "DELETE, GET, HEAD, OPTIONS, POST"),
     ],
 )
 def test_a_wrong_method_is_answered_with_the_right_ones(service, method, path, allowed):

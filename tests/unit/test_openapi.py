@@ -9,6 +9,7 @@ import schemathesis
 from msgspec import structs
 
 from quickthumb.api.access import Keys
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.openapi import describe
 from quickthumb.api.pages import Pages
@@ -53,8 +54,9 @@ def test_every_route_is_documented_and_nothing_else():
     resources = (
         Uploads(store, attempts, MemoryTopic(), SETTINGS, keys, Quotas(records, (None, None))),
         Tokens(keys, SETTINGS),
-        Thumbnails(store, SETTINGS),
+        Thumbnails(store, MemoryTopic(), SETTINGS),
         Pages(SETTINGS),
+        Growth(store, MemoryTopic(), SETTINGS),
     )
     routes = {(path, method) for path, handlers in table(*resources).items() for method in handlers}
     assert {(path, method) for path, method, _ in operations()} == routes
@@ -80,7 +82,10 @@ def test_every_option_is_a_query_parameter_and_a_field_with_the_same_schema():
     for parameter in query:
         if parameter["in"] == "query":
             content = parameter.get("content", {}).get("application/json", parameter)
-            assert content["schema"].items() <= form[parameter["name"]].items()
+            field = form[parameter["name"]]
+            whole, *empty = field.get("anyOf", [field])
+            assert content["schema"].items() <= whole.items()
+            assert empty in ([], [{"const": ""}])
 
 
 def test_the_defaults_of_options_are_those_of_a_rendition():

@@ -101,6 +101,13 @@ def test_a_body_without_a_length_is_a_whole_upload_too(session, stored):
     assert stored() == DATA
 
 
+@pytest.mark.parametrize("size", ["*", SIZE])
+def test_a_stream_that_does_not_know_where_it_ends_is_a_whole_upload(session, stored, size):
+    answer = put(session, iter([DATA[:1000], DATA[1000:]]), f"bytes 0-*/{size}")
+    assert answer.status_code == 200, answer.text
+    assert stored() == DATA
+
+
 def test_an_upload_of_no_bytes_is_one(unannounced, stored):
     assert put(unannounced).status_code == 200
     assert stored() == b""

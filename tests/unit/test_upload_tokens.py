@@ -311,7 +311,8 @@ def test_a_request_may_choose_something_else_than_the_token_sets_if_that_is_allo
         ({"quality": True}, {"quality": "101"}, "invalid-option"),
         ({"background": ["#FFFFFF"]}, {"background": "ffffff"}, None),
         ({}, {"sizes": "64"}, "token-scope"),
-        ({}, {"colour": "red"}, "invalid-option"),
+        ({}, {"size": "64"}, "invalid-option"),
+        ({}, {"colour": "red"}, None),
     ],
 )
 def test_a_request_may_choose_what_the_token_allows(service, allow, chosen, code):
@@ -734,3 +735,22 @@ def test_a_preflight_allows_the_header_of_a_token():
     assert answer.status_code == 204
     answer = service.post(headers={"origin": "https://app.example"} | bearer("x"))
     assert answer.headers["access-control-allow-origin"] == "https://app.example"
+
+
+def test_a_plain_form_with_a_token_leads_to_the_page_that_it_names():
+    service = Service(**SETTINGS, cors_origins=("https://app.example.com",))
+    fields = {"token": granted(service), "next": "https://app.example.com/done", "album": "7"}
+    files = {"file": ("cat.jpg", picture())}
+    answer = service.http.post("/", data=fields, files=files, follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    id = answer.headers["location"].removeprefix("https://app.example.com/done?id=")
+    assert service.http.get(f"/{id}").json()["metadata"] == {"album": "7"}
+
+
+def test_a_token_does_not_delete_what_answered_an_upload(service):
+    token = granted(service)
+    answer = upload(service, token)
+    deleted = service.http.request("DELETE", "/", content=answer.text, headers=bearer(token))
+    expect_problem(deleted, 403, "token-scope")
+    deleted = service.http.request("DELETE", f"/?token={token}", content=answer.text)
+    expect_problem(deleted, 401, "unauthorized")

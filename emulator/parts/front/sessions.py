@@ -177,7 +177,7 @@ class Session:
         known = self.received - start
         for block in body:
             if most is not None and self.received + len(block) - known > most:
-                raise Refused(400, f"More than the declared {most:,} bytes have arrived.")
+                raise Refused(400, f"{most:,} bytes were declared, and more have arrived.")
             self._append(turn, block[known:])
             known = max(0, known - len(block))
         if end is not None and self.received < end:

@@ -9,6 +9,11 @@ from starlette.requests import Request
 IMMUTABLE = "public, max-age=31536000, immutable"
 """`Cache-Control` of content that never changes."""
 
+EMBEDDABLE = {"Cross-Origin-Resource-Policy": "cross-origin", "Timing-Allow-Origin": "*"}
+"""Headers of content for pages of any origin, even isolated ones
+(`Cross-Origin-Embedder-Policy: require-corp`), which may measure how long it takes to load. Without
+cookies, it is the same for whoever knows its link."""
+
 _UNQUOTED = "!#$&+-.^_`|~"  # https://www.rfc-editor.org/rfc/rfc8187#section-3.2.1
 
 

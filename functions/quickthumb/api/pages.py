@@ -8,7 +8,7 @@ from quickthumb.api.content import ASSETS, Content, file, prefers_html
 from quickthumb.problems import PROBLEMS, NotFound
 from quickthumb.settings import Settings
 
-_OF_PAGES = {
+OF_PAGES = {
     # No third-party content and no inline code.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -16,6 +16,7 @@ _OF_PAGES = {
     ),
     "Referrer-Policy": "no-referrer",
 }
+"""Headers of pages."""
 
 
 class Pages:
@@ -29,12 +30,12 @@ class Pages:
         """GET /: a page for browsers, JSON for programs."""
         headers = {"Vary": "Accept, Accept-Encoding"}
         if prefers_html(request):
-            return file("page.html").answer(request, headers | _OF_PAGES)
+            return file("page.html").answer(request, headers | OF_PAGES)
         return Content.json(documents.service(self._settings)).answer(request, headers)
 
     async def docs(self, request: Request) -> Response:
         """GET /docs: interactive documentation."""
-        return file("docs.html").answer(request, _OF_PAGES)
+        return file("docs.html").answer(request, OF_PAGES)
 
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json: the OpenAPI document."""

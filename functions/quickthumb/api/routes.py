@@ -11,14 +11,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.pages import Pages
+from quickthumb.api.preconditions import expect_match
 from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
 from quickthumb.api.refusals import on_error, refusal
 from quickthumb.api.thumbnails import Thumbnails
 from quickthumb.api.tokens import Tokens
 from quickthumb.api.traced import Traced
+from quickthumb.api.uploaded import PAGE
 from quickthumb.api.uploads import Uploads
 from quickthumb.messaging import Topic
 from quickthumb.problems import MethodNotAllowed, NotFound
@@ -40,8 +43,9 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
     handlers = table(
         Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
         Tokens(keys, settings),
-        Thumbnails(store, settings),
+        Thumbnails(store, topic, settings),
         Pages(settings),
+        Growth(store, topic, settings),
     )
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
@@ -55,19 +59,20 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages, growth: Growth
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
-        "/": {"GET": pages.root, "POST": uploads.create},
+        "/": {"GET": pages.root, "POST": uploads.create, "DELETE": uploads.delete_named},
         "/uploads": {"POST": uploads.announce},
+        PAGE: {"GET": uploads.shown},
         "/tokens": {"POST": tokens.create},
         "/health": {"GET": pages.health},
         "/docs": {"GET": pages.docs},
         "/openapi.json": {"GET": pages.openapi},
         "/problems/{code}": {"GET": pages.problem},
         "/web/{name}": {"GET": pages.asset},
-        "/{id}": {"GET": uploads.status, "DELETE": uploads.delete},
+        "/{id}": {"GET": uploads.status, "POST": growth.add, "DELETE": uploads.delete},
         "/{id}/{name}": {"GET": thumbnails.get},
     }
 
@@ -77,7 +82,6 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
 
     Methods other than GET and HEAD need an API key; for uploads, a token will do.
     """
-    admit = keys.admit_upload if path in _UPLOADS else keys.admit
     allowed = ", ".join(sorted([*handlers, "OPTIONS", *(["HEAD"] if "GET" in handlers else [])]))
 
     async def by_method(request: Request) -> Response:
@@ -85,8 +89,11 @@ def _route(path: str, keys: Keys, **handlers: Handler) -> Route:
         if handler is None:
             return _unsupported(request, allowed)
         if request.method not in ("GET", "HEAD"):
-            admit(request)
+            is_upload = request.method == "POST" and path in _UPLOADS
+            (keys.admit_upload if is_upload else keys.admit)(request)
         response = await handler(request)
+        if request.method in ("GET", "HEAD"):
+            expect_match(request, response)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 

@@ -8,24 +8,35 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from quickthumb.api import documents
 from quickthumb.api.access import FIELD, Holder, Keys
+from quickthumb.api.fields import read_fields
 from quickthumb.api.idempotency import Attempt, Idempotency
 from quickthumb.api.intake import receive, receive_json
+from quickthumb.api.pages import OF_PAGES
+from quickthumb.api.preconditions import expect_unconditional, is_conditional
 from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
+from quickthumb.api.uploaded import next_page, page_of, redirect
 from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.metadata import Metadata, from_fields, joined
 from quickthumb.documents.names import is_id, new_id
+from quickthumb.documents.receipt import named_in
 from quickthumb.documents.rendition import Rendition
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
-from quickthumb.problems import NotFound, QuickThumbError, TokenExhausted, Unavailable
+from quickthumb.problems import (
+    InvalidOption,
+    NotFound,
+    QuickThumbError,
+    TokenExhausted,
+    Unavailable,
+)
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.store.originals import Queued
@@ -63,9 +74,11 @@ class Uploads:
         if request.state.holder:
             self._quotas.check(request.state.holder)
         sent = await receive(request, self._settings, partial(self._admit, request))
-        fields = self._fields(sent.fields)
+        form, query = self._fields(sent.form), self._fields(sent.query)
         holder: Holder = request.state.holder
-        renditions, metadata = self._asked(fields, {}, holder)
+        menu, origins = self._settings.menu, self._settings.cors_origins
+        fields = read_fields(form, query, menu, origins)
+        renditions, metadata = self._asked(fields.options, fields.metadata, holder)
         extent = (len(sent.files), sum(len(file.data) for file in sent.files))
         if holder.token:
             holder.token.admit(*extent)
@@ -73,13 +86,31 @@ class Uploads:
         if await self._spends_nothing(sent.files, holder):
             attempt = Attempt(tuple(new_id() for _ in contents))
         else:
-            attempt = await self._begin(request, fields, contents, extent)
-        if attempt.answer:
-            return _response(attempt.answer, replayed=True)
-        verdicts = await self._judge_all(sent.files, renditions, metadata, attempt)
-        answer = _answer(sent.files, verdicts)
-        await self._idempotency.finish(attempt, answer)
-        return _response(answer)
+            attempt = await self._begin(request, form + query, contents, extent)
+        answer = attempt.answer
+        if answer is None:
+            verdicts = await self._judge_all(sent.files, renditions, metadata, attempt)
+            answer = _answer(sent.files, verdicts)
+            await self._idempotency.finish(attempt, answer)
+        page = next_page(request, fields.next)
+        redirected = redirect(page, answer) if page else None
+        return redirected or _response(answer, replayed=attempt.answer is not None)
+
+    async def shown(self, request: Request) -> Response:
+        """GET /uploaded: a page with the thumbnails of some uploads."""
+        ids = request.query_params.getlist("id")
+        if not 1 <= len(ids) <= self._settings.max_files:
+            raise InvalidOption(
+                f"{len(ids):,} ids: expected 1 to {self._settings.max_files} parameters id, each "
+                "the id of an upload.",
+                field="id",
+            )
+
+        def look(id: str) -> Manifest | Queued | None:
+            return self._store.status(id) if is_id(id) else None
+
+        states = {id: await run_in_threadpool(look, id) for id in ids}
+        return HTMLResponse(page_of(states), headers=_NO_STORE | OF_PAGES)
 
     async def announce(self, request: Request) -> Response:
         """POST /uploads: return where to send an upload that is too large for POST /."""
@@ -87,8 +118,9 @@ class Uploads:
         query = self._fields(request.query_params.multi_items())
         announced = read_announced(body, self._settings.max_original_bytes)
         holder: Holder = request.state.holder
-        given = [*announced.given, *query]
-        renditions, metadata = self._asked(given, announced.metadata, holder)
+        options, metadata = from_fields([*announced.given, *query])
+        metadata = joined([announced.metadata, metadata])
+        renditions, metadata = self._asked(options, metadata, holder)
         extent = (1, announced.size)
         if holder.token:
             holder.token.admit(*extent, field="size")
@@ -111,7 +143,17 @@ class Uploads:
 
     async def delete(self, request: Request) -> Response:
         """DELETE /{id}: delete an upload."""
-        id = request.path_params["id"]
+        return await self._delete(request, request.path_params["id"])
+
+    async def delete_named(self, request: Request) -> Response:
+        """DELETE /: delete the upload that the body names, as some upload widgets do."""
+        return await self._delete(request, named_in(await receive_json(request)))
+
+    async def _delete(self, request: Request, id: str) -> Response:
+        if is_conditional(request):
+            if not is_id(id) or await run_in_threadpool(self._store.status, id) is None:
+                raise no_upload(id)
+            expect_unconditional(request)
         if not is_id(id) or not await run_in_threadpool(self._store.delete, id):
             raise no_upload(id)
         log.info("deleted %s", id)
@@ -127,20 +169,18 @@ class Uploads:
         return [pair for pair in given if pair[0] != FIELD or not self._settings.gives_tokens]
 
     def _asked(
-        self, given: Iterable[tuple[str, str]], metadata: Mapping[str, Any], holder: Holder
+        self, options: tuple[tuple[str, str], ...], metadata: Metadata, holder: Holder
     ) -> tuple[tuple[Rendition, ...], Metadata]:
         """Return the thumbnails and the metadata of an upload.
 
         Args:
-            given: fields and query parameters.
-            metadata: that is not among them.
+            options: names and values.
+            metadata: of the application.
             holder: who sends it; a token may set some of it, and forbid the rest.
         """
-        options, more = from_fields(given)
-        found = joined([metadata, more])
         if holder.token:
-            options, found = holder.token.chosen(options), holder.token.labelled(found)
-        return renditions_of(options, self._settings.menu), found
+            options, metadata = holder.token.chosen(options), holder.token.labelled(metadata)
+        return renditions_of(options, self._settings.menu), metadata
 
     async def _spends_nothing(self, files: Sequence[File], holder: Holder) -> bool:
         """Return whether all files will be refused, so that no use of a token is spent."""

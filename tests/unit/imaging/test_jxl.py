@@ -208,6 +208,13 @@ def test_a_thumbnail_is_a_bare_codestream(kind: str) -> None:
     assert thumbnail(data, 60, format="jxl").data.startswith(SIGNATURE)
 
 
+@pytest.mark.parametrize("quality", [1, 99, 100])
+def test_a_thumbnail_has_any_quality(quality: int) -> None:
+    data = encoded(photo(60, 40), "JPEG")
+    thumb = thumbnail(data, 60, format="jxl", quality=quality)
+    assert thumb.data.startswith(SIGNATURE)
+
+
 def test_the_container_of_the_package_is_the_one_of_these_tests() -> None:
     kinds = [kind for kind, _ in boxes(encoded(photo(60, 40), "JXL", use_container=True))]
     assert kinds[:2] == [b"JXL ", b"ftyp"]

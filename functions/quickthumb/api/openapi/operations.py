@@ -9,6 +9,8 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.api.signatures import SIGNATURE
+from quickthumb.api.uploaded import PAGE
 from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
@@ -17,19 +19,26 @@ _ID = parameter("path", "id", "Of the upload.", ID, **ref("Id"))
 _NAME = parameter(
     "path",
     "name",
-    "Of the thumbnail: a requested size, or the name of a rendition.",
+    "Of the thumbnail: a requested size, the name of a rendition, or a size with options.",
     "256",
     type="string",
-    pattern="^([1-9][0-9]{0,3}|[a-z][a-z0-9_-]{0,31})$",
+    pattern=(
+        "^([1-9][0-9]{0,3}(x[1-9][0-9]{0,3})?([.][a-z]{1,5}|(-[a-z0-9.]{1,13}){0,8})"
+        "|[a-z][a-z0-9_-]{0,36})$"
+    ),
 )
 _SAVE = "1 makes browsers save the thumbnail, under a name like cat_256.jpg."
 _DOWNLOAD = parameter("query", "download", _SAVE, type="integer", enum=[0, 1], default=0)
+_ON_DEMAND = (
+    " A size such as 400x300.webp, with options in the query, is made when its address is first "
+    "requested, if the service allows it; the response then waits as with `wait`."
+)
+_SIGNED = "HMAC-SHA256 of path and query by a key of the service, for any size and options."
 _IDEMPOTENCY_KEY = parameter(
     "header",
     "Idempotency-Key",
     "A unique key for each request, such as a UUID, and the same for its retries. A request that "
     "is repeated with the same key within a day is not processed again: it gets the first answer.",
-    "8e03978e-40d5-43dd-bc93-6894a57f9324",
     type="string",
     minLength=1,
     maxLength=MAX_KEY,
@@ -46,6 +55,14 @@ _RANGE = parameter(
     "header", "Range", "A range of bytes; anything else, such as two, is ignored.", "bytes=0-999"
 )
 _IF_RANGE = parameter("header", "If-Range", "An `ETag`: `Range` is ignored unless it is current.")
+
+_GONE_ON = {
+    "description": "Accepted, from a form of a browser or with `next`.",
+    "headers": {
+        "Location": header("A page, with the ids of the uploads.", f"/uploaded?id={ID}"),
+        **parts.NO_STORE,
+    },
+}
 
 KEYS = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
@@ -74,14 +91,25 @@ _OF_TOKENS = (
 def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items."""
     own = service.paths(settings)
-    return {
-        "/": {"post": _create(settings), **own.pop("/")},
+    all_of_them: dict[str, Any] = {
+        "/": {"post": _create(settings), "delete": _delete_named(settings), **own.pop("/")},
         "/uploads": {"post": _announce(settings)},
+        PAGE: {"get": _uploaded(settings)},
         "/tokens": {"post": _grant(settings)},
-        "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
+        "/{id}": {
+            "parameters": [_ID],
+            "get": _status(settings),
+            "post": _grow(settings),
+            "delete": _delete(settings),
+        },
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
     }
+    for item in all_of_them.values():
+        for method in ("get", "delete"):
+            if method in item:
+                parts.conditional(item[method])
+    return all_of_them
 
 
 def _create(settings: Settings) -> Schema:
@@ -99,13 +127,14 @@ def _create(settings: Settings) -> Schema:
         f"{settings.max_upload_bytes:,} bytes. The response is sent as soon as the pictures are "
         "stored, and has links to the thumbnails, which are made afterwards. The format is "
         "detected from the content; name and content type do not matter. An option is either a "
-        "query parameter or a form field.",
-        {"202": _accepted(settings)} | several,
+        "query parameter or a form field. A form whose client prefers `text/html`, as browsers do, "
+        "is answered with a redirect to a page that shows the thumbnails.",
+        {"202": _accepted(settings), "303": _GONE_ON} | several,
         requestBody={
             "required": True,
             "content": {"multipart/form-data": {"schema": ref("Form")}} | _pictures(types),
         },
-        parameters=_options(settings),
+        parameters=[*_options(settings), *_next(settings)],
     )
 
 
@@ -117,6 +146,7 @@ def _announce(settings: Settings) -> Schema:
         *(problems.Refused, problems.InvalidOption, problems.InvalidMetadata),
         *(problems.TooLarge, problems.TooLate),
         *(problems.Busy, problems.InvalidKey, problems.KeyReused, problems.Unauthorized),
+        problems.UnsupportedEncoding,
         *(*_OF_TOKENS, problems.TooManyRequests),
     ]
     return _upload(
@@ -191,7 +221,43 @@ def _status(settings: Settings) -> Schema:
         "With `wait`, the response is sent as soon as the job has ended.",
         {"200": answer("Queued, done or failed.", content, parts.NO_STORE)}
         | refusals(problems.InvalidOption, problems.NotFound),
-        parameters=[_wait(settings)],
+        parameters=[_wait(settings), parts.IF_MATCH],
+    )
+
+
+def _grow(settings: Settings) -> Schema:
+    location = {"Location": header("The status of the upload.", f"/{ID}")}
+    accepted = json(ref("Queued"), queued=schemas.QUEUED)
+    kinds: list[parts.Problem] = [
+        *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
+        *(problems.Busy, problems.NotFound, problems.Unauthorized),
+        *problems.family(problems.NoMore),
+    ]
+    return _change(
+        settings,
+        "growUpload",
+        "Ask for further thumbnails of an upload",
+        "Makes those that an upload with these options would get, and this one lacks. They are "
+        "named by their size and options, such as 480-cover; the links in the response tell. A "
+        "thumbnail that is there is not made again, so the request can be repeated.",
+        {
+            "200": answer(
+                "All of them are there.",
+                json(ref("Done"), done=schemas.DONE),
+                location | parts.NO_STORE,
+            ),
+            "202": answer(
+                "They will be made. Each link waits with `wait`, and says if it failed.",
+                accepted,
+                location | parts.NO_STORE,
+            ),
+        }
+        | _refusals(settings, *kinds),
+        requestBody={
+            "description": "Options, instead of query parameters.",
+            "content": json(ref("Options")),
+        },
+        parameters=_query_options(settings),
     )
 
 
@@ -204,6 +270,49 @@ def _delete(settings: Settings) -> Schema:
         "fetched before.",
         {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
         | _refusals(settings, problems.NotFound, problems.Unauthorized, *_OF_TOKENS),
+        parameters=[parts.IF_MATCH],
+    )
+
+
+def _delete_named(settings: Settings) -> Schema:
+    id = {"schema": ref("Id")}
+    return _change(
+        settings,
+        "deleteNamedUpload",
+        "Delete the upload that the body names",
+        "For upload widgets, which send back what answered an upload: its JSON, or its id.",
+        {"204": {"description": "Deleted.", "headers": parts.NOSNIFF}}
+        | _refusals(
+            settings,
+            *(problems.Refused, problems.NotFound, problems.Unauthorized),
+            *(problems.TooLarge, problems.TooLate, problems.Busy, problems.UnsupportedEncoding),
+            *_OF_TOKENS,
+        ),
+        requestBody={
+            "required": True,
+            "content": {"text/plain": id} | json(ref("Named"), this={"id": ID}),
+        },
+        parameters=[parts.IF_MATCH],
+    )
+
+
+def _uploaded(settings: Settings) -> Schema:
+    ids = {
+        **{"type": "array", "items": {"type": "string"}},
+        **{"minItems": 1, "maxItems": settings.max_files},
+    }
+    return operation(
+        "uploads",
+        "showUploads",
+        "Show the thumbnails of uploads",
+        "A page without scripts, to which a form of a browser is redirected.",
+        {
+            "200": answer(
+                "The page.", {"text/html": service.TEXT}, parts.NO_STORE | service.OF_A_PAGE
+            )
+        }
+        | refusals(problems.InvalidOption),
+        parameters=[parameter("query", "id", "Of an upload.", [ID], **ids) | {"required": True}],
     )
 
 
@@ -213,26 +322,50 @@ def _thumbnail(settings: Settings) -> Schema:
         **parts.ETAG,
         "Cache-Control": header("It never changes.", "public, max-age=31536000, immutable"),
         "Accept-Ranges": header("Ranges are supported.", "bytes"),
+        "Cross-Origin-Resource-Policy": header("Any page may show it.", "cross-origin"),
+        "Timing-Allow-Origin": header("Any page may measure how long it takes.", "*"),
         **maybe({"Content-Disposition": name}),
         **parts.NOSNIFF,
     }
+    vary = header("`Accept`, if it chose the format.", "Accept")
+    known |= maybe({"Vary": vary})
     part = {"Content-Range": header("The range sent.", "bytes 0-999/7712")}
     content = _pictures(THUMBNAIL_TYPES)
-    found = (problems.InvalidOption, problems.NotFound, problems.NotReady)
+    found: list[parts.Problem] = [problems.InvalidOption, problems.NotFound, problems.NotReady]
+    found += problems.family(problems.NoMore)
+    about, options = "It never changes, and can be cached forever.", list[Schema]()
+    if settings.on_demand or settings.signing_keys:
+        found.append(problems.NotAllowed)
+        about += _ON_DEMAND
+        if settings.on_demand:
+            listed = ", ".join(each.name for each in settings.on_demand)
+            about += f" Allowed without a signature: {listed}."
+        described = schemas.options(settings, always=True).items()
+        options = [
+            parameter("query", name, meaning, **schema)
+            for name, (meaning, schema) in described
+            if name != "sizes"
+        ]
+        options.append(parameter("query", SIGNATURE, _SIGNED, pattern="^[0-9a-f]{64}$"))
+    refused = refusals(
+        *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
+    )
+    refused["404"]["headers"] |= maybe({"Vary": vary})
     return operation(
         "thumbnails",
         "getThumbnail",
         "Get a thumbnail",
-        "It never changes, and can be cached forever.",
+        about,
         {
             "200": answer("The thumbnail.", content, known),
             "206": answer("The bytes requested by `Range`.", content, known | part),
             "304": parts.unchanged(known),
-            **refusals(
-                *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
-            ),
+            **refused,
         },
-        parameters=[_wait(settings), _DOWNLOAD, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE],
+        parameters=[
+            *(_wait(settings), _DOWNLOAD, *options),
+            *(parts.IF_MATCH, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE),
+        ],
     )
 
 
@@ -269,9 +402,24 @@ def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
 
 def _options(settings: Settings) -> list[Schema]:
     """Return the options of an upload as query parameters, its metadata, and `Idempotency-Key`."""
-    options = schemas.options(settings).items()
-    query = [parameter("query", name, meaning, **schema) for name, (meaning, schema) in options]
-    return [*query, _METADATA, _IDEMPOTENCY_KEY]
+    return [*_query_options(settings), _METADATA, _IDEMPOTENCY_KEY]
+
+
+def _query_options(settings: Settings) -> list[Schema]:
+    """Return options as query parameters.
+
+    They have neither defaults nor an example. Programs that fill these in would send options twice,
+    here and in a form, and one key for different requests.
+    """
+    return [
+        parameter("query", name, meaning, **{k: v for k, v in schema.items() if k != "default"})
+        for name, (meaning, schema) in schemas.options(settings).items()
+    ]
+
+
+def _next(settings: Settings) -> list[Schema]:
+    pages = schemas.next_page(settings).items()
+    return [parameter("query", name, meaning, **schema) for name, (meaning, schema) in pages]
 
 
 def _wait(settings: Settings) -> Schema:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quickthumb.api.openapi.schemas import Schema, ref
-from quickthumb.problems import InvalidSetting, QuickThumbError, Unavailable
+from quickthumb.problems import InvalidSetting, PreconditionFailed, QuickThumbError, Unavailable
 
 Problem = type[QuickThumbError]
 
@@ -48,6 +48,14 @@ _OF_PROBLEMS = {
     "Accept-Encoding": header("The accepted encoding of bodies.", "identity"),
     "Content-Range": header("The size of the thumbnail.", "bytes */7712"),
 }
+
+IF_MATCH = parameter("header", "If-Match", "The expected `ETag`, or `*`: 412 if it is another.")
+
+
+def conditional(operation: Schema) -> None:
+    """Add the answer to a precondition that is not met to an operation on something that exists."""
+    unmet = _of_status([PreconditionFailed])
+    operation["responses"] = {**operation["responses"], str(PreconditionFailed.status): unmet}
 
 
 def answer(description: str, content: Schema, headers: Mapping[str, Schema]) -> Schema:

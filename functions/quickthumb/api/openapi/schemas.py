@@ -1,9 +1,11 @@
 """JSON Schema of requests and responses, mostly made from their types."""
 
+import re
 from typing import Any
 
 from quickthumb.api import documents
 from quickthumb.api.access import FIELD
+from quickthumb.api.fields import NEXT
 from quickthumb.documents import answers, metadata
 from quickthumb.documents.announcement import Announcement
 from quickthumb.documents.grant import Grant, Granted
@@ -105,6 +107,12 @@ def schemas(settings: Settings) -> dict[str, Schema]:
     return found | {
         "Id": _member(found, "Queued", "id") | {"examples": [ID]},
         "Form": _form(settings),
+        "Named": {
+            "type": "object",
+            "description": "The answer to an upload, of which only the id counts.",
+            "properties": {"id": ref("Id")},
+            "required": ["id"],
+        },
         "Status": {
             "oneOf": [ref("Queued"), ref("Done"), ref("Failed")],
             "discriminator": {
@@ -123,9 +131,14 @@ def _member(schemas: dict[str, Schema], name: str, member: str) -> Schema:
     return schema
 
 
-def options(settings: Settings) -> dict[str, tuple[str, Schema]]:
-    """Return the description and schema of each available option of an upload, by name."""
-    if settings.only_renditions:
+def options(settings: Settings, *, always: bool = False) -> dict[str, tuple[str, Schema]]:
+    """Return the description and schema of each available option of an upload, by name.
+
+    Args:
+        settings: with what is available.
+        always: whether to return all, even if uploads may not request anything.
+    """
+    if settings.only_renditions and not always:
         return {}
     found = {name: (option.meaning, dict(option.schema)) for name, option in OPTIONS.items()}
     if settings.sizes:
@@ -160,17 +173,40 @@ _TOKEN = {
 def _form(settings: Settings) -> Schema:
     about = f"The pictures, {settings.max_files} at most, each accepted or rejected on its own."
     files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": settings.max_files}
-    given = options(settings).items()
+    given = (options(settings) | next_page(settings)).items()
     return {
         "type": "object",
-        "description": "Pictures and options.",
+        "description": "Pictures, options and metadata. A picture may be in any field, an empty "
+        "option is not given, and a field that is no option is metadata under its name.",
         "properties": {
             "file": files | {"description": about},
-            **{name: {"description": meaning, **schema} for name, (meaning, schema) in given},
+            **{
+                name: {"description": meaning, **_or_empty(schema)}
+                for name, (meaning, schema) in given
+            },
             metadata.FIELD: {"description": metadata.MEANING, **metadata.SCHEMA},
             **(_TOKEN if settings.gives_tokens else {}),
         },
         "patternProperties": {rf"^metadata\[{metadata.KEY}\]$": {"type": "string"}},
+        "propertyNames": {"pattern": rf"^({metadata.KEY}|metadata\[{metadata.KEY}\])$"},
         "required": ["file"],
-        "additionalProperties": False,
+        "additionalProperties": {"type": "string"},
     }
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """Return the schema of an option in a form, where browsers send what was left empty too."""
+    return {"anyOf": [schema, {"const": ""}]}
+
+
+def next_page(settings: Settings) -> dict[str, tuple[str, Schema]]:
+    """Return description and schema of the field `next`, if there are origins to lead to."""
+    origins = [re.escape(origin) for origin in settings.cors_origins if origin != "*"]
+    if not origins:
+        return {}
+    about = (
+        "The address of a page whose origin is in QUICKTHUMB_CORS_ORIGINS. The response redirects "
+        "to it, with the ids of the uploads as parameters `id`."
+    )
+    pattern = rf"^({'|'.join(origins)})([/?#][!-~]*)?$"
+    return {NEXT: (about, {"type": "string", "pattern": pattern, "maxLength": 2000})}

@@ -10,17 +10,22 @@ from quickthumb.api.openapi.schemas import Schema, ref
 from quickthumb.problems import PROBLEMS, NotFound, TooLarge
 from quickthumb.settings import Settings
 
-_TEXT = {"schema": {"type": "string"}}
+TEXT = {"schema": {"type": "string"}}
+"""The content of a page."""
+
 _OF_CONTENT: dict[str, Schema] = {
     **parts.ETAG,
     "Cache-Control": header("Revalidate; cached forever if `v` is the current tag.", "no-cache"),
     "Vary": header("Request headers that select the response.", "Accept-Encoding"),
     **NOSNIFF,
 }
-_OF_PAGES = _OF_CONTENT | {
+OF_A_PAGE = {
     "Content-Security-Policy": header("Blocks third-party content.", "default-src 'none'"),
     "Referrer-Policy": header("Links send no referrer.", "no-referrer"),
 }
+"""Headers of a page."""
+
+_OF_PAGES = _OF_CONTENT | OF_A_PAGE
 _NAME = parameter("path", "name", "Of the file.", type="string", enum=sorted(ASSETS))
 _TAG = parameter("query", "v", "The tag of the content.")
 _CODE = parameter("path", "code", "Of the problem.", type="string", enum=sorted(PROBLEMS))
@@ -28,8 +33,8 @@ _CODE = parameter("path", "code", "Of the problem.", type="string", enum=sorted(
 
 def paths(settings: Settings) -> dict[str, Any]:
     """Return the path items; `/` lacks its POST."""
-    assets = {media_type.partition(";")[0]: _TEXT for media_type in sorted({*ASSETS.values()})}
-    about = json(ref("Service"), this=documents.service(settings)) | {"text/html": _TEXT}
+    assets = {media_type.partition(";")[0]: TEXT for media_type in sorted({*ASSETS.values()})}
+    about = json(ref("Service"), this=documents.service(settings)) | {"text/html": TEXT}
     healthy = json(ref("Health"), ok={"status": "ok"})
     explained = json(ref("Problem"), **{TooLarge.code: TooLarge.explained()})
     return {
@@ -49,7 +54,7 @@ def paths(settings: Settings) -> dict[str, Any]:
             "getDocs",
             "Interactive documentation",
             "Swagger UI, hosted by the service itself.",
-            answer("The page.", {"text/html": _TEXT}, _OF_PAGES),
+            answer("The page.", {"text/html": TEXT}, _OF_PAGES),
         ),
         "/openapi.json": _cached(
             "getOpenApi",

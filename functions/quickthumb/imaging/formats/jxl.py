@@ -201,7 +201,11 @@ JXL = Output(
         quality=80,
         # Without further threads the bytes do not depend on the machine; without the last, a TIFF
         # that is not reduced would pass on its orientation.
-        options=lambda quality: {"quality": quality, "effort": 3, "num_threads": 0, "exif": b""},
+        # The package does not write 100: the library takes no distance of 0 unless it is lossless.
+        options=lambda quality: {
+            **{"quality": min(quality, 99), "effort": 3},
+            **{"num_threads": 0, "exif": b""},
+        },
         held_per_pixel=16,
         held_per_transparent_pixel=20,
         animation=False,  # the package cannot write it
