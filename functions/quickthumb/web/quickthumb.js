@@ -259,6 +259,7 @@ export class QuickThumb {
 
   /** Make a request that may be repeated, until there is an answer that counts. */
   async #call(method, path, request) {
+    request.signal?.throwIfAborted();
     const headers = { ...this.#headers, ...request.headers };
     if (this.#token && method !== "GET") {
       headers["X-API-Key"] = typeof this.#token === "function" ? await this.#token() : this.#token;

@@ -16,6 +16,7 @@ import io
 import json
 import os
 import random
+import select
 import socket
 import threading
 import time
@@ -549,9 +550,7 @@ class QuickThumb:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise Unreachable(
-                f"{self.url} is not QuickThumb: expected a JSON object."
-            )
+            raise Unreachable(f"{self.url} is not QuickThumb: expected a JSON object.")
         return document
 
     def _call(
@@ -840,23 +839,19 @@ class _Connections:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        while True:
-            connection, is_new = self._take(origin)
-            is_open = False
-            try:
-                answer = self._exchange(connection, method, target, headers, body, timeout)
-                is_open = not answer.will_close
-                named = {name.lower(): text for name, text in answer.getheaders()}
-                return _Answer(answer.status, named, answer.content)
-            except _Unreadable as unreadable:
-                raise unreadable.error from None
-            except (HTTPException, OSError) as error:
-                self.error = error
-                # The server may have closed an idle connection just before it was used.
-                if is_new or isinstance(error, TimeoutError):
-                    return None
-            finally:
-                self._give_back(origin, connection, is_open=is_open)
+        connection, is_open = self._take(origin), False
+        try:
+            answer = self._exchange(connection, method, target, headers, body, timeout)
+            is_open = not answer.will_close
+            named = {name.lower(): text for name, text in answer.getheaders()}
+            return _Answer(answer.status, named, answer.content)
+        except _Unreadable as unreadable:
+            raise unreadable.error from None
+        except (HTTPException, OSError) as error:
+            self.error = error
+            return None
+        finally:
+            self._give_back(origin, connection, is_open=is_open)
 
     def _exchange(
         self,
@@ -888,18 +883,21 @@ class _Connections:
         except (HTTPException, OSError) as error:
             raise broken or error from None
 
-    def _take(self, origin: str) -> tuple[HTTPConnection, bool]:
+    def _take(self, origin: str) -> HTTPConnection:
+        parts = urlsplit(origin)
         with self._lock:
-            idle = self._idle.get(origin)
-            is_new = not idle
-            if idle:
+            idle = self._idle.get(origin, [])
+            while idle:
                 connection = idle.pop()
+                # What is readable before a request was closed by the server.
+                if connection.sock and not select.select([connection.sock], [], [], 0)[0]:
+                    break
+                connection.close()
             else:
-                parts = urlsplit(origin)
                 kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
                 connection = kind(parts.netloc)
             self._busy.add(connection)
-            return connection, is_new
+            return connection
 
     def _give_back(self, origin: str, connection: HTTPConnection, *, is_open: bool) -> None:
         with self._lock:
