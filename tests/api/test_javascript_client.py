@@ -83,7 +83,7 @@ def test_a_problem_says_its_type_and_what_to_do(node):
         """,
         ROCKET,
     )
-    change = "Change the request: repeating it will not help."
+    change = "Change file: repeating it will not help."
     assert told[0] == ["Problem", "not-a-picture", "/problems/not-a-picture", change]
     assert told[1][:2] == ["Problem", "unauthorized"]
     assert told[1][3] == "Give a valid API key or upload token."

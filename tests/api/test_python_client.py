@@ -8,7 +8,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
-from itertools import pairwise
 
 import pytest
 import requests
@@ -176,9 +175,9 @@ def test_a_large_picture_goes_to_storage_directly_and_is_resumed_where_it_broke_
     broken = unreliable(session.url, 10_000_000, 5_000_000)
     client.send(broken, large, progress=lambda *at: seen.append(at))
     assert size_of(client.download(session.links["64"])) == (64, 48)
-    restarts = [at for (before, _), (at, _) in pairwise(seen) if at <= before]
-    assert len(restarts) == 2
-    assert min(restarts) > 2**20
+    beginnings = [at for at, _ in seen if at == 2**18]
+    assert len(beginnings) == 1
+    assert len(seen) > len({at for at, _ in seen}) + 1  # some was sent again
     assert seen[-1] == (size, size)
 
 
