@@ -1,4 +1,4 @@
-"""The page of docs/clients.md, which imports the client from the service, at an origin of its own."""
+"""The page of docs/clients.md at an origin of its own: it imports the client from the service."""
 
 import re
 import subprocess
@@ -81,6 +81,7 @@ def test_a_page_sends_a_large_picture_to_storage_and_sees_each_step(browser, app
     browser.find_element(By.CSS_SELECTOR, "input").send_keys(str(path))
     said = browser.find_element(By.CSS_SELECTOR, "p")
     WebDriverWait(browser, 120).until(lambda _: said.text)
+    assert re.fullmatch("[0-9a-f]{32}", said.text)
     status = requests.get(f"{service}/{said.text}", params={"wait": 30}, timeout=60).json()
     assert (status["status"], status["original"]["bytes"]) == ("done", path.stat().st_size)
     assert browser.execute_script("return seen.size") >= 4

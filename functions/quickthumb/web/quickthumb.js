@@ -315,7 +315,7 @@ export async function signature(key, path, options) {
 }
 
 async function ask(method, url, headers, body, signal) {
-  const answer = await fetch(url, { method, headers, body, signal, redirect: "manual" });
+  const answer = await fetch(url, { method, headers, body, signal });
   return answerOf(answer.status, (name) => answer.headers.get(name), await answer.arrayBuffer());
 }
 
