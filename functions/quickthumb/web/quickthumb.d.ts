@@ -114,6 +114,9 @@ export class QuickThumbError extends Error {}
 /** No attempt got an answer. Whether the request was executed is unknown; it can be repeated. */
 export class Unreachable extends QuickThumbError {}
 
+/** Something else answers at the URL. */
+export class NotQuickThumb extends QuickThumbError {}
+
 /** The job has not ended in time. It still will: wait again. */
 export class NotDone extends QuickThumbError {}
 

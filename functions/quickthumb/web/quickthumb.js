@@ -35,6 +35,9 @@ export class QuickThumbError extends Error {
 /** No attempt got an answer. Whether the request was executed is unknown; it can be repeated. */
 export class Unreachable extends QuickThumbError {}
 
+/** Something else answers at the URL. */
+export class NotQuickThumb extends QuickThumbError {}
+
 /** The job has not ended in time. It still will: wait again. */
 export class NotDone extends QuickThumbError {}
 
@@ -206,7 +209,7 @@ export class QuickThumb {
       await this.#call("DELETE", `/${id}`, { signal });
       return true;
     } catch (error) {
-      if (error.code === "not-found") return false;
+      if (error.status === 404) return false;
       throw error;
     }
   }
@@ -251,7 +254,7 @@ export class QuickThumb {
   async #maxBytes(signal) {
     if (this.#limit === undefined) {
       const document = (await this.#call("GET", "/", { headers: { Accept: "application/json" }, signal })).json();
-      if (!Number.isInteger(document?.max_upload_bytes)) throw new Unreachable(`${this.url} is not QuickThumb.`);
+      if (!Number.isInteger(document?.max_upload_bytes)) throw new NotQuickThumb(`${this.url} is not QuickThumb.`);
       this.#limit = document.max_upload_bytes;
     }
     return this.#limit;
@@ -340,7 +343,7 @@ function answerOf(status, header, content) {
     try {
       return JSON.parse(new TextDecoder().decode(content));
     } catch {
-      throw new Unreachable("The answer is not one of QuickThumb: expected JSON.");
+      throw new NotQuickThumb("The answer is not one of QuickThumb: expected JSON.");
     }
   };
   return { status, header, content, json };
@@ -354,12 +357,13 @@ function problemOf(answer, url) {
     document = undefined;
   }
   const seconds = answer.header("retry-after") ?? "";
-  const retryAfter = /^\d+$/.test(seconds) ? Number(seconds) : undefined;
+  const until = Math.max(0, (Date.parse(seconds) - Date.now()) / 1000); // it may be a date
+  const retryAfter = /^\d+$/.test(seconds) ? Number(seconds) : Number.isNaN(until) ? undefined : until;
   return new Problem(answer.status, document && typeof document === "object" ? document : {}, retryAfter, url);
 }
 
 function uploadOf(document) {
-  if (!document?.id || !document.links) throw new Unreachable("The answer is not one of QuickThumb: it has no id.");
+  if (!document?.id || !document.links) throw new NotQuickThumb("The answer is not one of QuickThumb: it has no id.");
   return { id: document.id, links: document.links.thumbnails };
 }
 

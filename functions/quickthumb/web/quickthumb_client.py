@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = [
     "AsyncQuickThumb",
     "JobFailed",
     "NotDone",
+    "NotQuickThumb",
     "Problem",
     "QuickThumb",
     "QuickThumbError",
@@ -89,6 +91,10 @@ class QuickThumbError(Exception):
 
 class Unreachable(QuickThumbError):
     """No attempt got an answer. Whether the request was executed is unknown; it can be repeated."""
+
+
+class NotQuickThumb(QuickThumbError):
+    """Something else answers at the URL."""
 
 
 class Stopped(QuickThumbError):
@@ -460,7 +466,7 @@ class QuickThumb:
         try:
             self._call("DELETE", f"/{id}")
         except Problem as problem:
-            if problem.code == "not-found":
+            if problem.status == 404:
                 return False
             raise
         return True
@@ -522,7 +528,7 @@ class QuickThumb:
         """Return the most bytes of a request; larger pictures go to Cloud Storage directly.
 
         Raises:
-            Unreachable: the service does not answer, or is not QuickThumb.
+            Unreachable, NotQuickThumb: the service does not answer, or is something else.
         """
         return self._limit()
 
@@ -532,7 +538,7 @@ class QuickThumb:
             try:
                 self._limits["request"] = int(document["max_upload_bytes"])
             except (KeyError, TypeError, ValueError):
-                raise Unreachable(f"{self.url} is not QuickThumb.") from None
+                raise NotQuickThumb(f"{self.url} is not QuickThumb.") from None
         return self._limits["request"]
 
     def _json(
@@ -550,7 +556,7 @@ class QuickThumb:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise Unreachable(f"{self.url} is not QuickThumb: expected a JSON object.")
+            raise NotQuickThumb(f"{self.url} is not QuickThumb: expected a JSON object.")
         return document
 
     def _call(
@@ -923,16 +929,24 @@ def _problem(answer: _Answer, url: str) -> Problem:
         document = json.loads(answer.content)
     except ValueError:
         document = None
-    seconds = answer.headers.get("retry-after", "")
-    retry_after = float(seconds) if seconds.isdecimal() else None
+    retry_after = _seconds(answer.headers.get("retry-after", ""))
     return Problem(answer.status, document if isinstance(document, dict) else {}, retry_after, url)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return the seconds of a `Retry-After`, which may be a date (RFC 9110, section 10.2.3)."""
+    if retry_after.isdecimal():
+        return float(retry_after)
+    with suppress(ValueError):
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    return None
 
 
 def _upload(document: Mapping[str, Any]) -> Upload:
     try:
         return Upload(str(document["id"]), document["links"]["thumbnails"])
     except (KeyError, TypeError):
-        raise Unreachable("The answer is not one of QuickThumb: it has no id.") from None
+        raise NotQuickThumb("The answer is not one of QuickThumb: it has no id.") from None
 
 
 def _status(document: Mapping[str, Any]) -> Status:
@@ -949,7 +963,7 @@ def _status(document: Mapping[str, Any]) -> Status:
         about = (str(document["id"]), str(document["status"]))
         return Status(*about, links, thumbnails, document.get("metadata") or {}, document)
     except (KeyError, TypeError, AttributeError):
-        raise Unreachable("The answer is not one of QuickThumb: it has no status.") from None
+        raise NotQuickThumb("The answer is not one of QuickThumb: it has no status.") from None
 
 
 def _arrived(answer: _Answer) -> int:
