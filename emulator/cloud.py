@@ -112,6 +112,7 @@ class Cloud:
                 visitors=Visitors.of(
                     {key: v for name in public for key, v in settings[name].items()}
                 ),
+                hear=watching.hear_storage(topology) if watching else None,
             ),
         ]
         groups = [[scheduler] if scheduler else [], self._functions, services]

@@ -5,6 +5,9 @@ const CORNER = 8;
 const TRACK = 6;
 const NARROW = 860;
 const MARGIN = 4;
+const WIDTHS = [72, 184, 116, 0, 204, 116];
+const GUTTER = 56; // between two columns, if there is room
+const END = 30; // for the edges that leave the last column
 
 /**
  * Place nodes, and return the height of the drawing.
@@ -27,25 +30,24 @@ export function widthOf(node, nodes, width) {
 
 function bucketWidth(nodes, width) {
   const many = nodes.filter((each) => each.kind === "bucket").length;
-  return Math.min(330, (width - 80 - (many - 1) * GAP) / many);
+  return Math.min(420, (width - 2 * MARGIN - (many - 1) * GUTTER) / many);
 }
 
 function columnsOf(nodes, width) {
-  const used = (column) => nodes.some((node) => node.kind !== "bucket" && node.column === column);
-  const widths = [72, 184, 116, 0, 204, 116].map((each, column) => (used(column) ? each : 0));
-  const gutters = widths.filter((each, column) => each || (column === 3 && used(3))).length;
-  const free = width - widths.reduce((sum, each) => sum + each, 0);
-  const gutter = Math.max(28, Math.min(64, (free - 250) / gutters));
-  if (used(3)) widths[3] = Math.min(380, free - gutter * gutters);
+  const used = [0, 1, 2, 3, 4, 5].map((column) => nodes.some((node) => node.kind !== "bucket" && node.column === column));
+  const widths = WIDTHS.map((each, column) => (used[column] ? each : 0));
+  const gaps = Math.max(1, used.filter(Boolean).length - 1);
+  const free = width - 2 * MARGIN - (used[5] || !used[4] ? 0 : END) - widths.reduce((sum, each) => sum + each, 0);
+  // What the gaps do not need is for the rails, and what those do not need widens the gaps.
+  if (used[3]) widths[3] = Math.max(150, Math.min(420, free - gaps * GUTTER));
+  const gutter = Math.max(20, Math.min(110, (free - widths[3]) / gaps));
   const left = [];
   let x = MARGIN;
-  // What is left over widens the gaps.
-  const spare = Math.max(0, (width - 2 * MARGIN - gutter - widths.reduce((sum, each) => sum + each, 0)) / Math.max(1, gutters - 1));
   widths.forEach((each, column) => {
     left[column] = x;
-    if (each) x += each + spare;
+    if (each) x += each + gutter;
   });
-  return { left, widths, gutter: spare };
+  return { left, widths, gutter };
 }
 
 function spread(nodes, width) {
@@ -80,11 +82,11 @@ function spread(nodes, width) {
   if (client && called) client.y = called.y + (called.height - client.height) / 2;
   const buckets = nodes.filter((node) => node.kind === "bucket");
   const size = bucketWidth(nodes, width);
-  const between = buckets.length > 1 ? (width - 2 * MARGIN - 48 - size * buckets.length) / (buckets.length - 1) : 0;
+  const between = buckets.length > 1 ? (width - 2 * MARGIN - size * buckets.length) / (buckets.length - 1) : 0;
   let end = bottom - GAP;
   buckets.forEach((node, index) => {
     node.width = size;
-    node.x = MARGIN + 24 + index * (size + Math.min(between, 120));
+    node.x = MARGIN + index * (size + between);
     node.y = bottom + GAP - 4;
     end = Math.max(end, node.y + node.height);
   });
@@ -160,7 +162,7 @@ function between(from, to, edge, bends) {
     const start = from.x + 28;
     return [[start, from.y + from.height], [start, bottom], [x, bottom], [x, middle(to)], [to.x, middle(to)]];
   }
-  const start = [from.x + from.width, middle(from) - (edge.kind === "seen" || edge.kind === "assumed" ? 0 : 0)];
+  const start = [from.x + from.width, middle(from)];
   const end = [to.x, middle(to)];
   if (to.column === from.column + 1) {
     if (Math.abs(start[1] - end[1]) < 1) return [start, end];

@@ -15,7 +15,7 @@ export const about = (id) => h("a", { class: "id", href: `#upload/${encodeURICom
 /** Return a word for how a request or an upload stands. */
 export const state = (name, text = STATES[name] ?? name) => h("span", { class: `state ${name}` }, text);
 
-const COLUMNS = ["", "waiting", "in flight", "oldest", "attempts", "next retry", "delivered", "failed", "dead", "pauses", ""];
+const COLUMNS = ["", "waiting", "in flight", "oldest", "attempts", "next retry", "delivered", "failed", "dead", ""];
 
 /** Show the table of subscriptions. */
 export function showSubscriptions(subscriptions) {
@@ -43,7 +43,7 @@ function subscriptionRow({ name, kind }) {
     isPaused = each.paused;
     put(gate, isPaused ? "Resume" : "Pause");
     set(gate, "aria-label", `${isPaused ? "Resume" : "Pause"} ${name}`);
-    put(where, kind === "letters" ? `keeps what comes to ${each.topic}` : `${each.topic ?? "?"} → ${each.push_to}${isPaused ? ", paused" : ""}`);
+    put(where, kind === "letters" ? `keeps what comes to ${each.topic}` : `${each.topic ?? "?"} → ${each.push_to}${isPaused ? ", paused" : ""}${each.backoff ? `, retries after ${each.backoff[0]} to ${each.backoff[1]} s` : ""}`);
     put(cells.waiting, count(each.waiting) + (each.delayed ? ` (${count(each.delayed)} for a retry)` : ""));
     put(cells["in flight"], count(each.in_flight));
     moment(oldest, each.oldest, "since", each.waiting === null);
@@ -54,7 +54,6 @@ function subscriptionRow({ name, kind }) {
       put(cells[name], count(each[name]));
       cells[name].classList.toggle("wrong", each[name] > 0);
     }
-    put(cells.pauses, each.backoff ? `${each.backoff[0]} to ${each.backoff[1]} s` : "");
     row.classList.toggle("paused", isPaused);
   };
   return row;
