@@ -56,7 +56,9 @@ const MAKERS = {
     const waiting = h("strong", { class: "count" });
     const rail = h("div", { class: "rail", "aria-hidden": "true" }, h("i", { class: "ready" }), h("i", { class: "delayed" }));
     const facts = h("p", { class: "what" });
-    const retry = h("span", { class: "retry" });
+    const retries = h("span");
+    const next = h("span");
+    const retry = h("p", { class: "retry" }, retries, next);
     let isPaused = false;
     const gate = h("button", { type: "button", onclick: () => act(isPaused ? "resume" : "pause", { name }) });
     const element = h(
@@ -75,12 +77,9 @@ const MAKERS = {
       put(waiting, `${count(state.waiting)} waiting`);
       showRail(rail, state);
       put(facts, `${count(state.in_flight)} in flight · ${count(state.delivered)} delivered${isPaused ? " · paused" : ""}`);
-      if (state.next_retry) until(retry, state.next_retry, "until");
-      else {
-        retry.removeAttribute("data-moment");
-        put(retry, "");
-      }
-      set(retry, "data-before", state.next_retry ? `${some(state.delayed, "retry").replace("retrys", "retries")} ` : null);
+      retry.hidden = !state.next_retry;
+      put(retries, state.delayed === 1 ? "1 retry waits: " : `${count(state.delayed)} retries wait, the next `);
+      if (state.next_retry) until(next, state.next_retry, "until");
     };
     return element;
   },
@@ -147,6 +146,7 @@ export function showInstances(element, state) {
 function showRail(rail, state) {
   const delayed = state.delayed ?? 0;
   const ready = (state.waiting ?? 0) - delayed;
+  rail.style.setProperty("--all", ready + delayed);
   rail.firstElementChild.style.setProperty("--tickets", ready);
   rail.lastElementChild.style.setProperty("--tickets", delayed);
 }

@@ -37,6 +37,7 @@ function subscriptionRow({ name, kind }) {
   const row = h("tr", {}, h("th", { scope: "row" }, link, where), Object.values(cells), h("td", {}, h("div", { class: "controls" }, kind === "push" ? gate : null, purge)));
   const oldest = h("span");
   const retry = h("span");
+  cells["next retry"].className = cells.waiting.className = "moment";
   cells.oldest.append(oldest);
   cells["next retry"].append(retry);
   row.show = (each) => {

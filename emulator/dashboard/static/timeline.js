@@ -4,20 +4,22 @@ import { until } from "./ages.js";
 import { h, keyed } from "./dom.js";
 import { count, time, took } from "./words.js";
 
+const blob = (event) => (event.blob === event.subject ? "" : `${event.blob.replace(`${event.subject}/`, "")} `);
+
 const WORDS = {
   published: (event) => [event.state === "done" ? "done" : event.state === "failed" ? "failed" : "job", `published to ${event.topic}${event.state ? `: ${event.state}` : ""}`],
   delivered: (event) => ["job", `delivered by ${event.subscription}, attempt ${event.attempt}`],
   acknowledged: (event) => ["done", `acknowledged to ${event.subscription}`],
   began: (event) => ["job", event.message ? `${event.function} began, attempt ${event.attempt}, instance ${event.instance}` : `${event.method} ${event.path} to ${event.function}`],
-  ended: (event) => [event.outcome, `${event.function} ${event.message ? { done: "finished", failed: "failed", killed: "was killed" }[event.outcome] : "answered"}${event.attempt ? `, attempt ${event.attempt}` : ""}${event.status ? `, ${event.status}` : ""}, ${took(event.milliseconds)}`],
+  ended: (event) => [event.outcome, `${event.function} ${event.message ? { done: "finished", failed: "failed", killed: "was killed" }[event.outcome] : event.status < 300 ? "accepted it" : "answered"}${event.attempt ? `, attempt ${event.attempt}` : ""}${event.status ? `, ${event.status}` : ""}, ${took(event.milliseconds)}`],
   failed: (event) => ["failed", `${event.subscription}: attempt ${event.attempt} failed, it waits${event.next ? ` until ${time(event.next)}` : ""}`],
   dead: (event) => ["dead", `${event.subscription} gave up after attempt ${event.attempt}: a dead letter in ${event.topic}`],
-  stored: (event) => ["done", `stored ${event.blob} in ${event.bucket}`],
+  stored: (event) => ["done", `${blob(event)}stored in ${event.bucket}`],
 };
 
 /** Show a life in a list. */
 export function timeline(list, life) {
-  const entries = life.entries.filter((event) => WORDS[event.kind]);
+  const entries = life.entries.filter((event) => WORDS[event.kind]).sort((a, b) => a.time - b.time);
   const first = entries[0]?.time ?? 0;
   const items = entries.map((event) => ({ key: event.sequence, event }));
   if (life.left_out) items.splice(items.length / 4, 0, { key: "left out", left: life.left_out });
