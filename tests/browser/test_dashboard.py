@@ -102,8 +102,8 @@ class Dashboard:
     def named(self, kind, name):
         return next(each for each in self.state()[kind] if each["name"] == name)
 
-    def act(self, name, **members):
-        answer = requests.post(f"{self.url}/api/actions/{name}", json=members, timeout=60)
+    def act(self, action, /, **members):
+        answer = requests.post(f"{self.url}/api/actions/{action}", json=members, timeout=60)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -243,6 +243,7 @@ def test_a_dead_letter_is_looked_into_and_requeued(page):
     page.press("Poison")
     page.until(lambda: page.text("#dead-count") == "2 dead letters")
     page.until(lambda: "not a job" in page.text("#letter-list"))
+    page.until(lambda: "its process ended" in page.text("#letter-list"))
     letters = requests.get(f"{page.url}/api/letters", timeout=30).json()["letters"]
     nonsense = next(each for each in letters if each["subject"] is None)
     page.open(f"#letter/{nonsense['message']}")

@@ -20,6 +20,7 @@ let seen = null;
 let journey = null;
 let letters = null;
 let lettersOf = "";
+let looking = false;
 const drawing = new Drawing(by("drawing"));
 const listings = new Listings(() => state && show());
 
@@ -73,18 +74,25 @@ function title() {
   document.title = failed ? `(${failed} failed) ${name}` : name;
 }
 
-/** Fetch the dead letters, if there may be others than before. */
+/** Fetch the dead letters, if there may be others than before, not more often than is cheap. */
 async function lookAtLetters(events) {
   const kept = state.subscriptions.filter((each) => each.kind === "letters");
-  const now = JSON.stringify([kept.map((each) => [each.waiting, each.in_flight]), state.untold && events.some((each) => each.kind === "ended" || each.kind === "action")]);
-  if (now === lettersOf && !(state.untold && events.length)) return;
+  const now = JSON.stringify(kept.map((each) => [each.waiting, each.in_flight, each.oldest]));
+  const mayDiffer = state.untold && events.some((each) => each.kind === "ended" || each.kind === "action");
+  if ((now === lettersOf && !mayDiffer) || looking) return;
   lettersOf = now;
+  looking = true;
+  const began = performance.now();
   try {
     letters = (await ask("/api/letters")).letters;
     showLetters(letters, state.subscriptions);
   } catch {
     lettersOf = "";
   }
+  setTimeout(() => {
+    looking = false;
+    lookAtLetters([]);
+  }, Math.max(500, (performance.now() - began) * 10));
 }
 
 function chooseSlow(seconds) {

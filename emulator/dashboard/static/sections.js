@@ -8,6 +8,7 @@ import { bytes, count, short, some, STATES, time, took } from "./words.js";
 
 const RECENT = 5;
 const MOST_FAILURES = 30;
+const MOST_LETTERS = 50;
 
 /** Return a link to the life of an upload or a message. */
 export const about = (id) => h("a", { class: "id", href: `#upload/${encodeURIComponent(id)}`, title: id }, short(id));
@@ -174,7 +175,8 @@ export function showLetters(letters, subscriptions) {
   by("dead-count").classList.toggle("wrong", many > 0);
   by("requeue-all").hidden = !many;
   if (!letters) return;
-  keyed(by("letter-list"), letters, (each) => each.message, letterLine);
+  put(by("letters-note"), many > MOST_LETTERS ? `the latest ${MOST_LETTERS}` : "");
+  keyed(by("letter-list"), letters.slice(0, MOST_LETTERS), (each) => each.message, letterLine);
   empty(by("letter-list"), letters.length, kept.length ? "None." : "No subscription of this topology gives up.");
 }
 
