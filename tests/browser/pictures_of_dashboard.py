@@ -10,19 +10,18 @@ import itertools
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import requests
 from PIL import Image
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 
 from emulator.bootstrap import ROOT
 from emulator.ports import free_port
 from emulator.running import Addresses, find
-from tests.browser.conftest import CHROMIUM, DRIVER
+from tests.browser.chromium import start
 from tests.e2e.commands import up
 from tests.pictures import SAMPLES
 
@@ -31,8 +30,8 @@ PICTURES = [
     *("rocket.jpg", "coffee.png", "chelsea.png", "astronaut.png", "hubble_deep_field.jpg"),
 ]
 WIDTH, HEIGHT = 1280, 1180
-PHONE = 390, 844
-MOVING_WIDTH = 880
+FILM_WIDTH = 1180
+MOVING_WIDTH = 940
 SECONDS = 16.0
 MOST_BYTES = 600_000  # bytes of the moving picture
 
@@ -71,18 +70,8 @@ class Story:
         self.act("kill", function="resize")
 
 
-@contextmanager
-def browser() -> Iterator[Chrome]:
-    options = ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for flag in ("--headless", "--disable-gpu", "--no-sandbox", "--hide-scrollbars"):
-        options.add_argument(flag)
-    with Chrome(options, ChromeService(str(DRIVER))) as chrome:
-        yield chrome
-
-
-def resize(chrome: Chrome, width: int, height: int, *, mobile: bool = False) -> None:
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+def resize(chrome: Chrome, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
@@ -97,7 +86,9 @@ def shot(chrome: Chrome, clip: dict[str, Any] | None = None) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
 
 
-def film(chrome: Chrome, story: Callable[[], None], seconds: float) -> list[tuple[float, Image.Image]]:
+def film(
+    chrome: Chrome, story: Callable[[], None], seconds: float
+) -> list[tuple[float, Image.Image]]:
     """Return pictures of the drawing, and when they were taken, while a story runs."""
     frame = "const {x, y, width, height} = document.querySelector('.flow').getBoundingClientRect();"
     clip = chrome.execute_script(f"{frame} return {{x, y, width, height}}")
@@ -134,13 +125,13 @@ def save_moving(taken: list[tuple[float, Image.Image]], path: Path) -> None:
 
 def main() -> None:
     """Make all pictures."""
-    with tempfile.TemporaryDirectory() as folder, browser() as chrome:
+    with tempfile.TemporaryDirectory() as folder, start(Path(folder) / "profile") as chrome:
         ports = ("--port", free_port(), "--dashboard-port", free_port())
         with up(Path(folder), *ports) as running:
             running.wait_for("Ctrl-C stops")
             story = Story(find(running.data))
             story.upload(4)
-            resize(chrome, 1120, 800)
+            resize(chrome, FILM_WIDTH, 800)
             choose(chrome, "light")
             chrome.get(story.url)
             time.sleep(6)
@@ -155,9 +146,6 @@ def main() -> None:
                 choose(chrome, scheme)
                 shot(chrome).save(DOCS / f"dashboard-{scheme}.webp", quality=80, method=6)
             teller.join()
-            resize(chrome, *PHONE, mobile=True)
-            time.sleep(1)
-            shot(chrome).save("/tmp/dash21-phone.png")
             running.stop(2)
 
 

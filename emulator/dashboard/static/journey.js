@@ -8,28 +8,47 @@ export class Journey {
     this.drawing = drawing;
     this.seen = seen;
     this.requests = new Map();
+    this.unsure = [];
   }
 
-  /** Follow events; returns whether a new edge was learned. */
+  /** Follow events. */
   follow(events, state) {
-    if (!events.length) return false;
-    const first = events[0].time;
-    let isNew = false;
-    for (const event of events) {
-      const delay = Math.min(0.3, Math.max(0, event.time - first));
-      isNew = (STEPS[event.kind]?.(event, delay, this, state) ?? false) || isNew;
+    // What was at work before this page was opened has begun unseen.
+    for (const each of state.functions) {
+      for (const instance of each.instances) {
+        for (const request of instance.running) if (!this.requests.has(request.id)) this.note({ ...request, request: request.id, time: request.began });
+      }
     }
-    return isNew;
+    const first = events[0]?.time;
+    for (const event of events) STEPS[event.kind]?.(event, Math.min(0.3, Math.max(0, event.time - first)), this, state);
   }
 
-  /** Return the function that has caused something, null if nobody or several may have. */
-  cause(subject, time, state) {
-    const running = [...this.requests.values()].filter((each) => each.began <= time && (each.ended ?? Infinity) >= time);
-    const sure = running.filter((each) => subject && each.subjects.includes(subject));
-    if (sure.length) return sure.reduce((a, b) => (b.began > a.began ? b : a)).function;
+  /**
+   * Return the function that has caused something, null if that is not known, and learn the edge
+   * if it is sure. Functions that are called over HTTP tell only when they end what it was about.
+   */
+  cause(event, to, state) {
+    const running = [...this.requests.values()].filter((each) => each.began <= event.time && (each.ended ?? Infinity) >= event.time);
+    const sure = running.filter((each) => each.subjects.includes(event.subject));
+    if (sure.length) {
+      const name = sure.reduce((a, b) => (b.began > a.began ? b : a)).function;
+      this.seen.add(`function:${name}`, to);
+      return name;
+    }
+    this.unsure.push({ subject: event.subject, time: event.time, to });
+    if (this.unsure.length > MOST_REQUESTS) this.unsure.shift();
     const names = new Set(running.filter((each) => !each.subjects.length).map((each) => each.function));
-    const callers = state.functions.filter((each) => each.trigger !== "pubsub" && names.has(each.name));
+    const callers = state.functions.filter((each) => each.trigger === "http" && names.has(each.name));
     return callers.length === 1 ? callers[0].name : null;
+  }
+
+  /** A request has ended, and says what it was about: learn what it has caused. */
+  settle(request) {
+    this.unsure = this.unsure.filter((each) => {
+      const is = request.subjects.includes(each.subject) && request.began <= each.time && each.time <= request.ended;
+      if (is) this.seen.add(`function:${request.function}`, each.to);
+      return !is;
+    });
   }
 
   /** Remember a request for as long as something may be told that it has caused. */
@@ -55,24 +74,20 @@ const STEPS = {
   },
   published(event, delay, journey, state) {
     const topic = `topic:${event.topic}`;
-    const by = journey.cause(event.subject, event.time, state);
+    const by = journey.cause(event, topic, state);
     const ways = [];
     if (by) ways.push([`function:${by}`, topic]);
     for (const each of state.subscriptions) if (each.kind === "push" && each.topic === event.topic) ways.push([topic, `subscription:${each.name}`]);
     const kind = event.state === "done" ? "done" : state.topics.some((each) => each.name === event.topic && each.dead_letters_of.length) ? "dead" : event.state === "failed" ? "failed" : "job";
-    const isNew = by ? journey.seen.add(`function:${by}`, topic) : false;
     journey.drawing.travel(ways, kind, event.subject, delay);
-    return isNew;
   },
   delivered(event, delay, journey, state) {
     const known = state.subscriptions.find((each) => each.name === event.subscription);
     if (known?.push_to) journey.drawing.travel([[`subscription:${known.name}`, `function:${known.push_to}`]], "job", event.subject, delay);
   },
   stored(event, delay, journey, state) {
-    const by = journey.cause(event.subject, event.time, state);
-    const isNew = by ? journey.seen.add(`function:${by}`, `bucket:${event.bucket}`) : false;
+    const by = journey.cause(event, `bucket:${event.bucket}`, state);
     if (by) journey.drawing.travel([[`function:${by}`, `bucket:${event.bucket}`]], "done", event.subject, delay);
-    return isNew;
   },
   failed(event, delay, journey, state) {
     const known = state.subscriptions.find((each) => each.name === event.subscription);
@@ -86,6 +101,7 @@ const STEPS = {
     if (known) {
       known.ended = event.time;
       known.subjects = event.subjects ?? known.subjects;
+      if (event.method !== "GET" && event.method !== "HEAD") journey.settle(known);
     }
     if (event.outcome !== "done") journey.drawing.mark(`function:${event.function}`, "failed");
   },

@@ -3,10 +3,11 @@
 const GAP = 26;
 const CORNER = 8;
 const TRACK = 6;
-const NARROW = 860;
+const NARROW = 1000;
+const BROAD = 600; // where all is stacked
 const MARGIN = 4;
-const WIDTHS = [72, 184, 116, 0, 204, 116];
-const GUTTER = 56; // between two columns, if there is room
+const WIDTHS = [66, 184, 108, 0, 192, 108];
+const GUTTER = 40; // between two columns, if there is room
 const END = 30; // for the edges that leave the last column
 
 /**
@@ -23,7 +24,7 @@ export const isNarrow = (width) => width < NARROW;
 
 /** Return the width that a node will have. */
 export function widthOf(node, nodes, width) {
-  if (isNarrow(width)) return node.kind === "bucket" ? (width - 40 - 10) / 2 : width - 40;
+  if (isNarrow(width)) return node.kind === "bucket" ? (Math.min(width, BROAD) - 50) / 2 : Math.min(width, BROAD) - 40;
   if (node.kind === "bucket") return bucketWidth(nodes, width);
   return columnsOf(nodes, width).widths[node.column];
 }
@@ -39,7 +40,7 @@ function columnsOf(nodes, width) {
   const gaps = Math.max(1, used.filter(Boolean).length - 1);
   const free = width - 2 * MARGIN - (used[5] || !used[4] ? 0 : END) - widths.reduce((sum, each) => sum + each, 0);
   // What the gaps do not need is for the rails, and what those do not need widens the gaps.
-  if (used[3]) widths[3] = Math.max(150, Math.min(420, free - gaps * GUTTER));
+  if (used[3]) widths[3] = Math.max(215, Math.min(420, free - gaps * GUTTER));
   const gutter = Math.max(20, Math.min(110, (free - widths[3]) / gaps));
   const left = [];
   let x = MARGIN;
@@ -181,7 +182,8 @@ function channel(node, nodes) {
   return Math.max(...lane.map((each) => each.y + each.height), node.y + node.height) + GAP / 2;
 }
 
-function besides(from, to, { track, width }) {
+function besides(from, to, { track, width: whole }) {
+  const width = Math.min(whole, BROAD);
   const gap = to.y - from.y - from.height;
   const x = Math.min(from.x + from.width, to.x + to.width) / 2;
   if (gap > 0 && gap < 40 && to.kind !== "bucket") return [[x, from.y + from.height], [x, to.y]];

@@ -77,7 +77,7 @@ const MAKERS = {
       put(waiting, `${count(state.waiting)} waiting`);
       showRail(rail, state);
       put(facts, `${count(state.in_flight)} in flight · ${count(state.delivered)} delivered${isPaused ? " · paused" : ""}`);
-      retry.hidden = !state.next_retry;
+      retries.hidden = next.hidden = !state.next_retry;
       put(retries, state.delayed === 1 ? "1 retry waits: " : `${count(state.delayed)} retries wait, the next `);
       if (state.next_retry) until(next, state.next_retry, "until");
     };
