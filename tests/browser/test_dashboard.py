@@ -40,7 +40,8 @@ ATTACK = """
     (async () => {
       const told = [];
       for (const mode of ["cors", "no-cors"]) for (const [method, path] of attempts) {
-        const body = method === "POST" ? '{"all": true, "function": "resize", "instances": 7}' : null;
+        const purge = '{"all": true, "function": "resize", "instances": 7}';
+        const body = method === "POST" ? purge : null;
         const kind = mode === "cors" ? "application/json" : "text/plain";
         const headers = body ? {"Content-Type": kind} : {};
         try {
@@ -61,9 +62,9 @@ class Dashboard:
         self.url = addresses.dashboard
         self.service = addresses.upload
 
-    def open(self, hash=""):
+    def open(self, place=""):
         self.browser.get("about:blank")
-        self.browser.get(f"{self.url}/{hash}")
+        self.browser.get(f"{self.url}/{place}")
         self.until(lambda: self.text("#connection") == "live" and self.one("#drawing .function"))
         return self
 
@@ -102,6 +103,12 @@ class Dashboard:
     def named(self, kind, name):
         return next(each for each in self.state()[kind] if each["name"] == name)
 
+    def instances(self):
+        return len(self.named("functions", "resize")["instances"])
+
+    def at_work(self):
+        return sum(len(each["running"]) for each in self.named("functions", "resize")["instances"])
+
     def act(self, action, /, **members):
         answer = requests.post(f"{self.url}/api/actions/{action}", json=members, timeout=60)
         assert answer.ok, answer.text
@@ -129,7 +136,7 @@ class Dashboard:
             self.act("resume", name=name)
         self.act("slow", seconds=0)
         self.act("scale", function="resize", instances=1)
-        self.until(lambda: len(self.named("functions", "resize")["instances"]) == 1)
+        self.until(lambda: self.instances() == 1)
 
     def barriers(self):
         """Return what axe finds in the page as it is, in light and in dark colours."""
@@ -148,7 +155,7 @@ class Dashboard:
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory, chromium):  # noqa: ARG001 - without it, nothing is started
+def addresses(tmp_path_factory, chromium):
     folder = tmp_path_factory.mktemp("dashboard")
     with up(folder, "--port", free_port(), "--dashboard-port", free_port()) as running:
         running.wait_for("Ctrl-C stops")
@@ -201,24 +208,24 @@ def test_forty_uploads_wait_while_resize_is_paused_and_finish_when_it_goes_on(pa
 def test_four_instances_work_on_more_jobs_at_once_than_one(page):
     page.act("slow", seconds=3)
     page.until(lambda: "+3 s a job" in page.text("#drawing"))
+    one = most_at_once(page, 1)
+    while (now := page.instances()) < 4:
+        page.press("One instance of resize more")
+        page.until(lambda before=now: page.instances() > before)
+    assert most_at_once(page, 4) == 4 * one
 
-    def most_at_once():
-        return sum(len(each["running"]) for each in page.named("functions", "resize")["instances"])
 
-    for wanted in (1, 4):
-        while len(page.named("functions", "resize")["instances"]) < wanted:
-            now = len(page.named("functions", "resize")["instances"])
-            page.press("One instance of resize more")
-            page.until(lambda: len(page.named("functions", "resize")["instances"]) > now)
-        page.until(lambda: len(page.named("functions", "resize")["instances"]) == wanted)
-        ids = page.uploads(45)
-        concurrency = page.named("functions", "resize")["concurrency"]
-        page.until(lambda: most_at_once() == concurrency * wanted)
-        busy = f"Instance {wanted}: busy in {concurrency} of {concurrency}"
-        page.until(lambda: page.one(f"#drawing [aria-label='{busy}']"))
-        page.act("slow", seconds=0)
-        page.until(lambda: page.are_done(ids))
-        page.act("slow", seconds=3)
+def most_at_once(page, instances):
+    """Upload more than `resize` takes; return on how many it works when all its slots are busy."""
+    concurrency = page.named("functions", "resize")["concurrency"]
+    ids = page.uploads(concurrency * instances + 2)
+    busy = f"#drawing [aria-label='Instance {instances}: busy in {concurrency} of {concurrency}']"
+    page.until(lambda: page.at_work() == concurrency * instances)
+    page.until(lambda: page.one(busy))
+    page.act("slow", seconds=0)
+    page.until(lambda: page.are_done(ids))
+    page.act("slow", seconds=3)
+    return concurrency * instances
 
 
 def test_a_job_whose_instance_is_killed_is_tried_again_as_its_timeline_tells(page):

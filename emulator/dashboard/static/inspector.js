@@ -152,6 +152,7 @@ const PANELS = {
   subscription([name]) {
     const list = h("ol", { class: "lines" });
     const note = h("p", { class: "quiet" });
+    const pauses = h("p", { class: "quiet" });
     const find = (state) => state.subscriptions.find((each) => each.name === name);
     const gate = h("button", { type: "button", onclick: () => act(find(inspected.state).paused ? "resume" : "pause", { name }) });
     const poison = button("Poison", "poison", { subscription: name });
@@ -160,13 +161,14 @@ const PANELS = {
       const known = find(state);
       if (!known) return put(note, "This topology has no such subscription.");
       gate.hidden = known.kind !== "push";
+      put(pauses, known.backoff ? `Between two attempts it waits ${known.backoff[0]} to ${known.backoff[1]} seconds${known.most_attempts ? `, and after ${known.most_attempts} attempts it gives up` : ""}.` : "");
       poison.hidden = !known.dead_letter_topic;
       put(gate, known.paused ? "Resume" : "Pause");
       const { messages, untold } = await ask(`/api/subscriptions/${encodeURIComponent(name)}/messages`);
       put(note, untold ?? (messages.length ? "Nothing is taken by looking." : "No messages."));
       return keyed(list, messages ?? [], (each) => `${each.message} ${JSON.stringify([each.state, each.attempt, each.attempts, each.next])}`, peeked);
     };
-    return [name, [h("div", { class: "buttons" }, gate, poison, purge), note, list], look];
+    return [name, [h("div", { class: "buttons" }, gate, poison, purge), pauses, note, list], look];
   },
 
   topic: ([name], state) => [`Publish to ${name}`, publishForm(state, name), null],

@@ -3,7 +3,8 @@
 import { ask } from "./act.js";
 
 const SHORTEST = 1500; // milliseconds between two looks at a bucket
-const SHARE = 12; // a look may take a twelfth of the time
+const LONGEST = 4000;
+const SHARE = 6; // a look may take a sixth of the time
 
 /** Keeps the latest blobs of each bucket, by name. */
 export class Listings extends Map {
@@ -33,7 +34,7 @@ export class Listings extends Map {
       setTimeout(() => {
         this.timer = 0;
         if (this.wanted) this.look(this.wanted);
-      }, Math.max(SHORTEST, (performance.now() - began) * SHARE));
+      }, Math.min(LONGEST, Math.max(SHORTEST, (performance.now() - began) * SHARE)));
     }, 250);
   }
 }

@@ -45,7 +45,7 @@ function subscriptionRow({ name, kind }) {
     isPaused = each.paused;
     put(gate, isPaused ? "Resume" : "Pause");
     set(gate, "aria-label", `${isPaused ? "Resume" : "Pause"} ${name}`);
-    put(where, kind === "letters" ? `keeps what comes to ${each.topic}` : `${each.topic ?? "?"} → ${each.push_to}${isPaused ? ", paused" : ""}${each.backoff ? `, retries after ${each.backoff[0]} to ${each.backoff[1]} s` : ""}`);
+    put(where, kind === "letters" ? `keeps what comes to ${each.topic}` : `${each.topic ?? "?"} → ${each.push_to}${isPaused ? ", paused" : ""}`);
     put(cells.waiting, count(each.waiting) + (each.delayed ? ` (${count(each.delayed)} for a retry)` : ""));
     put(cells["in flight"], count(each.in_flight));
     moment(oldest, each.oldest, "since", each.waiting === null);
