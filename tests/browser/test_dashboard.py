@@ -77,9 +77,10 @@ class Dashboard:
         read = "return document.querySelector(arguments[0])?.textContent ?? ''"
         return str(self.browser.execute_script(read, selector))
 
-    def press(self, label):
-        """Press a button, by its text or its label."""
-        xpath = f"//button[not(@hidden)][@aria-label='{label}' or normalize-space()='{label}']"
+    def press(self, label, within="body"):
+        """Press a button in the element with an id or name, by its text or its label."""
+        inside = f"//*[@id='{within}' or name()='{within}']"
+        xpath = f"{inside}//button[not(@hidden)][@aria-label='{label}' or normalize-space()='{label}']"
         shown = [
             each for each in self.browser.find_elements(By.XPATH, xpath) if each.is_displayed()
         ]
@@ -255,11 +256,11 @@ def test_a_dead_letter_is_looked_into_and_requeued(page):
     nonsense = next(each for each in letters if each["subject"] is None)
     page.open(f"#letter/{nonsense['message']}")
     page.until(lambda: "This is no job." in page.text("#inspector pre"))
-    page.press("Requeue")
+    page.press("Requeue", within="inspector")
     page.until(lambda: page.one("#confirm[open]"))
     page.press("Cancel")
     assert len(requests.get(f"{page.url}/api/letters", timeout=30).json()["letters"]) == 2
-    page.press("Requeue")
+    page.press("Requeue", within="inspector")
     page.until(lambda: page.one("#confirm[open]"))
     page.press("Requeue it")
     page.until(lambda: page.text("#dead-count") == "1 dead letter")
