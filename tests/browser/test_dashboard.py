@@ -80,7 +80,7 @@ class Dashboard:
     def press(self, label, within="body"):
         """Press a button in the element with an id or name, by its text or its label."""
         inside = f"//*[@id='{within}' or name()='{within}']"
-        xpath = f"{inside}//button[not(@hidden)][@aria-label='{label}' or normalize-space()='{label}']"
+        xpath = f"{inside}//button[@aria-label='{label}' or normalize-space()='{label}']"
         shown = [
             each for each in self.browser.find_elements(By.XPATH, xpath) if each.is_displayed()
         ]
