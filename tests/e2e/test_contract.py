@@ -134,7 +134,7 @@ def test_an_upload_goes_from_its_receipt_to_nothing(service):
         ({"quality": "101"}, "from 1 to 100"),
         ({"background": "white"}, "six hexadecimal digits"),
         ({"max_bytes": "1"}, "from 1000 to 100000000"),
-        ({"colour": "red"}, "sizes, fit, gravity"),
+        ({"qualtiy": "80"}, "quality"),
     ],
 )
 @pytest.mark.parametrize("place", ["params", "data"])
@@ -146,6 +146,13 @@ def test_a_wrong_option_is_refused_with_its_name_and_what_is_allowed(
     problem = expect_problem(answer, 400, "invalid-option")
     assert problem["field"] == next(iter(options))
     assert allowed in problem["detail"]
+
+
+def test_what_is_no_option_is_metadata_in_a_form_and_an_unknown_option_in_a_query(service):
+    files, given = {"file": ("rocket.jpg", ROCKET.read_bytes())}, {"colour": "red"}
+    assert service.post("/", files=files, data=given).json()["metadata"] == given
+    answer = service.post("/", files=files, params=given)
+    assert "sizes, fit, gravity" in expect_problem(answer, 400, "invalid-option")["detail"]
 
 
 def test_head_is_answered_wherever_get_is_with_the_same_headers_and_no_body(service, url):

@@ -51,6 +51,7 @@ def test_an_option_left_empty_in_a_form_is_not_given(option):
         *(("size", "sizes"), ("Sizes", "sizes"), ("formt", "format"), ("qualtiy", "quality")),
         *(("maxBytes", "max_bytes"), ("max-bytes", "max_bytes"), ("fits", "fit")),
         *(("backgroud", "background"), ("metdata", "metadata"), ("gravty", "gravity")),
+        *(("Token", "token"), ("tokens", "token")),
         *(("focus_", "focus"), ("FORMAT", "format")),
     ],
 )
