@@ -273,7 +273,9 @@ def test_further_thumbnails_take_no_metadata_and_count_for_no_quota():
     id = service.post(headers=key).json()["id"]
     service.work()
     problem = expect_problem(
-        service.http.post(f"/{id}", json={"metadata": {"a": "b"}}, headers=key), 400, "invalid-option"
+        service.http.post(f"/{id}", json={"metadata": {"a": "b"}}, headers=key),
+        400,
+        "invalid-option",
     )
     assert problem["field"] == "metadata"
     for size in (16, 24, 32):
