@@ -88,7 +88,7 @@ def _expect_no_mistake(name: str) -> None:
     if len(name) > _LONGEST:
         return
     alike = name.lower().replace("-", "_")
-    if meant := get_close_matches(alike, [*OPTIONS, metadata.FIELD, TOKEN], 1, _LIKE):
+    if meant := get_close_matches(alike, [*OPTIONS, metadata.FIELD], 1, _LIKE):
         raise InvalidOption(
             f"Unknown field {name!r}: did you mean {meant[0]}? If it is data of your own, send it "
             f"as metadata[{name}].",
