@@ -168,7 +168,8 @@ def _listed(running: Iterable[Running]) -> tuple[Running, ...]:
 def _steps(state, rules):
     world, running, faults, deliveries, days = state
     acting = [each for each in running if each.operation]
-    first = [each for each in acting if each.operation[0] in _CONCERN_NOBODY][:1]
+    alone = _CONCERN_NOBODY if days else (*_CONCERN_NOBODY, "now")  # the day is the last
+    first = [each for each in acting if each.operation[0] in alone][:1]
     for each in first or acting:
         others = [other for other in running if other is not each]
         others += [each] * (len(running) - len(others) - 1)  # two may be alike
