@@ -58,6 +58,7 @@ class ShakenCloud(Cloud):
         seed: for disturbing deliveries.
         trouble: share of the deliveries to `resize` that are late.
         sweep_after: age at which a sweep publishes a job again, seconds.
+        notify: where events are sent, if anywhere.
     """
 
     def __init__(
@@ -70,11 +71,14 @@ class ShakenCloud(Cloud):
         seed: int = 0,
         trouble: float = 0.2,
         sweep_after: int = 15,
+        notify: str | None = None,
     ) -> None:
         self.data = data / "storage"
         self.proxy = Proxy()
         self.sweep_after = sweep_after
-        super().__init__(topology, data, console, broker=broker, instances={"resize": 2})
+        super().__init__(
+            topology, data, console, broker=broker, instances={"resize": 2}, notify=notify
+        )
         self.proxy.start(int(self.addresses.storage.rpartition(":")[2]))
         self.relay = Relay(self.addresses.functions["resize"], seed, trouble)
 

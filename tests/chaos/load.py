@@ -1,7 +1,7 @@
 """Clients that upload pictures, retry when told to, and sometimes delete their uploads.
 
 One of twenty uploads is a picture that attacks its decoder. Of every other of the rest, clients ask
-for further thumbnails.
+for further thumbnails. Every upload has metadata of its own.
 """
 
 import io
@@ -75,6 +75,7 @@ class Record:
 
     Attributes:
         accepted: ids of accepted uploads, with the number of the picture; hostile ones come last.
+        metadata: what was sent with each upload.
         grown: names of further thumbnails that were promised, by upload.
         deleted: ids of uploads whose deletion was confirmed.
         refused: file names of attempts with any other response.
@@ -83,6 +84,7 @@ class Record:
     """
 
     accepted: dict[str, int] = field(default_factory=dict)
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     grown: dict[str, set[str]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
@@ -180,6 +182,7 @@ class Load:
 
     def _send(self, number: int, which: int) -> str:
         name, data = self._pictures[which]
+        metadata = {"number": f"{self._seed}-{number}", "name": name}
         end = time.monotonic() + _PATIENCE
         for attempt in itertools.count():
             assert time.monotonic() < end, f"upload {number} was never accepted"
@@ -193,6 +196,7 @@ class Load:
                 answer = requests.post(
                     f"{self._url}/{self._query}",
                     files={"file": (filename, data)},
+                    data={f"metadata[{key}]": text for key, text in metadata.items()},
                     headers={"Idempotency-Key": f"{self._seed}-{number}"} if keyed else {},
                     timeout=_TIMEOUT,
                 )
@@ -205,6 +209,7 @@ class Load:
                 id = str(answer.json()["id"])
                 with self.record.lock:
                     self.record.accepted[id] = which
+                    self.record.metadata[id] = metadata
                 return id
             if not keyed:
                 with self.record.lock:

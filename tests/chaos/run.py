@@ -1,11 +1,13 @@
 """One run: a calm beginning, a storm, and the verdict."""
 
+import json
 import tempfile
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -14,7 +16,8 @@ from emulator.parts.pubsub import Broker
 from tests.chaos.cloud import Disk, ShakenCloud, impatient
 from tests.chaos.load import MORE, ON_DEMAND, Load, gallery, hostile
 from tests.chaos.schedule import Hand, plan
-from tests.chaos.verdict import SIZES, Verdict, judge, settle, thumbnails
+from tests.chaos.verdict import SIZES, Verdict, judge, settle, thumbnails, unheard
+from tests.conformance.endpoint import Endpoint, listening
 
 _DISK = 1024  # MB, more than a long run needs
 
@@ -57,6 +60,8 @@ class Outcome:
             ("stuck", len(verdict.stuck)),
             ("wrong", len(verdict.wrong)),
             ("further thumbnails that are missing", len(verdict.forgotten)),
+            ("other metadata than was sent", len(verdict.mixed)),
+            ("no event, or one that lacks something", len(verdict.unheard)),
             ("deleted but still there", len(verdict.undead)),
             ("orphans", len(verdict.orphans)),
             ("duplicated despite a key", len(verdict.double)),
@@ -85,9 +90,15 @@ def storm(
         try:
             console = Console(verbose=False, out=out)
             topology = impatient(max_delivery_attempts=50)
-            with ShakenCloud(
-                topology, disk.folder, console, broker, seed=seed, sweep_after=sweep_after
-            ) as cloud:
+            with (
+                listening() as endpoint,
+                ShakenCloud(
+                    *(topology, disk.folder, console, broker),
+                    seed=seed,
+                    sweep_after=sweep_after,
+                    notify=endpoint.url,
+                ) as cloud,
+            ):
                 url, query = cloud.addresses.upload, f"?sizes={','.join(SIZES)}"
                 calm = [_calm(url, query, *picture) for picture in pictures]
                 load = Load(url, query, pictures, harm, uploads, seed)
@@ -95,6 +106,8 @@ def storm(
                 _together(load, hand)
                 swept = settle(cloud, settle_seconds)
                 verdict = judge(cloud, load.record, calm, swept, harm)
+                if broker == "embedded":  # Google's loses events when it is killed
+                    verdict.unheard = unheard(load.record, lambda: _events(endpoint))
                 relay = cloud.relay
         finally:
             disk.unmount()
@@ -123,6 +136,11 @@ def _calm(url: str, query: str, name: str, data: bytes) -> dict[str, bytes]:
     further = {name: f"{name}?wait=30" for name in MORE} | {ON_DEMAND: ON_DEMAND}
     shown = thumbnails(url, id, further.values())
     return thumbnails(url, id) | {name: shown[address] for name, address in further.items()}
+
+
+def _events(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """Return the events that came so far."""
+    return [json.loads(push.data) for push in [*endpoint.pushes]]
 
 
 def _together(load: Load, hand: Hand) -> None:

@@ -14,7 +14,7 @@ from tests.chaos.cloud import ShakenCloud, impatient
 from tests.chaos.load import Record, hostile
 from tests.chaos.run import storm
 from tests.chaos.site.sitecustomize import DEADLY
-from tests.chaos.verdict import SIZES, judge, thumbnails
+from tests.chaos.verdict import SIZES, judge, thumbnails, unheard
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import picture
 
@@ -41,6 +41,9 @@ def test_the_verdict_sees_what_goes_wrong(tmp_path):
         record = Record(accepted=dict.fromkeys(ids, 0))
         calm = [thumbnails(cloud.addresses.upload, ids[0])]
         assert judge(cloud, record, calm, 0).is_good
+        record.metadata[ids[0]] = {"album": "7"}
+        assert judge(cloud, record, calm, 0).mixed == [ids[0]]
+        del record.metadata[ids[0]]
         *ids, buried = ids
         assert requests.delete(f"{cloud.addresses.upload}/{buried}", timeout=30).status_code == 204
         record.deleted.add(buried)
@@ -60,6 +63,27 @@ def test_the_verdict_sees_what_goes_wrong(tmp_path):
         assert verdict.undead == [undead]
         assert verdict.orphans == [f"{unended}: original without manifest"]
         assert not verdict.is_good
+
+
+def test_the_verdict_sees_which_events_are_missing_or_lack_something():
+    def event(id, *names, metadata):
+        return {"id": id, "metadata": metadata, "thumbnails": [{"name": name} for name in names]}
+
+    metadata = {"number": "1"}
+    ids = ("told", "silent", "mixed", "lacks", "deleted")
+    record = Record(
+        accepted=dict.fromkeys(ids, 0),
+        metadata=dict.fromkeys(ids, metadata),
+        grown={"told": {"96"}, "lacks": {"96"}},
+        deleted={"deleted"},
+    )
+    events = [
+        event("told", "48", "96", metadata=metadata),
+        event("told", "48", metadata=metadata),
+        event("mixed", "48", metadata={}),
+        event("lacks", "48", metadata=metadata),
+    ]
+    assert unheard(record, lambda: events, seconds=0) == ["silent", "mixed", "lacks"]
 
 
 def remove(cloud, *names):

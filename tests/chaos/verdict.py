@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ class Verdict:
         orphans: blobs that belong to no upload.
         double: requests with an `Idempotency-Key` that became more than one upload.
         forgotten: thumbnails that were promised later, but are missing or have other bytes.
+        mixed: other metadata in the status than was sent.
+        unheard: no event with the metadata that was sent and with all thumbnails.
         kept: originals of attempts that were answered with an error, but could not be removed. They
             are allowed if they are processed.
         swept: jobs that sweeps published again.
@@ -43,6 +45,8 @@ class Verdict:
     orphans: list[str] = field(default_factory=list)
     double: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    mixed: list[str] = field(default_factory=list)
+    unheard: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     swept: int = 0
     harmless: int = 0
@@ -53,7 +57,7 @@ class Verdict:
     def is_good(self) -> bool:
         """Whether the promise was kept."""
         failures = (self.lost, self.stuck, self.wrong, self.undead, self.orphans, self.double)
-        return not any((*failures, self.forgotten))
+        return not any((*failures, self.forgotten, self.mixed, self.unheard))
 
 
 def thumbnails(url: str, id: str, names: Iterable[str] = SIZES) -> dict[str, bytes]:
@@ -142,6 +146,8 @@ def judge(
             continue
         answer = requests.get(f"{url}/{id}", timeout=30)
         status = answer.json().get("status")
+        if answer.status_code == 200 and answer.json().get("metadata") != record.metadata.get(id):
+            verdict.mixed.append(id)
         if answer.status_code != 200:
             verdict.lost.append(f"{id} {answer.status_code}")
         elif status == "queued":
@@ -174,6 +180,36 @@ def _judge_growth(
             verdict.forgotten.append(f"{id} {name}")
         else:
             verdict.grown += 1
+
+
+def unheard(
+    record: Record, events: Callable[[], Sequence[Mapping[str, Any]]], seconds: float = 60
+) -> list[str]:
+    """Return the uploads about which the events do not say everything.
+
+    Args:
+        record: what the clients observed.
+        events: gives those that came so far, in any order.
+        seconds: how long to wait for another.
+    """
+    end, fewest = time.monotonic() + seconds, sys.maxsize
+    while True:
+        heard: dict[str, set[str]] = {}
+        for event in events():
+            id = event["id"]
+            if event["metadata"] == record.metadata.get(id):
+                heard.setdefault(id, set()).update(each["name"] for each in event["thumbnails"])
+        missing = [
+            id
+            for id in record.accepted
+            if id not in record.deleted
+            and (id not in heard or not heard[id] >= record.grown.get(id, set()))
+        ]
+        if len(missing) < fewest:
+            fewest, end = len(missing), time.monotonic() + seconds
+        if not missing or time.monotonic() > end:
+            return missing
+        time.sleep(1)
 
 
 def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:

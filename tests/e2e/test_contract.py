@@ -1,5 +1,6 @@
 """The HTTP contract, line by line, through real processes, held to the OpenAPI document."""
 
+import gzip
 import http.client
 import json
 import shutil
@@ -121,6 +122,49 @@ def test_an_upload_goes_from_its_receipt_to_nothing(service):
     expect_problem(service.delete(f"/{id}"), 404, "not-found")
 
 
+def test_what_is_not_as_a_client_expects_stays_as_it_is(service):
+    id = service.done()
+    stale = {"If-Match": '"of yesterday"'}
+    for answer in (
+        service.get(f"/{id}", headers=stale),
+        service.get(f"/{id}/256", headers=stale),
+        service.delete(f"/{id}", headers=stale),
+    ):
+        expect_problem(answer, 412, "precondition-failed")
+    thumbnail = service.get(f"/{id}/256")
+    assert thumbnail.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert thumbnail.headers["timing-allow-origin"] == "*"
+    assert service.delete(f"/{id}", headers={"If-Match": "*"}).status_code == 204
+
+
+def test_compressed_json_is_refused(service):
+    body = gzip.compress(json.dumps({"size": 10}).encode())
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    answer = service.post("/uploads", data=body, headers=headers)
+    expect_problem(answer, 415, "unsupported-encoding")
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ('filename="a%22b.jpg"', 'attachment; filename="a_b_256.jpg"'),  # as browsers write a"b.jpg
+        (
+            "filename=x.jpg; filename*=utf-8''K%C3%A4tzchen.jpg",
+            "filename*=UTF-8''K%C3%A4tzchen_256.jpg",
+        ),
+    ],
+)
+def test_a_form_may_have_a_preamble_and_names_as_browsers_and_dotnet_write_them(
+    service, said, name
+):
+    head = f"for old programs\r\n--b\r\nContent-Disposition: form-data; name=file; {said}\r\n\r\n"
+    body = head.encode() + ROCKET.read_bytes() + b"\r\n--b--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    id = service.post("/", data=body, headers=headers).json()["id"]
+    saved = service.get(f"/{id}/256?wait=30&download=1").headers["content-disposition"]
+    assert saved.endswith(name)
+
+
 @pytest.mark.parametrize(
     ("options", "allowed"),
     [
@@ -134,7 +178,7 @@ def test_an_upload_goes_from_its_receipt_to_nothing(service):
         ({"quality": "101"}, "from 1 to 100"),
         ({"background": "white"}, "six hexadecimal digits"),
         ({"max_bytes": "1"}, "from 1000 to 100000000"),
-        ({"colour": "red"}, "sizes, fit, gravity"),
+        ({"qualtiy": "80"}, "quality"),
     ],
 )
 @pytest.mark.parametrize("place", ["params", "data"])
@@ -146,6 +190,13 @@ def test_a_wrong_option_is_refused_with_its_name_and_what_is_allowed(
     problem = expect_problem(answer, 400, "invalid-option")
     assert problem["field"] == next(iter(options))
     assert allowed in problem["detail"]
+
+
+def test_what_is_no_option_is_metadata_in_a_form_and_an_unknown_option_in_a_query(service):
+    files, given = {"file": ("rocket.jpg", ROCKET.read_bytes())}, {"colour": "red"}
+    assert service.post("/", files=files, data=given).json()["metadata"] == given
+    answer = service.post("/", files=files, params=given)
+    assert "sizes, fit, gravity" in expect_problem(answer, 400, "invalid-option")["detail"]
 
 
 def test_head_is_answered_wherever_get_is_with_the_same_headers_and_no_body(service, url):

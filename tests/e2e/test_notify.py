@@ -55,7 +55,7 @@ def subscriber(folder, port, cloud):
         process.terminate()
 
 
-def test_the_example_subscriber_hears_of_each_job_once_and_of_nobody_else(tmp_path):
+def test_the_example_subscriber_hears_of_each_thumbnail_once_and_of_nobody_else(tmp_path):
     port = free_port()
     with (
         up(tmp_path, "--port", free_port(), "--notify", f"http://{HOST}:{port}/") as cloud,
@@ -64,6 +64,9 @@ def test_the_example_subscriber_hears_of_each_job_once_and_of_nobody_else(tmp_pa
         done = send(cloud.url("upload"), ROCKET.read_bytes())
         failed = send(cloud.url("upload"), picture(400, 300, format="PNG")[:300])
         wait_until(lambda: len(lines()) >= 2)
+        grows = f"{cloud.url('upload')}/{done}"
+        assert requests.post(f"{grows}?sizes=96", timeout=30).status_code == 202
+        wait_until(lambda: len(lines()) >= 3)
         data = {"schema": "1", "state": "done", "id": "0" * 32, "generation": 1, "thumbnails": []}
         body = {"message": {"data": base64.b64encode(json.dumps(data).encode()).decode()}}
         forged = requests.post(f"http://{HOST}:{port}/", json=body, timeout=20)
@@ -75,9 +78,9 @@ def test_the_example_subscriber_hears_of_each_job_once_and_of_nobody_else(tmp_pa
         cloud.process.wait(30)
     assert forged.status_code == signed_by_nobody.status_code == 401
     told = sorted(line for line in lines() if not re.search(r'"POST .*" 401|code 401', line))
-    assert told[0] == f"done {done} {done}/256.jpg"
-    assert told[1].startswith(f"failed {failed} ")
-    assert len(told) == 2
+    assert told[:2] == [f"done {done} {done}/256.jpg", f"done {done} {done}/96.jpg"]
+    assert told[2].startswith(f"failed {failed} ")
+    assert len(told) == 3
 
 
 @pytest.mark.parametrize("broker", ["embedded", "official"])

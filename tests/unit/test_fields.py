@@ -66,7 +66,8 @@ def test_a_mistyped_name_does_not_become_metadata(name, meant):
     [
         *("name", "type", "relativePath", "filepond", "files", "file", "title", "caption", "user"),
         *("dzuuid", "dztotalfilesize", "dzchunkindex", "qqfilename", "resumableChunkSize", "tags"),
-        *("csrf_token", "album", "description", "filename", "lastModified", "id", "color", "x"),
+        *("csrf_token", "_token", "album", "description", "filename", "lastModified", "id"),
+        *("color", "x"),
     ],
 )
 def test_fields_of_widgets_and_applications_resemble_no_option(name):

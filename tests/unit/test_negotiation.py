@@ -142,6 +142,23 @@ def test_what_was_asked_for_in_one_format_is_not_made_again(service):
     assert names == ["32", "16-webp", "16-avif", "16-jpeg"]
 
 
+def test_a_format_that_gets_ready_between_two_looks_does_not_hide_that_others_are_to_come(
+    service, monkeypatch
+):
+    id = service.done(data={"sizes": "32"})
+    service.http.post(f"/{id}?sizes=16&format=negotiate")
+    look = service.store.wishes.read
+
+    def late(id, name):
+        if name == "16-avif" and len(service.uploads.messages) == 3:
+            service.work_once()
+        return look(id, name)
+
+    monkeypatch.setattr(service.store.wishes, "read", late)
+    expect_problem(service.http.get(f"/{id}/16"), 404, "not-ready")
+    assert len(service.uploads.messages) == 2
+
+
 def test_on_demand_only_the_format_is_made_that_somebody_accepts():
     service = Service(on_demand=parse_allowed("16:negotiate"), max_wait_seconds=10)
     id = service.done(data={"sizes": "32"})

@@ -196,6 +196,27 @@ def test_a_size_alone_is_the_name_of_a_thumbnail_and_needs_no_signature(service)
     assert service.uploads.messages == []
 
 
+@pytest.mark.parametrize("settings", [{}, {"on_demand": ALLOWED}, {"signing_keys": (KEY,)}])
+def test_a_guess_costs_two_looks_for_wishes_and_one_more_at_the_manifest(settings, monkeypatch):
+    service = Service(**settings)
+    id = service.done(data={"sizes": "32"})
+    calls = []
+    for bucket in (service.originals, service.processed):
+        for method in ("read", "stat", "fetch", "list", "walk", "create", "write"):
+            if call := getattr(bucket, method, None):
+
+                def counted(name, *rest, call=call):
+                    calls.append(name)
+                    return call(name, *rest)
+
+                monkeypatch.setattr(bucket, method, counted)
+    expect_problem(service.http.get(f"/{id}/31"), 404, "not-found")
+    assert calls == [
+        *(f"{id}/manifest.json", f"{id}/31.wish"),
+        *(f"{id}/31-avif.wish", f"{id}/manifest.json"),
+    ]
+
+
 def test_a_service_that_allows_none_refuses_them_as_names():
     service = Service()
     id = service.done(data={"sizes": "32"})

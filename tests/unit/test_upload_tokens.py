@@ -231,6 +231,59 @@ def test_without_keys_or_secrets_there_are_no_tokens(settings):
     assert "QUICKTHUMB_TOKEN_SECRETS" in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"token_secrets": ()}, {"api_keys": (), "token_secrets": ()}]
+)
+@pytest.mark.parametrize("place", ["data", "params"])
+def test_a_token_never_ends_in_metadata_also_where_none_is_needed(place, settings):
+    service = Service(**SETTINGS | settings)
+    given = {"params": {}, "data": {"album": "7"}}
+    given[place]["token"] = f"{PREFIX}secret"
+    answer = service.post(headers={"x-api-key": KEY}, **given)
+    assert answer.status_code == 202, answer.text
+    service.work()
+    assert service.http.get(f"/{answer.json()['id']}").json()["metadata"] == {"album": "7"}
+    assert not any(PREFIX.encode() in data for _, data in service.processed.blobs.values())
+
+
+def test_a_token_allows_formats_that_are_negotiated_and_what_is_in_it_stays_as_it_grows(service):
+    token = granted(service, allow={"format": ["webp", "negotiate"]}, metadata={"user": "ada"})
+    answer = upload(service, token, data={"format": "negotiate", "sizes": "16"})
+    expect_problem(answer, 403, "token-scope")
+    answer = upload(service, token, data={"format": "negotiate", "note": "mine"})
+    assert answer.status_code == 202, answer.text
+    id = answer.json()["id"]
+    service.work()
+    more = service.http.post(f"/{id}?sizes=16", headers={"x-api-key": KEY})
+    metadata = {"user": "ada", "note": "mine"}
+    assert more.status_code == 202
+    assert more.json()["metadata"] == metadata
+    before = service.http.get("/uploads", params={"ids": id}).json()["uploads"][0]
+    assert (before["status"], "16" in before["thumbnails"]) == ("done", False)
+    service.work()
+    after = service.http.get("/uploads", params={"ids": id}).json()["uploads"][0]
+    assert after == service.http.get(f"/{id}").json()
+    assert after["metadata"] == metadata
+    assert {"256", "256-avif", "16"} <= {*after["links"]["thumbnails"]}
+
+
+def test_further_thumbnails_take_no_metadata_and_count_for_no_quota():
+    service = Service(**SETTINGS, key_uploads_per_minute=1)
+    key = {"x-api-key": KEY}
+    id = service.post(headers=key).json()["id"]
+    service.work()
+    problem = expect_problem(
+        service.http.post(f"/{id}", json={"metadata": {"a": "b"}}, headers=key),
+        400,
+        "invalid-option",
+    )
+    assert problem["field"] == "metadata"
+    for size in (16, 24, 32):
+        assert service.http.post(f"/{id}?sizes={size}", headers=key).status_code == 202
+    expect_problem(service.post(headers=key), 429, "too-many-requests")
+    expect_problem(service.http.post(f"/{id}?sizes=48"), 401, "unauthorized")
+
+
 def test_signatures_are_compared_in_constant_time_with_those_of_all_keys(service, monkeypatch):
     compared = []
 

@@ -5,10 +5,11 @@ One rule for programs, forms and upload widgets:
 1. The name of an option is that option. Left empty in a form, it is not given.
 2. `metadata` and `metadata[KEY]` are metadata.
 3. `next` is the page to go on to.
-4. Any other field of a form is metadata under its own name: widgets send fields that they are not
+4. `token` is the upload token: the caller removes it, since it says nothing of the upload.
+5. Any other field of a form is metadata under its own name: widgets send fields that they are not
    asked for. A name that resembles one of the above is a typing error, though, which must not
    silently become metadata.
-5. Any other query parameter is an unknown option.
+6. Any other query parameter is an unknown option.
 """
 
 import re
@@ -58,8 +59,8 @@ def read_fields(
     """Tell options, metadata and `next` apart.
 
     Args:
-        form: names and values of form fields that are not files.
-        query: names and values of query parameters.
+        form: names and values of form fields that are not files, but for the upload token.
+        query: names and values of query parameters, but for the upload token.
         menu: which options there are.
         origins: of the pages that `next` may name.
 

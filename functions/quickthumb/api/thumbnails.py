@@ -97,20 +97,21 @@ class Thumbnails:
         Raises:
             OriginalGone: it is not there, and cannot be made any more.
         """
-        state = self._store.status(id)
-        if not _lacks(state, name):
-            return Seen(state)
-        asked = (name,) if rendition else (name, *variants(name))
-        found = (self._store.wishes.read(id, each) for each in asked if _lacks(state, each))
-        kept = next(filter(None, found), None)
-        if kept and kept.wish:
-            if rendition:
-                remind(kept, self._store, self._topic)
-            return Seen(state, kept.wish)
-        if isinstance(state, Queued):
-            return Seen(state)
-        # It may have been made between the two looks.
-        state = self._store.status(id)
+        state, asked = self._store.status(id), None
+        while _lacks(state, name):
+            # Again if some was made between the looks at the wishes and at the manifest.
+            before, asked = asked, [name] if rendition else [name, *_first_lacked(state, name)]
+            if asked == before:
+                break
+            found = (self._store.wishes.read(id, each) for each in asked)
+            kept = next(filter(None, found), None)
+            if kept and kept.wish:
+                if rendition:
+                    remind(kept, self._store, self._topic)
+                return Seen(state, kept.wish)
+            if isinstance(state, Queued):
+                return Seen(state)
+            state = self._store.status(id)
         if rendition is None or not isinstance(state, Manifest) or not _lacks(state, name):
             return Seen(state)
         job = original_of(state, self._store)
@@ -155,6 +156,15 @@ def _lacks(state: Manifest | Queued | None, name: str) -> bool:
     if state is None or state.failure:
         return False
     return state.thumbnail(name) is None and not state.has_variants(name)
+
+
+def _first_lacked(state: Manifest | Queued | None, name: str) -> list[str]:
+    """Return the first format that is lacking for a name to be negotiated.
+
+    Wishes for several formats are written in order, so if this one was not asked for, no other
+    makes the name negotiable. To look for them too would only make guesses dearer.
+    """
+    return [each for each in variants(name) if _lacks(state, each)][:1]
 
 
 def _expected(state: Queued, name: str) -> Mapping[str, str]:

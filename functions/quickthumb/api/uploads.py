@@ -192,9 +192,13 @@ class Uploads:
         self._keys.admit_form(request, fields)
         self._quotas.check(request.state.holder)
 
-    def _fields(self, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return fields and query parameters without the upload token."""
-        return [pair for pair in given if pair[0] != FIELD or not self._settings.gives_tokens]
+    @staticmethod
+    def _fields(given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return fields and query parameters without the upload token.
+
+        Also where there are no tokens: it is a secret, which must not end in metadata.
+        """
+        return [pair for pair in given if pair[0] != FIELD]
 
     def _asked(
         self, options: tuple[tuple[str, str], ...], metadata: Metadata, holder: Holder
