@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from emulator import data_folder
 from emulator.console import Console
+from emulator.dashboard.watching import Watching, letters_of
 from emulator.errors import InvalidOption
 from emulator.parts.front.visitors import Visitors
 from emulator.parts.functions import function_part, variables
@@ -33,10 +34,15 @@ class Cloud:
         instances: number of processes of a function, if not one.
         notify: URL to push finished jobs to, if any.
         source: the code of the functions; None is that of QuickThumb.
+        watching: is told what happens, if anybody watches. Dead letters are then kept, too.
 
     Attributes:
         topology: see above.
         source: see above.
+        broker: see above.
+        notify: see above.
+        instances: number of processes of each function.
+        paused: names of subscriptions that keep their messages for now.
         addresses: where the parts listen.
 
     Raises:
@@ -57,6 +63,7 @@ class Cloud:
         instances: Mapping[str, int] | None = None,
         notify: str | None = None,
         source: Source | None = None,
+        watching: Watching | None = None,
     ) -> None:
         self.source = source or Source()
         if port is not None:
@@ -66,7 +73,11 @@ class Cloud:
         data_folder.make(data)
         data_folder.secure(data)
         self.topology = topology
-        self._notify = notify
+        self.broker = broker
+        self.instances = dict.fromkeys(topology.functions, 1) | dict(instances or {})
+        self.paused: set[str] = set()
+        self._watching = watching
+        self.notify = notify
         self._broker_data = data / "pubsub"
         public = [name for name, each in topology.functions.items() if each.trigger == "http"]
         ports = {name: free_port() for name in topology.functions} | _in_a_row(public, port)
@@ -88,7 +99,7 @@ class Cloud:
         )
         scheduler = scheduler_part(topology, self.addresses, self._broker_data)
         self._functions = [
-            self.function_part(name, function, (instances or {}).get(name, 1))
+            self.function_part(name, function, self.instances[name])
             for name, function in topology.functions.items()
         ]
         services = [
@@ -126,7 +137,10 @@ class Cloud:
         """Return the part that serves a function."""
         awaited = self.topology.serves_pictures(name)
         return function_part(
-            name, function, self.addresses, instances, awaited=awaited, source=self.source
+            *(name, function, self.addresses, instances),
+            awaited=awaited,
+            source=self.source,
+            watching=self._watching,
         )
 
     def functions(self) -> Sequence[Part]:
@@ -141,14 +155,37 @@ class Cloud:
         """Return the URLs to which messages are pushed, by function."""
         return self.addresses.functions
 
-    def _make_resources(self) -> None:
-        from emulator.parts import pubsub_resources as resources  # slow; the parts start meanwhile
+    def send(self, function: str, number: int) -> bool:
+        """Send a signal to the server of a function; return False if it does not run."""
+        return self._supervisor.send(function, number)
 
-        endpoints = {
+    def set_instances(self, function: str, count: int) -> None:
+        """Set how many processes a function has when it is started the next time."""
+        self.instances[function] = count
+        self._supervisor.change(function, WORKERS=str(count))
+
+    def subscriptions(self) -> dict[str, Any]:
+        """Return the `Subscription`s that push, by short name, as they are when not paused."""
+        from emulator.parts import pubsub_resources as resources
+
+        return resources.push_subscriptions(
+            self.topology, self.addresses, self._endpoints(), self.notify
+        )
+
+    def _endpoints(self) -> dict[str, str]:
+        return {
             name: self._push_url(subscription)
             for name, subscription in self.topology.subscriptions.items()
         }
-        resources.make_resources(self.topology, self.addresses, endpoints, self._notify)
+
+    def _make_resources(self) -> None:
+        from emulator.parts import pubsub_resources as resources  # slow; the parts start meanwhile
+
+        resources.make_resources(
+            *(self.topology, self.addresses, self._endpoints(), self.notify),
+            letters=letters_of(self.topology) if self._watching else {},
+            paused=self.paused,
+        )
 
     def _push_url(self, subscription: Subscription) -> str:
         url = self.push_endpoints()[subscription.push_to]

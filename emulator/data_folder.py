@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emulator.errors import InvalidOption, Unsafe
 
-_OURS = ("storage", "pubsub", "sessions", "set-aside", "lock", "addresses.json")
+_OURS = ("storage", "pubsub", "sessions", "set-aside", "lock", "addresses.json", "controls.json")
 """What the emulator creates there. It ignores other files: the folder may be a home."""
 
 METADATA = "user.metadata"

@@ -34,6 +34,8 @@ class Part:
         before: called before every start, to repair what the last run left; returns lines to show.
         on_ready: called after every start once it is ready, to recreate what is not persistent.
         matters: returns whether to show a log line when not verbose.
+        hear: gets each line first; returns what it says to people, None if nothing.
+        on_end: called after every end of the process.
         awaited: whether the start of the cloud waits for it. Other parts are started last, to leave
             the processors to those that are awaited.
     """
@@ -46,6 +48,8 @@ class Part:
     before: Callable[[], Sequence[str]] = tuple
     on_ready: Callable[[], None] = lambda: None
     matters: Callable[[str], bool] = lambda line: False  # noqa: ARG005
+    hear: Callable[[str], str | None] = lambda line: line
+    on_end: Callable[[], None] = lambda: None
     awaited: bool = True
 
 
@@ -65,6 +69,8 @@ class Process:
         self._console = console
         self._last_lines = deque[str](maxlen=15)
         self._run: Run | None = None
+        self.changes: dict[str, str] = {}
+        """Variables for the next start, instead of those of the part."""
         self.to_renew = threading.Event()
         """Set while it is stopped in order to be started anew."""
 
@@ -76,7 +82,7 @@ class Process:
         popen = subprocess.Popen(
             [*_leash(), *self.part.command],
             cwd=self.part.folder,
-            env={**os.environ, **self.part.env},
+            env={**os.environ, **self.part.env, **self.changes},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,7 +100,9 @@ class Process:
     def _read(self, popen: subprocess.Popen[str]) -> None:
         assert popen.stdout is not None  # noqa: S101 - because of PIPE
         with popen.stdout:
-            for line in map(str.rstrip, popen.stdout):
+            for line in map(self.part.hear, map(str.rstrip, popen.stdout)):
+                if line is None:
+                    continue
                 self._last_lines.append(line)
                 if self._console.verbose or self.part.matters(line):
                     self._console.line(self.part.name, line)
@@ -124,6 +132,7 @@ class Process:
             with suppress(ProcessLookupError):
                 os.killpg(popen.pid, signal.SIGKILL)
         run.reader.join(timeout=1)
+        self.part.on_end()
         return status
 
     def exit_status(self) -> int | None:
@@ -244,6 +253,21 @@ class Supervisor:
 
     def _processes(self) -> list[Process]:
         return [process for group in self._groups for process in group]
+
+    def change(self, name: str, **variables: str) -> None:
+        """Set variables of a part from its next start on."""
+        self._process(name).changes.update(variables)
+
+    def send(self, name: str, number: int) -> bool:
+        """Send a signal to a part; return False if it does not run."""
+        process = self._process(name)
+        if process.pid is None or process.exit_status() is not None:
+            return False
+        os.kill(process.pid, number)
+        return True
+
+    def _process(self, name: str) -> Process:
+        return next(each for each in self._processes() if each.part.name == name)
 
     def pids(self) -> dict[str, int | None]:
         """Return the process ids by name of part."""

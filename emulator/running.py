@@ -25,6 +25,7 @@ class Addresses:
         tokens: the tokens required by functions that are not public.
         entrance: the first function that is called over HTTP; empty if there is none.
         project: id of the emulated project.
+        dashboard: URL of the dashboard and its API; empty if there is none.
     """
 
     functions: Mapping[str, str]
@@ -34,6 +35,7 @@ class Addresses:
     tokens: Mapping[str, PushToken] = field(default_factory=dict)
     entrance: str = ""
     project: str = PROJECT
+    dashboard: str = ""
 
     @property
     def upload(self) -> str:

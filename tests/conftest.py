@@ -19,7 +19,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 _GROUPS = {"shared_cloud": "cloud", "chromium": "cloud", "shared_up": "up"}
 """Group of the tests that share a session fixture, by fixture; one process runs each group."""
 
-_OF_A_FILE = {"emulator", "guarded", "programs", "released_once", "server"}
+_OF_A_FILE = {"emulator", "guarded", "programs", "released_once", "server", "steered"}
 """Slow module fixtures."""
 
 

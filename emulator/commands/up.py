@@ -4,7 +4,7 @@ import argparse
 import time
 import webbrowser
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from emulator import data_folder
 from emulator.bootstrap import ROOT
 from emulator.cloud import Cloud
 from emulator.console import Console
+from emulator.dashboard.control import bind, controlled
+from emulator.dashboard.controls import MOST_SLOW
+from emulator.dashboard.watching import Watching
 from emulator.options import (
     add_app_options,
     add_cloud_options,
@@ -69,7 +72,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="push every finished job to this URL, as a Pub/Sub subscription would",
     )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument(
+        "--dashboard-port",
+        type=port,
+        metavar="PORT",
+        help="port of the dashboard (default: 8090, or a free one if that is taken)",
+    )
+    parser.add_argument(
+        "--slow",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="let each job take so much longer, to see the queue",
+    )
     parser.add_argument("--verbose", action="store_true", help="show all log lines of all parts")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MOST_SLOW:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected a number of seconds from 0 to {MOST_SLOW:.0f}"
+        )
+    return seconds
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,7 +111,11 @@ def run(args: argparse.Namespace) -> int:
         source.check()
     data = data_of(args)
     data_folder.make(data)
-    with only_one(data):
+    with only_one(data), closing(bind(args.dashboard_port)) as server:
+        watching = Watching.of(topology, data)
+        for name, function in topology.functions.items():
+            if function.trigger == "pubsub":
+                watching.controls.slow[name] = args.slow
         cloud = Cloud(
             topology,
             data,
@@ -93,15 +125,23 @@ def run(args: argparse.Namespace) -> int:
             instances=instances,
             notify=args.notify,
             source=source,
+            watching=watching,
         )
+        cloud.addresses = replace(cloud.addresses, dashboard=server.url)
         try:
-            with cloud, announced(data, cloud.addresses), _reloading(args, cloud, console, data):
+            with (
+                watching.controls.written(),
+                cloud,
+                announced(data, cloud.addresses),
+                _reloading(args, cloud, console, data),
+            ):
                 seconds = time.monotonic() - started
                 print(_welcome(topology, cloud, args, instances, seconds), flush=True)
                 if args.open:
                     _open(cloud.addresses, console)
-                while True:
-                    time.sleep(3600)
+                with controlled(cloud, watching, server, console):
+                    while True:
+                        time.sleep(3600)
         except KeyboardInterrupt:
             console.say("Stopped. Queued jobs continue with the next `up`.")
     return 0
@@ -131,6 +171,7 @@ def _welcome(
     rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(data_of(args))}"))
     broker = "Google's emulator" if args.pubsub == "official" else "embedded"
     rows.append(("pubsub", addresses.pubsub, broker))
+    rows.append(("dashboard", addresses.dashboard, "its API; commands: status, watch, queue"))
     rows.extend(
         ("scheduler", schedule.cron, f"calls {schedule.function}")
         for schedule in topology.schedules.values()

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from emulator.dashboard.watching import Watching
 from emulator.errors import PartFailed
 from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, answers
@@ -16,6 +17,9 @@ from emulator.source import Source
 from emulator.topology import Function, Reference
 
 _GUEST = Path(__file__).with_name("guest")
+
+_SELF = "X-Quickthumb-Emulator"
+"""A header of the emulator's own questions, which `guest/watched.py` does not tell of."""
 
 _NOT_INHERITED = ("DEBUG", "FUNCTION_TARGET", "FUNCTION_SIGNATURE_TYPE", "FUNCTION_USE_ASGI")
 """Variables that would make functions-framework ignore the topology."""
@@ -29,6 +33,7 @@ def function_part(
     *,
     awaited: bool,
     source: Source | None = None,
+    watching: Watching | None = None,
 ) -> Part:
     """Return the part that serves a function.
 
@@ -39,14 +44,16 @@ def function_part(
         instances: number of processes; a debugged function is one.
         awaited: see `Part`.
         source: the code; None is that of QuickThumb.
+        watching: is told what it does, if anybody watches.
     """
     source = source or Source()
+    watched = watching if name not in source.debuggers else None
     port = int(addresses.functions[name].rpartition(":")[2])
     has_health = source.is_ours and function.trigger == "http"
     inherited = {key: text for key, text in os.environ.items() if key not in _NOT_INHERITED}
     return Part(
         name,
-        _command(name, function, port, source),
+        _command(name, function, port, source, watched),
         is_ready=lambda: is_healthy(port) if has_health else answers(port),
         env={
             **inherited,
@@ -59,16 +66,24 @@ def function_part(
         },
         folder=None if source.is_ours else source.folder,
         matters=lambda line: not (source.is_ours and line.startswith(("INFO ", "DEBUG "))),
+        hear=watched.hear(name) if watched else lambda line: line,
+        on_end=lambda: watched.look(name) if watched else None,
         awaited=awaited,
     )
 
 
-def _command(name: str, function: Function, port: int, source: Source) -> list[str]:
+def _command(
+    name: str, function: Function, port: int, source: Source, watched: Watching | None
+) -> list[str]:
     file, target = str(source.file), function.entry_point
     debugger = source.debuggers.get(name)
     if debugger is None:
+        serve = [str(_GUEST / "framework.py")]
+        if watched:
+            told = (str(watched.controls.path), name, function.trigger)
+            serve = [str(_GUEST / "watched.py"), *told]
         return [
-            *(str(source.python), str(_GUEST / "framework.py"), "--source", file),
+            *(str(source.python), *serve, "--source", file),
             *("--target", target, "--host", HOST, "--port", str(port)),
         ]
     return [
@@ -125,7 +140,8 @@ def is_healthy(port: int) -> bool:
         PartFailed: a setting is wrong, so that it never will.
     """
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=2) as answer:
+        request = urllib.request.Request(f"http://{HOST}:{port}/health", headers={_SELF: "1"})
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - http
             return bool(answer.status == 200)
     except urllib.error.HTTPError as error:
         with error:

@@ -3,7 +3,7 @@
 It uses gRPC directly: importing the client library takes longer than starting the broker.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import grpc
@@ -19,7 +19,7 @@ from emulator.topology import Subscription, Topology
 
 _TIMEOUT = 10.0  # seconds for each call
 
-_NOTIFY = "notify"
+NOTIFY = "notify"
 """The subscription that pushes finished jobs to the URL of `up --notify`."""
 
 _COMPLETED_TOPIC = "QUICKTHUMB_COMPLETED_TOPIC"
@@ -31,7 +31,12 @@ _LABELS = {"made-from": "topology"}
 
 
 def make_resources(
-    topology: Topology, addresses: Addresses, endpoints: Mapping[str, str], notify: str | None
+    topology: Topology,
+    addresses: Addresses,
+    endpoints: Mapping[str, str],
+    notify: str | None,
+    letters: Mapping[str, str] | None = None,
+    paused: Container[str] = (),
 ) -> None:
     """Create what is missing, update existing subscriptions, and delete those of an earlier file.
 
@@ -42,6 +47,8 @@ def make_resources(
         addresses: of the broker, and the tokens that functions require.
         endpoints: URL to which each subscription pushes.
         notify: URL to push finished jobs to, if any.
+        letters: topic of dead letters, by name of a subscription that keeps them to be looked at.
+        paused: names of subscriptions that keep their messages for now.
 
     Raises:
         grpc.RpcError: the broker refused or did not answer.
@@ -53,24 +60,51 @@ def make_resources(
         for name in topology.topics:
             topic = protos.Topic(name=topic_path(name, project))
             _call(channel, "Publisher/CreateTopic", topic, tolerated=exists)
-        wanted = [
-            _subscription(
-                *(name, each, endpoints[name], addresses.tokens.get(each.push_to), project)
-            )
-            for name, each in topology.subscriptions.items()
-        ]
-        if notify:
-            wanted.append(_notification(topology, notify))
-        for name in _made_earlier(channel, project) - {each.name for each in wanted}:
+        wanted = push_subscriptions(topology, addresses, endpoints, notify)
+        for name, topic in (letters or {}).items():
+            wanted[name] = _keeping(name, topic, project)
+        for name in _made_earlier(channel, project) - {each.name for each in wanted.values()}:
             _delete(channel, name)
-        for subscription in wanted:
+        for subscription in wanted.values():
+            if subscription.name.rpartition("/")[2] in paused:
+                subscription.push_config.Clear()
             if _call(channel, "Subscriber/CreateSubscription", subscription, tolerated=exists):
                 continue
             settings = {field.name for field, _ in subscription.ListFields()} - {"name", "topic"}
+            settings |= {"push_config"}  # also if it is empty
             update = protos.UpdateSubscriptionRequest(
                 subscription=subscription, update_mask=FieldMask(paths=sorted(settings))
             )
             _call(channel, "Subscriber/UpdateSubscription", update)
+
+
+def push_subscriptions(
+    topology: Topology, addresses: Addresses, endpoints: Mapping[str, str], notify: str | None
+) -> dict[str, Any]:
+    """Return the `Subscription`s that push, by short name; see `make_resources`.
+
+    Raises:
+        InvalidTopology: `notify` is set, but no function publishes finished jobs.
+    """
+    wanted = {
+        name: _subscription(
+            *(name, each, endpoints[name], addresses.tokens.get(each.push_to), topology.project)
+        )
+        for name, each in topology.subscriptions.items()
+    }
+    if notify:
+        wanted[NOTIFY] = _notification(topology, notify)
+    return wanted
+
+
+def _keeping(name: str, topic: str, project: str) -> Any:
+    """Return a `Subscription` that keeps the messages of a topic."""
+    return protos.Subscription(
+        name=subscription_path(name, project),
+        topic=topic_path(topic, project),
+        labels=_LABELS,
+        ack_deadline_seconds=60,
+    )
 
 
 def _made_earlier(channel: grpc.Channel, project: str) -> set[str]:
@@ -105,7 +139,7 @@ def _notification(topology: Topology, url: str) -> Any:
         minimum_backoff_seconds=1,
         maximum_backoff_seconds=60,
     )
-    return _subscription(_NOTIFY, wanted, url, PushToken(NOTIFIER, url), topology.project)
+    return _subscription(NOTIFY, wanted, url, PushToken(NOTIFIER, url), topology.project)
 
 
 def _subscription(

@@ -184,3 +184,40 @@ def test_a_port_in_use_is_not_free():
         assert answers(port)
     assert is_free(port)
     assert not answers(port)
+
+
+def test_a_part_hears_its_lines_first_and_shows_what_is_left(supervise, log):
+    heard = []
+
+    def hear(line):
+        heard.append(line)
+        return None if line == "secret" else line.upper()
+
+    talk = "print('secret', flush=True); print('said', flush=True); import time; time.sleep(60)"
+    supervise(
+        [Part("talker", python(talk), is_ready=lambda: len(heard) == 2, hear=hear)], verbose=True
+    )
+    eventually(lambda: "talker | SAID" in log.getvalue())
+    assert "SECRET" not in log.getvalue()
+    assert heard == ["secret", "said"]
+
+
+def test_each_end_is_told_and_changes_count_from_the_next_start(supervise, log):
+    ends = []
+    tell = "import os, time; print(os.environ['COUNT'], flush=True); time.sleep(60)"
+    part = Part(
+        "counter",
+        python(tell),
+        is_ready=lambda: True,
+        env={"COUNT": "one"},
+        matters=lambda line: True,
+        on_end=lambda: ends.append(1),
+    )
+    supervisor = supervise([part])
+    eventually(lambda: "counter | one" in log.getvalue())
+    supervisor.change("counter", COUNT="two")
+    assert supervisor.send("counter", signal.SIGKILL)
+    eventually(lambda: "counter | two" in log.getvalue())
+    assert ends == [1]
+    supervisor.stop()
+    assert not supervisor.send("counter", signal.SIGTERM)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import grpc
 import grpc.aio
 
-from emulator.pubsub.doors import calls, iam, publisher, schemas, streaming, subscriber
+from emulator.pubsub.doors import calls, iam, publisher, schemas, streaming, subscriber, watching
 from emulator.pubsub.doors.addresses import addresses
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.discovery import add_discovery
@@ -71,7 +71,7 @@ async def serve_api(host: str, port: int, backend: Backend, origins: Sequence[st
     }
     services = {name: calls.served(methods) for name, methods in unary.items()}
     services[subscriber.NAME]["StreamingPull"] = streaming.method(backend)
-    server, within = await _serve_grpc(services, backend.stopping)
+    server, within = await _serve_grpc(services, backend)
     methods = ChainMap(*unary.values())
     http = HttpServer(Rest(methods, Origins(host, origins)).answer)
     front = Front(within, lambda: HttpConnection(http))
@@ -84,7 +84,7 @@ async def serve_api(host: str, port: int, backend: Backend, origins: Sequence[st
 
 
 async def _serve_grpc(
-    services: Mapping[str, Mapping[str, calls.Method]], stopping: asyncio.Event
+    services: Mapping[str, Mapping[str, calls.Method]], backend: Backend
 ) -> tuple[grpc.aio.Server, str | int]:
     """Start gRPC's server where only this machine reaches it; return it, and where that is.
 
@@ -107,7 +107,10 @@ async def _serve_grpc(
     server.add_generic_rpc_handlers(
         grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items()
     )
-    await add_discovery(server, services, stopping)
+    await add_discovery(server, services, backend.stopping)
+    # Not among the services that tools are told of: Google's have nothing like it.
+    watch = grpc.method_handlers_generic_handler(watching.NAME, watching.methods(backend))
+    server.add_generic_rpc_handlers([watch])
     # The last one, since it takes every call that no other takes.
     server.add_generic_rpc_handlers([calls.UnknownMethods()])
     within: str | int

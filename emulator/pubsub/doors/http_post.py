@@ -18,6 +18,9 @@ MAX_IDLE_SECONDS = 1.0
 PROCESSING = 102
 
 
+_NO_RESPONSE = "the endpoint closed the connection without a response"
+
+
 class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -35,7 +38,10 @@ class _Connection:
         while True:
             event = state.next_event()
             if event is h11.NEED_DATA:
-                state.receive_data(await self.reader.read(_READ_BYTES))
+                data = await self.reader.read(_READ_BYTES)
+                if not (data or status):
+                    raise ConnectionResetError(_NO_RESPONSE)
+                state.receive_data(data)
             elif isinstance(event, h11.InformationalResponse):
                 if event.status_code == PROCESSING:
                     return PROCESSING
@@ -44,7 +50,7 @@ class _Connection:
             elif isinstance(event, h11.EndOfMessage):
                 return status
             elif isinstance(event, h11.ConnectionClosed):
-                raise ConnectionResetError("the endpoint closed the connection without a response")
+                raise ConnectionResetError(_NO_RESPONSE)
 
     def reusable(self) -> bool:
         """Prepare for the next request, and return whether that is possible."""

@@ -157,6 +157,7 @@ class _Courier:
             subscription.acknowledge([lease], now)
         else:
             self._window.failed(started_at, now, pause=subscription.policy.retry is None)
+            delivery.problem = problem
             subscription.modify([lease], 0, now)
             self._complain(target, problem, now)
 

@@ -39,6 +39,16 @@ class Backlog:
         for queue in self._keys.values():
             yield from queue.waiting
 
+    def waiting(self) -> list[tuple[Delivery, float]]:
+        """Return the waiting deliveries, and when each may be made: a retry is not due before."""
+        never = float("-inf")
+        entries = [*((never, entry) for entry in self._ready)]
+        entries += [(until, entry) for until, _, entry in sorted(self._delayed)]
+        found = [(entry, until) for until, entry in entries if isinstance(entry, Delivery)]
+        for queue in self._keys.values():
+            found += [(delivery, queue.not_before) for delivery in queue.waiting]
+        return found
+
     def put(self, delivery: Delivery) -> None:
         """Add a delivery behind all others, without calling `ready`."""
         key = delivery.message.ordering_key

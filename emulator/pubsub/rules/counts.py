@@ -11,12 +11,14 @@ class Counts:
     Attributes:
         delivered: Messages leased to a client or pushed, every attempt.
         acknowledged: Leases that ended with an acknowledgement.
+        failed: Deliveries that failed, and after which the message waits for the next.
         dead_lettered: Messages forwarded to the dead letter topic.
         push_answers: Push requests by what came of them.
     """
 
     delivered: int = 0
     acknowledged: int = 0
+    failed: int = 0
     dead_lettered: int = 0
     push_answers: Counter[str] = field(default_factory=Counter)
 

@@ -48,6 +48,7 @@ class Delivery:
         on_end: Called with the size in bytes of the message when the lease ends.
         settled: Acknowledged before its predecessors of the same ordering key.
         guaranteed: Brought back from a snapshot, whose messages are retained however old they are.
+        problem: Why the last push of it failed; empty if none has.
     """
 
     message: Message
@@ -57,6 +58,7 @@ class Delivery:
     on_end: Callable[[int], None] | None = None
     settled: bool = False
     guaranteed: bool = False
+    problem: str = ""
 
     def expired(self, oldest: float) -> bool:
         """Return whether the message arrived before a time, and may be dropped for it."""

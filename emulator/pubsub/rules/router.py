@@ -10,6 +10,7 @@ from emulator.pubsub.rules.ledger import Ledger
 from emulator.pubsub.rules.messages import Delivery, Message, Retained
 from emulator.pubsub.rules.snapshots import Snapshot
 from emulator.pubsub.rules.subscription import Subscription
+from emulator.pubsub.rules.watch import Watch
 
 
 class Doors(Protocol):
@@ -52,6 +53,7 @@ class Router:
         ready: Called when messages of a subscription can be leased.
         due: Called with the time, in seconds, at which a subscription needs `advance`.
         ledger: Records what has to survive a restart.
+        watch: Told of what happens to messages.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Router:
         self.ready, self.due = doors.ready, doors.due
         self._topics = topics
         self.ledger = ledger
+        self.watch = Watch()
         self._next_id = first_id
         self._wall = wall
 
@@ -89,6 +92,7 @@ class Router:
             topic: Topic to which they are published.
             messages: Messages from `stamp`, in that order.
         """
+        self.watch.published(topic.name, messages)
         if topic.retention is not None:
             for message in messages:
                 self.retain(topic, message)
@@ -133,7 +137,9 @@ class Router:
         if topic is None:
             return False
         attributes = dead_letter_attributes(subscription.name, delivery)
-        self.publish(topic, self.stamp([wire.dead_letter(delivery.message, attributes)], now))
+        [letter] = self.stamp([wire.dead_letter(delivery.message, attributes)], now)
+        self.watch.died(subscription, delivery, letter)
+        self.publish(topic, [letter])
         return True
 
     def finished(self, owner: Subscription | Snapshot, message: Message) -> None:

@@ -118,6 +118,7 @@ class Subscription:
         seconds = self.policy.ack_deadline if seconds is None else seconds
         self._leases.grant(taken, now + seconds, on_end)
         self.counts.delivered += len(taken)
+        self._router.watch.leased(self, taken)
         return taken
 
     def acknowledge(self, leases: Iterable[int], now: float) -> list[int]:
@@ -129,6 +130,7 @@ class Subscription:
         self.advance(now)
         ended, unknown = self._leases.end(leases)
         self.counts.acknowledged += len(ended)
+        self._router.watch.acknowledged(self, ended)
         self._done(self._backlog.settle(ended, now))
         return unknown
 
@@ -187,6 +189,17 @@ class Subscription:
         """Return how many messages are not acknowledged; it looks at each of them."""
         published = [d.message.published_at for d in (*self._backlog, *self._leases)]
         return Stock(len(published), len(self._leases), min(published, default=None))
+
+    def in_flight(self) -> list[Delivery]:
+        """Return the deliveries that are leased."""
+        return list(self._leases)
+
+    def waiting(self) -> list[tuple[Delivery, float]]:
+        """Return the deliveries that are not leased, with the time before which none is made.
+
+        The time is in seconds since the epoch, and minus infinity if there is none.
+        """
+        return self._backlog.waiting()
 
     def held(self) -> list[Message]:
         """Return all messages: the unacknowledged, and those retained for seek."""
@@ -262,6 +275,8 @@ class Subscription:
             return
         self._ledger.attempted(self.number, delivery.message.id, delivery.attempts)
         delay = policy.retry.delay(delivery.attempts) if policy.retry else 0.0
+        self.counts.failed += 1
+        self._router.watch.failed(self, delivery, now + delay)
         behind = self._backlog.retry(delivery, now, now + delay)
         self._leases.end(other.lease for other in behind)
 

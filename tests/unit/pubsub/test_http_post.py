@@ -122,7 +122,7 @@ def test_what_is_not_http_is_an_error():
 
 
 def test_no_answer_is_an_error():
-    assert exchange(b"", hang_up=True)[0] == [h11.RemoteProtocolError]
+    assert exchange(b"", hang_up=True)[0] == [ConnectionResetError]
 
 
 def test_no_answer_in_time_is_an_error():

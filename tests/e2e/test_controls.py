@@ -1,0 +1,363 @@
+"""The commands that watch and steer a running `up`, with both brokers."""
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import grpc
+import pytest
+import requests
+
+from emulator.bootstrap import ROOT
+from emulator.ports import free_port
+from emulator.pubsub import protos
+from emulator.running import find
+from tests.e2e.commands import COMMAND, from_anywhere, run, up
+from tests.e2e.conftest import BROKERS, need
+from tests.pictures import ROCKET
+
+UNTOLD = "Google's emulator does not tell"
+
+
+class Steered:
+    """A running `up`, and the commands on it."""
+
+    def __init__(self, running, broker) -> None:
+        self.up = running
+        self.broker = broker
+        self.data = running.data
+
+    @property
+    def tells(self) -> bool:
+        return self.broker == "embedded"
+
+    def __call__(self, command, *arguments):
+        """Run a command that works; return what it prints."""
+        result = run(command, *arguments, "--data", self.data)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    def refused(self, command, *arguments):
+        """Run a command that does not work; return the error."""
+        result = run(command, *arguments, "--data", self.data)
+        assert (result.returncode, result.stdout) == (1, ""), result.stdout
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    def json(self, command, *arguments):
+        return json.loads(self(command, *arguments, "--json"))
+
+    def function(self, name):
+        return self._named("functions", name)
+
+    def subscription(self, name):
+        return self._named("subscriptions", name)
+
+    def _named(self, kind, name):
+        return next(each for each in self.json("status")[kind] if each["name"] == name)
+
+    def state(self, id):
+        return self.get(f"/api/uploads/{id}")["state"]
+
+    def get(self, path):
+        return requests.get(find(self.data).dashboard + path, timeout=30).json()
+
+    def upload(self) -> str:
+        url = find(self.data).upload
+        answer = requests.post(url, files={"file": ("a.jpg", ROCKET.read_bytes())}, timeout=30)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    def thumbnail(self, id, seconds=30) -> bytes:
+        """Wait for a thumbnail."""
+        url = f"{find(self.data).upload}/{id}/256"
+        answer = requests.get(url, params={"wait": seconds}, timeout=seconds + 30)
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def pushes_to(self, subscription):
+        """Return the push config of a subscription, as the broker has it."""
+        name = f"projects/quickthumb/subscriptions/{subscription}"
+        with grpc.insecure_channel(find(self.data).pubsub) as channel:
+            call = channel.unary_unary("/google.pubsub.v1.Subscriber/GetSubscription")
+            request = protos.GetSubscriptionRequest(subscription=name).SerializeToString()
+            return protos.Subscription.FromString(call(request, timeout=10)).push_config
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return found
+
+
+@contextmanager
+def watching(steered, folder, *arguments):
+    """Run `watch`; yield a function that waits for a text, and returns all lines up to then."""
+    log = folder / "watch.log"
+    command = [*COMMAND, "watch", "--data", str(steered.data), *arguments]
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=from_anywhere(), stdout=out, stderr=out)
+
+    def until(text):
+        wait_until(lambda: text in log.read_text())
+        return log.read_text().splitlines()
+
+    with process:
+        try:
+            until("Watching ")
+            yield until
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def steered(request, tmp_path_factory):
+    need(request.param)
+    folder = tmp_path_factory.mktemp(f"steered-{request.param}")
+    with up(folder, "--port", free_port(), "--pubsub", request.param) as running:
+        yield Steered(running, request.param)
+        running.stop(2)
+
+
+def test_the_status_names_functions_and_subscriptions(steered):
+    text = steered("status")
+    for name in ("upload", "resize", "bury", "sweep", "dead-letters"):
+        assert f"\n{name} " in text
+    assert (UNTOLD in text) == (not steered.tells)
+    state = steered.json("status")
+    assert state["broker"] == steered.broker
+    assert (state["untold"] is None) == steered.tells
+
+
+def test_what_is_paused_waits_and_goes_on_as_before(steered):
+    before = steered.pushes_to("resize")
+    assert before.push_endpoint
+    assert "resize is paused" in steered("pause", "resize")
+    assert not steered.pushes_to("resize").push_endpoint
+    ids = [steered.upload() for _ in range(3)]
+    assert steered.function("resize")["paused"]
+    assert [steered.state(id) for id in ids if steered.tells] == ["queued"] * 3 * steered.tells
+    assert steered.subscription("resize")["waiting"] == (3 if steered.tells else None)
+    listed = steered("queue")
+    assert (UNTOLD in listed) == (not steered.tells)
+    for id in ids if steered.tells else ():
+        assert id in listed
+    steered("resume", "resize")
+    assert steered.pushes_to("resize") == before
+    for id in ids:
+        steered.thumbnail(id)
+    wait_until(lambda: [steered.state(id) for id in ids] == ["done"] * 3)
+
+
+def test_instances_come_and_go(steered):
+    assert steered.json("scale", "resize=3")["running"] == 3
+    function = steered.function("resize")
+    assert len({each["pid"] for each in function["instances"]}) == 3
+    assert "1 instance, 3 before" in steered("scale", "resize=1")
+    wait_until(lambda: len(steered.function("resize")["instances"]) == 1)
+    steered.thumbnail(steered.upload())
+
+
+def test_a_job_whose_process_is_killed_is_delivered_again(steered):
+    steered("slow", "15", "--function", "resize")
+    try:
+        id = steered.upload()
+        wait_until(lambda: steered.function("resize")["instances"][0]["running"])
+        assert "with 1 request at work" in steered("kill", "resize")
+        wait_until(lambda: len(steered.function("resize")["instances"]) == 1)
+        if steered.tells:
+            [message] = steered.json("queue", "resize")["subscriptions"][0]["messages"]
+            assert (message["subject"], message["attempts"]) == (id, 1)
+            assert message["problem"] == "the endpoint closed the connection without a response"
+            assert message["next"] > time.time()
+    finally:
+        steered("slow", "0")
+    steered.thumbnail(id)
+    life = wait_until(lambda: (x := steered.get(f"/api/uploads/{id}"))["state"] == "done" and x)
+    ends = [each["outcome"] for each in life["entries"] if each["kind"] == "ended"]
+    assert ends == ["done", "killed", "done"]  # the first is that of `upload`
+    assert {blob["bucket"] for blob in life["blobs"]} == {"originals", "processed"}
+    steered.up.wait_for(f"resize    | {id} killed: instance ")
+    steered.up.wait_for(f"resize    | {id} done: instance ")
+    if steered.tells:
+        steered.up.wait_for(f"resize    | {id} waits 10 s, until ")
+
+
+def test_poison_dies_within_a_minute_and_others_are_unharmed(steered):
+    sent = steered.json("poison")
+    others = [steered.upload() for _ in range(3)]
+    letters = wait_until(lambda: len(found := letters_of(steered)) == 2 and found, 60)
+    assert {each["attempts"] for each in letters} == {5}
+    assert sent["killer"] in {each["subject"] for each in letters}
+    for id in others:
+        steered.thumbnail(id)
+    url = f"{find(steered.data).upload}/{sent['killer']}"
+    answer = requests.get(url, params={"wait": 20}, timeout=60).json()
+    assert (answer["status"], answer["error"]["code"]) == ("failed", "gave-up")
+    assert {steered.state(id) for id in others} == {"done"}
+    assert steered.state(sent["killer"]) in ("dead", "failed")
+    assert sent["killer"] in steered("queue")
+
+    [nonsense] = [each for each in letters if each["subject"] is None]
+    assert "Requeued 1 dead letter to uploads" in steered("requeue", nonsense["message"])
+    assert [each["subject"] for each in letters_of(steered)] == [sent["killer"]]
+    assert "There is no dead letter" in steered.refused("requeue", nonsense["message"])
+    assert "To confirm it without a terminal: --yes" in steered.refused("requeue", "--all")
+    assert "To confirm it without a terminal: --yes" in steered.refused("purge", "--all")
+    steered("purge", "dead-letters", "--yes")
+    assert letters_of(steered) == []
+    assert "There are no dead letters" in steered.refused("requeue", "--all", "--yes")
+    steered("purge", "resize", "--yes")
+
+
+def letters_of(steered):
+    return steered.json("queue")["letters"]
+
+
+def test_a_job_that_is_delivered_twice_makes_the_same_thumbnail(steered, tmp_path):
+    id = steered.upload()
+    first = steered.thumbnail(id)
+    wait_until(lambda: steered.state(id) == "done")
+    with watching(steered, tmp_path) as until:
+        steered("redeliver", id)
+        lines = until(f"{id} done: instance")
+    assert any(f"{id} begins: instance" in line for line in lines)
+    assert steered.thumbnail(id) == first
+
+
+def test_watching_prints_events_as_json_too(steered, tmp_path):
+    with watching(steered, tmp_path, "--json") as until:
+        id = steered.upload()
+        lines = until('"outcome": "done"')
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(id in event.get("subjects", ()) for event in events)
+
+
+def test_a_message_is_published_and_delivered(steered):
+    url = f"{find(steered.data).dashboard}/api/actions/publish"
+    body = {"topic": "completed", "data": "hello", "attributes": {"color": "red"}}
+    answer = requests.post(url, json=body, timeout=30)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["message"] in answer.json()["text"]
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        (("pause", "paint"), "There is no function or subscription 'paint'"),
+        (("pause", "upload"), "upload is called over HTTP: only what has a queue can be paused."),
+        (("resume", "sweep"), "sweep is called by schedule"),
+        (("scale", "resize=11"), "resize: expected a number of instances from 1 to 10"),
+        (("scale", "paint=2"), "There is no function 'paint': expected upload, resize"),
+        (("kill", "resize", "--instance", "7"), "resize has no instance 7 at the moment."),
+        (("slow", "-1"), "seconds: expected a number from 0 to 600"),
+        (("slow", "1", "--function", "upload"), "upload gets no messages"),
+        (("poison", "bury"), "bury has no dead letters"),
+        (("redeliver", "unknown"), "unknown: no message of it was seen"),
+        (("requeue",), "Expected an ID, or --all"),
+        (("purge",), "Expected a subscription or a function, or --all"),
+        (("purge", "paint", "--yes"), "There is no function or subscription 'paint'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(steered, command, error):
+    assert error in steered.refused(*command)
+
+
+@pytest.mark.parametrize("command", ["status", "watch", "queue", "kill resize", "poison"])
+def test_without_up_there_is_nothing_to_steer(tmp_path, command):
+    result = run(*command.split(), "--data", tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"No `up` uses {tmp_path}: start `python3 -m emulator up` in another terminal.\n"
+    )
+
+
+def test_a_pause_outlives_the_broker_and_ends_with_up(tmp_path):
+    with up(tmp_path, "--port", free_port()) as running:
+        steered = Steered(running, "embedded")
+        steered("pause", "resize")
+        id = steered.upload()
+        [broker] = [pid for pid in pids_below(running) if "emulator.pubsub" in command_of(pid)]
+        kill(broker)
+        running.wait_for("pubsub    | ended with status -9: restarted")
+        wait_until(lambda: run("queue", "--data", steered.data).stdout.count(id))
+        assert steered.subscription("resize")["paused"]
+        assert steered.subscription("resize")["in_flight"] == 0
+        running.stop(2)
+    with up(tmp_path, "--port", free_port()) as running:
+        steered = Steered(running, "embedded")
+        steered.thumbnail(id)
+        assert not steered.function("resize")["paused"]
+        running.stop(2)
+
+
+FUNCTIONS = """
+import functions_framework
+
+@functions_framework.http
+def order(request):
+    return "hello"
+
+@functions_framework.cloud_event
+def cook(event):
+    print("cooking", event.data["message"].get("messageId"))
+"""
+
+TOPOLOGY = """
+project: tavern
+functions:
+  order: {trigger: http}
+  cook: {trigger: pubsub}
+topics: {orders: {}, wasted: {}}
+subscriptions:
+  kitchen: {topic: orders, push_to: cook, dead_letter: {topic: wasted}}
+"""
+
+
+def test_functions_of_another_project_are_watched_too(tmp_path):
+    (tmp_path / "main.py").write_text(FUNCTIONS)
+    topology = tmp_path / "topology.yaml"
+    topology.write_text(TOPOLOGY)
+    guest = ("--topology", topology, "--source", tmp_path, "--python", sys.executable)
+    with up(tmp_path, "--port", free_port(), "--slow", "0.5", *guest) as running:
+        steered = Steered(running, "embedded")
+        state = steered.json("status")
+        assert [each["name"] for each in state["functions"]] == ["order", "cook"]
+        names = [(each["name"], each["kind"]) for each in state["subscriptions"]]
+        assert names == [("kitchen", "push"), ("wasted-letters", "letters")]
+        url = f"{find(steered.data).dashboard}/api/actions/publish"
+        body = {"topic": "orders", "data": '{"id": "soup"}'}
+        assert requests.post(url, json=body, timeout=30).status_code == 200
+        running.wait_for("| soup done: instance 1, attempt 1")
+        [request] = steered.function("cook")["recent"]
+        assert request["subject"] == "soup"
+        assert request["log"][0].startswith("cooking ")
+        assert request["milliseconds"] >= 500
+        assert steered.function("cook")["slow"] == 0.5
+        sent = steered.json("poison")
+        wait_until(lambda: len(letters_of(steered)) == 1)
+        assert sent["subscription"] == "kitchen"
+        running.stop(2)
+
+
+def pids_below(running):
+    from tests.e2e.test_up import children
+
+    return children(running.process.pid)
+
+
+def command_of(pid) -> str:
+    from pathlib import Path
+
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
+def kill(pid) -> None:
+    import os
+    import signal
+
+    os.kill(pid, signal.SIGKILL)

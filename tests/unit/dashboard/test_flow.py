@@ -1,0 +1,290 @@
+"""What the flow remembers of what it is told."""
+
+import base64
+import json
+
+import pytest
+
+from emulator.dashboard.flow import MOST_EVENTS, Flow, Role
+from emulator.dashboard.subject import subject_of, uploads_in
+
+ID = "9c71239db089878a8c1fd34d0dcd9572"
+RESIZE = "projects/p/subscriptions/resize"
+ROLES = {
+    "upload": Role("http"),
+    "resize": Role("pubsub"),
+    "bury": Role("pubsub", handles_dead=True),
+}
+
+
+def encoded(document) -> str:
+    return base64.b64encode(json.dumps(document).encode()).decode()
+
+
+class Story:
+    """A flow that is told a story, a second at a time."""
+
+    def __init__(self) -> None:
+        self.alive = {1, 2, 3}
+        self.flow = Flow(ROLES, lambda pid: pid in self.alive)
+        self.now = 1000.0
+        self.requests = 0
+
+    def tick(self) -> float:
+        self.now += 1
+        return self.now
+
+    def publishes(self, message="m1", topic="uploads", data=None, **attributes):
+        self.flow.told(
+            {
+                "kind": "published",
+                "topic": f"projects/p/topics/{topic}",
+                "message": message,
+                "attributes": attributes,
+                "ordering_key": "",
+                "size": 9,
+                "data": encoded({"id": ID}) if data is None else data,
+                "time": self.tick(),
+            }
+        )
+
+    def tells(self, kind, message="m1", attempt=1, **members):
+        event = {"kind": kind, "subscription": RESIZE, "message": message, "attempt": attempt}
+        self.flow.told({**event, "time": self.tick(), **members})
+
+    def begins(self, function="resize", pid=1, message="m1", attempt=None, data=None) -> str:
+        self.requests += 1
+        told = {
+            "id": message,
+            "attempt": attempt,
+            "attributes": {},
+            "data": encoded({"id": ID}) if data is None else data,
+            "subscription": RESIZE,
+        }
+        id = f"{pid}-{self.requests}"
+        self.flow.began(function, id, pid, self.tick(), "POST", "/", told)
+        return id
+
+    def calls(self, method="POST", path="/", pid=2) -> str:
+        self.requests += 1
+        self.flow.began("upload", f"{pid}-{self.requests}", pid, self.tick(), method, path)
+        return f"{pid}-{self.requests}"
+
+    def ends(self, request, status=200):
+        self.flow.ended(request, self.tick(), status, 0.25)
+
+    @property
+    def state(self):
+        return self.flow.life(ID)["state"]
+
+    def kinds(self):
+        return [event["kind"] for event in self.flow.life(ID)["entries"]]
+
+
+@pytest.fixture
+def story():
+    return Story()
+
+
+def test_an_upload_is_queued_worked_on_and_done(story):
+    call = story.calls()
+    story.publishes()
+    story.flow.logged(call, f"INFO accepted {ID}: image/jpeg, 9 bytes")
+    story.ends(call, 202)
+    assert story.state == "queued"
+    job = story.begins()
+    assert story.state == "working"
+    story.ends(job)
+    assert story.state == "done"
+    assert story.kinds() == ["published", "ended", "began", "ended"]
+
+
+def test_the_event_of_a_finished_job_says_how_it_ended(story):
+    story.publishes()
+    job = story.begins()
+    story.publishes("m2", "completed", id=ID, state="failed")
+    story.ends(job)
+    assert story.state == "failed"
+
+
+def test_a_failed_delivery_waits_until_the_broker_delivers_again(story):
+    story.publishes()
+    story.ends(story.begins(), 500)
+    story.tells("failed", next=5000.0, problem="answered 500")
+    life = story.flow.life(ID)
+    assert (life["state"], life["next_retry"]) == ("waiting", 5000.0)
+    story.begins(attempt=2)
+    life = story.flow.life(ID)
+    assert (life["state"], life["next_retry"], life["attempts"]) == ("working", None, 2)
+
+
+def test_a_message_that_has_died_leaves_a_letter_that_knows_why(story):
+    story.publishes(data=base64.b64encode(b"nonsense").decode())
+    story.tells("dead", attempt=5, problem="answered 400", topic="p/topics/dead", letter="m9")
+    died = {"CloudPubSubDeadLetterSourceDeliveryCount": "5"}
+    story.publishes("m9", "dead", base64.b64encode(b"nonsense").decode(), **died)
+    letter = story.flow.message("m9")
+    assert (letter.subject, letter.problem, letter.topic) == ("m1", "answered 400", "dead")
+    assert story.flow.life("m9") == story.flow.life("m1")
+    assert story.flow.life("m1")["state"] == "dead"
+
+
+def test_who_hears_late_that_the_process_was_killed_knows_still_that_the_job_is_dead(story):
+    story.publishes()
+    story.begins()
+    story.tells("dead", attempt=5, problem=None, topic="p/topics/dead", letter="m9")
+    story.alive.clear()
+    story.flow.look("resize", story.tick())
+    assert story.state == "dead"
+
+
+def test_without_a_broker_that_tells_the_one_who_buries_shows_that_a_job_is_dead(story):
+    story.ends(story.begins(), 500)
+    story.ends(story.begins("bury", pid=3, message="m9"))
+    assert story.state == "dead"
+
+
+def test_without_a_count_by_the_broker_attempts_are_those_that_were_seen(story):
+    story.ends(story.begins(), 500)
+    story.begins()
+    assert story.flow.life(ID)["attempts"] == 2
+
+
+def test_a_process_that_has_ended_takes_its_requests_along(story):
+    story.flow.started("resize", 1, story.tick())
+    story.begins()
+    story.alive.remove(1)
+    story.flow.started("resize", 4, story.tick())
+    function = story.flow.function("resize")
+    assert function["counts"] == {"done": 0, "failed": 0, "killed": 1}
+    [killed] = function["recent"]
+    assert (killed["outcome"], killed["status"], killed["milliseconds"]) == ("killed", None, 1000.0)
+    [instance] = function["instances"]
+    assert (instance["number"], instance["pid"]) == (1, 4)
+    assert story.state == "waiting"
+
+
+def test_an_instance_has_the_smallest_number_that_is_free(story):
+    for pid in (1, 2, 3):
+        story.flow.started("resize", pid, story.tick())
+    story.alive = {1, 3, 4}
+    story.flow.started("resize", 4, story.tick())
+    numbers = {each["number"]: each["pid"] for each in story.flow.function("resize")["instances"]}
+    assert numbers == {1: 1, 2: 4, 3: 3}
+
+
+def test_the_busiest_instance_comes_first(story):
+    story.begins(pid=1)
+    story.begins(pid=2, message="m2")
+    story.begins(pid=2, message="m3")
+    assert story.flow.busy("resize") == [(2, 2, 2), (1, 1, 1)]
+
+
+def test_a_request_has_its_log_and_the_state_its_end(story):
+    job = story.begins()
+    for number in range(10):
+        story.flow.logged(job, f"line {number}")
+    [instance] = story.flow.function("resize")["instances"]
+    [listed] = instance["running"]
+    assert (listed["log"], listed["log_lines"]) == (["line 7", "line 8", "line 9"], 10)
+    assert len(story.flow.request(job)["log"]) == 10
+    story.ends(job)
+    assert len(story.flow.request(job)["log"]) == 10
+    assert story.flow.request("0-0") is None
+
+
+def test_a_clients_mistake_is_no_failure_of_a_function_but_a_refused_job_is(story):
+    story.ends(story.calls(), 404)
+    story.ends(story.begins(), 400)
+    assert story.flow.function("upload")["counts"]["failed"] == 0
+    assert story.flow.function("resize")["counts"]["failed"] == 1
+    [failure] = story.flow.function("resize")["failures"]
+    assert failure["status"] == 400
+
+
+def test_reading_an_upload_is_no_part_of_its_life(story):
+    story.publishes()
+    story.ends(story.calls("GET", f"/{ID}"))
+    assert story.kinds() == ["published"]
+
+
+def test_deleting_an_upload_is_part_of_its_life(story):
+    story.publishes()
+    story.ends(story.calls("DELETE", f"/{ID}"), 204)
+    assert story.kinds() == ["published", "ended"]
+
+
+def test_the_message_of_an_upload_is_its_job_not_its_end(story):
+    story.publishes()
+    story.begins()
+    story.publishes("m2", "completed", id=ID, state="done")
+    assert story.flow.message(ID).id == "m1"
+    assert story.flow.message(ID).subscription == "resize"
+    assert story.flow.message("m2").id == "m2"
+    assert story.flow.message("unknown") is None
+
+
+def test_readers_get_the_events_after_a_number(story):
+    story.publishes()
+    first = story.flow.sequence
+    story.publishes("m2")
+    story.publishes("m3")
+    assert [event["message"] for event in story.flow.events(first)] == ["m2", "m3"]
+    assert story.flow.events(story.flow.sequence) == []
+    assert story.flow.wait(first, 0)
+    assert not story.flow.wait(story.flow.sequence, 0)
+
+
+def test_a_reader_that_fell_far_behind_is_told_so(story):
+    for number in range(MOST_EVENTS + 1):
+        story.publishes(f"m{number}")
+    assert story.flow.events(0) is None
+    assert len(story.flow.events(1)) == MOST_EVENTS
+
+
+def test_a_long_life_keeps_its_beginning_and_its_end(story):
+    story.publishes()
+    for number in range(300):
+        story.tells("failed", attempt=number, next=0.0, problem=None)
+    life = story.flow.life(ID)
+    assert life["entries"][0]["kind"] == "published"
+    assert life["entries"][-1]["attempt"] == 299
+    assert len(life["entries"]) + life["left_out"] == 301
+
+
+def test_only_the_latest_lives_are_remembered(story):
+    for number in range(3000):
+        story.publishes(f"m{number}", data=encoded({"id": f"upload-{number}"}))
+    assert story.flow.life("upload-0") is None
+    assert story.flow.life("upload-2999")["state"] == "queued"
+    assert [each["id"] for each in story.flow.uploads(2)] == ["upload-2999", "upload-2998"]
+
+
+def test_listeners_hear_each_event(story):
+    heard = []
+    story.flow.listen(heard.append)
+    story.publishes()
+    story.flow.did(story.tick(), "pause", "resize is paused.")
+    assert [event["kind"] for event in heard] == ["published", "action"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "data", "subject"),
+    [
+        ({}, encoded({"id": "order-7"}), "order-7"),
+        ({"id": "order-8"}, encoded({"size": 1}), "order-8"),
+        ({"id": "order-8"}, encoded({"id": "order-7"}), "order-7"),
+        ({"objectId": "incoming/cat.jpg"}, "", "incoming/cat.jpg"),
+        ({}, encoded([1, 2]), None),
+        ({}, encoded({"id": 7}), None),
+        ({}, "no base64", None),
+        (None, None, None),
+    ],
+)
+def test_a_message_says_what_it_is_about(attributes, data, subject):
+    assert subject_of(attributes, data) == subject
+
+
+def test_ids_of_uploads_are_found_in_lines():
+    assert uploads_in(f"accepted {ID}: image/png") == [ID]
+    assert uploads_in(f"sha256 {ID}{ID}") == []
