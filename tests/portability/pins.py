@@ -2,8 +2,8 @@
 
     python tests/portability/pins.py [LOCK]
 
-Nothing is downloaded but descriptions, and nothing is installed. Exits with 1 if a pin has none
-that is not known: what to do about those is told in docs/windows.md.
+Nothing is downloaded but descriptions, and nothing is installed. Takes two minutes. Exits with 1 if
+a pin has none: docs/windows.md tells which are known, and what to do about them.
 """
 
 import re
@@ -22,8 +22,9 @@ WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt
 PLATFORMS = {
     "win_amd64": WINDOWS | {"platform_machine": "AMD64"},
     "macosx_11_0_arm64": MAC | {"platform_machine": "arm64"},
-    "macosx_14_0_arm64": MAC | {"platform_machine": "arm64"},
+    "macosx_13_0_arm64": MAC | {"platform_machine": "arm64"},
     "macosx_11_0_x86_64": MAC | {"platform_machine": "x86_64"},
+    "macosx_13_0_x86_64": MAC | {"platform_machine": "x86_64"},
 }
 """Platforms as wheels name them, and what their Python says in markers."""
 
