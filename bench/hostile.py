@@ -14,6 +14,7 @@ function has died.
 import argparse
 import os
 import re
+import secrets
 import statistics
 import sys
 import tempfile
@@ -209,6 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ]
     if not kinds:
         parser.error(f"--only {args.only!r}: no kind has a matching name")
+    os.environ["QUICKTHUMB_SIGNING_KEYS"] = secrets.token_hex(32)
     with (
         tempfile.TemporaryDirectory(prefix="quickthumb-") as folder,
         Path(os.devnull).open("w") as quiet,

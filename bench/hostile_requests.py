@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import secrets
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import requests
@@ -243,6 +245,24 @@ def repeated_ids(url: str) -> str:
     )
 
 
+GUESSES = 50
+"""Number of guesses in a request for signed addresses."""
+
+
+def unsigned_guesses(url: str) -> str:
+    """Addresses of thumbnails that are not signed, or wrongly, over one connection."""
+    address, statuses, id = urlsplit(url), set(), "0" * 32
+    connection = HTTPConnection(str(address.hostname), address.port, timeout=30)
+    for guess in range(GUESSES):
+        signature = f"?fit=cover&signature={secrets.token_hex(32)}" if guess % 2 else ""
+        connection.request("GET", f"/{id}/{guess + 1}x{guess + 2}.webp{signature}")
+        answer = connection.getresponse()
+        answer.read()
+        statuses.add(str(answer.status))
+    connection.close()
+    return "/".join(sorted(statuses))
+
+
 def polyglot(url: str) -> str:
     """A GIF that is also an HTML page."""
     data = TINY[:-1] + b"<script>alert(1)</script>" + TINY[-1:]
@@ -356,6 +376,7 @@ KINDS = (
     Kind("odd file names", "upload", odd_names, 1),
     Kind("line breaks in paths", "upload", header_injection),
     Kind("the same id deleted again", "upload", repeated_ids, 1),
+    Kind(f"{GUESSES} guesses of signed addresses", "upload", unsigned_guesses, per_second=4),
     Kind("GIF that is also a page", "upload", polyglot, 1),
     Kind("10,000 tiny files, 20 in a form", "upload", tiny_files, 2, 2),
     Kind("push: nonsense", "resize", push_nonsense, 1),

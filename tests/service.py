@@ -52,14 +52,13 @@ class Service:
 
     def work(self) -> None:
         while self.uploads.messages:
-            body, attributes = self.uploads.messages.pop(0)
-            resize(
-                Message(body, attributes, "1", 1),
-                self.store,
-                MemoryTopic(),
-                self.settings,
-                self.kitchen,
-            )
+            self.work_once()
+
+    def work_once(self) -> None:
+        """Do the first of the jobs that wait."""
+        body, attributes = self.uploads.messages.pop(0)
+        message = Message(body, attributes, "1", 1)
+        resize(message, self.store, MemoryTopic(), self.settings, self.kitchen)
 
 
 def expect_problem(answer, status, code):

@@ -7,6 +7,7 @@ import logging
 import re
 
 from quickthumb.delivery import job_of
+from quickthumb.documents.manifest import Failure
 from quickthumb.ending import give_up
 from quickthumb.messaging import Message, Topic
 from quickthumb.problems import GaveUp, InvalidMessage
@@ -41,4 +42,7 @@ def bury(message: Message, store: Store, completed: Topic, service: str | None =
         f"The picture could not be processed in {attempts} attempts. It may be retried "
         "later; you can also upload it again."
     )
+    if job.grows:
+        store.wishes.fail(job, Failure(reason.code, str(reason)))
+        return
     give_up(job, reason, store, completed, service)

@@ -1,16 +1,21 @@
 """Parses upload options and the setting of named renditions."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from quickthumb.documents.rendition import MAX_SIZE, Fit, Focus, Gravity, Rendition
+from quickthumb.documents.spelled import spelled
 from quickthumb.imaging.formats import FORMAT_OPTIONS, listed
 from quickthumb.problems import InvalidOption
 
 MAX_RENDITIONS = 8
 """Maximum number of sizes of an upload, and of named renditions."""
+
+
+MAX_ALLOWED = 64
+"""Maximum number of thumbnails that a service lists to be made on demand."""
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
@@ -108,7 +113,8 @@ OPTIONS: Mapping[str, Option] = {
         {"type": "string", "pattern": f"^{_SHARE},{_SHARE}$", "examples": ["0.5,0.25"]},
     ),
     "format": _one_of(
-        "Format of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG.",
+        "Format of thumbnails; `auto` is WebP for transparent and animated pictures, else JPEG. "
+        "`negotiate` makes AVIF, WebP and JPEG, and the `Accept` of a request chooses.",
         *FORMAT_OPTIONS,
     ),
     "quality": _whole("Quality of lossy formats; the default depends on the format.", 1, 100),
@@ -143,7 +149,7 @@ def parse_renditions(text: str) -> tuple[Rendition, ...]:
         ValueError: names the invalid part, and says what was expected.
     """
     renditions = tuple(_rendition(part.strip()) for part in _entries(text))
-    names = [rendition.name for rendition in renditions]
+    names = [name for rendition in renditions for name in rendition.names]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"the name {name!r} is used twice")
@@ -163,6 +169,20 @@ def _entries(text: str) -> list[str]:
     return entries
 
 
+def parse_allowed(text: str) -> tuple[Rendition, ...]:
+    """Parse thumbnails without names, "480,400x300:cover:webp"; otherwise as `parse_renditions`.
+
+    They are named by what they are.
+
+    Raises:
+        ValueError: names the invalid part, and says what was expected.
+    """
+    entries = [part.strip() for part in _entries(text)]
+    if len(entries) > MAX_ALLOWED:
+        raise ValueError(f"expected at most {MAX_ALLOWED} entries")
+    return tuple(spelled(_described(entry, "", entry.split(":"))) for entry in entries)
+
+
 def _rendition(text: str) -> Rendition:
     name, *rest = text.split(":")
     if not _NAME.fullmatch(name):
@@ -172,6 +192,11 @@ def _rendition(text: str) -> Rendition:
         )
     if not rest:
         raise ValueError(f"in {text!r}: expected {name}:SIZE or {name}:WIDTHxHEIGHT, pixels")
+    return _described(text, name, rest)
+
+
+def _described(text: str, name: str, rest: Sequence[str]) -> Rendition:
+    """Return a rendition from a size and options; `text` is what they are part of."""
     width, height = _box(text, rest[0])
     options: dict[str, Any] = {}
     for part in rest[1:]:

@@ -153,6 +153,14 @@ class NotReady(NotServed, code="not-ready", status=404):
     headers = {"Retry-After": "1"}
 
 
+class NotAllowed(NotServed, code="not-allowed", status=403):
+    meaning = (
+        "The service does not make this thumbnail on demand: the signature is missing or wrong, or "
+        "the size is not on its list."
+    )
+    field = "signature"
+
+
 class CrossOrigin(NotServed, code="cross-origin", status=403):
     meaning = "Pages of this origin may not send this request; see the settings."
 
@@ -325,6 +333,27 @@ class DecoderCrashed(Unprocessable, code="decoder-crashed"):
 
 class GaveUp(Unprocessable, code="gave-up"):
     meaning = "Every attempt at the job failed; it may still be retried and succeed."
+
+
+# Further thumbnails of an upload. Wishes fail with these too.
+
+
+class NoMore(QuickThumbError):
+    """The upload gets no further thumbnails; no retry can help."""
+
+    detail = None
+
+
+class UploadFailed(NoMore, code="upload-failed", status=409):
+    meaning = "The job of this upload failed, so it gets no further thumbnails."
+
+
+class TooManyThumbnails(NoMore, code="too-many-thumbnails", status=409):
+    meaning = "The upload has as many thumbnails as an upload can have."
+
+
+class OriginalGone(NoMore, code="original-gone", status=410):
+    meaning = "The original was deleted, so no further thumbnails can be made of it."
 
 
 def family(problem: type[QuickThumbError]) -> Iterator[type[QuickThumbError]]:

@@ -17,6 +17,7 @@ from quickthumb.delivery import job_of
 from quickthumb.documents.job import RETRY, Job
 from quickthumb.documents.manifest import Manifest, Original, Thumbnail, Tombstone
 from quickthumb.ending import clean_up, commit, publish, without_original
+from quickthumb.growing import grow
 from quickthumb.kitchen import Kitchen
 from quickthumb.messaging import Message, Topic
 from quickthumb.pictures import Picture, Rendered
@@ -43,6 +44,9 @@ def resize(
     job = job_of(message, store.originals.bucket)
     if job is None:
         return
+    if job.grows:
+        _grow(job, store, completed, settings, kitchen, started)
+        return
     kept = None if _is_new(message) else store.results.read(job.id)
     end: Manifest | Tombstone | None
     if kept is None or kept.yields_to(job.generation):
@@ -60,6 +64,31 @@ def resize(
         return
     publish(end, job, completed, settings.public_url)
     log.info("%s %s", end.state, job.id, extra=_figures(end, message, started))
+
+
+def _grow(
+    job: Job,
+    store: Store,
+    completed: Topic,
+    settings: Settings,
+    kitchen: Kitchen,
+    started: datetime,
+) -> None:
+    """Do a job of wishes, then forget them."""
+
+    def make(wanted: Job) -> Manifest | None:
+        return _make(wanted, store, settings, kitchen, started.timestamp())
+
+    end = grow(job, store, settings.menu.standard, make)
+    if isinstance(end, Tombstone):
+        clean_up(end, store)
+    if isinstance(end, Manifest):
+        publish(end, job, completed, settings.public_url)
+        store.wishes.forget(job)
+        names = ", ".join(rendition.name for rendition in job.renditions)
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        fields = logs.fields(event="grown", work_seconds=seconds)
+        log.info("added %s to %s", names, job.id, extra=fields)
 
 
 def _is_new(message: Message) -> bool:
@@ -90,7 +119,8 @@ def _make(
             if data is None:
                 return None
             with tracing.span("make thumbnails", bytes=len(data)):
-                rendered = held.render(data, requested.renditions)
+                renditions = [each for asked in requested.renditions for each in asked.made]
+                rendered = held.render(data, renditions)
             return _stored(requested, rendered, len(data), store, begun)
     except Unprocessable as error:
         lifetimes.check(begun)

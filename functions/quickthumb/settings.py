@@ -8,7 +8,7 @@ from typing import Any, Self
 from quickthumb.documents.rendition import Rendition
 from quickthumb.imaging.formats import EXTRA
 from quickthumb.limits import JOBS_BYTES, Limits
-from quickthumb.options import Menu, parse_renditions, parse_sizes
+from quickthumb.options import Menu, parse_allowed, parse_renditions, parse_sizes
 from quickthumb.policy import Policy
 from quickthumb.problems import LOCALLY, InvalidSetting
 
@@ -110,6 +110,10 @@ class Settings:
             there are `renditions`.
         only_renditions: `true` rejects options of uploads: every upload gets `renditions` and
             `sizes`, and nothing else.
+        on_demand: thumbnails that are made when somebody first asks for their address,
+            `480,400x300:cover:webp`; see `options.parse_allowed`.
+        signing_keys: keys that sign addresses of further thumbnails, each made likewise; any of
+            them may sign. Without `on_demand` and these, no thumbnails are made on demand.
         max_upload_bytes: maximum size of a request body, bytes. Cloud Run itself rejects more than
             32 MiB (https://docs.cloud.google.com/run/quotas).
         receive_seconds: deadline for receiving a request body, seconds; below the timeout of the
@@ -162,6 +166,8 @@ class Settings:
     renditions: tuple[Rendition, ...] = _setting(parse_renditions, default=())
     sizes: tuple[int, ...] = _setting(parse_sizes, default=(256,))
     only_renditions: bool = _setting(_switch, default=False)
+    on_demand: tuple[Rendition, ...] = _setting(parse_allowed, default=())
+    signing_keys: tuple[str, ...] = _setting(_secrets, secret=True, default=())
     max_upload_bytes: int = _setting(_count, default=32 * 1024 * 1024)
     receive_seconds: int = _setting(_count, default=50)
     max_original_bytes: int = _setting(_count, default=100 * 1024 * 1024)

@@ -60,6 +60,8 @@ def test_schemathesis_finds_nothing_where_keys_are_needed_and_thumbnails_are_set
     monkeypatch.setenv("QUICKTHUMB_RENDITIONS", "small:64,cover:40x30:cover:webp")
     monkeypatch.setenv("QUICKTHUMB_ONLY_RENDITIONS", "true")
     monkeypatch.setenv("QUICKTHUMB_CORS_ORIGINS", "https://app.example")
+    monkeypatch.setenv("QUICKTHUMB_ON_DEMAND", "32,40x30:cover:negotiate")
+    monkeypatch.setenv("QUICKTHUMB_SIGNING_KEYS", "0123456789abcdef" * 2)
     with running(tmp_path / "data") as addresses:
         assert requests.post(addresses.upload, data=picture(), timeout=20).status_code == 401
         assert run(addresses.upload, tmp_path, "--header", f"X-API-Key: {key}") >= 200

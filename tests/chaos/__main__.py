@@ -31,7 +31,7 @@ def main() -> int:
     outcome = storm(args.seed, args.uploads, args.kills, args.pubsub, log=args.log)
     print(outcome.table())
     verdict = outcome.verdict
-    for name in ("lost", "stuck", "wrong", "undead", "orphans", "double"):
+    for name in ("lost", "stuck", "wrong", "undead", "orphans", "double", "forgotten"):
         for item in getattr(verdict, name)[:20]:
             print(f"{name}: {item}")
     return 0 if verdict.is_good else 1

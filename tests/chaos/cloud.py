@@ -88,6 +88,7 @@ class ShakenCloud(Cloud):
             "QUICKTHUMB_SWEEP_AFTER_SECONDS": str(self.sweep_after),
             # So that nothing is given up here that would have been done.
             "QUICKTHUMB_SWEEP_ATTEMPTS": "20",
+            "QUICKTHUMB_ON_DEMAND": "64x40:cover:webp",
             "PYTHONPATH": str(SITE),
         }
         return replace(part, env=env)

@@ -1,6 +1,7 @@
 """Clients that upload pictures, retry when told to, and sometimes delete their uploads.
 
-One of twenty uploads is a picture that attacks its decoder.
+One of twenty uploads is a picture that attacks its decoder. Of every other of the rest, clients ask
+for further thumbnails.
 """
 
 import io
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import requests
@@ -19,6 +21,12 @@ from bench.hostile_files import attack
 from quickthumb.problems import DecoderCrashed, TooManyPixels, TooSlow
 from tests.chaos.site.deadly_cook import CRASHES, HANGS
 from tests.pictures import picture
+
+MORE = {"96": "?sizes=96", "72-cover": "?sizes=72&fit=cover"}
+"""Thumbnails that are asked for later, by name, and how."""
+
+ON_DEMAND = "64x40.webp?fit=cover"
+"""The address of a thumbnail that is made on demand; see `cloud`."""
 
 _TIMEOUT = 60.0  # seconds
 _PATIENCE = 300.0
@@ -67,6 +75,7 @@ class Record:
 
     Attributes:
         accepted: ids of accepted uploads, with the number of the picture; hostile ones come last.
+        grown: names of further thumbnails that were promised, by upload.
         deleted: ids of uploads whose deletion was confirmed.
         refused: file names of attempts with any other response.
         keyed: file names of uploads with an `Idempotency-Key`, the same in every attempt.
@@ -74,6 +83,7 @@ class Record:
     """
 
     accepted: dict[str, int] = field(default_factory=dict)
+    grown: dict[str, set[str]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     keyed: set[str] = field(default_factory=set)
@@ -125,10 +135,43 @@ class Load:
         chance = random.Random(f"{self._seed}-{number}")
         which = self._which(number, chance)
         id = self._send(number, which)
+        if which < self._harmless and chance.random() < 0.5:
+            time.sleep(chance.choice((0, 0, 0.5)))  # some have ended by then
+            self._grow(id)
         # The hostile ones stay, to see how they failed.
         if which < self._harmless and chance.random() < 0.25:
             time.sleep(chance.uniform(0, 0.3))
             self._delete(id)
+
+    def _grow(self, id: str) -> None:
+        """Ask for further thumbnails, all at once."""
+        with ThreadPoolExecutor(len(MORE) + 1) as pool:
+            on_demand = pool.submit(self._look, id)
+            asked = [pool.submit(self._ask, id, *each) for each in MORE.items()]
+            for future in (on_demand, *asked):
+                future.result()
+
+    def _look(self, id: str) -> None:
+        """Request a thumbnail that is made on demand, without waiting for it."""
+        with suppress(requests.RequestException):
+            requests.get(f"{self._url}/{id}/{ON_DEMAND}&wait=0", timeout=_TIMEOUT)
+
+    def _ask(self, id: str, name: str, query: str) -> None:
+        """Ask for a thumbnail until it is promised."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            try:
+                answer = requests.post(f"{self._url}/{id}{query}", timeout=_TIMEOUT)
+            except requests.RequestException:
+                time.sleep(0.5)
+                continue
+            if answer.status_code in (200, 202):
+                with self.record.lock:
+                    self.record.grown.setdefault(id, set()).add(name)
+                return
+            assert answer.status_code == 503, f"{id}: {answer.status_code} {answer.text}"
+            time.sleep(1)
+        raise AssertionError(f"{name} of {id} was never promised")
 
     def _which(self, number: int, chance: random.Random) -> int:
         if number % 20 == 7:  # regularly, so that a short storm has some too

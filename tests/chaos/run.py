@@ -12,7 +12,7 @@ import requests
 from emulator.console import Console
 from emulator.parts.pubsub import Broker
 from tests.chaos.cloud import Disk, ShakenCloud, impatient
-from tests.chaos.load import Load, gallery, hostile
+from tests.chaos.load import MORE, ON_DEMAND, Load, gallery, hostile
 from tests.chaos.schedule import Hand, plan
 from tests.chaos.verdict import SIZES, Verdict, judge, settle, thumbnails
 
@@ -52,9 +52,11 @@ class Outcome:
             ("published again by sweeps", verdict.swept),
             ("originals of rejected uploads, processed", len(verdict.kept)),
             ("failed with their own codes", verdict.harmless),
+            ("further thumbnails, promised and made", verdict.grown),
             ("lost", len(verdict.lost)),
             ("stuck", len(verdict.stuck)),
             ("wrong", len(verdict.wrong)),
+            ("further thumbnails that are missing", len(verdict.forgotten)),
             ("deleted but still there", len(verdict.undead)),
             ("orphans", len(verdict.orphans)),
             ("duplicated despite a key", len(verdict.double)),
@@ -116,7 +118,11 @@ def _calm(url: str, query: str, name: str, data: bytes) -> dict[str, bytes]:
     id = answer.json()["id"]
     state = requests.get(f"{url}/{id}", params={"wait": 30}, timeout=60).json()
     assert state["status"] == "done", state
-    return thumbnails(url, id)
+    for more in MORE.values():
+        assert requests.post(f"{url}/{id}{more}", timeout=60).status_code == 202
+    further = {name: f"{name}?wait=30" for name in MORE} | {ON_DEMAND: ON_DEMAND}
+    shown = thumbnails(url, id, further.values())
+    return thumbnails(url, id) | {name: shown[address] for name, address in further.items()}
 
 
 def _together(load: Load, hand: Hand) -> None:

@@ -28,6 +28,7 @@ def test_in_a_storm_no_accepted_upload_is_lost_stuck_or_wrong(broker, tmp_path):
     assert sum(n for blow, n in outcome.blows.items() if blow.startswith("kill")) == 4
     assert outcome.answers["202"] == 40
     assert outcome.verdict.harmless == 2
+    assert outcome.verdict.grown > 20
 
 
 def test_the_verdict_sees_what_goes_wrong(tmp_path):

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import requests
 
 from emulator.project import bucket_name
 from tests.chaos.cloud import ShakenCloud
-from tests.chaos.load import Hostile, Record
+from tests.chaos.load import ON_DEMAND, Hostile, Record
 
 SIZES = ("48", "160")
 
@@ -27,10 +27,12 @@ class Verdict:
         undead: deleted, but not completely.
         orphans: blobs that belong to no upload.
         double: requests with an `Idempotency-Key` that became more than one upload.
+        forgotten: thumbnails that were promised later, but are missing or have other bytes.
         kept: originals of attempts that were answered with an error, but could not be removed. They
             are allowed if they are processed.
         swept: jobs that sweeps published again.
         harmless: hostile pictures that failed as expected.
+        grown: further thumbnails that were promised and made.
         tombstones: uploads that were deleted or taken back, and of which nothing else is left.
     """
 
@@ -40,24 +42,27 @@ class Verdict:
     undead: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     double: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     swept: int = 0
     harmless: int = 0
+    grown: int = 0
     tombstones: int = 0
 
     @property
     def is_good(self) -> bool:
         """Whether the promise was kept."""
-        return not any((self.lost, self.stuck, self.wrong, self.undead, self.orphans, self.double))
+        failures = (self.lost, self.stuck, self.wrong, self.undead, self.orphans, self.double)
+        return not any((*failures, self.forgotten))
 
 
-def thumbnails(url: str, id: str) -> dict[str, bytes]:
+def thumbnails(url: str, id: str, names: Iterable[str] = SIZES) -> dict[str, bytes]:
     """Return the thumbnails of a finished upload."""
-    return {size: requests.get(f"{url}/{id}/{size}", timeout=30).content for size in SIZES}
+    return {name: requests.get(f"{url}/{id}/{name}", timeout=60).content for name in names}
 
 
 def settle(cloud: ShakenCloud, seconds: float) -> int:
-    """Sweep until every original has its manifest.
+    """Sweep until every original has its manifest, and every wish is fulfilled.
 
     Args:
         cloud: after the storm.
@@ -104,12 +109,10 @@ def _sweep(cloud: ShakenCloud, end: float) -> int:
 
 
 def _unended(cloud: ShakenCloud) -> set[str]:
-    ended = {
-        blob["name"].partition("/")[0]
-        for blob in blobs(cloud, "processed")
-        if blob["name"].endswith("/manifest.json")
-    }
-    return {blob["name"] for blob in blobs(cloud, "originals")} - ended
+    results = [blob["name"] for blob in blobs(cloud, "processed")]
+    ended = {name.partition("/")[0] for name in results if name.endswith("/manifest.json")}
+    wishes = {name for name in results if name.endswith(".wish")}
+    return {blob["name"] for blob in blobs(cloud, "originals")} - ended | wishes
 
 
 def blobs(cloud: ShakenCloud, bucket: str) -> Iterator[dict[str, Any]]:
@@ -151,10 +154,26 @@ def judge(
                 verdict.wrong.append(f"{id} {harm[which - len(calm)].name}: {status} {code}")
         elif status != "done":
             verdict.wrong.append(f"{id} {answer.json()['error']}")
-        elif thumbnails(url, id) != calm[which]:
+        elif thumbnails(url, id).items() - calm[which].items():
             verdict.wrong.append(f"{id} other bytes")
+        else:
+            _judge_growth(url, id, record, calm[which], verdict)
     _judge_blobs(cloud, record, verdict)
     return verdict
+
+
+def _judge_growth(
+    url: str, id: str, record: Record, calm: Mapping[str, bytes], verdict: Verdict
+) -> None:
+    """Check the further thumbnails of an upload: in its status, and byte for byte."""
+    promised = record.grown.get(id, set())
+    named = requests.get(f"{url}/{id}", timeout=30).json()["thumbnails"]
+    shown = thumbnails(url, id, (*promised, ON_DEMAND) if promised else ())
+    for name, data in shown.items():
+        if data != calm[name] or name not in (*named, ON_DEMAND):
+            verdict.forgotten.append(f"{id} {name}")
+        else:
+            verdict.grown += 1
 
 
 def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
@@ -184,6 +203,8 @@ def _judge_blobs(cloud: ShakenCloud, record: Record, verdict: Verdict) -> None:
             verdict.orphans.append(f"{id}: results without manifest")
         if "sweeps.json" in names:
             verdict.orphans.append(f"{id}: a count of sweeps")
+        if any(name.endswith(".wish") for name in names):
+            verdict.orphans.append(f"{id}: a wish")
     for id, blob in originals.items():
         if id not in results:
             verdict.orphans.append(f"{id}: original without manifest")

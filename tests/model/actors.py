@@ -3,7 +3,7 @@
 Without some rule, an actor does what is plain instead.
 """
 
-from tests.model.world import STALE, Manifest, id_of
+from tests.model.world import STALE, WISH, Manifest, id_of
 
 RULES = {
     "conditional": "a manifest is written under a condition, never over what was not read",
@@ -21,6 +21,10 @@ RULES = {
     "unnamed is old": "thumbnails that no manifest names are deleted when they are a day old",
     "unnamed is swept": "thumbnails that no manifest names are deleted at all",
     "growing merges": "a manifest grows by compare-and-swap, and only while it is done",
+    "wishes are kept": "a wish for a thumbnail is written before its job is published",
+    "wishes are swept": "a sweep publishes the wishes that it finds",
+    "wishes are renewed": "who finds a wish writes it again, and taking back spares what is newer",
+    "wishes stay": "a wish is deleted only when the manifest names its thumbnail",
     "late resizes nothing": "`resize` writes nothing later than a tombstone lives",
     "late deletes nothing": "DELETE deletes no original later than its tombstone lives",
     "late uploads nothing": "an attempt creates no original later than a tombstone lives",
@@ -97,10 +101,13 @@ def lifecycle(rules, part):
 
 def resize(rules, job, first):
     """Do a job; `first` unless the message says that it was delivered before."""
-    name, generation = job
+    name, generation, *more = job
     id = id_of(name, generation)
     since = yield ("now",)
     late = since if "late resizes nothing" in rules else None
+    if more:
+        yield from _grow(rules, id, job, late)
+        return
     kept = None
     if not first:
         kept = yield "read", id
@@ -219,8 +226,11 @@ def _clear(id):
 
 def bury(rules, job):
     """Give a job up."""
-    name, generation = job
+    name, generation, *more = job
     id = id_of(name, generation)
+    if more:  # noted in its wish, which a sweep finds
+        yield "ack", *job
+        return
     if (yield "get", name, generation) is None:
         yield from _missing(rules, id, name, generation)
         return
@@ -232,25 +242,111 @@ def bury(rules, job):
     yield "ack", name, generation
 
 
-def grow(rules, id):
-    """Add a thumbnail to an upload that is done."""
+def ask(rules, id, thumb):
+    """Ask for a further thumbnail of an upload."""
     since = yield ("now",)
     kept = yield "read", id
-    if not kept or kept.state != "done":
+    if kept and kept.state != "done":
         return
-    yield "draw", id, "u", kept.name, kept.generation, since
+    name = kept.name if kept else id
+    generation = yield "get", name, kept.generation if kept else None
+    if generation is None:
+        return
+    mine = None
+    if "wishes are kept" in rules:
+        mine = yield from _renew(rules, id, thumb, name, generation, since)
+        if mine == STALE:
+            return
+    try:
+        yield "publish", name, generation, thumb
+    except Unavailable:
+        if mine:
+            version = mine if "wishes are renewed" in rules else None
+            yield "erase", id, thumb + WISH, version
+        return
+    yield "tell", "promised", f"{id}/{thumb}"
+
+
+def _renew(rules, id, thumb, name, generation, since):
+    """Write a wish, over what there may be; return its version if it is new."""
     while True:
-        grown = kept._replace(thumbs=tuple(sorted({*kept.thumbs, "u"})))
-        over = kept.version if "growing merges" in rules else None
-        written = yield "put", id, over, grown, since
-        if written == STALE:
-            return
-        if written is True:
-            break
+        written = yield "wish", id, thumb, name, generation, 0, since
+        if written:
+            return written
+        found = yield "wished", id, thumb
+        if found and "wishes are renewed" not in rules:
+            return None
+        if found:
+            written = yield "wish", id, thumb, name, generation, found.version, since
+            if written:
+                return STALE if written == STALE else None
+
+
+def lose(rules, *job):
+    """Pub/Sub loses a message, or it expires."""
+    yield "ack", *job
+
+
+def _grow(rules, id, job, late):
+    """Do the job of a wish."""
+    name, generation, thumb = job
+    while True:  # the first job of the upload comes first
         kept = yield "read", id
-        if not kept or kept.state != "done":
-            yield "erase", id, "u", None
+        if kept and not _yields(rules, kept, generation):
+            break
+        if (yield "get", name, generation) is None:
+            yield from _fail(id, job)
             return
+        if (yield "draw", id, "t", name, generation, late) == STALE:
+            return
+        first = Manifest("done", name, generation, ("t",))
+        if (yield from _commit(rules, id, first, late, kept)) == STALE:
+            return
+    if kept.state == "done" and thumb not in kept.thumbs:
+        if (yield "get", name, generation) is None:
+            yield from _fail(id, job)
+            return
+        if "wishes stay" not in rules:
+            yield "erase", id, thumb + WISH, None
+        if (yield "draw", id, thumb, name, generation, late) == STALE:
+            return
+        kept = yield from _add(rules, id, thumb, kept, late)
+        if kept == STALE:
+            return
+    if kept.state == "deleted":
+        yield from _clear(id)
+    else:
+        yield "event", id, kept.state
+        yield "erase", id, thumb + WISH, None
+    yield "ack", *job
+
+
+def _fail(id, job):
+    """Note in a wish that it cannot be fulfilled; here it is deleted."""
+    *_, thumb = job
+    found = yield "wished", id, thumb
+    if found and (yield "erase", id, thumb + WISH, found.version):
+        yield "tell", "failed", f"{id}/{thumb}"
+    yield "ack", *job
+
+
+def _add(rules, id, thumb, kept, late):
+    """Add a thumbnail to a manifest."""
+    while True:
+        grown = kept._replace(thumbs=tuple(sorted({*kept.thumbs, thumb})))
+        if grown == kept:
+            return kept
+        over = kept.version if "growing merges" in rules else None
+        written = yield "put", id, over, grown, late
+        if written == STALE:
+            return STALE
+        if written is True:
+            return grown
+        kept = yield "read", id
+        if kept is None:
+            return STALE  # to be redelivered
+        if kept.state == "deleted":
+            return kept
 
 
 def drop(rules, id):
@@ -300,8 +396,14 @@ def sweep(rules, glance=False):
             yield from _orphans(rules, id, mine[0])
         elif manifest.state == "deleted":
             yield from _expire(rules, id, manifest, today)
+    for wish in [thumb for thumb in thumbs if thumb.thumb.endswith(WISH)]:
+        manifest = kept.get(wish.id)
+        if "wishes are swept" in rules and manifest and manifest.state == "done":
+            yield "publish", wish.name, wish.generation, wish.thumb.removesuffix(WISH)
     if "unnamed is swept" in rules:
         for thumb in thumbs:
+            if thumb.thumb.endswith(WISH):
+                continue
             manifest = kept.get(thumb.id)
             old = thumb.day < today or "unnamed is old" not in rules
             unnamed = manifest and manifest.state == "done" and thumb.thumb not in manifest.thumbs

@@ -4,7 +4,7 @@ import pytest
 
 from tests.model.actors import RULES
 from tests.model.explore import Broken, Scenario, explore
-from tests.model.world import Manifest, Thumb, World, id_of
+from tests.model.world import WISH, Manifest, Thumb, World, id_of
 
 ALL = frozenset(RULES)
 OWN = ("own", 1)
@@ -29,6 +29,19 @@ UNTOLD = DONE._replace(queue=frozenset({OWN}), events=frozenset())
 GAVE_UP = QUEUED._replace(
     manifests=frozenset({("own", Manifest("gave-up", "own", 1, version=2))}), next=3
 )
+WISHES = frozenset(Thumb("own", f"{name}{WISH}", "own", 1, n, 0) for n, name in enumerate("uv", 7))
+ASKED = DONE._replace(
+    thumbs=DONE.thumbs | WISHES,
+    queue=frozenset({(*OWN, "u"), (*OWN, "v")}),
+    told=DONE.told | {("promised", "own/u"), ("promised", "own/v")},
+    next=9,
+)
+ASKED_U = ASKED._replace(
+    thumbs=DONE.thumbs | {wish for wish in WISHES if wish.thumb == f"u{WISH}"},
+    queue=frozenset({(*OWN, "u")}),
+    told=DONE.told | {("promised", "own/u")},
+)
+GAVE_UP_ASKED = GAVE_UP._replace(thumbs=WISHES, queue=ASKED.queue, told=ASKED.told, next=9)
 HALF_DELETED = QUEUED._replace(
     manifests=frozenset({("own", Manifest("deleted", "own", 1, version=2))}),
     told=frozenset({("deleting", "own")}),
@@ -38,6 +51,8 @@ HALF_DELETED = QUEUED._replace(
 FIRST = ("resize", OWN, True)
 AGAIN = ("resize", OWN, False)
 DELETE = ("delete", "own", "own")
+ASK_U = ("ask", "own", "u")
+GROW_U, GROW_V = (("resize", (*OWN, name), True) for name in "uv")
 A, B = ("attempt", "own", "a"), ("attempt", "own", "b")
 
 SCENARIOS = {
@@ -58,8 +73,18 @@ SCENARIOS = {
     "giving up, delete": Scenario(QUEUED, (FIRST, ("bury", OWN), DELETE), deliveries=0),
     "dropping": Scenario(UNTOLD, (("drop", "own"), FIRST)),
     "dropping, delete": Scenario(DONE, (("drop", "own"), DELETE)),
-    "growing": Scenario(DONE, (("grow", "own"), DELETE)),
-    "growing, sweep": Scenario(DONE, (("grow", "own"), ("sweep",))),
+    "growing": Scenario(DONE, (ASK_U, DELETE)),
+    "growing twice": Scenario(ASKED, (GROW_U, GROW_V), deliveries=0),
+    "growing, sweep": Scenario(ASKED_U, (GROW_U, ("sweep",)), deliveries=1),
+    "growing, delete": Scenario(ASKED_U, (GROW_U, DELETE), deliveries=0),
+    "growing, delete, day": Scenario(ASKED_U, (GROW_U, DELETE, ("sweep",)), 0, 0, days=1),
+    "growing, dropping": Scenario(ASKED_U, (GROW_U, ("drop", "own")), faults=1),
+    "growing first": Scenario(QUEUED, (ASK_U, FIRST), deliveries=1),
+    "growing what was given up": Scenario(GAVE_UP_ASKED, (GROW_U, AGAIN), deliveries=0),
+    "asking twice, lost": Scenario(DONE, (ASK_U, ASK_U, ("lose", *OWN, "u")), deliveries=0),
+    "growing, lost": Scenario(ASKED_U, (GROW_U, ("lose", *OWN, "u")), deliveries=0),
+    "asking, lost": Scenario(DONE, (ASK_U, ("lose", *OWN, "u")), deliveries=1),
+    "burying a wish": Scenario(ASKED, (("bury", (*OWN, "u")), GROW_V), faults=1, deliveries=0),
     "attempts": Scenario(World(), (A, B), deliveries=1),
     "attempts, delete": Scenario(QUEUED._replace(queue=frozenset()), (A, B, DELETE), faults=0),
     "late attempt": Scenario(QUEUED, (A, DELETE, ("sweep",)), 0, 0, days=1),
@@ -127,6 +152,18 @@ def at_the_end(world):
             return f"{id} was accepted, and is lost"
         if not {event for event in world.events if event[0] == id}:
             return f"{id} has ended, and no event says so"
+    return _broken_promise(world, gone)
+
+
+def _broken_promise(world, gone):
+    """Return what was promised to somebody who asked for a thumbnail, and was not made."""
+    for fact, what in world.told:
+        id, _, thumb = what.partition("/")
+        if fact != "promised" or id in gone or ("deleting", id) in world.told:
+            continue
+        manifest = world.manifest(id)
+        if manifest is None or (thumb not in manifest.thumbs and not manifest.dropped):
+            return f"{what} was promised, and is not there"
     return None
 
 
@@ -149,8 +186,12 @@ BREAKS = {
     "dropped is noted": "dropping",
     "alive is spared": "brought, sweep",
     "unnamed is old": "growing, sweep",
-    "unnamed is swept": "growing, sweep",
-    "growing merges": "growing",
+    "unnamed is swept": "growing, dropping",
+    "growing merges": "growing twice",
+    "wishes are kept": "asking, lost",
+    "wishes are swept": "asking, lost",
+    "wishes are renewed": "asking twice, lost",
+    "wishes stay": "growing, lost",
     "late resizes nothing": "deleted again",
     "late deletes nothing": "deleted again",
     "late uploads nothing": "late attempt",

@@ -31,8 +31,12 @@ class Manifest(NamedTuple):
     day: int = 0
 
 
+WISH = ".wish"
+"""What follows the name of a thumbnail in that of the wish for it."""
+
+
 class Thumb(NamedTuple):
-    """A thumbnail in a listing; it tells the original it was made of."""
+    """A thumbnail in a listing, or the wish for one; it tells the original it is made of."""
 
     id: str
     thumb: str
@@ -48,7 +52,7 @@ class World(NamedTuple):
     originals: frozenset[tuple[str, int]] = frozenset()
     manifests: frozenset[tuple[str, Manifest]] = frozenset()
     thumbs: frozenset[Thumb] = frozenset()
-    queue: frozenset[tuple[str, int]] = frozenset()
+    queue: frozenset[tuple[str | int, ...]] = frozenset()
     events: frozenset[tuple[str, str]] = frozenset()
     told: frozenset[tuple[str, str]] = frozenset()
     claims: frozenset[tuple[str, tuple[str, ...]]] = frozenset()
@@ -63,6 +67,9 @@ class World(NamedTuple):
 
     def thumbs_of(self, id):
         return sorted(thumb for thumb in self.thumbs if thumb.id == id)
+
+    def wish(self, id, thumb):
+        return next((t for t in self.thumbs if (t.id, t.thumb) == (id, thumb + WISH)), None)
 
     def is_known(self, id):
         """Return whether a client that asks for an id gets a status."""
@@ -148,6 +155,16 @@ def _draw(world, id, thumb, name, generation, since):
     return world._replace(thumbs=frozenset({*others, drawn}), next=world.next + 1), True
 
 
+def _wish(world, id, thumb, name, generation, over, since):
+    """Write a wish over a version of it, 0 for none; return its version, or False."""
+    if _late(world, since):
+        return world, STALE
+    kept = world.wish(id, thumb)
+    if over != (kept.version if kept else 0):
+        return world, False
+    return _draw(world, id, thumb + WISH, name, generation, since)[0], world.next
+
+
 def _erase(world, id, thumb, version):
     kept = {
         found
@@ -185,6 +202,8 @@ _OPERATIONS = {
     "draw": _draw,
     "list": lambda world, id: (world, tuple(world.thumbs_of(id))),
     "erase": _erase,
+    "wish": _wish,
+    "wished": lambda world, id, thumb: (world, world.wish(id, thumb)),
     "originals": lambda world: (world, tuple(sorted(world.originals))),
     "results": lambda world: (world, (tuple(sorted(world.manifests)), tuple(sorted(world.thumbs)))),
     "publish": lambda world, *job: (world._replace(queue=world.queue | {job}), True),

@@ -312,7 +312,7 @@ def test_other_paths_are_not_found(service, path):
     ("method", "path", "allowed"),
     [
         ("PUT", "/", "DELETE, GET, HEAD, OPTIONS, POST"),
-        ("POST", f"/{UNKNOWN}", "DELETE, GET, HEAD, OPTIONS"),
+        ("PUT", f"/{UNKNOWN}", "DELETE, GET, HEAD, OPTIONS, POST"),
     ],
 )
 def test_a_wrong_method_is_answered_with_the_right_ones(service, method, path, allowed):

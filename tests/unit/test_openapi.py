@@ -9,6 +9,7 @@ import schemathesis
 from msgspec import structs
 
 from quickthumb.api.access import Keys
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
 from quickthumb.api.openapi import describe
 from quickthumb.api.pages import Pages
@@ -53,8 +54,9 @@ def test_every_route_is_documented_and_nothing_else():
     resources = (
         Uploads(store, attempts, MemoryTopic(), SETTINGS, keys, Quotas(records, (None, None))),
         Tokens(keys, SETTINGS),
-        Thumbnails(store, SETTINGS),
+        Thumbnails(store, MemoryTopic(), SETTINGS),
         Pages(SETTINGS),
+        Growth(store, MemoryTopic(), SETTINGS),
     )
     routes = {(path, method) for path, handlers in table(*resources).items() for method in handlers}
     assert {(path, method) for path, method, _ in operations()} == routes

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, Struct, to_builtins
 
 from quickthumb.documents import answers
-from quickthumb.documents.manifest import Manifest, Thumbnail
+from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.metadata import Metadata
 from quickthumb.documents.rendition import Rendition
 from quickthumb.settings import Settings
@@ -17,12 +17,13 @@ def queued(
     id: str, renditions: Sequence[Rendition], metadata: Metadata | None = None
 ) -> dict[str, Any]:
     """Return the status of an upload whose job has not ended."""
-    return _json(answers.Queued(id, "queued", _links(id, renditions), metadata or UNSET))
+    links = _links(id, _names(renditions))
+    return _json(answers.Queued(id, "queued", links, metadata or UNSET))
 
 
 def session(id: str, url: str, renditions: Sequence[Rendition]) -> dict[str, Any]:
     """Return where to send an announced upload."""
-    return _json(answers.Session(id, answers.Target("PUT", url), _links(id, renditions)))
+    return _json(answers.Session(id, answers.Target("PUT", url), _links(id, _names(renditions))))
 
 
 def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def status(id: str, state: Manifest | Queued) -> dict[str, Any]:
     common: dict[str, Any] = {
         "id": id,
         "original": state.original or UNSET,
-        "links": _links(id, state.thumbnails),
+        "links": _links(id, state.links),
         "metadata": state.metadata or UNSET,
     }
     if state.failure:
@@ -73,8 +74,12 @@ def service(settings: Settings) -> dict[str, Any]:
     )
 
 
-def _links(id: str, named: Iterable[Rendition | Thumbnail]) -> answers.Links:
-    return answers.Links(f"/{id}", {each.name: f"/{id}/{each.name}" for each in named})
+def _names(renditions: Iterable[Rendition]) -> list[str]:
+    return [name for rendition in renditions for name in rendition.names]
+
+
+def _links(id: str, names: Iterable[str]) -> answers.Links:
+    return answers.Links(f"/{id}", {name: f"/{id}/{name}" for name in names})
 
 
 def _json(answer: Struct) -> dict[str, Any]:

@@ -21,10 +21,10 @@ def refusal(error: QuickThumbError, headers: Mapping[str, str] | None = None) ->
     return _response(error.document(), {**error.headers, **(headers or {})})
 
 
-def respond(document: Mapping[str, Any]) -> JSONResponse:
+def respond(document: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return a response with a problem document, perhaps written by an earlier version."""
     problem = PROBLEMS.get(document["code"])
-    return _response(document, problem.headers if problem else {})
+    return _response(document, {**(problem.headers if problem else {}), **(headers or {})})
 
 
 async def on_error(request: Request, error: Exception) -> Response:

@@ -11,8 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from quickthumb.api.access import Keys
 from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
+from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
-from quickthumb.api.pages import Pages
+from quickthumb.api.pages import STORAGE_URL, Pages
 from quickthumb.api.preconditions import expect_match
 from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
@@ -34,16 +35,31 @@ _UPLOADS = ("/", "/uploads")  # paths that take upload tokens
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
-    """Return the application of the function `upload`."""
+def build(
+    store: Store,
+    records: Records,
+    topic: Topic,
+    settings: Settings,
+    storage_url: str = STORAGE_URL,
+) -> ASGIApp:
+    """Return the application of the function `upload`.
+
+    Args:
+        store: originals and results.
+        records: of requests with an `Idempotency-Key`.
+        topic: of jobs.
+        settings: of the service.
+        storage_url: scheme and host of Cloud Storage, for clients.
+    """
     keys = Keys(settings.api_keys, settings.token_secrets)
     of_key = (settings.key_uploads_per_minute, settings.key_bytes_per_minute)
     idempotency = Idempotency(records, settings.takeover_seconds)
     handlers = table(
         Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
         Tokens(keys, settings),
-        Thumbnails(store, settings),
-        Pages(settings),
+        Thumbnails(store, topic, settings),
+        Pages(settings, storage_url),
+        Growth(store, topic, settings),
     )
     router = Router(
         [_route(path, keys, **by_method) for path, by_method in handlers.items()],
@@ -57,12 +73,12 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
 
 
 def table(
-    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages
+    uploads: Uploads, tokens: Tokens, thumbnails: Thumbnails, pages: Pages, growth: Growth
 ) -> Mapping[str, Mapping[str, Handler]]:
     """Return the handlers by path and method; the first matching path wins."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create, "DELETE": uploads.delete_named},
-        "/uploads": {"POST": uploads.announce},
+        "/uploads": {"GET": uploads.statuses, "POST": uploads.announce},
         PAGE: {"GET": uploads.shown},
         "/tokens": {"POST": tokens.create},
         "/health": {"GET": pages.health},
@@ -70,7 +86,7 @@ def table(
         "/openapi.json": {"GET": pages.openapi},
         "/problems/{code}": {"GET": pages.problem},
         "/web/{name}": {"GET": pages.asset},
-        "/{id}": {"GET": uploads.status, "DELETE": uploads.delete},
+        "/{id}": {"GET": uploads.status, "POST": growth.add, "DELETE": uploads.delete},
         "/{id}/{name}": {"GET": thumbnails.get},
     }
 

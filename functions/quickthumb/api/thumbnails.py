@@ -1,7 +1,8 @@
 """The route `GET /{id}/{name}`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -9,45 +10,124 @@ from starlette.responses import Response
 
 from quickthumb import problems
 from quickthumb.api.headers import EMBEDDABLE, IMMUTABLE, attachment, is_current, requested_range
+from quickthumb.api.negotiation import VARY, chosen
+from quickthumb.api.on_demand import OnDemand
 from quickthumb.api.refusals import respond
-from quickthumb.api.uploads import no_upload, state_of
+from quickthumb.api.uploads import no_upload
+from quickthumb.api.waiting import until, wait_seconds
 from quickthumb.documents.manifest import Manifest, Thumbnail
+from quickthumb.documents.names import is_id
+from quickthumb.documents.rendition import Rendition, variants
+from quickthumb.documents.wish import Wish
+from quickthumb.imaging.formats import NEGOTIATED
+from quickthumb.messaging import Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.store.originals import Queued
+from quickthumb.wishing import ask_once, original_of, remind
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen of a thumbnail.
+
+    Attributes:
+        state: of its upload; None if that does not exist.
+        wish: for the thumbnail, if the upload has ended without it.
+    """
+
+    state: Manifest | Queued | None
+    wish: Wish | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether waiting changes nothing."""
+        is_open = self.wish is not None and self.wish.failure is None
+        return not isinstance(self.state, Queued) and not is_open
 
 
 class Thumbnails:
     """The handler of the route."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, topic: Topic, settings: Settings) -> None:
         self._store = store
+        self._topic = topic
         self._settings = settings
+        self._on_demand = OnDemand(settings)
 
     async def get(self, request: Request) -> Response:
         """GET /{id}/{name}: a thumbnail."""
         id, name = request.path_params["id"], request.path_params["name"]
-        state = await state_of(request, self._store, self._settings.max_wait_seconds)
+        wanted = self._on_demand.wanted(request)
+        seconds = wait_seconds(request, self._settings.max_wait_seconds)
+        if wanted and "wait" not in request.query_params:
+            seconds = self._settings.max_wait_seconds
+        if not is_id(id):
+            raise no_upload(id)
+        rendition = wanted.rendition if wanted else None
+        name = rendition.name if rendition else name
+        vary: Mapping[str, str] = VARY if wanted and wanted.is_negotiated else {}
+        seen = await until(lambda: self._look(id, name, rendition), lambda it: it.is_over, seconds)
+        state = seen.state
+        if state is None:
+            raise no_upload(id)
+        if seen.wish and seen.wish.rendition.name != name:
+            vary = VARY
         if isinstance(state, Queued):
-            expected = [rendition.name for rendition in state.renditions]
-            if expected and name not in expected:  # empty if the request cannot be read
-                raise _no_thumbnail(name, expected)
-            raise problems.NotReady(
-                f"The thumbnail {name} is not ready: retry, or use /{id}/{name}?wait=20 to wait."
-            )
-        if failure := state.failure:
+            if seen.wish is None and rendition is None:
+                vary = _expected(state, name)
+            raise _not_ready(id, name, vary)
+        if failure := state.failure or (seen.wish and seen.wish.failure):
             # The code may be one that an earlier version wrote.
             problem = problems.PROBLEMS.get(failure.code, problems.Unprocessable)
-            return respond(problems.document(failure.code, problem.status, failure.detail))
+            return respond(problems.document(failure.code, problem.status, failure.detail), vary)
+        if seen.wish:
+            raise _not_ready(id, name, vary)
         thumb = state.thumbnail(name)
+        if thumb is None and state.has_variants(name):
+            vary = VARY
+            thumb = state.thumbnail(variants(name)[NEGOTIATED.index(chosen(request))])
         if thumb is None:
             raise _no_thumbnail(name, [thumb.name for thumb in state.thumbnails])
-        return await self._send(request, state, thumb)
+        return await self._send(request, state, thumb, vary)
 
-    async def _send(self, request: Request, manifest: Manifest, thumb: Thumbnail) -> Response:
+    def _look(self, id: str, name: str, rendition: Rendition | None) -> Seen:
+        """Look for a thumbnail; ask for it if it is made on demand, and nobody has.
+
+        Raises:
+            OriginalGone: it is not there, and cannot be made any more.
+        """
+        state = self._store.status(id)
+        if not _lacks(state, name):
+            return Seen(state)
+        asked = (name,) if rendition else (name, *variants(name))
+        found = (self._store.wishes.read(id, each) for each in asked if _lacks(state, each))
+        kept = next(filter(None, found), None)
+        if kept and kept.wish:
+            if rendition:
+                remind(kept, self._store, self._topic)
+            return Seen(state, kept.wish)
+        if isinstance(state, Queued):
+            return Seen(state)
+        # It may have been made between the two looks.
+        state = self._store.status(id)
+        if rendition is None or not isinstance(state, Manifest) or not _lacks(state, name):
+            return Seen(state)
+        job = original_of(state, self._store)
+        return Seen(state, ask_once(job, rendition, self._store, self._topic))
+
+    async def _send(
+        self, request: Request, manifest: Manifest, thumb: Thumbnail, vary: Mapping[str, str]
+    ) -> Response:
         tag = thumb.sha256[:32]
         etag = f'"{tag}"'
-        headers = {"ETag": etag, "Cache-Control": IMMUTABLE, "Accept-Ranges": "bytes", **EMBEDDABLE}
+        headers = {
+            "ETag": etag,
+            "Cache-Control": IMMUTABLE,
+            "Accept-Ranges": "bytes",
+            **EMBEDDABLE,
+            **vary,
+        }
         if _is_download(request):
             headers["Content-Disposition"] = attachment(_filename(manifest, thumb))
         if is_current(request, tag):
@@ -65,6 +145,32 @@ class Thumbnails:
             raise problems.RangeNotSatisfiable(len(data))
         headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{len(data)}"
         return Response(data[part.start : part.stop], 206, headers, thumb.content_type)
+
+
+def _lacks(state: Manifest | Queued | None, name: str) -> bool:
+    """Return whether an upload exists, and does not get this thumbnail by itself."""
+    if isinstance(state, Queued):
+        asked = [each for rendition in state.renditions for each in rendition.names]
+        return name not in asked
+    if state is None or state.failure:
+        return False
+    return state.thumbnail(name) is None and not state.has_variants(name)
+
+
+def _expected(state: Queued, name: str) -> Mapping[str, str]:
+    """Return `Vary` of a thumbnail that an upload requests. Raises `NotFound` if it does not."""
+    asked = {each: rendition for rendition in state.renditions for each in rendition.names}
+    if asked and name not in asked:  # empty if the request cannot be read
+        raise _no_thumbnail(name, [*asked])
+    return VARY if name in asked and asked[name].made[0].name != asked[name].name == name else {}
+
+
+def _not_ready(id: str, name: str, vary: Mapping[str, str]) -> problems.NotReady:
+    error = problems.NotReady(
+        f"The thumbnail {name} is not ready: retry, or use /{id}/{name}?wait=20 to wait."
+    )
+    error.headers = {**error.headers, **vary}
+    return error
 
 
 def _no_thumbnail(name: str, names: Sequence[str]) -> problems.NotFound:

@@ -1,7 +1,7 @@
 """The announcement of a large upload, with its options."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -17,6 +17,8 @@ from quickthumb.problems import (
     Refused,
     TooLarge,
 )
+
+T = TypeVar("T")
 
 _ANY = "application/octet-stream"
 _CONTENT_TYPE = rf"^(image/[0-9A-Za-z_.+-]{{1,100}}|{_ANY})\Z"
@@ -65,6 +67,16 @@ class Announcement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return as_fields(self.options)
 
 
+def read_options(body: bytes) -> tuple[tuple[str, str], ...]:
+    """Parse options in JSON, as in an announcement; return them in the form of form fields.
+
+    Raises:
+        Refused: the body is not a JSON object.
+        InvalidOption: a member is unknown or invalid.
+    """
+    return as_fields(_read(Options, _object(body, '{"sizes": [480, 1024]}.')))
+
+
 def as_fields(options: Options) -> tuple[tuple[str, str], ...]:  # type: ignore[valid-type]
     """Return options in the form of form fields: names and texts."""
     given = msgspec.to_builtins(options)
@@ -87,19 +99,10 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
         InvalidMetadata: `metadata` is not an object; `metadata.joined` checks what is in it.
         TooLarge: the upload exceeds the size limit.
     """
-    try:
-        document = untrusted.read(dict[str, Any], body)
-    except InvalidMessage as error:
-        raise Refused(
-            f"The body is not a JSON object: {error}. Expected an object like "
-            '{"size": 104857600}; the picture itself is sent to the URL in the response.'
-        ) from None
+    example = '{"size": 104857600}; the picture itself is sent to the URL in the response.'
+    document = _object(body, example)
     own.expect_object(document)
-    try:
-        announced = untrusted.convert(Announcement, whole(document))
-    except InvalidMessage as error:
-        field = error.member if isinstance(error, WrongMember) else ""
-        raise InvalidOption(f"{error}.", field=field[:100] or None) from None
+    announced = _read(Announcement, document)
     if not re.search(_CONTENT_TYPE, announced.content_type):
         raise InvalidOption(
             f"content_type: {untrusted.shown(announced.content_type)}: expected a type like "
@@ -112,6 +115,25 @@ def read_announced(body: bytes, max_bytes: int) -> Announcement:
             field="size",
         )
     return announced
+
+
+def _object(body: bytes, example: str) -> dict[str, Any]:
+    """Parse a JSON object; `example` ends the message if it is none. Raises `Refused`."""
+    try:
+        return untrusted.read(dict[str, Any], body)
+    except InvalidMessage as error:
+        raise Refused(
+            f"The body is not a JSON object: {error}. Expected an object like {example}"
+        ) from None
+
+
+def _read(kind: type[T], document: dict[str, Any]) -> T:
+    """Convert a JSON object. Raises `InvalidOption`."""
+    try:
+        return untrusted.convert(kind, whole(document))
+    except InvalidMessage as error:
+        field = error.member if isinstance(error, WrongMember) else ""
+        raise InvalidOption(f"{error}.", field=field[:100] or None) from None
 
 
 def whole(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """The message that makes `resize` create thumbnails."""
 
 import json
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,9 @@ SCHEMA = "1"
 RETRY = "retry"
 """Attribute of a message that `sweep` published again: the number of the retry, from 1."""
 
+_WISHES = "wishes"
+"""In place of `renditions` if a job grows."""
+
 MAX_FILENAME = 255
 """Maximum length of a stored file name, characters."""
 
@@ -35,6 +38,7 @@ class Job(msgspec.Struct, frozen=True):
         size: of that blob, bytes.
         filename: of the upload, or empty.
         metadata: of the application; earlier versions ignore it.
+        grows: whether the thumbnails were asked for later, and join those that there are.
     """
 
     id: str
@@ -45,12 +49,16 @@ class Job(msgspec.Struct, frozen=True):
     size: Annotated[int, Meta(ge=0, le=MAX_WHOLE)] = 0
     filename: str = ""
     metadata: Metadata = {}
+    grows: bool = False
 
     def to_json(self) -> bytes:
         """Return the body of the message."""
         members = msgspec.to_builtins(self)
         if not self.metadata:
             del members["metadata"]
+        if members.pop("grows"):
+            # Earlier versions must refuse it: they would write a manifest with these alone.
+            members[_WISHES] = members.pop("renditions")
         return json.dumps(members, separators=(",", ":")).encode()
 
     @classmethod
@@ -61,7 +69,11 @@ class Job(msgspec.Struct, frozen=True):
             InvalidMessage: it is not a job of this schema.
         """
         try:
-            job = untrusted.read(cls, body)
+            document = untrusted.read(dict[str, Any], body)
+            if _WISHES in document:
+                document = {**document, "renditions": document[_WISHES]}
+            document["grows"] = _WISHES in document
+            job = untrusted.convert(cls, document)
             blob_name(job.name)
         except InvalidMessage as error:
             raise InvalidMessage(f"not a job: {error}") from error

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from quickthumb.documents import untrusted
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.metadata import Described
+from quickthumb.documents.rendition import negotiable, variants
 from quickthumb.documents.untrusted import MAX_WHOLE
 from quickthumb.problems import GaveUp, InvalidMessage, Unprocessable
 
@@ -169,6 +170,16 @@ class Manifest(Struct, frozen=True):
         """Return the thumbnail of a rendition, None if it was not requested."""
         return next((thumb for thumb in self.thumbnails if thumb.name == name), None)
 
+    def has_variants(self, name: str) -> bool:
+        """Return whether there is a thumbnail in each format that can be negotiated."""
+        return {thumb.name for thumb in self.thumbnails}.issuperset(variants(name))
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The names of all links: of the thumbnails, and of those that are negotiated."""
+        names = tuple(thumb.name for thumb in self.thumbnails)
+        return (*names, *negotiable(names))
+
     def to_json(self) -> bytes:
         """Return the content of `manifest.json`: that of the event, and whether it is dropped."""
         members = self._members()
@@ -187,7 +198,7 @@ class Manifest(Struct, frozen=True):
     def _links(self, service: str) -> dict[str, Any]:
         """Return the links of the status, made absolute."""
         status = f"{service}/{self.id}"
-        thumbnails = {thumb.name: f"{status}/{thumb.name}" for thumb in self.thumbnails}
+        thumbnails = {name: f"{status}/{name}" for name in self.links}
         return {"self": status, "thumbnails": thumbnails}
 
     def _members(self) -> dict[str, Any]:

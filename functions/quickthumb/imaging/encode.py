@@ -45,7 +45,7 @@ def choose_format(
     much memory.
 
     Args:
-        asked: one of `formats.FORMAT_OPTIONS`.
+        asked: `auto`, or the name of an output format.
         size: of the thumbnail, pixels.
         transparent: whether it has transparent pixels.
         animated: whether it has several frames.

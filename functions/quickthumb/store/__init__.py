@@ -13,6 +13,7 @@ from quickthumb.store import lifetimes, walks
 from quickthumb.store.ledger import Ledger
 from quickthumb.store.originals import Originals, Queued
 from quickthumb.store.results import Kept, Results
+from quickthumb.store.wishes import Wishes
 
 
 class Store:
@@ -22,12 +23,14 @@ class Store:
         originals: uploaded pictures.
         results: thumbnails and manifests.
         ledger: records of `sweep`, in the bucket of results.
+        wishes: for further thumbnails, likewise.
     """
 
     def __init__(self, originals: Bucket, processed: Bucket) -> None:
         self.originals = Originals(originals)
         self.results = Results(processed)
         self.ledger = Ledger(processed)
+        self.wishes = Wishes(processed)
         self._buckets = (originals, processed)
 
     def check(self) -> None:

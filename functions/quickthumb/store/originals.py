@@ -121,6 +121,15 @@ class Originals:
         except InvalidMessage:
             return Queued(())  # unknown until the job fails
 
+    def waiting(self, id: str, default: tuple[Rendition, ...]) -> Job | None:
+        """Return the job of an upload that has not ended, None if it does not exist.
+
+        Raises:
+            InvalidMessage: see `job_of`.
+        """
+        blob = self._bucket.stat(id) or self._bucket.stat(ANNOUNCED + id)
+        return self.job_of(blob, default) if blob else None
+
     def named_by_id(self, id: str) -> str | None:
         """Return the name of the original that an id tells, None if it does not exist."""
         names = (id, ANNOUNCED + id)

@@ -1,7 +1,7 @@
 """The bucket of results: thumbnails, and how jobs ended."""
 
 import logging
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from quickthumb.documents.manifest import Manifest, Tombstone, end_of
 from quickthumb.documents.names import AFTER_IDS, Range
 from quickthumb.documents.untrusted import shown
 from quickthumb.problems import GaveUp, InvalidMessage
-from quickthumb.store import ledger, walks
+from quickthumb.store import ledger, walks, wishes
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class FoundResults:
         unnamed: whether there are more thumbnails than the manifest names.
         origin: name and generation of the original; None if no result tells them, as those that
             earlier versions wrote.
+        wished: when the latest wish for a further thumbnail was written that is still open; None
+            if there is none.
     """
 
     id: str
@@ -80,6 +82,7 @@ class FoundResults:
     others: int = 0
     unnamed: bool = False
     origin: tuple[str, int] | None = None
+    wished: datetime | None = None
 
 
 class Results:
@@ -168,14 +171,17 @@ class Results:
     def prune(self, manifest: Manifest, before: datetime) -> None:
         """Delete thumbnails that a manifest does not name, written before some time."""
         spared = {thumb.blob for thumb in manifest.thumbnails}
+        spared |= {f"{manifest.id}/{name}" for name in _NO_THUMBNAILS}
         self.delete_older(
-            manifest.id, before, spared.union(f"{manifest.id}/{name}" for name in _NO_THUMBNAILS)
+            manifest.id, before, lambda name: name in spared or name.endswith(wishes.SUFFIX)
         )
 
-    def delete_older(self, id: str, before: datetime, spared: Container[str] = ()) -> None:
+    def delete_older(
+        self, id: str, before: datetime, is_spared: Callable[[str], bool] = lambda _: False
+    ) -> None:
         """Delete the results that were written before some time, except those that are spared."""
         for blob in self._bucket.walk(f"{id}/"):
-            if isinstance(blob, Blob) and blob.updated < before and blob.name not in spared:
+            if isinstance(blob, Blob) and blob.updated < before and not is_spared(blob.name):
                 self._bucket.delete(blob.name, blob.generation)
 
     def walk(self, within: Range, on_unread: Callable[[Unread], None]) -> Iterator[FoundResults]:
@@ -237,7 +243,9 @@ def _found(id: str, blobs: Iterable[Blob]) -> FoundResults:
     found = {blob.name.partition("/")[2]: blob for blob in blobs}
     manifest, count = found.get(_MANIFEST), found.get(ledger.COUNT)
     about = manifest.metadata if manifest else {}
-    thumbnails = len(found.keys() - set(_NO_THUMBNAILS))
+    wished = {name: blob for name, blob in found.items() if name.endswith(wishes.SUFFIX)}
+    still = [b.updated for b in wished.values() if b.metadata.get(wishes.STATE) != wishes.OVER]
+    thumbnails = len(found.keys() - wished.keys() - set(_NO_THUMBNAILS))
     origins = filter(None, (notes.origin_of(blob.metadata) for blob in found.values()))
     return FoundResults(
         id,
@@ -250,4 +258,5 @@ def _found(id: str, blobs: Iterable[Blob]) -> FoundResults:
         len(found) - (manifest is not None),
         about.get(_COUNT, "").isdecimal() and thumbnails > int(about[_COUNT]),
         next(origins, None),
+        max(still, default=None),
     )

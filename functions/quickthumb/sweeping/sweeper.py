@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from quickthumb.documents.job import RETRY, SCHEMA, Job
 from quickthumb.documents.manifest import Manifest, Tombstone
@@ -21,6 +22,7 @@ from quickthumb.store.originals import FoundOriginal
 from quickthumb.store.results import FoundResults
 from quickthumb.sweeping.entries import Entry
 from quickthumb.sweeping.report import Outcome
+from quickthumb.sweeping.wishes import WishSweeper
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +74,17 @@ class Sweeper:
     def __post_init__(self) -> None:
         self._pace = _Pace(self.policy.per_second)
 
+    @cached_property
+    def wishes(self) -> WishSweeper:
+        """Processes wishes."""
+        return WishSweeper(
+            *(self.store, self.uploads, self.policy, self._pace.wait, self.now, self.dry_run)
+        )
+
     def is_settled(self, entry: Entry) -> bool:
         """Return whether the listings show that there is nothing to do."""
         results = entry.results
-        if results is None or not results.ended or self._may_prune(results):
+        if results is None or not results.ended or results.wished or self._may_prune(results):
             return False
         if results.deleted:
             told = results.origin is not None and is_named_by_id(results.id, results.origin[0])
@@ -104,6 +113,8 @@ class Sweeper:
             return self._finish(results)
         if results is None or not results.ended or results.gave_up:
             return self._retry(original, results)
+        if results.wished:
+            return self.wishes.process(results.id, results.wished)
         if results.swept and not self.dry_run:
             self.store.ledger.forget_attempts(results.id)
         if results.dropped or self._may_drop(results):
@@ -170,7 +181,8 @@ class Sweeper:
     def _may_drop(self, results: FoundResults) -> bool:
         """Return whether the original of a finished job is old enough to delete."""
         seconds = self.policy.drop_seconds
-        return seconds is not None and self.now() - results.updated > timedelta(seconds=seconds)
+        age = self.now() - results.updated
+        return seconds is not None and age > timedelta(seconds=seconds) and not results.wished
 
     def _drop(self, job: Job) -> Outcome:
         """Delete the original if the job is done; that of a failed job is kept."""
@@ -191,6 +203,8 @@ class Sweeper:
             return self._finish(results)
         if not results.ended:
             return self._remove(results)
+        if results.wished:
+            return self.wishes.process(results.id, results.wished)
         retried = results.gave_up and results.origin and self._is_alive(results)
         if results.swept and not retried and not self.dry_run:
             self.store.ledger.forget_attempts(results.id)

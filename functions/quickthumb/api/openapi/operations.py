@@ -9,7 +9,9 @@ from quickthumb.api.idempotency import MAX_KEY
 from quickthumb.api.openapi import parts, schemas, service
 from quickthumb.api.openapi.parts import answer, header, json, maybe, operation, parameter, refusals
 from quickthumb.api.openapi.schemas import ID, Schema, ref
+from quickthumb.api.signatures import SIGNATURE
 from quickthumb.api.uploaded import PAGE
+from quickthumb.api.uploads import MAX_IDS
 from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
@@ -18,13 +20,21 @@ _ID = parameter("path", "id", "Of the upload.", ID, **ref("Id"))
 _NAME = parameter(
     "path",
     "name",
-    "Of the thumbnail: a requested size, or the name of a rendition.",
+    "Of the thumbnail: a requested size, the name of a rendition, or a size with options.",
     "256",
     type="string",
-    pattern="^([1-9][0-9]{0,3}|[a-z][a-z0-9_-]{0,31})$",
+    pattern=(
+        "^([1-9][0-9]{0,3}(x[1-9][0-9]{0,3})?([.][a-z]{1,5}|(-[a-z0-9.]{1,13}){0,8})"
+        "|[a-z][a-z0-9_-]{0,36})$"
+    ),
 )
 _SAVE = "1 makes browsers save the thumbnail, under a name like cat_256.jpg."
 _DOWNLOAD = parameter("query", "download", _SAVE, type="integer", enum=[0, 1], default=0)
+_ON_DEMAND = (
+    " A size such as 400x300.webp, with options in the query, is made when its address is first "
+    "requested, if the service allows it; the response then waits as with `wait`."
+)
+_SIGNED = "HMAC-SHA256 of path and query by a key of the service, for any size and options."
 _IDEMPOTENCY_KEY = parameter(
     "header",
     "Idempotency-Key",
@@ -84,10 +94,15 @@ def paths(settings: Settings) -> dict[str, Any]:
     own = service.paths(settings)
     all_of_them: dict[str, Any] = {
         "/": {"post": _create(settings), "delete": _delete_named(settings), **own.pop("/")},
-        "/uploads": {"post": _announce(settings)},
+        "/uploads": {"get": _statuses(settings), "post": _announce(settings)},
         PAGE: {"get": _uploaded(settings)},
         "/tokens": {"post": _grant(settings)},
-        "/{id}": {"parameters": [_ID], "get": _status(settings), "delete": _delete(settings)},
+        "/{id}": {
+            "parameters": [_ID],
+            "get": _status(settings),
+            "post": _grow(settings),
+            "delete": _delete(settings),
+        },
         "/{id}/{name}": {"parameters": [_ID, _NAME], "get": _thumbnail(settings)},
         **own,
     }
@@ -211,6 +226,59 @@ def _status(settings: Settings) -> Schema:
     )
 
 
+def _grow(settings: Settings) -> Schema:
+    location = {"Location": header("The status of the upload.", f"/{ID}")}
+    accepted = json(ref("Queued"), queued=schemas.QUEUED)
+    kinds: list[parts.Problem] = [
+        *(problems.Refused, problems.InvalidOption, problems.TooLarge, problems.TooLate),
+        *(problems.Busy, problems.NotFound, problems.Unauthorized),
+        *problems.family(problems.NoMore),
+    ]
+    return _change(
+        settings,
+        "growUpload",
+        "Ask for further thumbnails of an upload",
+        "Makes those that an upload with these options would get, and this one lacks. They are "
+        "named by their size and options, such as 480-cover; the links in the response tell. A "
+        "thumbnail that is there is not made again, so the request can be repeated.",
+        {
+            "200": answer(
+                "All of them are there.",
+                json(ref("Done"), done=schemas.DONE),
+                location | parts.NO_STORE,
+            ),
+            "202": answer(
+                "They will be made. Each link waits with `wait`, and says if it failed.",
+                accepted,
+                location | parts.NO_STORE,
+            ),
+        }
+        | _refusals(settings, *kinds),
+        requestBody={
+            "description": "Options, instead of query parameters.",
+            "content": json(ref("Options")),
+        },
+        parameters=_query_options(settings),
+    )
+
+
+def _statuses(settings: Settings) -> Schema:
+    about = f"Of the uploads, separated by commas; {MAX_IDS} at most."
+    pattern = f"^[0-9a-f]{{32}}(,[0-9a-f]{{32}}){{0,{MAX_IDS - 1}}}$"
+    ids = parameter("query", "ids", about, ID, type="string", pattern=pattern)
+    content = json(ref("Statuses"), several=schemas.STATUSES)
+    return operation(
+        "uploads",
+        "getUploads",
+        "Get the statuses of several uploads",
+        "One request instead of several that wait. With `wait`, the response is sent as soon as "
+        "any of the jobs has ended, or one of the uploads does not exist.",
+        {"200": answer("The uploads in the order of `ids`.", content, parts.NO_STORE)}
+        | refusals(problems.InvalidOption),
+        parameters=[{**ids, "required": True}, _wait(settings)],
+    )
+
+
 def _delete(settings: Settings) -> Schema:
     return _change(
         settings,
@@ -277,29 +345,44 @@ def _thumbnail(settings: Settings) -> Schema:
         **maybe({"Content-Disposition": name}),
         **parts.NOSNIFF,
     }
+    vary = header("`Accept`, if it chose the format.", "Accept")
+    known |= maybe({"Vary": vary})
     part = {"Content-Range": header("The range sent.", "bytes 0-999/7712")}
     content = _pictures(THUMBNAIL_TYPES)
-    found = (problems.InvalidOption, problems.NotFound, problems.NotReady)
+    found: list[parts.Problem] = [problems.InvalidOption, problems.NotFound, problems.NotReady]
+    found += problems.family(problems.NoMore)
+    about, options = "It never changes, and can be cached forever.", list[Schema]()
+    if settings.on_demand or settings.signing_keys:
+        found.append(problems.NotAllowed)
+        about += _ON_DEMAND
+        if settings.on_demand:
+            listed = ", ".join(each.name for each in settings.on_demand)
+            about += f" Allowed without a signature: {listed}."
+        described = schemas.options(settings, always=True).items()
+        options = [
+            parameter("query", name, meaning, **schema)
+            for name, (meaning, schema) in described
+            if name != "sizes"
+        ]
+        options.append(parameter("query", SIGNATURE, _SIGNED, pattern="^[0-9a-f]{64}$"))
+    refused = refusals(
+        *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
+    )
+    refused["404"]["headers"] |= maybe({"Vary": vary})
     return operation(
         "thumbnails",
         "getThumbnail",
         "Get a thumbnail",
-        "It never changes, and can be cached forever.",
+        about,
         {
             "200": answer("The thumbnail.", content, known),
             "206": answer("The bytes requested by `Range`.", content, known | part),
             "304": parts.unchanged(known),
-            **refusals(
-                *found, problems.RangeNotSatisfiable, *problems.family(problems.Unprocessable)
-            ),
+            **refused,
         },
         parameters=[
-            _wait(settings),
-            _DOWNLOAD,
-            parts.IF_MATCH,
-            parts.IF_NONE_MATCH,
-            _RANGE,
-            _IF_RANGE,
+            *(_wait(settings), _DOWNLOAD, *options),
+            *(parts.IF_MATCH, parts.IF_NONE_MATCH, _RANGE, _IF_RANGE),
         ],
     )
 
@@ -336,16 +419,20 @@ def _refusals(settings: Settings, *kinds: parts.Problem) -> dict[str, Schema]:
 
 
 def _options(settings: Settings) -> list[Schema]:
-    """Return options, metadata and `Idempotency-Key`, for a query and its headers.
+    """Return the options of an upload as query parameters, its metadata, and `Idempotency-Key`."""
+    return [*_query_options(settings), _METADATA, _IDEMPOTENCY_KEY]
+
+
+def _query_options(settings: Settings) -> list[Schema]:
+    """Return options as query parameters.
 
     They have neither defaults nor an example. Programs that fill these in would send options twice,
     here and in a form, and one key for different requests.
     """
-    query = [
+    return [
         parameter("query", name, meaning, **{k: v for k, v in schema.items() if k != "default"})
         for name, (meaning, schema) in schemas.options(settings).items()
     ]
-    return [*query, _METADATA, _IDEMPOTENCY_KEY]
 
 
 def _next(settings: Settings) -> list[Schema]:

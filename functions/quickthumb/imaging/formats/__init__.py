@@ -48,7 +48,13 @@ THUMBNAIL_TYPES = {each.content_type: each for each in OUTPUTS.values()}
 AUTO = "auto"
 """Requests an automatic choice of format; see `encode.choose_format`."""
 
-FORMAT_OPTIONS = (AUTO, *OUTPUTS)
+NEGOTIATE = "negotiate"
+"""Requests a thumbnail in each of the formats of `NEGOTIATED`; `Accept` chooses between them."""
+
+NEGOTIATED = (AVIF.name, WEBP.name, JPEG.name)
+"""The formats of a negotiated thumbnail, the best first; every client can show the last."""
+
+FORMAT_OPTIONS = (AUTO, *OUTPUTS, NEGOTIATE)
 """Valid values of a thumbnail's format."""
 
 
