@@ -82,7 +82,7 @@ def set_aside(data: Path, storage: Path) -> list[str]:
 
 
 def has_metadata(file: Path | str) -> bool:
-    """Return whether a file has the metadata of a blob, or is one; True where Python cannot tell."""
+    """Return whether a file has the metadata of a blob, or holds some; True if unknown."""
     if not can_read_metadata():
         return True
     try:

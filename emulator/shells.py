@@ -18,7 +18,9 @@ def _fish(name: str, value: str, *, first: bool) -> str:
 
 
 def _powershell(name: str, value: str, *, first: bool) -> str:
-    quoted = re.sub("(['\u2018\u2019\u201a\u201b])", r"\1\1", value)  # it takes all of them for quotes
+    quoted = re.sub(
+        "(['\u2018\u2019\u201a\u201b])", r"\1\1", value
+    )  # it takes all of them for quotes
     rest = f" + [IO.Path]::PathSeparator + $env:{name}" if first else ""
     return f"$env:{name} = '{quoted}'{rest}"
 

@@ -93,22 +93,22 @@ class Kernel32:
         self.handle = handle
         self.calls = []
 
-    def CreateJobObjectW(self, security, name):
+    def CreateJobObjectW(self, security, name):  # noqa: N802 - its own name
         assert (security, name) == (None, None)  # so children do not inherit the handle
         return self.handle
 
-    def SetInformationJobObject(self, job, kind, limits, size):
+    def SetInformationJobObject(self, job, kind, limits, size):  # noqa: N802 - its own name
         assert kind.value == 9
         assert size.value == ctypes.sizeof(Limits)
         flags = ctypes.cast(limits, ctypes.POINTER(Limits)).contents.BasicLimitInformation
         self.calls.append(("limit", job.value, flags.LimitFlags))
         return 1
 
-    def AssignProcessToJobObject(self, job, process):
+    def AssignProcessToJobObject(self, job, process):  # noqa: N802 - its own name
         self.calls.append(("add", job.value, process.value))
         return 1
 
-    def CloseHandle(self, job):
+    def CloseHandle(self, job):  # noqa: N802 - its own name
         self.calls.append(("close", job.value))
         return 1
 
@@ -126,7 +126,10 @@ def test_a_job_object_kills_its_processes_when_it_is_closed():
 def test_the_limits_of_a_job_object_have_the_layout_of_64_bit_windows():
     assert ctypes.sizeof(Limits) == 144
     assert Limits.ProcessMemoryLimit.offset == 112
-    assert Limits.BasicLimitInformation.offset + type(Limits().BasicLimitInformation).LimitFlags.offset == 16
+    assert (
+        Limits.BasicLimitInformation.offset + type(Limits().BasicLimitInformation).LimitFlags.offset
+        == 16
+    )
 
 
 def test_on_windows_a_part_is_in_a_job_and_is_asked_by_ctrl_break(monkeypatch):

@@ -9,7 +9,18 @@ import pytest
 from emulator.errors import InvalidOption
 from emulator.shells import SHELLS, assign, put_first
 
-VALUES = ["plain", "", "two words", "$HOME", "it's", 'a "b" & c', "back\\slash", "100%", "^caret", "ü*?"]
+VALUES = [
+    "plain",
+    "",
+    "two words",
+    "$HOME",
+    "it's",
+    'a "b" & c',
+    "back\\slash",
+    "100%",
+    "^caret",
+    "ü*?",
+]
 TELL = "import os; print(ascii(os.environ['TOLD']), os.environ['PATH'].split(os.pathsep)[0])"
 RUN = {
     "sh": ["sh", "-c"],
@@ -33,7 +44,7 @@ def test_a_shell_that_is_here_takes_every_value_as_it_is(shell, value, tmp_path)
     ]
     command = [program, *options, "\n".join(lines)]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-    expected = None if shell == "powershell" and not value else f"{ascii(value)} {tmp_path}\n"
+    expected = None if shell == "powershell" and not value else f"{value!a} {tmp_path}\n"
     assert expected is None or told == expected
 
 
@@ -42,7 +53,7 @@ def test_a_shell_that_is_here_takes_every_value_as_it_is(shell, value, tmp_path)
     [
         ("sh", "it's", """export A='it'"'"'s'"""),
         ("fish", "it's \\ $x", r"set -gx A 'it\'s \\ $x'"),
-        ("powershell", "it's ’ $x", "$env:A = 'it''s ’’ $x'"),
+        ("powershell", "it's \u2019 $x", "$env:A = 'it''s \u2019\u2019 $x'"),
         ("cmd", "C:\\Some Folder & 100%", 'set "A=C:\\Some Folder & 100%%"'),
         ("cmd", '{"a": 1}', 'set A={^"a^": 1}'),
     ],
@@ -65,6 +76,6 @@ def test_a_folder_is_put_first(shell, line):
 
 
 def test_cmd_refuses_what_it_cannot_set():
-    with pytest.raises(InvalidOption, match="A has more than one line.*PowerShell"):
+    with pytest.raises(InvalidOption, match=r"A has more than one line.*PowerShell"):
         assign("cmd", "A", "one\ntwo")
     assert [shell for shell in SHELLS if shell != "cmd" and assign(shell, "A", "one\ntwo")]

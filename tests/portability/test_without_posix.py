@@ -147,9 +147,7 @@ def test_instances_share_requests_and_are_replaced_when_they_die(serve, tmp_path
     _process, url = serve(THREADS="1", WORKERS="2")
     eventually(lambda: answers(int(url.rpartition(":")[2].strip("/"))))
     log, found = tmp_path / "log", []
-    callers = [
-        threading.Thread(target=lambda: found.append(call(url, log, 1.0))) for _ in range(6)
-    ]
+    callers = [threading.Thread(target=lambda: found.append(call(url, log, 1.0))) for _ in range(6)]
     for caller in callers:
         caller.start()
     for caller in callers:
@@ -170,7 +168,8 @@ def test_requests_are_finished_before_the_end(serve, tmp_path):
     eventually(log.exists)
     process.terminate()
     caller.join()
-    assert found and found[0].isdecimal()
+    assert found
+    assert found[0].isdecimal()
     assert process.wait(30) == 0
 
 

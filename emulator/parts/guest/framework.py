@@ -19,7 +19,7 @@ def prepare() -> bool:
         Whether this process alone is an instance; otherwise the server will fork them.
     """
     try:
-        import gunicorn.app.base
+        import gunicorn.app.base  # noqa: F401 - it is installed, and runs on this system
     except ImportError:
         unforked = _unforked()
         if not unforked.is_instance():

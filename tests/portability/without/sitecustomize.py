@@ -1,4 +1,4 @@
-"""Takes from Python what Windows does not have, in every process that has this folder in PYTHONPATH."""
+"""Takes from Python what Windows does not have, in every process with this folder in PYTHONPATH."""
 
 import os
 import subprocess  # noqa: F401 - before it would take `msvcrt` for that of Windows
@@ -11,7 +11,7 @@ for name in ("fcntl", "grp", "gunicorn", "pwd", "resource"):
 
 def locking(descriptor: int, mode: int, size: int) -> None:
     """Lock as msvcrt does, without waiting."""
-    assert mode == msvcrt.LK_NBLCK  # noqa: S101
+    assert mode == msvcrt.LK_NBLCK
     os.lockf(descriptor, os.F_TLOCK, size)
 
 
