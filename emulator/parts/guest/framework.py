@@ -3,6 +3,7 @@
 Runs in the Python of the functions, which may be old and has nothing of the emulator.
 """
 
+import importlib
 import importlib.util
 import os
 import runpy
@@ -19,7 +20,7 @@ def prepare() -> bool:
         Whether this process alone is an instance; otherwise the server will fork them.
     """
     try:
-        import gunicorn.app.base  # noqa: F401 - it is installed, and runs on this system
+        importlib.import_module("gunicorn.app.base")  # it is installed, and runs on this system
     except ImportError:
         unforked = _unforked()
         if not unforked.is_instance():

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 try:
     from uvicorn_worker import UvicornWorker
 except ImportError:  # it runs in gunicorn, which Windows does not have
-    UvicornWorker = None  # type: ignore[assignment,misc]
+    UvicornWorker = None
 
 _SLICE_BYTES = 8 * 1024
 """Bytes of heads and chunks to parse at a time; asyncio reads up to 32 times as much."""
