@@ -8,6 +8,8 @@ from types import ModuleType
 for name in ("fcntl", "grp", "gunicorn", "pwd", "resource"):
     sys.modules[name] = None  # importing it raises ImportError
 
+del os.splice  # the broker does without it elsewhere
+
 
 def locking(descriptor: int, mode: int, size: int) -> None:
     """Lock as msvcrt does, without waiting."""
