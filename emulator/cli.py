@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from types import FrameType
 
@@ -54,8 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
     """
-    # SIGINT too: background jobs of a shell ignore it by default.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ends():
         signal.signal(number, _interrupt)
     try:
         if hasattr(signal, "pthread_sigmask"):  # `bootstrap` has blocked it
@@ -64,9 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status = 130
     # Python waits for its threads now: a signal ends that, without a traceback.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ends():
         signal.signal(number, signal.SIG_DFL)
     return status
+
+
+def _ends() -> Iterator[signal.Signals]:
+    """Yield the signals that end a command in order, on this system."""
+    # SIGINT too, although background jobs of a shell ignore it by default.
+    yield from (signal.SIGINT, signal.SIGTERM)
+    for name in ("SIGHUP", "SIGBREAK"):  # the terminal is closed; Ctrl-Break on Windows
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # as by `nohup`
+            yield number
 
 
 def _status(arguments: list[str]) -> int:

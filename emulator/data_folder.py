@@ -17,6 +17,9 @@ _OURS = ("storage", "pubsub", "sessions", "set-aside", "lock", "addresses.json",
 METADATA = "user.metadata"
 """The extended attribute in which the storage server keeps the metadata of a blob."""
 
+BESIDE = ".metadata" if os.name == "nt" else ""
+"""On Windows it keeps them in a file of its own, whose name goes on like this."""
+
 
 def make(folder: Path) -> None:
     """Create a data folder if necessary, and check that it is safe to use.
@@ -79,13 +82,27 @@ def set_aside(data: Path, storage: Path) -> list[str]:
 
 
 def has_metadata(file: Path | str) -> bool:
-    """Return whether a file has the metadata of a blob; True where Python cannot tell."""
-    if not hasattr(os, "getxattr"):
+    """Return whether a file has the metadata of a blob, or holds some; True if unknown."""
+    if not can_read_metadata():
         return True
     try:
-        return bool(os.getxattr(file, METADATA))
+        return bool(BESIDE and str(file).endswith(BESIDE)) or bool(metadata_of(file))
     except OSError:
         return False
+
+
+def can_read_metadata() -> bool:
+    """Return whether Python can read the metadata of blobs on this system; not on macOS."""
+    return bool(BESIDE) or hasattr(os, "getxattr")
+
+
+def metadata_of(file: Path | str) -> bytes:
+    """Return the metadata of a blob, as JSON with the server's own names.
+
+    Raises:
+        OSError: there are none, or no such file.
+    """
+    return Path(f"{file}{BESIDE}").read_bytes() if BESIDE else os.getxattr(file, METADATA)
 
 
 def _move(data: Path, storage: Path, file: Path) -> str:

@@ -30,11 +30,11 @@ def exclusive(path: Path, *, wait: bool, inherited: bool = False) -> Iterator[No
     except OSError as error:
         raise Unwritable(f"{path}: {error.strerror}. You need write permission.") from None
     with file:
-        if os.name == "nt":
+        try:
+            import fcntl
+        except ImportError:
             _lock_on_windows(file.fileno(), wait)
         else:
-            import fcntl
-
             os.set_inheritable(file.fileno(), inherited)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -94,7 +94,9 @@ class PipOutput:
             return (
                 f"{absent['package']} has no package for this Python "
                 f"({platform.python_version()}, {sysconfig.get_platform()}).\nAll packages are "
-                "available for Python 3.11 to 3.14 on Linux, macOS and Windows."
+                "available for Python 3.11 to 3.14 on Linux (glibc 2.28), macOS 13 and Windows "
+                "(x86-64), or newer.\nElsewhere, such as on macOS 11 and 12, Windows on ARM, or "
+                "Alpine Linux, use a container with Debian\nor, on Windows, WSL 2 with Ubuntu."
             )
         else:
             advice = "Fix what pip reports"

@@ -19,6 +19,7 @@ def free_port(host: str = HOST) -> int:
     """
     for port in secrets.SystemRandom().sample(_SERVERS, 1000):
         with socket.socket() as probe:
+            _claim(probe, reuse=False)
             try:
                 probe.bind((host, port))
             except OSError as error:
@@ -46,13 +47,28 @@ def hidden_host() -> str | None:
 def is_free(port: int) -> bool:
     """Return whether a server could listen on a port."""
     with socket.socket() as probe:
-        # As servers do, to ignore connections of a server that has just ended.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _claim(probe, reuse=True)
         try:
             probe.bind((HOST, port))
         except OSError:
             return False
         return True
+
+
+def _claim(probe: socket.socket, *, reuse: bool) -> None:
+    """Set the options with which a port that a server has is not free.
+
+    Args:
+        probe: the socket.
+        reuse: ignore connections of a server that has just ended, as servers do.
+    """
+    exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+    if exclusive is not None:
+        # On Windows, SO_REUSEADDR takes ports away from servers:
+        # https://learn.microsoft.com/en-us/windows/win32/winsock/using-so-reuseaddr-and-so-exclusiveaddruse
+        probe.setsockopt(socket.SOL_SOCKET, exclusive, 1)
+    elif reuse:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def answers(port: int, host: str = HOST) -> bool:

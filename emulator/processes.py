@@ -1,21 +1,18 @@
 """Starts processes that belong together, restarts those that die, and stops them all."""
 
 import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.console import Console
 from emulator.errors import PartFailed
+from emulator.leash import leash
 
-_LEASH = Path(__file__).with_name("leash.py")
 _POLL = 0.02  # seconds
 _GRACE = 12.0  # seconds a part has to stop
 _LONGEST_PAUSE = 5.0  # seconds between two starts of a part that keeps dying
@@ -67,6 +64,7 @@ class Process:
     def __init__(self, part: Part, console: Console) -> None:
         self.part = part
         self._console = console
+        self._leash = leash()
         self._last_lines = deque[str](maxlen=15)
         self._run: Run | None = None
         self.changes: dict[str, str] = {}
@@ -75,23 +73,20 @@ class Process:
         """Set while it is stopped in order to be started anew."""
 
     def start(self) -> None:
-        """Start the process. On Linux it ends when this one does."""
+        """Start the process, which ends when this one does."""
         self._last_lines.clear()
         for line in self.part.before():
             self._console.line(self.part.name, line)
-        popen = subprocess.Popen(
-            [*_leash(), *self.part.command],
+        popen = self._leash.start(
+            self.part.command,
             cwd=self.part.folder,
-            env={**os.environ, **self.part.env, **self.changes},
-            stdin=subprocess.DEVNULL,
+            # Its lines are UTF-8 on Windows too.
+            env={"PYTHONUTF8": "1", **os.environ, **self.part.env, **self.changes},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            encoding="utf-8",
             errors="replace",
-            # Only the user may read its files.
-            umask=0o077 if os.name == "posix" else -1,
-            # Keeps Ctrl-C from the parts, so that they can be stopped in order.
-            start_new_session=True,
         )
         reader = threading.Thread(target=self._read, args=(popen,), daemon=True)
         reader.start()
@@ -128,9 +123,7 @@ class Process:
             self._console.line(self.part.name, "did not stop: killed")
             popen.kill()
             status = popen.wait()
-        if os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.killpg(popen.pid, signal.SIGKILL)
+        self._leash.let_go(popen)
         run.reader.join(timeout=1)
         self.part.on_end()
         return status
@@ -153,10 +146,10 @@ class Process:
         return False
 
     def ask_to_stop(self) -> Run | None:
-        """Send SIGTERM; return the run that will end."""
+        """Ask it to end; return the run that will."""
         run = self._run
         if run:
-            run.popen.terminate()
+            self._leash.ask_to_stop(run.popen)
         return run
 
 
@@ -289,9 +282,3 @@ class Supervisor:
 
 def _failure(process: Process, what: str) -> PartFailed:
     return PartFailed(f"{process.part.name} {what}:\n{process.last_lines()}")
-
-
-def _leash() -> list[str]:
-    if sys.platform != "linux":
-        return []
-    return [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())]

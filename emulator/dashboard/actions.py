@@ -148,7 +148,10 @@ class Actions:
             raise Refused("Instances cannot be changed on this system.", 409)
         before = self._cloud.instances[name]
         self._cloud.set_instances(name, count)
-        self._settle(name, before, count)
+        if hasattr(signal, "SIGTTIN"):
+            self._settle(name, before, count)
+        else:  # on Windows the server cannot be told while it runs
+            self._cloud.renew([each for each in self._cloud.functions() if each.name == name])
         now = self._count(name)
         text = f"{name}: {_instances(count)}, {before} before."
         if now != count:

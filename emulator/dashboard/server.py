@@ -15,6 +15,7 @@ read or act: `Host` and `Origin` must be this server's own.
 """
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -147,6 +148,7 @@ class Api:
 class _Http(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = os.name != "nt"  # on Windows it takes a port away from its server
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)

@@ -185,7 +185,7 @@ def server_binary() -> Path:
     if not path.exists():
         raise StorageUnusable(
             f"There is no fake-gcs-server for {platform.system()} on {platform.machine()}: "
-            f"expected {path}"
+            f"expected {path}. Use a container with Debian or, on Windows, WSL 2 with Ubuntu."
         )
     return path
 

@@ -21,6 +21,9 @@ DEFAULT_PORT = 8085
 VARIABLES = "PUBSUB_BROKER_"
 """What the names of the options' variables begin with; clients read PUBSUB_EMULATOR_HOST."""
 
+_ENDS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""Signals that end the broker in order, where the system has them."""
+
 _ADVICE: dict[type[Exception], str] = {
     PortTaken: ". Choose another with --port, --grpc-port or --jwks-port.",
     DataInUse: " is in use by another broker. Stop it, or choose another --data.",
@@ -51,12 +54,12 @@ def main(argv: Sequence[str] | None = None, program: str = "pubsub-emulator") ->
 
 
 async def _run(broker: Broker) -> None:
-    """Run a broker until SIGINT or SIGTERM."""
+    """Run a broker until it is asked to end."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     with ExitStack() as cleanup:
         # Not `loop.add_signal_handler`, which Windows does not have.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in filter(None, (getattr(signal, name, None) for name in _ENDS)):
             before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
             cleanup.callback(signal.signal, number, before)
         async with broker:

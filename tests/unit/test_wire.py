@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
+from uvicorn import config
 from uvicorn_worker import UvicornWorker
 
 from quickthumb.api import wire
@@ -237,3 +238,14 @@ def test_the_server_of_the_framework_is_told_to_use_it(monkeypatch):
     monkeypatch.setattr(UvicornWorker, "CONFIG_KWARGS", UvicornWorker.CONFIG_KWARGS)
     wire.install()
     assert {"loop": "auto", "http": Wire, "ws": "none"} == UvicornWorker.CONFIG_KWARGS
+
+
+def test_without_gunicorn_uvicorn_itself_is_told_to_use_it(monkeypatch):
+    monkeypatch.setattr(wire, "UvicornWorker", None)
+    monkeypatch.setattr(config, "HTTP_PROTOCOLS", dict(config.HTTP_PROTOCOLS))
+    monkeypatch.setattr(config, "WS_PROTOCOLS", dict(config.WS_PROTOCOLS))
+    wire.install()
+    told = config.Config(lambda: None)
+    told.load()
+    assert told.http_protocol_class is Wire
+    assert told.ws_protocol_class is None

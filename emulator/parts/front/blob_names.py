@@ -6,6 +6,7 @@ moved into the URL, where the server looks first.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -14,6 +15,16 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from emulator.parts.front.http1 import Refused, Request
 
 _CLIMBS = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
+_NOT_ON_WINDOWS = re.compile(
+    r"""[<>:"|?*\\\x00-\x1f] | [. ](?:/|$) | \.metadata$
+    | (?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.[^/]*)?(?:/|$)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file, and what the server appends
+to the names of blobs for their metadata."""
+
+ON_WINDOWS = os.name == "nt"
+
 _MAX_BEGINNING = 256 * 1024  # bytes, within which a multipart upload must name its blob
 
 
@@ -21,13 +32,19 @@ def expect_safe(name: str) -> None:
     """Check that a name, or a path that contains one, stays in the folder of its bucket.
 
     Raises:
-        Refused: it does not.
+        Refused: it does not, or this system has no files of that name.
     """
     if _CLIMBS.search(name) or "\0" in name:
         raise Refused(
             400,
             f"{name[:200]!r} leads out of the folder of its bucket. The emulator keeps blobs in "
             "files, and does not allow `..` in their names.",
+        )
+    if ON_WINDOWS and _NOT_ON_WINDOWS.search(name):
+        raise Refused(
+            400,
+            f"{name[:200]!r} cannot be the name of a file on Windows, where the emulator keeps "
+            "blobs in files.",
         )
 
 

@@ -4,8 +4,8 @@ For a listing, fake-gcs-server walks over its whole bucket, whatever the prefix,
 meanwhile, and sends everything at once. Here only folders that may contain such names are read, and
 a page has at most a thousand names, as in Cloud Storage.
 
-The server answers where this module cannot: where the system has no extended attributes, if the
-request has other options, or if the description of a blob cannot be read.
+The server answers where this module cannot: where Python cannot read the metadata, as on macOS, if
+the request has other options, or if the description of a blob cannot be read.
 """
 
 import json
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, quote
 
-from emulator.data_folder import METADATA
+from emulator import data_folder
 from emulator.parts.front.exchange import Exchange
-from emulator.parts.front.http1 import JSON, Request
+from emulator.parts.front.http1 import JSON, Refused, Request
 
 _PATH = re.compile(r"/storage/v1/b/([a-z0-9][a-z0-9._-]*)/o/?")
 _MOST = 1000
@@ -71,7 +71,7 @@ class Listing:
         """Read a request; None if the server has to answer it."""
         path, _, query_text = request.target.partition("?")
         match = _PATH.fullmatch(path)
-        if request.method != "GET" or not match or not hasattr(os, "getxattr"):
+        if request.method != "GET" or not match or not data_folder.can_read_metadata():
             return None
         query = {name: texts[0] for name, texts in parse_qs(query_text).items()}
         prefix = query.pop("prefix", "")
@@ -96,6 +96,8 @@ class Listing:
             with os.scandir(f"{folder}/{inside}") as entries:
                 for entry in entries:
                     name = inside + entry.name
+                    if data_folder.BESIDE and name.endswith(data_folder.BESIDE):
+                        continue
                     if self._may_be_in(name):
                         # Names that begin with that of a folder go on with a slash.
                         found.append(f"{name}/" if entry.is_dir(follow_symlinks=False) else name)
@@ -121,6 +123,7 @@ def answer(exchange: Exchange) -> bool:
     """Answer a request if it is for a listing; return whether it was."""
     listing = Listing.read(exchange.request)
     if listing is None:
+        _expect_right(exchange.request)
         return False
     folder = f"{exchange.front.folder}/{listing.bucket}"
     if not Path(folder).is_dir():
@@ -130,6 +133,7 @@ def answer(exchange: Exchange) -> bool:
         page = list(islice(names, listing.most))
         items = [_described(folder, listing.bucket, name, exchange.front.name) for name in page]
     except (OSError, ValueError, KeyError, TypeError):
+        _expect_right(exchange.request)
         return False  # the server may be writing it just now
     document: dict[str, Any] = {"kind": "storage#objects"}
     if present := [item for item in items if item]:
@@ -142,6 +146,23 @@ def answer(exchange: Exchange) -> bool:
     return True
 
 
+def _expect_right(request: Request) -> None:
+    """Check that the server's own answer to a request will be right.
+
+    Raises:
+        Refused: it is a listing by prefix on Windows, where the server finds nothing.
+    """
+    path, _, query = request.target.partition("?")
+    is_listing = request.method == "GET" and _PATH.fullmatch(path)
+    if data_folder.BESIDE and is_listing and parse_qs(query).get("prefix"):
+        raise Refused(
+            503,
+            "A blob is being written just now, or the listing has other options than prefix, "
+            "startOffset, endOffset, pageToken and maxResults, which the emulator does not have on "
+            "Windows.",
+        )
+
+
 def _described(folder: str, bucket: str, name: str, host: str) -> dict[str, Any] | None:
     """Return the resource of a blob; None if it was deleted meanwhile.
 
@@ -150,7 +171,7 @@ def _described(folder: str, bucket: str, name: str, host: str) -> dict[str, Any]
     """
     file = f"{folder}/{name}"
     try:
-        kept = json.loads(os.getxattr(file, METADATA))
+        kept = json.loads(data_folder.metadata_of(file))
         size = Path(file).stat().st_size
     except FileNotFoundError:
         return None

@@ -32,8 +32,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import functions_framework
-
 EVENT = "\x1e"
 LOGGED = "\x1f"
 
@@ -320,9 +318,9 @@ class Marked(io.TextIOBase):
         return False
 
 
-def tell_of_processes() -> None:
-    """Tell of each process that the server forks."""
-    if not hasattr(os, "register_at_fork"):
+def tell_of_processes(*, is_instance: bool) -> None:
+    """Tell of this process if it is an instance, else of each that the server forks."""
+    if is_instance:
         tell({"started": os.getpid(), "time": time.time()})
         return
     server = os.getpid()
@@ -336,6 +334,9 @@ def tell_of_processes() -> None:
 
 def main(argv: list[str]) -> None:
     """Serve until stopped."""
+    is_instance = _framework().prepare()
+    import functions_framework
+
     controls, name, trigger = argv[1:4]
     watch = Watch(controls, name, is_job=trigger == "pubsub")
     sys.stdout, sys.stderr = Marked(sys.stdout), Marked(sys.stderr)
@@ -345,9 +346,8 @@ def main(argv: list[str]) -> None:
         return wrapped(create(*arguments, **options), watch)
 
     functions_framework.create_app = create_app
-    tell_of_processes()
+    tell_of_processes(is_instance=is_instance)
     sys.argv = ["functions-framework", *argv[4:]]
-    _framework().share_requests()
     runpy.run_module("functions_framework", run_name="__main__", alter_sys=True)
 
 

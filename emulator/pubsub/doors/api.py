@@ -1,9 +1,9 @@
 """The API of `google.pubsub.v1` on one port: gRPC, and JSON over HTTP."""
 
 import asyncio
+import os
 import secrets
 import socket
-import sys
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
@@ -143,7 +143,7 @@ def _listen_within(server: grpc.aio.Server) -> Joins:
     On Linux that is a Unix socket in the abstract namespace, which is faster and leaves no file;
     elsewhere a port on 127.0.0.1.
     """
-    if sys.platform == "linux":
+    if hasattr(os, "splice"):  # on Linux alone
         from emulator.pubsub.doors.splice import SpliceRelay
 
         name = f"pubsub-{secrets.token_hex(16)}"

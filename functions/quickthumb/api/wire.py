@@ -10,7 +10,11 @@ from typing import Any
 import h11
 from h11._receivebuffer import ReceiveBuffer
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn_worker import UvicornWorker
+
+try:
+    from uvicorn_worker import UvicornWorker
+except ImportError:  # it runs in gunicorn, which Windows does not have
+    UvicornWorker = None
 
 _SLICE_BYTES = 8 * 1024
 """Bytes of heads and chunks to parse at a time; asyncio reads up to 32 times as much."""
@@ -122,4 +126,10 @@ def install() -> None:
 
     WebSockets are off. There are none, and their library, if installed, is slow to import.
     """
-    UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, "http": Wire, "ws": "none"}
+    if UvicornWorker is not None:
+        UvicornWorker.CONFIG_KWARGS = {**UvicornWorker.CONFIG_KWARGS, "http": Wire, "ws": "none"}
+        return
+    from uvicorn import config
+
+    config.HTTP_PROTOCOLS["auto"] = f"{Wire.__module__}:{Wire.__name__}"
+    config.WS_PROTOCOLS["auto"] = None

@@ -15,9 +15,13 @@ from pathlib import Path
 
 from quickthumb.limits import MIB, Limits
 
-if sys.platform != "win32":
+try:
     import fcntl
     import resource
+except ImportError:
+    HAS_LIMITS = False
+else:
+    HAS_LIMITS = True
 
 BESIDE = 64 * MIB
 """Overhead beside the file, the decoded picture and the results, such as memory kept by malloc."""
@@ -42,7 +46,7 @@ def largest_bytes(limits: Limits) -> int:
 
 def confine(limits: Limits) -> tuple[str, ...]:
     """Confine this process permanently; return what the system cannot limit."""
-    if sys.platform == "win32":
+    if not HAS_LIMITS or sys.platform == "win32":
         return ("files", "memory", "time")
     with suppress(OSError):  # Linux only: end this process first if the system runs out of memory
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -89,7 +93,7 @@ def ending_after(seconds: float, processor_seconds: float) -> Iterator[None]:
         seconds: from now.
         processor_seconds: on all processors.
     """
-    if sys.platform == "win32":
+    if not HAS_LIMITS or sys.platform == "win32":
         yield
         return
     late = max(seconds, 0.0) + _LATE
@@ -109,7 +113,7 @@ def ending_with(connection: int) -> Iterator[None]:
     It sends SIGIO (fcntl(2), O_ASYNC), as it does for incoming data, of which there is none during
     a job. Where that does not end a process, as on macOS, the time limit does.
     """
-    if sys.platform == "win32":
+    if not HAS_LIMITS or sys.platform == "win32":
         yield
         return
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
