@@ -198,9 +198,9 @@ def test_poison_dies_and_others_are_unharmed(steered):
     for id in others:
         wait_until(lambda id=id: steered.state(id) == "done", 120)
     url = f"{find(steered.data).upload}/{sent['killer']}"
-    answer = requests.get(url, params={"wait": 20}, timeout=60).json()
-    assert (answer["status"], answer["error"]["code"]) == ("failed", "gave-up")
-    assert steered.state(sent["killer"]) in ("dead", "failed")
+    wait_until(lambda: requests.get(url, timeout=60).json()["status"] == "failed", 120)
+    assert requests.get(url, timeout=60).json()["error"]["code"] == "gave-up"
+    wait_until(lambda: steered.state(sent["killer"]) in ("dead", "failed"))
     assert sent["killer"] in steered("queue")
 
     [nonsense] = [each for each in letters if each["subject"] is None]
