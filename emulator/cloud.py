@@ -82,6 +82,7 @@ class Cloud:
         public = [name for name, each in topology.functions.items() if each.trigger == "http"]
         ports = {name: free_port() for name in topology.functions} | _in_a_row(public, port)
         storage_port, pubsub_port, keys_port = free_port(), free_port(), free_port()
+        grpc_port = free_port() if broker == "embedded" else pubsub_port
         settings = {
             name: variables(function, self.source) for name, function in topology.functions.items()
         }
@@ -89,6 +90,7 @@ class Cloud:
             {name: f"http://{HOST}:{port}" for name, port in ports.items()},
             f"http://{HOST}:{storage_port}",
             f"{HOST}:{pubsub_port}",
+            f"{HOST}:{grpc_port}",
             f"http://{HOST}:{keys_port}/oauth2/v1/certs" if broker == "embedded" else "",
             tokens_for(
                 {name: each for name, each in settings.items() if name not in public},
@@ -103,12 +105,16 @@ class Cloud:
             for name, function in topology.functions.items()
         ]
         services = [
-            pubsub_part(broker, pubsub_port, keys_port, self._broker_data, self._make_resources),
+            pubsub_part(
+                *(broker, pubsub_port, grpc_port, keys_port),
+                self._broker_data,
+                self._make_resources,
+            ),
             *storage_parts(
                 data,
                 storage_port,
                 tuple(bucket_name(name, topology.project) for name in topology.buckets),
-                Events.of(topology, self.addresses.pubsub),
+                Events.of(topology, self.addresses.grpc),
                 visitors=Visitors.of(
                     {key: v for name in public for key, v in settings[name].items()}
                 ),

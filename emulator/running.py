@@ -21,6 +21,8 @@ class Addresses:
         functions: URL of each function.
         storage: URL.
         pubsub: host:port.
+        grpc: host:port of Pub/Sub for clients that use only gRPC, which is faster; the same if it
+            has no such port.
         keys: URL of the public keys of push tokens; empty if the broker sends none.
         tokens: the tokens required by functions that are not public.
         entrance: the first function that is called over HTTP; empty if there is none.
@@ -31,6 +33,7 @@ class Addresses:
     functions: Mapping[str, str]
     storage: str
     pubsub: str
+    grpc: str
     keys: str = ""
     tokens: Mapping[str, PushToken] = field(default_factory=dict)
     entrance: str = ""

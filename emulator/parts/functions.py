@@ -58,6 +58,8 @@ def function_part(
         env={
             **inherited,
             **environment(function, addresses, addresses.tokens.get(name), source),
+            # QuickThumb's own code uses only gRPC.
+            **({"PUBSUB_EMULATOR_HOST": addresses.grpc} if source.is_ours else {}),
             # Cloud Run's limits, as far as the framework can enforce them. Instances are processes,
             # and take as many requests at once as they have threads; see `guest/framework.py`.
             "THREADS": str(function.concurrency),

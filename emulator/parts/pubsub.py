@@ -16,13 +16,19 @@ Broker = Literal["embedded", "official"]
 
 
 def pubsub_part(
-    broker: Broker, port: int, keys_port: int, data: Path, on_ready: Callable[[], None]
+    broker: Broker,
+    port: int,
+    grpc_port: int,
+    keys_port: int,
+    data: Path,
+    on_ready: Callable[[], None],
 ) -> Part:
     """Return the part that runs a broker.
 
     Args:
         broker: which.
         port: to listen on.
+        grpc_port: for gRPC alone; Google's emulator has no such port.
         keys_port: serves the public keys of its tokens.
         data: folder for messages; Google's emulator keeps them in memory.
         on_ready: called after every start, to create topics and subscriptions.
@@ -35,8 +41,8 @@ def pubsub_part(
     else:
         command = [
             *(sys.executable, "-m", "emulator.pubsub"),
-            *("--host", HOST, "--port", str(port), "--jwks-port", str(keys_port)),
-            *("--data", str(data)),
+            *("--host", HOST, "--port", str(port), "--grpc-port", str(grpc_port)),
+            *("--jwks-port", str(keys_port), "--data", str(data)),
         ]
     return Part(
         "pubsub",

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, METRICS_PATH, serve_keys
+from emulator.pubsub.doors.listening import listeners
 from emulator.pubsub.doors.metrics import exposition
 from emulator.pubsub.doors.pusher import Pusher
 from emulator.pubsub.errors import DataUnusable, PortTaken
@@ -49,6 +51,7 @@ class Broker:
     Attributes:
         host: Address or host name to listen on.
         port: Port of the API, gRPC and REST; 0 for a free one.
+        grpc_port: Another port, for gRPC alone, which is faster; 0 for a free one, None for none.
         jwks_port: Port of the server for the key of push tokens and metrics; 0 for a free one.
         data: Folder that keeps messages over a restart; None for memory only.
         push_limit: Most push requests in flight for one subscription.
@@ -56,6 +59,7 @@ class Broker:
             a file of it.
         origins: Web pages that may use the REST API, besides those of this machine; `*` for all.
         address: `host:port` of the API, once it runs.
+        grpc_address: `host:port` for gRPC alone, once it runs; `address` if it has no such port.
         jwks_url: URL of the key of push tokens, once it runs.
         metrics_url: URL of its metrics for Prometheus, once it runs.
 
@@ -69,12 +73,14 @@ class Broker:
 
     host: str = "127.0.0.1"
     port: int = 0
+    grpc_port: int | None = None
     jwks_port: int = 0
     data: Path | str | None = None
     push_limit: int = DEFAULT_PUSH_LIMIT
     topology: Topology | Path | str | None = None
     origins: Sequence[str] = ()
     address: str = field(init=False)
+    grpc_address: str = field(init=False)
     jwks_url: str = field(init=False)
     metrics_url: str = field(init=False)
 
@@ -153,26 +159,35 @@ class Broker:
         expiring = asyncio.create_task(_expire(catalogue, clock))
         cleanup.callback(expiring.cancel)
 
-        with self._listening(self.jwks_port):
-            key_server = await serve_keys(
-                self.host,
-                self.jwks_port,
-                jwks=lambda: self._tokens.key.jwks(),
-                pem=lambda: self._tokens.key.public_keys(),
-                metrics=lambda: exposition(registry, clock()),
-            )
-        cleanup.callback(key_server.close)
+        sockets = self._listen(self.jwks_port, cleanup)
+        jwks_port = sockets[0].getsockname()[1]
+        key_servers = await serve_keys(
+            sockets,
+            self.host,
+            jwks=lambda: self._tokens.key.jwks(),
+            pem=lambda: self._tokens.key.public_keys(),
+            metrics=lambda: exposition(registry, clock()),
+        )
+        for server in key_servers:
+            cleanup.callback(server.close)
         self._loop, self._catalogue = asyncio.get_running_loop(), catalogue
         self._journaled = partial(_journaled, journal) if journal else nullcontext
         async with self._journaled():
             apply(topology, registry, clock())
         backend = Backend(registry, catalogue, doorbell, clock, self._journaled)
-        with self._listening(self.port):
-            api = await serve_api(self.host, self.port, backend, self.origins)
+        sockets = self._listen(self.port, cleanup)
+        port = sockets[0].getsockname()[1]
+        with self._listening(self.grpc_port or 0):
+            if self.grpc_port:
+                # gRPC's server says on standard error too that a port is taken, and its thread
+                # stays as long as the exception. So it is started only if it can listen.
+                for each in listeners(self.host, self.grpc_port):
+                    each.close()
+            api = await serve_api(sockets, self.host, backend, self.origins, self.grpc_port)
         cleanup.push_async_callback(api.stop, _GRACE_SECONDS)
         cleanup.callback(backend.stop)
-        self.address = _address(self.host, api.port)
-        jwks_port = key_server.sockets[0].getsockname()[1]
+        self.address = _address(self.host, port)
+        self.grpc_address = _address(self.host, api.grpc_port or port)
         key_server_url = f"http://{_address(self.host, jwks_port)}"
         self.jwks_url = f"{key_server_url}{JWKS_PATH}"
         self.metrics_url = f"{key_server_url}{METRICS_PATH}"
@@ -213,6 +228,14 @@ class Broker:
 
     def _token(self, service_account: str, audience: str) -> str:
         return self._tokens.token(service_account, audience)
+
+    def _listen(self, port: int, cleanup: AsyncExitStack) -> list[socket.socket]:
+        """Return sockets that listen at the host."""
+        with self._listening(port):
+            sockets = listeners(self.host, port)
+        for each in sockets:
+            cleanup.callback(each.close)
+        return sockets
 
     @contextmanager
     def _listening(self, port: int) -> Iterator[None]:

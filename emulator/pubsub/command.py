@@ -22,7 +22,7 @@ VARIABLES = "PUBSUB_BROKER_"
 """What the names of the options' variables begin with; clients read PUBSUB_EMULATOR_HOST."""
 
 _ADVICE: dict[type[Exception], str] = {
-    PortTaken: ". Choose another with --port and --jwks-port.",
+    PortTaken: ". Choose another with --port, --grpc-port or --jwks-port.",
     DataInUse: " is in use by another broker. Stop it, or choose another --data.",
     DataUnusable: ". Choose another --data, or remove the folder to start empty.",
     TopologyInvalid: "",
@@ -63,11 +63,18 @@ async def _run(broker: Broker) -> None:
             print(
                 f"Pub/Sub is ready on {broker.address}; keys of push tokens: {broker.jwks_url}\n"
                 f"export PUBSUB_EMULATOR_HOST={broker.address}\n"
+                f"{_grpc_alone(broker)}"
                 # What Google's emulator says, and Testcontainers waits for.
                 f"Server started, listening on {broker.address.rpartition(':')[2]}",
                 flush=True,
             )
             await stop.wait()
+
+
+def _grpc_alone(broker: Broker) -> str:
+    if broker.grpc_port is None:
+        return ""
+    return f"gRPC alone is on {broker.grpc_address}\n"
 
 
 def _topology(file: Path | None, environment: Mapping[str, str]) -> Topology:
@@ -107,6 +114,12 @@ def parse(
     add("host", str, "127.0.0.1", "address or host name to listen on; default %(default)s")
     add("port", int, DEFAULT_PORT, "port of gRPC and REST, 0 for a free one; default %(default)s")
     add(
+        "grpc-port",
+        int,
+        None,
+        "another port, for gRPC alone, which is faster; 0 for a free one; default: none",
+    )
+    add(
         "jwks-port",
         int,
         0,
@@ -129,9 +142,10 @@ def parse(
     )
     parser.add_argument("--version", action="version", version=f"pubsub-emulator {__version__}")
     options = parser.parse_args(argv)
-    for name, port in (("--port", options.port), ("--jwks-port", options.jwks_port)):
-        if not 0 <= port <= 65535:
-            parser.error(f"argument {name}: {port} is not between 0 and 65535")
+    for name in ("port", "grpc-port", "jwks-port"):
+        port = getattr(options, name.replace("-", "_"))
+        if port is not None and not 0 <= port <= 65535:
+            parser.error(f"argument --{name}: {port} is not between 0 and 65535")
     if options.push_limit < 1:
         parser.error(f"argument --push-limit: {options.push_limit} is less than 1")
     return options

@@ -81,7 +81,7 @@ class Parts:
         from quickthumb.api.routes import build
 
         records = Records(self._bucket(self.settings.requests_bucket))
-        return build(self.store, records, self.uploads, self.settings)
+        return build(self.store, records, self.uploads, self.settings, self._storage.url)
 
     @cached_property
     def _storage(self) -> "Client":

@@ -4,9 +4,9 @@ from urllib.parse import quote
 
 import pytest
 import requests
-from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.browser.wall import Wall
 from tests.pictures import ROCKET, picture
 
 SCRIPTS = [
@@ -34,41 +34,23 @@ def ran(browser):
     return browser.execute_script("return window.ran !== undefined")
 
 
-def sentences(browser):
-    return [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".results p")]
-
-
 def test_the_page_shows_names_and_options_as_they_are_and_runs_none_of_them(browser, url, tmp_path):
     names = [f"{script} {number}.jpg".replace("/", "") for number, script in enumerate(SCRIPTS)]
     for name in names:
         (tmp_path / name).write_bytes(ROCKET.read_bytes())
-    browser.get(url)
-    wait = WebDriverWait(browser, 60)
-    wait.until(lambda _: "MiB" in browser.find_element(By.CSS_SELECTOR, "#limits").text)
-
-    def send(sizes):
-        browser.find_element(By.CSS_SELECTOR, "[name=sizes]").clear()
-        browser.find_element(By.CSS_SELECTOR, "[name=sizes]").send_keys(sizes)
-        paths = "\n".join(str(tmp_path / name) for name in names)
-        browser.find_element(By.CSS_SELECTOR, "#file").send_keys(paths)
-        browser.find_element(By.CSS_SELECTOR, "form > button").click()
-
-    send("32")
-    wait.until(lambda _: sentences(browser) == ["Done."] * len(names))
-    shown = [element.text for element in browser.find_elements(By.CSS_SELECTOR, ".results h3")]
-    assert sorted(shown) == sorted(" ".join(name.split()) for name in names)
-    images = browser.find_elements(By.CSS_SELECTOR, ".results img")
-    wait.until(lambda _: all(image.get_property("naturalWidth") == 32 for image in images))
-    assert len(images) == len(names)
+    paths = [tmp_path / name for name in names]
+    page = Wall(browser, url)
+    page.sizes("32")
+    page.choose(*paths)
+    page.settle(*["done"] * len(names))
+    assert page.names == names
+    assert len(page.all(".card img")) == 2 * len(names)  # a placeholder and a thumbnail each
     assert not ran(browser)
-    assert browser.get_log("browser") == []  # nothing was blocked either
+    assert page.complaints() == []  # nothing was blocked either
 
-    browser.refresh()
-    wait.until(lambda _: "MiB" in browser.find_element(By.CSS_SELECTOR, "#limits").text)
-    send(SCRIPTS[0])
-    wait.until(lambda _: all("sizes" in sentence for sentence in sentences(browser)))
-    assert all(SCRIPTS[0] in sentence for sentence in sentences(browser))
-    assert not browser.find_elements(By.CSS_SELECTOR, ".results img")
+    page.sizes(SCRIPTS[0])
+    assert SCRIPTS[0] in page.one("#sizes-wrong").text
+    assert not page.all("#options img")
     assert not ran(browser)
 
 
@@ -97,10 +79,14 @@ def test_no_address_of_the_service_runs_what_is_in_it(browser, url, script):
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
-def test_every_page_says_what_may_run_on_it_and_who_may_frame_it(browser, url, path):
+def test_every_page_says_what_may_run_on_it_and_who_may_frame_it(browser, url, path, shared_cloud):
+    storage = f" {shared_cloud.addresses.storage}" if path == "/" else ""  # for large uploads
     headers = requests.get(url + path, headers={"Accept": "text/html"}, timeout=20).headers
     directives = (part.partition(" ") for part in headers["content-security-policy"].split("; "))
-    assert {name: sources for name, _, sources in directives} == POLICY
+    assert {name: sources for name, _, sources in directives} == {
+        **POLICY,
+        "connect-src": f"'self'{storage}",
+    }
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
 

@@ -26,6 +26,7 @@ from google.cloud.pubsub_v1.types import (
     PublisherOptions,
     PublishFlowControl,
     Subscription,
+    Topic,
 )
 from google.pubsub_v1 import PublisherClient as PlainPublisher
 
@@ -312,6 +313,30 @@ def test_a_pull_waits_for_a_message(broker, subscribe, publish):
         publish(b"late")
         [received] = waiting.result(60).received_messages
     assert received.message.data == b"late"
+
+
+@pytest.mark.departure(
+    "gives no state",
+    "https://docs.cloud.google.com/pubsub/docs/reference/rpc/google.pubsub.v1#state",
+)
+def test_a_topic_that_cannot_import_keeps_its_settings_and_says_so(broker, topic):
+    stream = "arn:aws:kinesis:us-west-2:111111111111:stream/missing"
+    kinesis = {
+        "stream_arn": stream,
+        "consumer_arn": f"{stream}/consumer/reader:1",
+        "aws_role_arn": "arn:aws:iam::111111111111:role/reader",
+        "gcp_service_account": "reader@project.iam.gserviceaccount.com",
+    }
+    broker.publisher.update_topic(
+        request={
+            "topic": {"name": topic, "ingestion_data_source_settings": {"aws_kinesis": kinesis}},
+            "update_mask": {"paths": ["ingestion_data_source_settings"]},
+        }
+    )
+    kept = broker.publisher.get_topic(topic=topic)
+    assert kept.ingestion_data_source_settings.aws_kinesis.stream_arn == stream
+    assert kept.state == Topic.State.INGESTION_RESOURCE_ERROR
+    assert kept.ingestion_data_source_settings.aws_kinesis.state.name == "STREAM_NOT_FOUND"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_function_works_on_as_many_requests_at_once_as_it_says(tmp_path, concu
     busy.mkdir()
     port, expected = free_port(), concurrency * instances
     function = Function("count", "http", 2**30, 1, concurrency, 60, 0, 10, {})
-    addresses = Addresses({"count": f"http://127.0.0.1:{port}"}, "http://127.0.0.1:9", "")
+    addresses = Addresses({"count": f"http://127.0.0.1:{port}"}, "http://127.0.0.1:9", "", "")
     variables = {"FOLDER": str(busy), "EXPECTED": str(expected)}
     source = Source(tmp_path / "main.py", variables=variables)
     part = function_part("count", function, addresses, instances, awaited=True, source=source)

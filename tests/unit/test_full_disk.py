@@ -287,7 +287,7 @@ def test_up_on_a_full_disk_says_so_and_ends(tmp_path):
 def test_a_cloud_that_cannot_be_announced_is_told(tmp_path):
     with small(tmp_path / "disk", 1) as disk:
         disk.fill()
-        addresses = Addresses({}, "http://storage", "pubsub:1")
+        addresses = Addresses({}, "http://storage", "pubsub:1", "grpc:1")
         with (
             pytest.raises(Unwritable, match=r"addresses\.json: No space left on device"),
             announced(disk.folder, addresses),

@@ -2,14 +2,16 @@
 
 import gzip
 import re
+from itertools import chain
 
 import pytest
 
 from quickthumb.api.content import ASSETS
+from quickthumb.api.pages import STORAGE_URL
 from quickthumb.problems import PROBLEMS, NotFound
 from tests.openapi import Contract
 from tests.service import SETTINGS, Service
-from tests.swagger_ui import vendored
+from tests.vendored import SWAGGER_UI
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
 
@@ -36,20 +38,56 @@ def test_a_program_gets_json(http, accept):
     assert "Accept" in answer.headers["vary"]
 
 
-@pytest.mark.parametrize(("path", "accept"), [("/", BROWSER), ("/docs", "*/*")])
-def test_a_page_allows_nothing_from_elsewhere_and_its_files_are_there(http, path, accept):
+def policy(page):
+    """Return the content security policy of a page: sources by directive."""
+    directives = page.headers["content-security-policy"].split("; ")
+    return {name: sources for name, *sources in map(str.split, directives)}
+
+
+PAGES = [("/", BROWSER, [STORAGE_URL]), ("/docs", "*/*", [])]
+
+
+@pytest.mark.parametrize(("path", "accept", "connect"), PAGES)
+def test_a_page_allows_nothing_from_elsewhere(http, path, accept, connect):
     page = http.get(path, headers={"accept": accept})
-    policy = page.headers["content-security-policy"]
-    assert policy.startswith("default-src 'none'; ")
-    assert "unsafe" not in policy
-    assert "http" not in policy
-    files = re.findall(r'(?:src|href)="(/web/[^"]+)"', page.text)
-    assert files
-    for link in files:
-        answer = http.get(link)
-        assert answer.status_code == 200
-        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    allowed = policy(page)
+    assert allowed.pop("default-src") == ["'none'"]
+    assert allowed.pop("connect-src") == ["'self'", *connect]
+    assert set(chain(*allowed.values())) == {"'self'", "'none'", "blob:", "data:"}
     assert not re.search(r'(src|href)="(https?:)?//', page.text)
+
+
+def test_the_page_may_send_large_uploads_to_where_the_settings_say():
+    service = Service(sessions_url="https://storage.example")
+    page = service.http.get("/", headers={"accept": BROWSER})
+    assert policy(page)["connect-src"] == ["'self'", "https://storage.example"]
+
+
+def files_of(http, path, accept):
+    """Return the links of all files that a page needs, also those that its modules import."""
+    page = http.get(path, headers={"accept": accept}).text
+    links = list(dict.fromkeys(re.findall(r'(?:src|href)="(/web/[^"]+)"', page)))
+    for link in links:
+        if ".js" in link and "swagger" not in link:
+            imported = re.findall(r'(?:from |import\()"\./([^"]+)"', http.get(link).text)
+            links += [f"/web/{name}" for name in imported if f"/web/{name}" not in links]
+    return links
+
+
+@pytest.mark.parametrize(("path", "accept"), [(path, accept) for path, accept, _ in PAGES])
+def test_every_file_that_a_page_needs_is_there_and_cached_forever(http, path, accept):
+    links = files_of(http, path, accept)
+    assert len(links) >= 3
+    for link in links:
+        answer = http.get(link)
+        assert answer.status_code == 200, link
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable", link
+
+
+def test_the_page_and_all_its_files_have_less_than_60_kilobytes(http):
+    page = http.get("/", headers={"accept": BROWSER}).content
+    files = [http.get(link).content for link in files_of(http, "/", BROWSER)]
+    assert len(page) + sum(map(len, files)) < 60_000
 
 
 @pytest.mark.parametrize("name", sorted(ASSETS))
@@ -73,7 +111,7 @@ def test_a_file_is_the_same_compressed_or_not(http, encoding):
     compressed = encoding not in ("identity", "gzip;q=0")
     assert answer.headers.get("content-encoding") == ("gzip" if compressed else None)
     assert "Accept-Encoding" in answer.headers["vary"]
-    assert answer.content == vendored()["swagger-ui.css"]
+    assert answer.content == SWAGGER_UI.read("swagger-ui.css")
     if compressed:
         assert len(gzip.compress(answer.content)) >= int(answer.headers["content-length"])
 

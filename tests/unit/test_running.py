@@ -11,6 +11,7 @@ ADDRESSES = Addresses(
     {"upload": "http://127.0.0.1:1"},
     "http://127.0.0.1:2",
     "127.0.0.1:4",
+    "127.0.0.1:6",
     "http://127.0.0.1:5/certs",
     {"resize": PushToken("push@p.example", "me")},
 )

@@ -6,10 +6,11 @@ import yaml
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.errors import InvalidTopology
-from emulator.parts.functions import environment
+from emulator.parts.functions import environment, function_part
 from emulator.parts.tokens import PushToken
 from emulator.ports import HOST, free_port
 from emulator.running import Addresses
+from emulator.source import Source
 from emulator.topology import Function, Notification, Reference, Subscription
 from emulator.topology_file import TOPOLOGY, read_topology
 
@@ -151,7 +152,7 @@ def test_what_a_file_leaves_out_is_as_in_the_cloud_by_default(tmp_path):
 def test_names_begin_with_the_project_of_the_file(tmp_path):
     document = changed("project", "guest-book")
     function = load(document, tmp_path).functions["upload"]
-    names = environment(function, Addresses({}, "", "", project="guest-book"))
+    names = environment(function, Addresses({}, "", "", "", project="guest-book"))
     assert names["GOOGLE_CLOUD_PROJECT"] == "guest-book"
     assert names["QUICKTHUMB_ORIGINALS_BUCKET"] == "guest-book-originals"
     assert names["QUICKTHUMB_UPLOADS_TOPIC"] == "projects/guest-book/topics/uploads"
@@ -162,7 +163,7 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
     assert function.environment["QUICKTHUMB_UPLOADS_TOPIC"] == Reference(topic="uploads")
     variables = environment(
         function,
-        Addresses({}, "http://storage", "pubsub:1", "http://keys/certs"),
+        Addresses({}, "http://storage", "pubsub:1", "grpc:1", "http://keys/certs"),
         PushToken("push@p.example", "me"),
     )
     assert variables["QUICKTHUMB_ORIGINALS_BUCKET"] == "quickthumb-originals"
@@ -171,6 +172,18 @@ def test_a_function_is_told_the_full_names_of_what_it_uses():
     assert variables["PUBSUB_EMULATOR_HOST"] == "pubsub:1"
     assert variables["QUICKTHUMB_PUSH_AUDIENCE"] == "me"
     assert variables["QUICKTHUMB_PUSH_ACCOUNT"] == "push@p.example"
+
+
+def test_our_functions_have_pubsub_without_a_hop_and_those_of_others_the_port_for_rest_too(
+    tmp_path,
+):
+    function = read_topology().functions["upload"]
+    addresses = Addresses({"upload": f"http://{HOST}:1"}, "http://storage", "both:1", "grpc:1")
+    theirs = Source(tmp_path / "main.py")
+    for source, address in ((None, "grpc:1"), (theirs, "both:1")):
+        part = function_part("upload", function, addresses, 1, awaited=True, source=source)
+        assert part.env["PUBSUB_EMULATOR_HOST"] == address
+        assert environment(function, addresses)["PUBSUB_EMULATOR_HOST"] == "both:1"
 
 
 def test_pictures_wait_for_what_takes_them_and_makes_thumbnails():

@@ -1,29 +1,31 @@
 """Vendored files are those that were published."""
 
 import hashlib
-import json
 import shutil
 import subprocess
 
 import pytest
 
-from tests.swagger_ui import LEGAL, RECORD, SERVED, content, download, integrity, vendored
+from tests.vendored import PACKAGES, integrity
 
-RECORDED = json.loads(RECORD.read_text())
-
-
-def test_the_files_of_swagger_ui_are_the_recorded_ones():
-    assert set(vendored()) == {*SERVED, *LEGAL}
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in vendored().items()}
-    assert hashes == RECORDED["sha256"]
+every_package = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 
 
-def test_the_files_of_swagger_ui_are_those_of_its_package(tmp_path):
+@every_package
+def test_the_vendored_files_are_the_recorded_ones(package):
+    assert set(package.vendored()) == {*package.zipped, *package.legal}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in package.vendored().items()}
+    assert hashes == package.recorded()["sha256"]
+
+
+@every_package
+def test_the_vendored_files_are_those_of_the_package(package, tmp_path):
     if not shutil.which("npm"):
         pytest.skip("needs npm to fetch the package")
+    recorded = package.recorded()
     try:
-        archive = download(RECORDED["version"], tmp_path)
+        archive = package.download(recorded["version"], tmp_path)
     except subprocess.CalledProcessError as error:
         pytest.skip(f"needs the package registry: {error.stderr.decode().strip()[-200:]}")
-    assert integrity(archive) == RECORDED["integrity"]
-    assert content(archive) == vendored()
+    assert integrity(archive) == recorded["integrity"]
+    assert package.content(archive) == package.vendored()

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 import sys
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,12 @@ import grpc
 import grpc.aio
 
 from emulator.pubsub.doors import calls, iam, publisher, schemas, streaming, subscriber, watching
-from emulator.pubsub.doors.addresses import addresses
 from emulator.pubsub.doors.backend import Backend
 from emulator.pubsub.doors.discovery import add_discovery
-from emulator.pubsub.doors.front import Front
+from emulator.pubsub.doors.front import Front, Joins
 from emulator.pubsub.doors.http_server import HttpConnection, HttpServer
 from emulator.pubsub.doors.origins import Origins
+from emulator.pubsub.doors.relay import Relay
 from emulator.pubsub.doors.rest import Rest
 
 # Production refuses publish requests above 10 MB with an error of its own, so requests that are
@@ -35,15 +36,17 @@ class Api:
     """The running API.
 
     Attributes:
-        port: Where it listens.
+        grpc_port: Where gRPC alone listens, or None.
     """
 
-    def __init__(self, server: grpc.aio.Server, http: HttpServer, front: Front, port: int) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, http: HttpServer, front: Front, grpc_port: int | None
+    ) -> None:
         """Take what `serve_api` started."""
         self._server = server
         self._http = http
         self._front = front
-        self.port = port
+        self.grpc_port = grpc_port
 
     async def stop(self, grace: float) -> None:
         """Accept nothing more, and wait for calls in progress for so many seconds."""
@@ -52,45 +55,47 @@ class Api:
         self._front.abort()
 
 
-async def serve_api(host: str, port: int, backend: Backend, origins: Sequence[str] = ()) -> Api:
+async def serve_api(
+    listeners: Sequence[socket.socket],
+    host: str,
+    backend: Backend,
+    origins: Sequence[str] = (),
+    grpc_port: int | None = None,
+) -> Api:
     """Start the API.
 
     Args:
-        host: Address or host name to listen on.
-        port: Port to listen on; 0 for a free one.
+        listeners: Sockets that listen, for gRPC and REST.
+        host: What they listen on: an address or host name.
         backend: The broker to serve.
         origins: Web pages that may use it besides those of this machine.
+        grpc_port: Port for gRPC alone, at the same addresses; 0 for a free one, None for no such
+            port.
 
     Raises:
-        OSError: If the port is taken, or the host is not this machine.
+        OSError: If that port is taken.
     """
-    # Before anything is started that would have to be stopped.
-    hosts, port = addresses(host, port)
     unary = {
         service.NAME: service.methods(backend) for service in (publisher, subscriber, schemas, iam)
     }
     services = {name: calls.served(methods) for name, methods in unary.items()}
     services[subscriber.NAME]["StreamingPull"] = streaming.method(backend)
-    server, within = await _serve_grpc(services, backend)
+    server = await _grpc_server(services, backend)
+    if grpc_port is not None:
+        grpc_port = _listen_directly(server, listeners, grpc_port)
+    relay = _listen_within(server)
+    await server.start()
     methods = ChainMap(*unary.values())
     http = HttpServer(Rest(methods, Origins(host, origins)).answer)
-    front = Front(within, lambda: HttpConnection(http))
-    try:
-        await front.listen(hosts, port)
-    except OSError:
-        await server.stop(0)
-        raise
-    return Api(server, http, front, port)
+    front = Front(relay, lambda: HttpConnection(http))
+    await front.accept(listeners)
+    return Api(server, http, front, grpc_port)
 
 
-async def _serve_grpc(
+async def _grpc_server(
     services: Mapping[str, Mapping[str, calls.Method]], backend: Backend
-) -> tuple[grpc.aio.Server, str | int]:
-    """Start gRPC's server where only this machine reaches it; return it, and where that is.
-
-    That is a Unix socket in the abstract namespace, which is faster and leaves no file. Systems
-    without it have a port on 127.0.0.1 instead.
-    """
+) -> grpc.aio.Server:
+    """Return gRPC's server, which does not run yet."""
     server = grpc.aio.server(
         options=[
             ("grpc.so_reuseport", 0),
@@ -113,11 +118,35 @@ async def _serve_grpc(
     server.add_generic_rpc_handlers([watch])
     # The last one, since it takes every call that no other takes.
     server.add_generic_rpc_handlers([calls.UnknownMethods()])
-    within: str | int
+    return server
+
+
+def _listen_directly(server: grpc.aio.Server, listeners: Sequence[socket.socket], port: int) -> int:
+    """Let gRPC's server listen at the addresses of other sockets, and return its port.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    for listener in listeners:
+        address = listener.getsockname()[0]
+        host = f"[{address}]" if listener.family == socket.AF_INET6 else address
+        try:
+            port = server.add_insecure_port(f"{host}:{port}")
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+    return port
+
+
+def _listen_within(server: grpc.aio.Server) -> Joins:
+    """Let gRPC's server listen where only this machine reaches it; return what joins clients to it.
+
+    On Linux that is a Unix socket in the abstract namespace, which is faster and leaves no file;
+    elsewhere a port on 127.0.0.1.
+    """
     if sys.platform == "linux":
-        within = f"pubsub-{secrets.token_hex(16)}"
-        server.add_insecure_port(f"unix-abstract:{within}")
-    else:
-        within = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    return server, within
+        from emulator.pubsub.doors.splice import SpliceRelay
+
+        name = f"pubsub-{secrets.token_hex(16)}"
+        server.add_insecure_port(f"unix-abstract:{name}")
+        return SpliceRelay(name)
+    return Relay(server.add_insecure_port("127.0.0.1:0"))

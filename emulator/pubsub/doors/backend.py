@@ -13,6 +13,11 @@ from emulator.pubsub.rules.errors import AckIdsRefused, FailedPrecondition, Unav
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
 
+# Publishers on this machine are slower to read their answer than receivers to read a message. With
+# Google Cloud an answer is always there first, and programs compare its message id with those that
+# they receive.
+HEAD_START_SECONDS = 0.005
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -58,6 +63,15 @@ class Backend:
         if self.stopping.is_set():
             raise Unavailable("The broker is stopping.")
         await self.doorbell.wait(subscription, seconds)
+
+    async def arrival(self, subscription: Subscription, seconds: float | None = None) -> None:
+        """Wait like `wait` for a subscription that has nothing to lease, and then a moment more.
+
+        So whoever published a message, or replayed it with a seek, is answered before a receiver
+        that waits for messages gets it.
+        """
+        await self.wait(subscription, seconds)
+        await asyncio.sleep(HEAD_START_SECONDS)
 
     def stop(self) -> None:
         """End the calls that wait. Otherwise gRPC would cancel them and log an error for each."""

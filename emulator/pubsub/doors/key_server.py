@@ -7,13 +7,13 @@ answers all requests.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import h11
 
-from emulator.pubsub.doors.addresses import addresses
 from emulator.pubsub.doors.metrics import CONTENT_TYPE
 from emulator.pubsub.doors.origins import Origins
 
@@ -29,23 +29,20 @@ _READ_BYTES = 65_536
 
 
 async def serve_keys(
+    listeners: Sequence[socket.socket],
     host: str,
-    port: int,
     jwks: Callable[[], Any],
     pem: Callable[[], Any],
     metrics: Callable[[], str],
-) -> asyncio.Server:
-    """Start the key server.
+) -> list[asyncio.Server]:
+    """Start the key server, and return what has to be closed.
 
     Args:
-        host: Address to listen on.
-        port: Port to listen on; 0 for a free one.
+        listeners: Sockets that listen.
+        host: What they listen on: an address or host name.
         jwks: Returns the JSON Web Key Set.
         pem: Returns the keys as PEM by key id.
         metrics: Returns the metrics.
-
-    Raises:
-        OSError: If the port is taken.
     """
     keys = {JWKS_PATH: jwks, PEM_PATH: pem}
     origins = Origins(host)
@@ -79,8 +76,7 @@ async def serve_keys(
         finally:
             writer.close()
 
-    found, port = addresses(host, port)
-    return await asyncio.start_server(answer, found, port)
+    return [await asyncio.start_server(answer, sock=each) for each in listeners]
 
 
 async def _read(reader: asyncio.StreamReader) -> h11.Request:

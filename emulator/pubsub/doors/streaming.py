@@ -102,7 +102,10 @@ class _Stream:
             # Looked up each time: it may be deleted during the wait.
             subscription = self._backend.pullable(self._name)
             messages, size = self._flow.room()
-            deliveries = messages and subscription.lease(
+            if not messages:
+                await self._backend.wait(subscription)
+                continue
+            deliveries = subscription.lease(
                 self._backend.clock(),
                 messages,
                 max_bytes=size,
@@ -110,7 +113,7 @@ class _Stream:
                 on_end=self._flow.release,
             )
             if not deliveries:
-                await self._backend.wait(subscription)
+                await self._backend.arrival(subscription)
                 continue
             self._flow.take(len(deliveries), sum(len(d.message.wire) for d in deliveries))
             attempts = subscription.policy.dead_letter is not None

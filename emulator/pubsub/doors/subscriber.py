@@ -87,7 +87,7 @@ async def _pull(backend: Backend, request: Any) -> bytes:
         if deliveries or now >= give_up_at:
             attempts = subscription.policy.dead_letter is not None
             return wire.received(subscription.ack_prefix, deliveries, with_attempts=attempts)
-        await backend.wait(subscription, give_up_at - now)
+        await backend.arrival(subscription, give_up_at - now)
 
 
 async def _acknowledge(backend: Backend, request: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from emulator.pubsub.rules import filters, names
+from emulator.pubsub.rules import filters, ingestion, names
 from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
 from emulator.pubsub.rules.limits import (
     ACK_DEADLINE_SECONDS,
@@ -39,9 +39,12 @@ _LABEL_LETTERS = frozenset({"Ll", "Lo"})
 # ... and numbers.
 _LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 
-_UNSUPPORTED_TOPIC = {"ingestion_data_source_settings"}
-_UNSUPPORTED_SUBSCRIPTION = {"bigquery_config", "cloud_storage_config", "bigtable_config"}
-_UNSUPPORTED = {"message_transforms", *_UNSUPPORTED_TOPIC, *_UNSUPPORTED_SUBSCRIPTION}
+_UNSUPPORTED = {
+    "message_transforms",
+    "bigquery_config",
+    "cloud_storage_config",
+    "bigtable_config",
+}
 
 
 def complete_topic(topic: Any) -> float | None:
@@ -52,11 +55,11 @@ def complete_topic(topic: Any) -> float | None:
 
     Raises:
         InvalidArgument: If a value is invalid.
-        Unimplemented: If it uses ingestion or transforms.
+        Unimplemented: If it uses transforms.
     """
     names.check("topics", topic.name)
     _check_supported(topic)
-    topic.state = 1  # ACTIVE
+    ingestion.complete(topic)
     if not topic.HasField("message_retention_duration"):
         return None
     retention = _seconds(topic.message_retention_duration)

@@ -96,16 +96,21 @@ def file(name: str) -> Content:
     if path.suffix == ".gz":
         return Content.of(gzip.decompress(data), media_type, zipped=data)
     if path.suffix == ".html":
-        data = _with_tags(_with_formats(data.decode())).encode()
+        data = _with_tags(_with_formats(data.decode()), "/web/").encode()
+    elif path.suffix == ".js":
+        data = _with_tags(data.decode(), "./").encode()
     return Content.of(data, media_type)
 
 
-def _with_tags(page: str) -> str:
-    """Add tags to the links of a page, so that the files can be cached forever."""
+def _with_tags(text: str, folder: str) -> str:
+    """Add tags to the links of a page or the imports of a module, so that files are cached forever.
+
+    The tag of a module depends on the modules that it imports; these must not import it in turn.
+    """
     for name in ASSETS:
-        if f'"/web/{name}"' in page:
-            page = page.replace(f'"/web/{name}"', f'"/web/{name}?v={file(name).tag}"')
-    return page
+        if f'"{folder}{name}"' in text:
+            text = text.replace(f'"{folder}{name}"', f'"{folder}{name}?v={file(name).tag}"')
+    return text
 
 
 def _with_formats(page: str) -> str:

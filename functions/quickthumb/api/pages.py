@@ -8,29 +8,46 @@ from quickthumb.api.content import ASSETS, Content, file, prefers_html
 from quickthumb.problems import PROBLEMS, NotFound
 from quickthumb.settings import Settings
 
-OF_PAGES = {
-    # No third-party content and no inline code.
-    "Content-Security-Policy": (
+STORAGE_URL = "https://storage.googleapis.com"
+"""Where large uploads go, unless told otherwise."""
+
+
+def _of_page(*connect: str) -> dict[str, str]:
+    """Return the headers of a page without third-party content and inline code.
+
+    Args:
+        connect: origins to which its scripts may send requests, besides the service itself.
+    """
+    sources = " ".join(("'self'", *connect))
+    policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-}
+        f"connect-src {sources}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
+
+
+OF_PAGES = _of_page()
 """Headers of pages."""
 
 
 class Pages:
-    """The handlers of the routes; content is made on first use."""
+    """The handlers of the routes; content is made on first use.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: of the service.
+        storage_url: scheme and host to which the page sends large uploads.
+    """
+
+    def __init__(self, settings: Settings, storage_url: str = STORAGE_URL) -> None:
         self._settings = settings
+        self._of_root = _of_page(settings.sessions_url or storage_url)
         self._openapi: Content | None = None
 
     async def root(self, request: Request) -> Response:
         """GET /: a page for browsers, JSON for programs."""
         headers = {"Vary": "Accept, Accept-Encoding"}
         if prefers_html(request):
-            return file("page.html").answer(request, headers | OF_PAGES)
+            return file("page.html").answer(request, headers | self._of_root)
         return Content.json(documents.service(self._settings)).answer(request, headers)
 
     async def docs(self, request: Request) -> Response:

@@ -13,7 +13,7 @@ from quickthumb.api.bodies import Bodies
 from quickthumb.api.cors import Cors
 from quickthumb.api.growth import Growth
 from quickthumb.api.idempotency import Idempotency
-from quickthumb.api.pages import Pages
+from quickthumb.api.pages import STORAGE_URL, Pages
 from quickthumb.api.preconditions import expect_match
 from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Records
@@ -35,8 +35,22 @@ _UPLOADS = ("/", "/uploads")  # paths that take upload tokens
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build(store: Store, records: Records, topic: Topic, settings: Settings) -> ASGIApp:
-    """Return the application of the function `upload`."""
+def build(
+    store: Store,
+    records: Records,
+    topic: Topic,
+    settings: Settings,
+    storage_url: str = STORAGE_URL,
+) -> ASGIApp:
+    """Return the application of the function `upload`.
+
+    Args:
+        store: originals and results.
+        records: of requests with an `Idempotency-Key`.
+        topic: of jobs.
+        settings: of the service.
+        storage_url: scheme and host of Cloud Storage, for clients.
+    """
     keys = Keys(settings.api_keys, settings.token_secrets)
     of_key = (settings.key_uploads_per_minute, settings.key_bytes_per_minute)
     idempotency = Idempotency(records, settings.takeover_seconds)
@@ -44,7 +58,7 @@ def build(store: Store, records: Records, topic: Topic, settings: Settings) -> A
         Uploads(store, idempotency, topic, settings, keys, Quotas(records, of_key)),
         Tokens(keys, settings),
         Thumbnails(store, topic, settings),
-        Pages(settings),
+        Pages(settings, storage_url),
         Growth(store, topic, settings),
     )
     router = Router(
@@ -64,7 +78,7 @@ def table(
     """Return the handlers by path and method; the first matching path wins."""
     return {
         "/": {"GET": pages.root, "POST": uploads.create, "DELETE": uploads.delete_named},
-        "/uploads": {"POST": uploads.announce},
+        "/uploads": {"GET": uploads.statuses, "POST": uploads.announce},
         PAGE: {"GET": uploads.shown},
         "/tokens": {"POST": tokens.create},
         "/health": {"GET": pages.health},

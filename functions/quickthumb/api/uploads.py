@@ -1,4 +1,4 @@
-"""The routes `POST /`, `POST /uploads`, `GET /{id}` and `DELETE /{id}`."""
+"""The routes `POST /`, `POST /uploads`, `GET /uploads`, `GET /{id}` and `DELETE /{id}`."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ from quickthumb.api.quotas import Quotas
 from quickthumb.api.records import Answer
 from quickthumb.api.refusals import log_refusal, respond
 from quickthumb.api.uploaded import next_page, page_of, redirect
-from quickthumb.api.waiting import until, wait_seconds
+from quickthumb.api.waiting import until, until_async, wait_seconds
 from quickthumb.documents.announcement import read_announced
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.metadata import Metadata, from_fields, joined
@@ -48,6 +48,12 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 _FILES_AT_ONCE = 4
 """How many files of a request are stored in parallel; more would delay other requests."""
+
+_LOOKS_AT_ONCE = 4
+"""The same for the uploads whose status a request asks for."""
+
+MAX_IDS = 20
+"""Maximum number of uploads whose status a request can ask for."""
 
 
 class Uploads:
@@ -140,6 +146,28 @@ class Uploads:
         id = request.path_params["id"]
         state = await state_of(request, self._store, self._settings.max_wait_seconds)
         return JSONResponse(documents.status(id, state), headers=_NO_STORE)
+
+    async def statuses(self, request: Request) -> Response:
+        """GET /uploads: the statuses of several uploads; waiting ends when any job has ended."""
+        ids = _ids(request)
+        seconds = wait_seconds(request, self._settings.max_wait_seconds)
+        turn = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+        async def state(id: str) -> Manifest | Queued | None:
+            async with turn:
+                return await run_in_threadpool(self._store.status, id)
+
+        async def look() -> list[Manifest | Queued | None]:
+            return await asyncio.gather(*map(state, ids))
+
+        states = await until_async(
+            look, lambda found: not all(isinstance(each, Queued) for each in found), seconds
+        )
+        listed = [
+            documents.status(id, state) if state else {"id": id, **no_upload(id).document()}
+            for id, state in zip(ids, states, strict=True)
+        ]
+        return JSONResponse({"uploads": listed}, headers=_NO_STORE)
 
     async def delete(self, request: Request) -> Response:
         """DELETE /{id}: delete an upload."""
@@ -248,6 +276,19 @@ async def state_of(request: Request, store: Store, max_seconds: int) -> Manifest
     if state is None:
         raise no_upload(id)
     return state
+
+
+def _ids(request: Request) -> list[str]:
+    text = ",".join(request.query_params.getlist("ids"))
+    ids = text.split(",")
+    wrong = next((id for id in ids if not is_id(id)), None)
+    if wrong is not None or len(ids) > MAX_IDS:
+        given = f"{len(ids)} ids" if wrong is None else repr(wrong[:100])
+        raise InvalidOption(
+            f"ids: {given}: expected 1 to {MAX_IDS} ids of uploads, separated by commas.",
+            field="ids",
+        )
+    return list(dict.fromkeys(ids))
 
 
 def no_upload(id: str) -> NotFound:

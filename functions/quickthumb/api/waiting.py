@@ -4,7 +4,7 @@ A waiting request is a sleeping coroutine that polls now and then; it does not b
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
@@ -37,11 +37,22 @@ def wait_seconds(request: Request, limit: int) -> float:
 
 
 async def until(look: Callable[[], T], is_over: Callable[[T], bool], seconds: float) -> T:
+    """Poll until `is_over` or timeout; return the last result of `look`, which may block."""
+
+    async def in_a_thread() -> T:
+        return await run_in_threadpool(look)
+
+    return await until_async(in_a_thread, is_over, seconds)
+
+
+async def until_async(
+    look: Callable[[], Awaitable[T]], is_over: Callable[[T], bool], seconds: float
+) -> T:
     """Poll until `is_over` or timeout; return the last result of `look`."""
     end = monotonic() + seconds
     pause = _FIRST_PAUSE
     while True:
-        seen = await run_in_threadpool(look)
+        seen = await look()
         remaining = end - monotonic()
         if is_over(seen) or remaining <= 0:
             return seen

@@ -1,5 +1,7 @@
 // Shows /openapi.json with Swagger UI, which the page has loaded before.
 
+import { plainNames } from "./docs-access.js";
+
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", follow);
@@ -33,6 +35,6 @@ window.SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   tryItOutEnabled: true,
-  plugins: [emptyForms],
+  plugins: [emptyForms, plainNames],
   validatorUrl: null, // nothing is sent elsewhere
 });

@@ -1,6 +1,7 @@
 """The broker in the process of whoever uses it."""
 
 import asyncio
+import http.client
 import os
 import socket
 import threading
@@ -8,12 +9,13 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 from google.api_core.exceptions import GoogleAPICallError, ServiceUnavailable
 from google.cloud.pubsub_v1 import PublisherClient, SchemaServiceClient, SubscriberClient
 from google.pubsub_v1.types import Schema
 
-from emulator.pubsub import Broker, __version__
+from emulator.pubsub import Broker, __version__, protos
 from emulator.pubsub.command import main
 from emulator.pubsub.errors import DataInUse, DataUnusable, PortTaken, TopologyInvalid
 from emulator.pubsub.topology import read_document
@@ -100,6 +102,29 @@ def test_its_environment_says_where_it_is():
             assert b'"kty": "RSA"' in answer.read()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_grpc_has_a_port_of_its_own_if_it_is_told_to(host):
+    with Broker(host=host, grpc_port=0) as broker:
+        make(broker)
+        assert broker.grpc_address != broker.address
+        assert broker.grpc_address.rpartition(":")[0] == broker.address.rpartition(":")[0]
+        with grpc.insecure_channel(broker.grpc_address) as channel:
+            get = channel.unary_unary(
+                "/google.pubsub.v1.Publisher/GetTopic",
+                request_serializer=protos.GetTopicRequest.SerializeToString,
+                response_deserializer=protos.Topic.FromString,
+            )
+            assert get(protos.GetTopicRequest(topic=TOPIC), timeout=20).name == TOPIC
+        url = f"http://{broker.grpc_address}/v1/{TOPIC}"
+        with pytest.raises((http.client.HTTPException, OSError)):
+            urllib.request.urlopen(url, timeout=20)
+
+
+def test_grpc_shares_the_port_otherwise():
+    with Broker() as broker:
+        assert broker.grpc_address == broker.address
+
+
 def test_nothing_is_left_when_it_ends():
     threads = set(threading.enumerate())
     with Broker() as broker:
@@ -175,7 +200,7 @@ def test_it_can_be_run_again(tmp_path):
         assert take(broker) == [b"hello"]
 
 
-@pytest.mark.parametrize("option", ["port", "jwks_port"])
+@pytest.mark.parametrize("option", ["port", "grpc_port", "jwks_port"])
 def test_a_taken_port_is_told_and_leaves_nothing_running(option, tmp_path):
     threads = set(threading.enumerate())
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -50,6 +50,15 @@ def test_it_says_where_it_is_and_what_to_paste():
     assert started == f"Server started, listening on {address.rpartition(':')[2]}\n"
 
 
+def test_it_says_where_grpc_alone_is():
+    with running("--port", "0", "--grpc-port", "0") as broker:
+        ready, _, alone, started = (broker.stdout.readline() for _ in range(4))
+    address = alone.removeprefix("gRPC alone is on ").strip()
+    assert address.startswith("127.0.0.1:")
+    assert address not in ready
+    assert started.startswith("Server started, ")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to send")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_when_it_is_told_to(number, tmp_path):
@@ -152,6 +161,7 @@ def test_an_empty_variable_counts_as_not_set():
     [
         ["--port", "x"],
         ["--port", "65536"],
+        ["--grpc-port", "-1"],
         ["--jwks-port", "-1"],
         ["--push-limit", "0"],
         ["--nonsense"],

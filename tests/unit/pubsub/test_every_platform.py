@@ -7,7 +7,8 @@ import pytest
 from emulator.bootstrap import ROOT
 
 PACKAGE = ROOT / "emulator" / "pubsub"
-FILES = sorted(PACKAGE.rglob("*.py"))
+LINUX_ONLY = PACKAGE / "doors" / "splice.py"
+FILES = sorted(set(PACKAGE.rglob("*.py")) - {LINUX_ONLY})
 
 # Modules that Python has on POSIX or Linux only: https://docs.python.org/3/library/unix.html
 MODULES = {"curses", "fcntl", "grp", "pty", "pwd", "readline", "resource", "syslog", "termios"} | {
@@ -55,6 +56,29 @@ def test_a_module_names_the_encoding_of_every_text_file(file):
         match node:
             case ast.Call(func=ast.Attribute(attr="read_text" | "write_text")):
                 assert any(each.arg == "encoding" for each in node.keywords), node.lineno
+
+
+def test_what_is_for_linux_alone_is_imported_there_alone():
+    name = "emulator.pubsub.doors.splice"
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in FILES]
+    guarded = [
+        found
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "sys.platform == 'linux'"
+        for found in imports_of(name, ast.Module(node.body, []))
+    ]
+    assert guarded
+    assert guarded == [found for tree in trees for found in imports_of(name, tree)]
+
+
+def imports_of(module, tree):
+    """Return the lines that import a module."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == module
+    ]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,10 @@ class Expected:
 class Replays(RuleBasedStateMachine):
     @initialize(kind=st.sampled_from([*DESCRIPTIONS]))
     def start(self, kind) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="replay-"))
+        self.root = Path(tempfile.mkdtemp(prefix="replay-"))
+        self.folder = self.root / "0"
         self.now = START
-        self.generation = 0
+        self.restarts = 0
         self.published: dict[int, tuple[float, str]] = {}  # message: time, ordering key
         self.snapshots: dict[str, set[int]] = {}
         self.names = 0
@@ -154,7 +155,8 @@ class Replays(RuleBasedStateMachine):
     @rule(killed=st.booleans())
     def restart(self, killed) -> None:
         self.journal.committed().result(20)
-        earlier, self.folder = self.folder, self.folder.with_name(f"{self.folder.name}-next")
+        self.restarts += 1
+        earlier, self.folder = self.folder, self.root / str(self.restarts)
         if not killed:
             self.journal.close()
         shutil.copytree(earlier, self.folder)
@@ -173,7 +175,7 @@ class Replays(RuleBasedStateMachine):
             assert self._receive_everything() == self.expected.unacknowledged
         finally:
             self.journal.close()
-            shutil.rmtree(self.folder)
+            shutil.rmtree(self.root)
 
     def ready(self, _subscription) -> None:
         """Nobody waits."""

@@ -113,8 +113,8 @@ def test_an_endpoint_that_no_request_can_reach_is_refused(endpoint):
 def test_what_only_google_cloud_does_is_refused_plainly(fields):
     with pytest.raises(Unimplemented, match=next(iter(fields))):
         complete_subscription(subscription(**fields))
-    with pytest.raises(Unimplemented, match="ingestion_data_source_settings"):
-        complete_topic(protos.Topic(name=TOPIC, ingestion_data_source_settings={}))
+    with pytest.raises(Unimplemented, match="message_transforms"):
+        complete_topic(protos.Topic(name=TOPIC, message_transforms=[{}]))
 
 
 def test_a_topic_retains_messages_for_ten_minutes_to_a_month():

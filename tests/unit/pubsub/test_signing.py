@@ -7,6 +7,7 @@ import pytest
 from google.auth import jwt
 
 from emulator.pubsub.doors.key_server import JWKS_PATH, PEM_PATH, serve_keys
+from emulator.pubsub.doors.listening import listeners
 from emulator.pubsub.doors.signing import LIFETIME_SECONDS, PushTokens, SigningKey
 
 ACCOUNT = "pusher@project.iam.gserviceaccount.com"
@@ -84,8 +85,8 @@ def test_a_key_of_another_kind_is_refused(tmp_path):
 
 @asynccontextmanager
 async def key_server(host="127.0.0.1"):
-    server = await serve_keys(
-        host, 0, lambda: {"keys": []}, lambda: {"kid": "pem"}, lambda: "metrics"
+    [server] = await serve_keys(
+        listeners(host, 0), host, lambda: {"keys": []}, lambda: {"kid": "pem"}, lambda: "metrics"
     )
     async with server:
         yield server.sockets[0].getsockname()[1]

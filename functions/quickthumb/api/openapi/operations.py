@@ -11,6 +11,7 @@ from quickthumb.api.openapi.parts import answer, header, json, maybe, operation,
 from quickthumb.api.openapi.schemas import ID, Schema, ref
 from quickthumb.api.signatures import SIGNATURE
 from quickthumb.api.uploaded import PAGE
+from quickthumb.api.uploads import MAX_IDS
 from quickthumb.documents import metadata
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.settings import Settings
@@ -93,7 +94,7 @@ def paths(settings: Settings) -> dict[str, Any]:
     own = service.paths(settings)
     all_of_them: dict[str, Any] = {
         "/": {"post": _create(settings), "delete": _delete_named(settings), **own.pop("/")},
-        "/uploads": {"post": _announce(settings)},
+        "/uploads": {"get": _statuses(settings), "post": _announce(settings)},
         PAGE: {"get": _uploaded(settings)},
         "/tokens": {"post": _grant(settings)},
         "/{id}": {
@@ -258,6 +259,23 @@ def _grow(settings: Settings) -> Schema:
             "content": json(ref("Options")),
         },
         parameters=_query_options(settings),
+    )
+
+
+def _statuses(settings: Settings) -> Schema:
+    about = f"Of the uploads, separated by commas; {MAX_IDS} at most."
+    pattern = f"^[0-9a-f]{{32}}(,[0-9a-f]{{32}}){{0,{MAX_IDS - 1}}}$"
+    ids = parameter("query", "ids", about, ID, type="string", pattern=pattern)
+    content = json(ref("Statuses"), several=schemas.STATUSES)
+    return operation(
+        "uploads",
+        "getUploads",
+        "Get the statuses of several uploads",
+        "One request instead of several that wait. With `wait`, the response is sent as soon as "
+        "any of the jobs has ended, or one of the uploads does not exist.",
+        {"200": answer("The uploads in the order of `ids`.", content, parts.NO_STORE)}
+        | refusals(problems.InvalidOption),
+        parameters=[{**ids, "required": True}, _wait(settings)],
     )
 
 

@@ -14,7 +14,7 @@ from quickthumb.documents.rendition import Rendition
 from quickthumb.documents.schema import components
 from quickthumb.imaging.formats import CONTENT_TYPES, THUMBNAIL_TYPES
 from quickthumb.options import OPTIONS
-from quickthumb.problems import PROBLEMS, NotAPicture, Unprocessable, family
+from quickthumb.problems import PROBLEMS, NotAPicture, NotFound, Unprocessable, family
 from quickthumb.settings import Settings
 
 ID = "5b2f0c86d2d94c5e8f5f0c3a9b7d1e64"
@@ -44,6 +44,9 @@ GRANTED = {
 
 _NOT_A_PICTURE = NotAPicture.example()
 VERDICTS = {"uploads": [{"filename": "a.jpg"} | QUEUED, {"filename": "b.txt"} | _NOT_A_PICTURE]}
+
+_MISSING = NotFound(f"There is no upload {ID!r}: it was deleted.")
+STATUSES = {"uploads": [DONE, {"id": ID} | _MISSING.document()]}
 
 Schema = dict[str, Any]
 
@@ -122,6 +125,7 @@ def schemas(settings: Settings) -> dict[str, Schema]:
                 },
             },
         },
+        "Statuses": _statuses(),
         "Verdicts": _verdicts(),
     }
 
@@ -144,6 +148,22 @@ def options(settings: Settings, *, always: bool = False) -> dict[str, tuple[str,
     if settings.sizes:
         found["sizes"][1]["default"] = ",".join(map(str, settings.sizes))
     return found
+
+
+def _statuses() -> Schema:
+    status = {
+        "type": "object",
+        "properties": {"id": ref("Id")},
+        "required": ["id"],
+        "oneOf": [ref("Queued"), ref("Done"), ref("Failed"), ref("Problem")],
+    }
+    return {
+        "type": "object",
+        "description": "The status of each of several uploads, or why there is none, in order.",
+        "properties": {"uploads": {"type": "array", "items": status}},
+        "required": ["uploads"],
+        "examples": [STATUSES],
+    }
 
 
 def _verdicts() -> Schema:
