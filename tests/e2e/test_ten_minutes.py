@@ -7,6 +7,7 @@ import subprocess
 from contextlib import ExitStack
 
 import pytest
+import requests
 
 from emulator.bootstrap import ROOT
 from emulator.ports import free_port
@@ -70,6 +71,10 @@ class Learner:
 
     def watched(self) -> list[str]:
         return (self._folder / "watch.log").read_text().splitlines()
+
+    def has_ended(self, id) -> bool:
+        url = f"http://127.0.0.1:{self._port}/{id}"
+        return requests.get(url, timeout=60).json()["status"] != "queued"
 
     def _up(self, options) -> str:
         self._third.close()
@@ -195,6 +200,9 @@ def walk(learner, number, step) -> None:
 
 def before(learner, line) -> None:
     """Wait for what a learner would wait for."""
+    if "?wait=" in line:  # for longer than 20 seconds, on a busy machine
+        id = learner.ids[ID.search(line).group()]
+        wait_until(lambda: learner.has_ended(id), 120)
     if " kill " in line:
         wait_until(lambda: busy(learner))
     if line.endswith(" pause resize") and learner.broker == "embedded":
