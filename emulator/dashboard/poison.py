@@ -17,8 +17,7 @@ from emulator.dashboard.watching import Watching
 
 ATTEMPTS = 5
 BACKOFF = (1, 10)  # seconds
-# Google's emulator does not tell when they have died, and may take some minutes: two pushes at a
-# time, and up to 20 seconds (below) until it notices that a process has died.
+# Google's emulator does not tell when they have died, and may not push a message again for minutes.
 _LONGEST_SECONDS = 300.0
 _POLL = 0.5
 _LEASE_SECONDS = 20
