@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _cloud(data: Path, *, verbose: bool = False) -> Iterator[tuple[Cloud, io.StringIO]]:
     log = io.StringIO()
     console = Console(verbose=verbose, out=log)
-    cloud = Cloud(read_topology(), data, console)
+    cloud = Cloud(read_topology(), data, console, log_requests=verbose)
     with cloud:
         yield cloud, log
 

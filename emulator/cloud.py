@@ -35,6 +35,7 @@ class Cloud:
         notify: URL to push finished jobs to, if any.
         source: the code of the functions; None is that of QuickThumb.
         watching: is told what happens, if anybody watches. Dead letters are then kept, too.
+        log_requests: whether storage prints each request that it gets.
 
     Attributes:
         topology: see above.
@@ -64,6 +65,7 @@ class Cloud:
         notify: str | None = None,
         source: Source | None = None,
         watching: Watching | None = None,
+        log_requests: bool = False,
     ) -> None:
         self.source = source or Source()
         if port is not None:
@@ -118,6 +120,7 @@ class Cloud:
                 visitors=Visitors.of(
                     {key: v for name in public for key, v in settings[name].items()}
                 ),
+                log_requests=log_requests,
             ),
         ]
         groups = [[scheduler] if scheduler else [], self._functions, services]

@@ -177,7 +177,8 @@ def _measured(files: Sequence[Path], data: Path, rounds: int) -> Record:
         for name, function in topology.functions.items()
     }
     console = Console(verbose=True, out=log)
-    with Cloud(structs.replace(topology, functions=functions), data, console) as cloud:
+    told = structs.replace(topology, functions=functions)
+    with Cloud(told, data, console, log_requests=True) as cloud:
         meter = uploads.Meter(cloud, log)
         pictures = tuple(meter.picture(file, SETTINGS, rounds) for file in files)
         memory = {name: meter.memory(name) for name in ("upload", "resize")}

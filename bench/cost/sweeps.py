@@ -73,7 +73,7 @@ def walks(folder: Path, cases: tuple[Case, ...] = CASES) -> tuple[Walk, ...]:
 def _walk(data: Path, case: Case) -> Walk:
     log = io.StringIO()
     with _relay(case) as relay:
-        cloud = Cloud(_topology(relay.url), data, Console(verbose=True, out=log))
+        cloud = Cloud(_topology(relay.url), data, Console(verbose=True, out=log), log_requests=True)
         relay.target = cloud.addresses.storage
         with cloud:
             _wait_for(cloud.addresses.functions["sweep"])

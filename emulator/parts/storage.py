@@ -92,6 +92,7 @@ def storage_parts(
     *,
     visitors: Visitors | None = None,
     hidden: str | None = None,
+    log_requests: bool = False,
 ) -> list[Part]:
     """Return the parts that serve the buckets at `port`: the server and its front.
 
@@ -105,6 +106,8 @@ def storage_parts(
         visitors: allowed web pages; None allows those of this machine.
         hidden: address of the server itself; None picks one that web pages cannot find. If there is
             only 127.0.0.1, the server uses TLS with a certificate that browsers reject.
+        log_requests: whether the server prints each request. Functions tell of theirs, so only
+            measurements need it.
 
     Raises:
         StorageUnusable: there is no server for this platform, or the folder is unsuitable.
@@ -122,7 +125,7 @@ def storage_parts(
                 *("-host", server.host, "-port", str(server.port)),
                 *("-backend", "filesystem", "-filesystem-root", str(folder)),
                 *("-external-url", f"http://{HOST}:{port}", "-public-host", f"{HOST}:{port}"),
-                *("-log-level", "warn"),  # each request is told by who makes it
+                *("-log-level", "info" if log_requests else "warn"),
                 *(events.options() if events else ()),
             ],
             is_ready=lambda: answers(server.port, server.host),
