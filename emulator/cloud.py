@@ -120,6 +120,7 @@ class Cloud:
                 visitors=Visitors.of(
                     {key: v for name in public for key, v in settings[name].items()}
                 ),
+                hear=watching.hear_storage(topology) if watching else None,
                 log_requests=log_requests,
             ),
         ]

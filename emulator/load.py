@@ -218,7 +218,7 @@ class Load:
         """Send a picture and wait for its thumbnails."""
         tally = self.tally
         tally.late.append(monotonic() - due)
-        id = self._client.upload(path, self._plan.options, tries=1)
+        id = self._client.upload(path, self._plan.options, is_repeated=False)
         answered = monotonic() - due
         tally.ids.append(id)
         tally.answered.append(answered)

@@ -20,6 +20,7 @@ MOST_EVENTS = 2_000
 
 _MOST_LIVES = 2_000
 _MOST_MESSAGES = 5_000
+_MOST_STORED = 500  # blobs of lives that have not begun
 _MOST_DATA = 16 * 1024  # characters of base64
 _MOST_ENTRIES = 200  # in a life; then the middle is left out
 _MOST_RECENT = 50
@@ -207,6 +208,7 @@ class Flow:
         self._requests: dict[str, Request] = {}
         self._messages: OrderedDict[str, Remembered] = OrderedDict()
         self._lives: OrderedDict[str, Life] = OrderedDict()
+        self._stored: OrderedDict[str, list[Event]] = OrderedDict()
         self._published: Counter[str] = Counter()
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self._listeners: list[Callable[[Event], None]] = []
@@ -504,6 +506,25 @@ class Flow:
             "subjects": list(request.subjects),
         }
 
+    # What storage tells
+
+    def stored(self, bucket: str, blob: str, time: float) -> None:
+        """A blob was stored.
+
+        Args:
+            bucket: its name in the topology.
+            blob: its name.
+            time: when.
+        """
+        with self._changed:
+            subject = next(iter(uploads_in(blob)), blob)
+            event = self._tell(time, "stored", bucket=bucket, blob=blob, subject=subject)
+            if subject in self._lives:
+                self._lives[subject].add(event)
+            else:  # its job is published next, or it has none
+                self._stored.setdefault(subject, []).append(event)
+                _keep(self._stored, _MOST_STORED)
+
     # What the broker tells
 
     def told(self, event: Mapping[str, Any]) -> None:
@@ -613,6 +634,9 @@ class Flow:
         life = self._lives.get(id)
         if life is None:
             life = self._lives[id] = Life(id, time, time)
+            for event in self._stored.pop(id, []):
+                life.add(event)
+                life.began = min(life.began, event["time"])
             _keep(self._lives, _MOST_LIVES)
         return life
 

@@ -1,6 +1,10 @@
-"""Reads what the processes of a function print: events for the flow, and log lines."""
+"""Reads what processes print: events for the flow, and log lines.
+
+Functions tell of their requests, and the front of storage of the blobs that are stored.
+"""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from emulator.dashboard.flow import Flow
@@ -61,3 +65,29 @@ class Heard:
             )
         else:
             self._flow.started(self._function, int(event["started"]), float(event["time"]))
+
+
+class HeardStorage:
+    """Hears the lines of the front of storage.
+
+    Args:
+        flow: is told of the blobs that are stored.
+        names: names of the buckets in the topology, by full name.
+    """
+
+    def __init__(self, flow: Flow, names: Mapping[str, str]) -> None:
+        self._flow = flow
+        self._names = names
+
+    def __call__(self, line: str) -> str | None:
+        """Return what a line says to people, None if it is for the flow alone."""
+        if not line.startswith(EVENT):
+            return line
+        try:
+            event = json.loads(line[1:])
+            bucket = self._names.get(event["bucket"])
+            if bucket:
+                self._flow.stored(bucket, str(event["stored"]), float(event["time"]))
+        except (ValueError, KeyError, TypeError):
+            return line[1:]  # torn apart
+        return None

@@ -73,15 +73,17 @@ class Letters:
     def _problem(self, letter: str, subject: str | None) -> str | None:
         """Return why the last delivery failed, if the flow has seen it."""
         known = self._flow.message(letter)
-        if known and known.problem:
-            return known.problem
+        subject = (known.subject if known else None) or subject
+        why, logged = known.problem if known else None, None
         life = self._flow.life(subject) if subject else None
         for event in reversed(life["entries"] if life else []):
-            if event["kind"] in ("dead", "failed") and event.get("problem"):
-                return str(event["problem"])
-            if event["kind"] == "ended" and event["outcome"] == "killed":
-                return "Its process ended."
-        return None
+            if event["kind"] in ("dead", "failed"):
+                why = why or event.get("problem")
+            elif event["kind"] == "ended" and event["message"]:
+                killed = "its process ended" if event["outcome"] == "killed" else None
+                logged = event["problem"] or killed
+                break
+        return f"{why} ({logged})" if why and logged else why or logged
 
     def requeue(self, wanted: Callable[[str, str | None], bool]) -> list[dict[str, Any]]:
         """Publish dead letters again, to the topic that they came from; return them.

@@ -12,6 +12,7 @@ from emulator.dashboard.pubsub import PubSub
 from emulator.dashboard.watching import Watching, letters_of
 from emulator.parts.pubsub_resources import NOTIFY
 from emulator.project import bucket_name, subscription_path
+from emulator.topology import Reference
 
 UNTOLD = (
     "Google's emulator does not tell how many messages a subscription has, nor when it delivers "
@@ -98,6 +99,11 @@ class State:
             "most_instances": function.max_instances,
             "slow": self._controls.slow.get(name, 0.0),
             "subscriptions": subscriptions,
+            "topics": [
+                each.topic
+                for each in function.environment.values()
+                if isinstance(each, Reference) and each.topic
+            ],
             "paused": bool(subscriptions) and self._cloud.paused.issuperset(subscriptions),
             "is_watched": name not in self._cloud.source.debuggers,
         } | self._flow.function(name)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from emulator.dashboard.controls import Controls
 from emulator.dashboard.flow import Flow, Role
-from emulator.dashboard.heard import Heard
+from emulator.dashboard.heard import Heard, HeardStorage
+from emulator.project import bucket_name
 from emulator.topology import Topology
 
 
@@ -36,6 +37,11 @@ class Watching:
     def hear(self, function: str) -> Heard:
         """Return what hears the lines of a function."""
         return Heard(self.flow, function)
+
+    def hear_storage(self, topology: Topology) -> HeardStorage:
+        """Return what hears the lines of the front of storage."""
+        names = {bucket_name(name, topology.project): name for name in topology.buckets}
+        return HeardStorage(self.flow, names)
 
     def look(self, function: str) -> None:
         """Notice which processes of a function have ended."""

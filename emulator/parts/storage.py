@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,6 +93,7 @@ def storage_parts(
     *,
     visitors: Visitors | None = None,
     hidden: str | None = None,
+    hear: Callable[[str], str | None] | None = None,
     log_requests: bool = False,
 ) -> list[Part]:
     """Return the parts that serve the buckets at `port`: the server and its front.
@@ -106,6 +108,8 @@ def storage_parts(
         visitors: allowed web pages; None allows those of this machine.
         hidden: address of the server itself; None picks one that web pages cannot find. If there is
             only 127.0.0.1, the server uses TLS with a certificate that browsers reject.
+        hear: gets each line of the front, which tells of each blob that is stored; None lets it
+            tell nothing.
         log_requests: whether the server prints each request. Functions tell of theirs, so only
             measurements need it.
 
@@ -140,8 +144,10 @@ def storage_parts(
                 *("--server", f"{server.host}:{server.port}", *(["--tls"] if server.tls else [])),
                 *("--folder", str(folder.resolve()), "--unfinished", str(data / "sessions")),
                 *(word for name in (visitors or Visitors()).origins for word in ("--origin", name)),
+                *(["--tell"] if hear else []),
             ],
             is_ready=lambda: answers(port),
+            hear=hear or (lambda line: line),
             env={"PYTHONPATH": str(ROOT)},
         ),
     ]

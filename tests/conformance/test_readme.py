@@ -51,21 +51,22 @@ def without_ports(text):
 
 def test_every_block_is_one_that_a_test_runs():
     shown = CONSOLE, SCRIPTS, SNIPPETS, FILES, OUTPUTS
-    assert [len(blocks) for blocks in shown] == [5, 1, 3, 1, 2]
+    assert [len(blocks) for blocks in shown] == [6, 1, 3, 1, 2]
 
 
-def test_the_command_says_what_the_readme_shows(tmp_path):
-    line, _, shown = CONSOLE[1].partition("\n")
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_command_says_what_the_readme_shows(number, tmp_path):
+    line, _, shown = CONSOLE[number].partition("\n")
     variables, options = command(line)
-    port = str(free_port())
-    options = [port if option == "8085" else option for option in options]
+    ports = {each: str(free_port()) for each in options if each.isdigit()}
+    options = [ports.get(option, option) for option in options]
     with python("-m", NAME_HERE, *options, cwd=tmp_path, **variables) as process:
-        said = "".join(process.stdout.readline() for _ in range(3))
-        assert f"export PUBSUB_EMULATOR_HOST={HOST}:{port}\n" in said
+        said = "".join(process.stdout.readline() for _ in shown.splitlines())
+        assert f"export PUBSUB_EMULATOR_HOST={HOST}:{ports['8085']}\n" in said
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 0
     assert without_ports(said) == without_ports(shown)
-    assert (tmp_path / ".pubsub").is_dir()
+    assert (tmp_path / ".pubsub").is_dir() == ("--data" in options)
 
 
 def test_the_version_is_the_one_that_the_readme_shows(tmp_path):
@@ -101,7 +102,7 @@ def test_the_file_that_the_readme_shows_is_created(tmp_path):
 
 
 def test_the_variable_that_the_readme_shows_is_created():
-    variables, options = command(CONSOLE[3])
+    variables, options = command(CONSOLE[4])
     assert not options
     with Broker(topology=read_variables(variables)) as broker:
         assert set(re.findall(r"shop/subscriptions/(\w+)", metrics(broker))) == {"billing", "mails"}

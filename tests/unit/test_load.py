@@ -98,8 +98,8 @@ class Service:
         self.uploads = 0
         self.stopped = threading.Event()
 
-    def upload(self, path, options, tries):
-        assert tries == 1
+    def upload(self, path, options, *, is_repeated):
+        assert not is_repeated
         with self._lock:
             self.uploads += 1
             number = self.uploads

@@ -37,6 +37,7 @@ def main() -> None:
         "--unfinished", type=Path, required=True, help="folder for unfinished uploads"
     )
     parser.add_argument("--origin", action="append", default=[], help="an allowed origin")
+    parser.add_argument("--tell", action="store_true", help="print a line for each stored blob")
     args = parser.parse_args()
     host, _, port = args.server.rpartition(":")
     front = Front(
@@ -46,6 +47,7 @@ def main() -> None:
         Disk(args.folder),
         Sessions(args.unfinished),
         Visitors(args.origin),
+        args.tell,
     )
     listener = socket.create_server((HOST, args.port), backlog=_MAX_CONNECTIONS)
     free = threading.Semaphore(_MAX_CONNECTIONS)

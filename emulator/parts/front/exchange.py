@@ -9,7 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from emulator.data_folder import has_metadata
-from emulator.parts.front import http1
+from emulator.parts.front import http1, told
 from emulator.parts.front.behind import Behind, Server, answer_of
 from emulator.parts.front.blob_names import named
 from emulator.parts.front.disk import Disk
@@ -33,6 +33,7 @@ class Front:
         disk: the disk that contains the folder.
         sessions: the uploads in progress.
         visitors: which clients are answered.
+        tells: whether to print a line for each blob that is stored.
     """
 
     server: Server
@@ -41,6 +42,7 @@ class Front:
     disk: Disk
     sessions: Sessions
     visitors: Visitors
+    tells: bool = False
 
 
 class Exchange:
@@ -108,9 +110,15 @@ class Exchange:
         """
         headers = [("Host", self.front.name), *(headers or [])]
         try:
-            return self._mended(*self._behind.ask(start, headers, body))
+            status, answer = self._mended(*self._behind.ask(start, headers, body))
         except Gone as error:
             raise _silent(error) from error
+        self._tell(start.removeprefix("POST "), status)
+        return status, answer
+
+    def _tell(self, target: str, status: int) -> None:
+        if self.front.tells:
+            told.tell(told.stored(target, status))
 
     def pass_on(self) -> None:
         """Let the storage server answer.
@@ -123,13 +131,14 @@ class Exchange:
         with self.front.disk.room(self.request.length or 0) if writes else nullcontext():
             try:
                 server = self._behind.reach()
-                self._send_to(server)
+                target = self._send_to(server)
                 answer = answer_of(server, self.request.method)
                 if answer.status == 500:
                     body = b"".join(map(bytes, server.body(answer.length)))
                     status, body = self._mended(500, body)
                     self.say(status, JSON, body)
                 else:
+                    self._tell(target, answer.status)
                     self._send_back(server, answer)
             except Gone as error:
                 self._behind.leave()
@@ -139,7 +148,8 @@ class Exchange:
         if not self.is_read:
             self._behind.leave()  # it answered early and still expects the rest
 
-    def _send_to(self, server: Stream) -> None:
+    def _send_to(self, server: Stream) -> str:
+        """Send the request to the server; return its target there."""
         request = self.request
         target, body = request.target, self.body()
         if request.method == "POST" and target.startswith("/upload/"):
@@ -156,7 +166,8 @@ class Exchange:
             try:
                 server.send(data)
             except Gone:
-                return  # it may have answered early; reading the answer tells
+                break  # it may have answered early; reading the answer tells
+        return target
 
     def _send_back(self, server: Stream, answer: Answer) -> None:
         """Send the server's answer to the client, with our CORS headers instead of its own."""

@@ -288,3 +288,13 @@ def test_a_message_says_what_it_is_about(attributes, data, subject):
 def test_ids_of_uploads_are_found_in_lines():
     assert uploads_in(f"accepted {ID}: image/png") == [ID]
     assert uploads_in(f"sha256 {ID}{ID}") == []
+
+
+def test_what_is_stored_before_its_job_is_published_belongs_to_its_life():
+    story = Story()
+    story.flow.stored("originals", ID, story.tick())
+    assert story.flow.life(ID) is None
+    story.publishes()
+    story.flow.stored("processed", f"{ID}/256.webp", story.tick())
+    kinds = [entry["kind"] for entry in story.flow.life(ID)["entries"]]
+    assert kinds == ["stored", "published", "stored"]

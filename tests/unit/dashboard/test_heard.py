@@ -5,7 +5,8 @@ import json
 import pytest
 
 from emulator.dashboard.flow import Flow, Role
-from emulator.dashboard.heard import EVENT, LOGGED, Heard
+from emulator.dashboard.heard import EVENT, LOGGED, Heard, HeardStorage
+from emulator.parts.front import told
 from emulator.parts.guest import watched
 
 
@@ -26,6 +27,7 @@ def begun(id="7-1", **members) -> str:
 
 def test_both_sides_use_the_same_marks():
     assert (watched.EVENT, watched.LOGGED) == (EVENT, LOGGED)
+    assert told.EVENT == EVENT
 
 
 def test_events_are_for_the_flow_and_log_lines_for_people_too(flow, heard):
@@ -58,3 +60,31 @@ def test_a_torn_event_is_shown_and_harms_nothing(flow, heard, torn):
 
 def test_gunicorns_guess_about_a_killed_process_is_not_shown(heard):
     assert heard("[7] [ERROR] Worker (pid:9) was sent SIGKILL! Perhaps out of memory?") is None
+
+
+ID = "9c71239db089878a8c1fd34d0dcd9572"
+TARGET = f"/upload/storage/v1/b/p-processed/o?uploadType=multipart&name={ID}%2F256.webp"
+
+
+def test_storage_tells_of_what_it_has_stored(flow):
+    heard = HeardStorage(flow, {"p-processed": "processed"})
+    assert heard(told.stored(TARGET, 200)) is None
+    [event] = flow.events(0)
+    known = (event["kind"], event["bucket"], event["blob"], event["subject"])
+    assert known == ("stored", "processed", f"{ID}/256.webp", ID)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [(TARGET, 412), ("/storage/v1/b/p-processed/o?name=a", 200), (TARGET.partition("&")[0], 200)],
+)
+def test_storage_tells_of_nothing_else(target, status):
+    assert told.stored(target, status) is None
+
+
+def test_other_buckets_and_other_lines_of_storage_are_no_events(flow):
+    heard = HeardStorage(flow, {"p-originals": "originals"})
+    assert heard(told.stored(TARGET, 200)) is None
+    assert heard("disk is full") == "disk is full"
+    assert heard(f"{EVENT}[]") == "[]"
+    assert flow.sequence == 0
