@@ -14,28 +14,39 @@ from emulator.bootstrap import ROOT
 from emulator.errors import EmulatorError
 from emulator.project import FILES, PROGRAM
 
-COMMANDS = {
-    "up": "run the whole cloud until Ctrl-C",
-    "thumb": "make thumbnails of files and folders through the whole pipeline",
-    "sweep": "retry lost jobs, and process pictures that were already in the bucket",
-    "load": "send pictures at a fixed rate, and report how long thumbnails take",
-    "status": "show functions and subscriptions of a running `up` in numbers",
-    "watch": "show what happens in a running `up`, a line each",
-    "queue": "list messages that wait, are in flight, or have died",
-    "pause": "let messages of a function or subscription wait",
-    "resume": "let a paused function or subscription go on",
-    "scale": "change how many instances of a function run",
-    "kill": "end an instance of a function like a crash",
-    "slow": "let each job take longer, to see the queue",
-    "poison": "send a picture that kills its process, and a message that is nonsense",
-    "redeliver": "publish a message once more",
-    "requeue": "publish dead letters again",
-    "purge": "drop the messages of a subscription",
-    "env": "print the environment of the functions, for `eval`, to run one by hand",
-    "pubsub": "run only the embedded Pub/Sub, for any project",
-    "test": "run tests, lint and type checks",
-    "lock": "update the locks: the versions and hashes of all packages",
+GROUPS = {
+    "run": {
+        "up": "run the whole cloud until Ctrl-C",
+        "thumb": "make thumbnails of files and folders through the whole pipeline",
+        "sweep": "retry lost jobs, and process pictures that were already in the bucket",
+        "load": "send pictures at a fixed rate, and report how long thumbnails take",
+    },
+    "look into a running `up`": {
+        "status": "show functions and subscriptions in numbers",
+        "watch": "show what happens, a line each",
+        "queue": "list messages that wait, are in flight, or have died",
+    },
+    "steer a running `up`": {
+        "pause": "let messages of a function or subscription wait",
+        "resume": "let a paused function or subscription go on",
+        "scale": "change how many instances of a function run",
+        "kill": "end an instance of a function like a crash",
+        "slow": "let each job take longer, to see the queue",
+        "poison": "send a picture that kills its process, and a message that is nonsense",
+        "redeliver": "publish a message once more",
+        "requeue": "publish dead letters again",
+        "purge": "drop the messages of a subscription",
+    },
+    "develop": {
+        "env": "print the environment of the functions, for `eval`, to run one by hand",
+        "pubsub": "run only the embedded Pub/Sub, for any project",
+        "test": "run tests, lint and type checks",
+        "lock": "update the locks: the versions and hashes of all packages",
+    },
 }
+"""Commands and their summaries, by what they are for."""
+
+COMMANDS = {name: text for group in GROUPS.values() for name, text in group.items()}
 """Summaries. The modules in `emulator.commands` are imported when needed."""
 
 _IN_A_CHECKOUT = ("test", "lock")
@@ -106,17 +117,23 @@ def _print_no_more() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="QuickThumb, run locally.")
+    names = [name for name in COMMANDS if name not in _IN_A_CHECKOUT or FILES == ROOT]
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        usage=f"{PROGRAM} [-h] [--version] COMMAND …",
+        description=_overview(names),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"quickthumb {__version__}")
     if not arguments:
         arguments = ["--help"]
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for name, summary in COMMANDS.items():
-        if name in _IN_A_CHECKOUT and FILES != ROOT:
-            continue
+    commands = parser.add_subparsers(
+        prog=PROGRAM, required=True, metavar="COMMAND", dest="command", help=argparse.SUPPRESS
+    )
+    for name in names:
+        summary = COMMANDS[name]
         command = commands.add_parser(
             name,
-            help=summary,
             description=f"{summary[0].upper()}{summary[1:]}.",
             add_help=name != "pubsub",
         )
@@ -129,6 +146,17 @@ def _run(arguments: list[str]) -> int:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     args.pytest = args.broker = unknown
     return int(args.run(args))
+
+
+def _overview(names: Sequence[str]) -> str:
+    """Return the commands with their summaries, in groups."""
+    width = max(map(len, names))
+    groups = (
+        [f"{title}:", *(f"  {name:{width}}  {group[name]}" for name in group if name in names)]
+        for title, group in GROUPS.items()
+    )
+    listed = "\n\n".join("\n".join(lines) for lines in groups)
+    return f"QuickThumb, run locally. COMMAND --help shows the options of a command.\n\n{listed}"
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

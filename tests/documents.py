@@ -28,9 +28,12 @@ class Command:
 
 def commands(document: Path) -> Iterator[Command]:
     """Yield the commands of a document, in order."""
-    for block in re.findall(
-        r"^```(?:console|sh)\n(.*?)^```", document.read_text(), re.DOTALL | re.MULTILINE
-    ):
+    return commands_in(document.read_text(), document)
+
+
+def commands_in(text: str, document: Path) -> Iterator[Command]:
+    """Yield the commands of a part of a document, in order."""
+    for block in re.findall(r"^```(?:console|sh)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             line, _, output = part.partition("\n")
             yield Command(document, line, output.rstrip("\n"))

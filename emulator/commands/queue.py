@@ -8,6 +8,7 @@ from urllib.parse import quote
 from emulator.dashboard.client import Dashboard, add_options, dashboard_of
 from emulator.dashboard.subject import subject_of
 from emulator.dashboard.tables import queue
+from emulator.errors import InvalidOption
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,7 @@ def run(args: argparse.Namespace) -> int:
     dashboard = dashboard_of(args)
     state = dashboard.state()
     names = [each["name"] for each in state["subscriptions"] if each["kind"] == "push"]
+    _expect(args.name, [each["name"] for each in state["subscriptions"]])
     wanted = [args.name] if args.name else names
     found = {name: _messages(dashboard, name, args.limit) for name in wanted}
     letters = dashboard.get("/api/letters")["letters"]
@@ -48,6 +50,11 @@ def run(args: argparse.Namespace) -> int:
     elif not state["untold"]:
         print("No messages.")
     return 0
+
+
+def _expect(name: str | None, known: list[str]) -> None:
+    if name and name not in known:
+        raise InvalidOption(f"There is no subscription {name!r}: expected {', '.join(known)}.")
 
 
 def _messages(dashboard: Dashboard, name: str, limit: int) -> list[dict[str, Any]] | None:

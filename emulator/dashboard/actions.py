@@ -115,10 +115,12 @@ class Actions:
         name = _text(members, "name")
         subscriptions = self._subscriptions(name)
         wanted = self._cloud.subscriptions()
+        was_paused = not self._cloud.paused.isdisjoint(subscriptions)
         for each in subscriptions:
             self._pubsub.set_push(each, wanted[each].push_config)
             self._cloud.paused.discard(each)
-        return {"text": f"{name} goes on.", "resumed": subscriptions}
+        text = f"{name} goes on." if was_paused else f"{name} was not paused."
+        return {"text": text, "resumed": subscriptions}
 
     def _subscriptions(self, name: str) -> list[str]:
         """Return the subscriptions of a function, or the one of that name."""
@@ -133,7 +135,8 @@ class Actions:
                 raise Refused(f"{name} is called {called}: only what has a queue can be paused.")
         known = [*topology.subscriptions, *(["notify"] if self._cloud.notify else [])]
         if name not in known:
-            names = ", ".join(dict.fromkeys([*topology.functions, *known]))
+            handlers = [each.push_to for each in topology.subscriptions.values()]
+            names = ", ".join(dict.fromkeys([*handlers, *known]))
             raise Unknown(f"There is no function or subscription {name!r}: expected {names}.")
         return [name]
 
@@ -142,7 +145,8 @@ class Actions:
         count = members.get("instances")
         most = self._cloud.topology.functions[name].max_instances
         if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= most:
-            raise Refused(f"{name}: expected a number of instances from 1 to {most}")
+            hint = f" `pause {name}` lets its messages wait." if count == 0 else ""
+            raise Refused(f"{name}: expected a number of instances from 1 to {most}.{hint}")
         self._expect_watched(name)
         if not hasattr(signal, "SIGTTIN"):
             raise Refused("Instances cannot be changed on this system.", 409)

@@ -17,7 +17,8 @@ from emulator.dashboard.watching import Watching
 
 ATTEMPTS = 5
 BACKOFF = (1, 10)  # seconds
-_LONGEST_SECONDS = 120.0
+# Google's emulator does not tell when they have died, and may not push a message again for minutes.
+_LONGEST_SECONDS = 300.0
 _POLL = 0.5
 _LEASE_SECONDS = 20
 _CHANGED = ("retry_policy", "dead_letter_policy", "ack_deadline_seconds")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import accumulate
 
 import grpc
 import pytest
@@ -187,31 +188,51 @@ def test_a_job_whose_process_is_killed_is_delivered_again(steered):
         steered.up.wait_for(f"resize    | {id} waits 10 s, until ")
 
 
-def test_poison_dies_within_a_minute_and_others_are_unharmed(steered):
+def test_poison_kills_and_others_are_unharmed(steered):
+    before = steered.function("resize")["counts"]["killed"]
     sent = steered.json("poison")
     others = [steered.upload() for _ in range(3)]
-    letters = wait_until(lambda: len(found := letters_of(steered)) == 2 and found, 60)
-    assert {each["attempts"] for each in letters} == {5}
-    assert sent["killer"] in {each["subject"] for each in letters}
+    wait_until(lambda: steered.function("resize")["counts"]["killed"] > before)
     for id in others:
-        steered.thumbnail(id)
-    url = f"{find(steered.data).upload}/{sent['killer']}"
-    answer = requests.get(url, params={"wait": 20}, timeout=60).json()
-    assert (answer["status"], answer["error"]["code"]) == ("failed", "gave-up")
-    assert {steered.state(id) for id in others} == {"done"}
-    assert steered.state(sent["killer"]) in ("dead", "failed")
-    assert sent["killer"] in steered("queue")
+        wait_until(lambda id=id: steered.state(id) == "done", 120)
+    if steered.tells:  # Google's emulator may stop delivering it, for minutes: docs/controls.md
+        expect_the_end_of(sent, steered)
+    steered("purge", "dead-letters", "--yes")
+    steered("purge", "resize", "--yes")
 
-    [nonsense] = [each for each in letters if each["subject"] is None]
-    assert "Requeued 1 dead letter to uploads" in steered("requeue", nonsense["message"])
-    assert [each["subject"] for each in letters_of(steered)] == [sent["killer"]]
-    assert "There is no dead letter" in steered.refused("requeue", nonsense["message"])
+
+def expect_the_end_of(sent, steered):
+    letters = wait_until(lambda: len(found := letters_of(steered)) == 2 and found, 120)
+    assert {each["attempts"] for each in letters} == {5}
+    assert {each["subject"] for each in letters} == {sent["killer"], None}
+    url = f"{find(steered.data).upload}/{sent['killer']}"
+    wait_until(lambda: requests.get(url, timeout=60).json()["status"] == "failed")
+    assert requests.get(url, timeout=60).json()["error"]["code"] == "gave-up"
+    wait_until(lambda: steered.state(sent["killer"]) in ("dead", "failed"))
+
+
+def test_dead_letters_are_requeued_and_purged(steered):
+    dead = [publish(steered, "dead", f"nonsense {number}") for number in range(2)]
+    letters = wait_until(lambda: len(found := letters_of(steered)) == 2 and found)
+    assert {each["message"] for each in letters} == set(dead)
+    assert dead[0] in steered("queue")
+    assert "Requeued 1 dead letter to uploads" in steered("requeue", dead[0])
+    assert [each["message"] for each in letters_of(steered)] == dead[1:]
+    assert "There is no dead letter" in steered.refused("requeue", dead[0])
     assert "To confirm it without a terminal: --yes" in steered.refused("requeue", "--all")
     assert "To confirm it without a terminal: --yes" in steered.refused("purge", "--all")
     steered("purge", "dead-letters", "--yes")
     assert letters_of(steered) == []
     assert "There are no dead letters" in steered.refused("requeue", "--all", "--yes")
     steered("purge", "resize", "--yes")
+
+
+def publish(steered, topic, data) -> str:
+    """Publish a message; return its id."""
+    url = f"{find(steered.data).dashboard}/api/actions/publish"
+    answer = requests.post(url, json={"topic": topic, "data": data}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["message"]
 
 
 def letters_of(steered):
@@ -342,6 +363,65 @@ def test_functions_of_another_project_are_watched_too(tmp_path):
         wait_until(lambda: len(letters_of(steered)) == 1)
         assert sent["subscription"] == "kitchen"
         running.stop(2)
+
+
+SERVED = """
+project: tavern
+functions:
+  order: {trigger: http}
+  cook: {trigger: pubsub, concurrency: 1, max_instances: 4}
+topics: {orders: {}}
+subscriptions:
+  kitchen: {topic: orders, push_to: cook}
+"""
+
+
+def test_four_instances_do_four_slow_jobs_at_once(tmp_path):
+    (tmp_path / "main.py").write_text(FUNCTIONS)
+    topology = tmp_path / "topology.yaml"
+    topology.write_text(ONE_AT_A_TIME)
+    guest = ("--topology", topology, "--source", tmp_path, "--python", sys.executable)
+    with up(tmp_path, "--port", free_port(), "--slow", "1", *guest) as running:
+        steered = Steered(running, "embedded")
+        steered("scale", "cook=1")
+        with watching(steered, tmp_path, "--json") as until:
+            for number in range(30):
+                publish(steered, "orders", f'{{"id": "dish {number}"}}')
+            wait_until(lambda: done(steered, "cook") >= 3)
+            before = events_of(until(""), "cook")
+            steered("scale", "cook=4")
+            wait_until(lambda: done(steered, "cook") == 30)
+            after = events_of(until(""), "cook")
+        running.stop(2)
+    assert most_at_once(before) == 1
+    assert most_at_once(after) == 4
+
+
+ONE_AT_A_TIME = """
+project: tavern
+functions:
+  order: {trigger: http}
+  cook: {trigger: pubsub, concurrency: 1, max_instances: 4}
+topics: {orders: {}}
+subscriptions:
+  kitchen: {topic: orders, push_to: cook}
+"""
+
+
+def done(steered, name) -> int:
+    return steered.function(name)["counts"]["done"]
+
+
+def events_of(lines, function):
+    events = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    return [event for event in events if event.get("function") == function]
+
+
+def most_at_once(events) -> int:
+    """Return how many requests were in progress at the same time."""
+    changes = {"began": 1, "ended": -1}
+    counted = [(each["time"], changes[each["kind"]]) for each in events if each["kind"] in changes]
+    return max(accumulate(change for _, change in sorted(counted)))
 
 
 def pids_below(running):

@@ -25,6 +25,21 @@ TESTED = {
         ),
         "tests/e2e/test_guest_book.py",
     ),
+    **dict.fromkeys(
+        (
+            "curl -s ",
+            "for i in $(seq ",
+            "cmp first.jpg",
+            *(
+                f"python3 -m emulator {command}"
+                for command in (
+                    *("status", "watch", "queue", "pause", "resume", "scale", "kill"),
+                    *("poison", "purge", "redeliver"),
+                )
+            ),
+        ),
+        "tests/e2e/test_ten_minutes.py",
+    ),
     "python3 -m emulator thumb": "tests/e2e/test_readme.py",
     "python3 -m emulator load": "tests/e2e/test_load.py",
     "python3 -m emulator sweep": "tests/e2e/test_sweep.py",

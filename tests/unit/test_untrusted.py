@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from typing import Literal
 
 import msgspec
@@ -6,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from emulator.bootstrap import ROOT
 from quickthumb.documents import untrusted
 from quickthumb.problems import InvalidMessage
 from tests.hostile import bodies
@@ -106,3 +109,52 @@ def test_a_value_is_shown_on_one_line(value):
     shown = untrusted.shown(value)
     assert len(shown) <= 101
     assert "\n" not in shown
+
+
+FIRST_USE_BY_MANY_THREADS = """
+import sys, threading, types
+from quickthumb.documents import untrusted
+
+DOCUMENTS = '''
+from __future__ import annotations
+from msgspec import Struct
+
+class Inner(Struct):
+    size: int
+    name: str = ""
+
+class Outer(Struct):
+    one: Inner
+    many: list[Inner]
+    named: dict[str, Inner] = {}
+'''
+BODY = '{"one": {"size": 1}, "many": [{"size": 2, "name": "a"}], "named": {"b": {"size": 3}}}'
+sys.setswitchinterval(1e-6)
+
+def use(kind):
+    together.wait()
+    assert untrusted.read(kind, BODY).one.size == 1
+    assert untrusted.convert(kind, {"one": {"size": 1}, "many": []}).one.size == 1
+
+for number in range(100):
+    module = sys.modules[f"documents{number}"] = types.ModuleType(f"documents{number}")
+    exec(DOCUMENTS, module.__dict__)
+    together = threading.Barrier(8)
+    threads = [threading.Thread(target=use, args=(module.Outer,)) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+print("alive")
+"""
+
+
+def test_threads_may_be_the_first_to_use_a_type_together():
+    result = subprocess.run(
+        [sys.executable, "-c", FIRST_USE_BY_MANY_THREADS],
+        cwd=ROOT / "functions",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "alive\n", "")

@@ -8,6 +8,7 @@ Of duplicate members the last one counts, as in most JSON parsers.
 
 import json
 import re
+import threading
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ MAX_WHOLE = 2**63 - 1
 """The largest integer, which is the largest generation of Cloud Storage."""
 
 T = TypeVar("T")
+
+_ready: set[Any] = set()
+_preparing = threading.Lock()
 
 _PLAIN = {
     "int": "a whole number",
@@ -90,6 +94,7 @@ def convert(kind: type[T], document: Any) -> T:
             Unicode.
     """
     _check(document, MAX_DEPTH)
+    _prepare(kind)
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
@@ -105,6 +110,7 @@ def shown(value: Any) -> str:
 def _decode(kind: type[T], body: bytes | str) -> T:
     if len(body) > MAX_BYTES:
         raise InvalidMessage(f"{len(body):,} bytes of JSON: expected at most {MAX_BYTES:,}")
+    _prepare(kind)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError:
@@ -113,6 +119,20 @@ def _decode(kind: type[T], body: bytes | str) -> T:
         raise InvalidMessage("not valid JSON: nested too deeply") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidMessage("not valid JSON") from error
+
+
+def _prepare(kind: Any) -> None:
+    """Let msgspec look at a type once, in one thread.
+
+    It does so when a type is first used, and other threads that use the type meanwhile crash the
+    process (msgspec 0.22, tests/unit/test_untrusted.py). An instance often begins with several jobs
+    at once.
+    """
+    if kind in _ready:
+        return
+    with _preparing:
+        msgspec.json.Decoder(kind)
+        _ready.add(kind)
 
 
 def _check(value: Any, levels: int) -> None:
