@@ -143,13 +143,14 @@ def test_a_bucket_that_does_not_exist_is_not_found(storage, clients):
                 request={"name": NAME, "topic": TOPIC, "cloud_storage_config": missing}
             )
         subscriber.create_subscription(name=NAME, topic=TOPIC)
-        with pytest.raises(NotFound, match="no-such-bucket"):
-            subscriber.update_subscription(
-                request={
-                    "subscription": {"name": NAME, "cloud_storage_config": missing},
-                    "update_mask": {"paths": ["cloud_storage_config"]},
-                }
-            )
+        for field in ("cloud_storage_config", "cloud_storage_config.bucket"):
+            with pytest.raises(NotFound, match="no-such-bucket"):
+                subscriber.update_subscription(
+                    request={
+                        "subscription": {"name": NAME, "cloud_storage_config": missing},
+                        "update_mask": {"paths": [field]},
+                    }
+                )
         assert subscriber.get_subscription(subscription=NAME).state == Subscription.State.ACTIVE
 
 

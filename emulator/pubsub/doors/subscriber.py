@@ -67,7 +67,8 @@ async def _create(backend: Backend, request: Any) -> Any:
 async def _update(backend: Backend, request: Any) -> Any:
     """Update a subscription; a bucket that it is to write to must exist."""
     changes, mask = request.subscription, request.update_mask
-    if "cloud_storage_config" in mask.paths and changes.HasField("cloud_storage_config"):
+    named = {"cloud_storage_config", "cloud_storage_config.bucket"} & set(mask.paths)
+    if named and changes.HasField("cloud_storage_config"):
         await backend.check_bucket(changes.cloud_storage_config)
     async with backend.journaled():
         return backend.catalogue.update_subscription(changes, mask)
