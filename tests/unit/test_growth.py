@@ -3,7 +3,6 @@
 import io
 import json
 import random
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -343,21 +342,6 @@ def test_a_sweep_publishes_a_wish_again_that_was_lost(service):
     service.work()
     assert names(service, id) == ["32", "16"]
     assert not wishes(service)
-
-
-def test_a_lost_wish_does_not_wait_for_later_ones(service, monkeypatch):
-    earlier = datetime.now(UTC) - timedelta(minutes=20)
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "time", earlier.timestamp)
-        for bucket in (service.originals, service.processed):
-            patch.setattr(bucket, "now", lambda: earlier)
-        id = service.done(data={"sizes": "32"})
-        service.http.post(f"/{id}?sizes=16")
-    service.http.post(f"/{id}?sizes=24")
-    service.uploads.messages.clear()
-    assert swept(service).published == 1
-    service.work()
-    assert names(service, id) == ["32", "16"]
 
 
 def test_a_wish_that_kills_every_delivery_is_given_up_and_the_upload_stays_done(service):

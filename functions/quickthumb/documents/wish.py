@@ -31,7 +31,7 @@ class Wish(Struct, frozen=True):
         generation: the version of that blob.
         size: of that blob, bytes.
         rendition: the thumbnail.
-        at: when its job was last published, or failed, seconds of `time.time`.
+        at: when its job was last published, seconds of `time.time`.
         tries: how often its job was published again.
         failure: why it could not be made; None as long as that is open.
         over: whether nobody tries again by themselves.
@@ -58,9 +58,8 @@ class Wish(Struct, frozen=True):
         return Job(self.id, *origin, (self.rendition,), self.size, grows=True)
 
     def failed(self, failure: Failure) -> Self:
-        """Return the wish after its job failed; `gave-up` may be tried again, from now on."""
-        over = failure.code != GaveUp.code
-        return msgspec.structs.replace(self, at=time.time(), failure=failure, over=over)
+        """Return the wish after its job failed; `gave-up` may be tried again."""
+        return msgspec.structs.replace(self, failure=failure, over=failure.code != GaveUp.code)
 
     def tried_again(self) -> Self:
         """Return the wish, counted as published again."""

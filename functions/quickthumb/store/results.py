@@ -68,8 +68,8 @@ class FoundResults:
         unnamed: whether there are more thumbnails than the manifest names.
         origin: name and generation of the original; None if no result tells them, as those that
             earlier versions wrote.
-        wished: when the wish for a further thumbnail that has been open longest was last written;
-            None if none is open.
+        wished: when the latest wish for a further thumbnail was written that is still open; None
+            if there is none.
     """
 
     id: str
@@ -258,5 +258,5 @@ def _found(id: str, blobs: Iterable[Blob]) -> FoundResults:
         len(found) - (manifest is not None),
         about.get(_COUNT, "").isdecimal() and thumbnails > int(about[_COUNT]),
         next(origins, None),
-        min(still, default=None),
+        max(still, default=None),
     )

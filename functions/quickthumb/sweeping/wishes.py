@@ -43,30 +43,23 @@ class WishSweeper:
 
         Args:
             id: of the upload.
-            wished: when the first of them was last written.
+            wished: when the latest of them was written.
 
         Raises:
             NotPublished: Pub/Sub is unavailable.
         """
-        if self.now() - wished < self.policy.pause(0):
+        age = self.now() - wished
+        if age < self.policy.pause(0):
             return "waiting"
         outcome: Outcome = "waiting"
         for kept in self.store.wishes.of(id):
             wish = kept.wish
             if wish is None:
                 outcome = self._remove(kept)
-            elif not wish.over and self._is_due(wish):
+            elif not wish.over and age >= self.policy.pause(wish.tries):
                 done = wish.tries >= self.policy.attempts
                 outcome = self._give_up(kept, wish) if done else self._retry(kept, wish)
         return outcome
-
-    def _is_due(self, wish: Wish) -> bool:
-        """Return whether the job of a wish was published long enough ago.
-
-        Each has its own age: an upload that is often asked for more must not make the others wait.
-        """
-        age = self.now().timestamp() - wish.at
-        return age >= self.policy.pause(wish.tries).total_seconds()
 
     def _retry(self, kept: KeptWish, wish: Wish) -> Outcome:
         if self.dry_run:
