@@ -505,7 +505,7 @@ class QuickThumb:
             and (made := status.thumbnails.get(_in_format(name, "jpeg")))
         }
         variants = {_in_format(name, each) for name in negotiated for each in _NEGOTIATED}
-        shown = status.thumbnails | negotiated
+        shown = {**status.thumbnails, **negotiated}
         widths: dict[int, str] = {}
         every = [name for name in status.links if name not in variants]
         for name in every if names is None else names:
