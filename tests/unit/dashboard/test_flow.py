@@ -277,6 +277,8 @@ def test_listeners_hear_each_event(story):
         ({"objectId": "incoming/cat.jpg"}, "", "incoming/cat.jpg"),
         ({}, encoded([1, 2]), None),
         ({}, encoded({"id": 7}), None),
+        ({"id": "order-8"}, encoded({"id": "\x1b[2J"}), "order-8"),
+        ({"objectId": "two\nlines"}, "", None),
         ({}, "no base64", None),
         (None, None, None),
     ],
