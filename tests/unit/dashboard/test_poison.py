@@ -62,9 +62,7 @@ def flow():
 
 
 @pytest.fixture
-def sender(broker, flow, monkeypatch):
-    monkeypatch.setattr(poison, "_POLL", 0.01)
-
+def sender(broker, flow):
     def subscriptions():
         found = {name: protos.Subscription(name=name) for name in MORTAL}
         for each in found.values():
