@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from types import FrameType
 
-from emulator import __version__
+from emulator import __version__, proxies
 from emulator.bootstrap import ROOT
 from emulator.errors import EmulatorError
 from emulator.project import FILES, PROGRAM
@@ -67,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     for number in _ends():
         signal.signal(number, _interrupt)
+    proxies.pass_by(os.environ)
     try:
         if hasattr(signal, "pthread_sigmask"):  # `bootstrap` has blocked it
             signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])

@@ -171,7 +171,7 @@ def _welcome(
     rows.append(("storage", addresses.storage, f"fake-gcs-server, {_short(data_of(args))}"))
     broker = "Google's emulator" if args.pubsub == "official" else "embedded"
     rows.append(("pubsub", addresses.pubsub, broker))
-    rows.append(("dashboard", addresses.dashboard, "its API; commands: status, watch, queue"))
+    rows.append(("dashboard", addresses.dashboard, "what happens; commands: status, watch, queue"))
     rows.extend(
         ("scheduler", schedule.cron, f"calls {schedule.function}")
         for schedule in topology.schedules.values()

@@ -20,6 +20,7 @@ from emulator.dashboard.letters import Letters, own
 from emulator.dashboard.poison import Poison
 from emulator.dashboard.pubsub import PubSub
 from emulator.dashboard.watching import Watching, is_alive, letters_of
+from emulator.wording import counted
 
 _STEP_SECONDS = 3.0
 _STEP_DOWN_SECONDS = 0.2
@@ -148,8 +149,6 @@ class Actions:
             hint = f" `pause {name}` lets its messages wait." if count == 0 else ""
             raise Refused(f"{name}: expected a number of instances from 1 to {most}.{hint}")
         self._expect_watched(name)
-        if not hasattr(signal, "SIGTTIN"):
-            raise Refused("Instances cannot be changed on this system.", 409)
         before = self._cloud.instances[name]
         self._cloud.set_instances(name, count)
         if hasattr(signal, "SIGTTIN"):
@@ -157,7 +156,7 @@ class Actions:
         else:  # on Windows the server cannot be told while it runs
             self._cloud.renew([each for each in self._cloud.functions() if each.name == name])
         now = self._count(name)
-        text = f"{name}: {_instances(count)}, {before} before."
+        text = f"{name}: {counted(count, 'instance')}, {before} before."
         if now != count:
             text += f" {now} at the moment: those that end finish their requests first."
         return {"text": text, "function": name, "instances": count, "running": now}
@@ -200,7 +199,7 @@ class Actions:
             raise Unknown(f"{name} has {which} at the moment.")
         number, pid, busy = found[0]
         _kill(pid)
-        at_work = f" with {_requests(busy)} at work" if busy else ", which was idle"
+        at_work = f" with {counted(busy, 'request')} at work" if busy else ", which was idle"
         return {
             "text": f"Killed instance {number} of {name}{at_work}.",
             "function": name,
@@ -261,9 +260,11 @@ class Actions:
             done = self.letters.requeue_all()
         else:
             done = self.letters.requeue_one(_text(members, "id"))
-        what = "1 dead letter" if len(done) == 1 else f"{len(done)} dead letters"
         topics = " and ".join(dict.fromkeys(each["topic"] for each in done))
-        return {"text": f"Requeued {what} to {topics}.", "requeued": done}
+        return {
+            "text": f"Requeued {counted(len(done), 'dead letter')} to {topics}.",
+            "requeued": done,
+        }
 
     def _purge(self, members: Mapping[str, Any]) -> Answer:
         kept = letters_of(self._cloud.topology)
@@ -285,7 +286,7 @@ class Actions:
                 for path, each in before["subscriptions"].items()
                 if any(path.endswith(end) for end in ends)
             )
-        dropped = "the messages" if count is None else _messages(count)
+        dropped = "the messages" if count is None else counted(count, "message")
         return {"text": f"Dropped {dropped} of {', '.join(names)}.", "dropped": count}
 
     def _function(self, members: Mapping[str, Any]) -> str:
@@ -325,15 +326,3 @@ def _keeps(subscriptions: list[str]) -> str:
     if len(subscriptions) == 1:
         return f"the subscription {subscriptions[0]} keeps its messages"
     return f"the subscriptions {', '.join(subscriptions)} keep their messages"
-
-
-def _instances(count: int) -> str:
-    return "1 instance" if count == 1 else f"{count} instances"
-
-
-def _requests(count: int) -> str:
-    return "1 request" if count == 1 else f"{count} requests"
-
-
-def _messages(count: int) -> str:
-    return "1 message" if count == 1 else f"{count} messages"

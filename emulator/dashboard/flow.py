@@ -613,17 +613,17 @@ class Flow:
         data: str | None,
         ordering_key: str,
     ) -> Remembered:
-        known = self._messages.get(id)
-        if known and known.data is None:
-            known.topic, known.attributes, known.ordering_key = topic, attributes, ordering_key
-            known.data = data
-        if known:
-            return known
         kept = data if data is not None and len(data) <= _MOST_DATA else None
-        subject = subject_of(attributes, data)
-        known = Remembered(id, subject, topic, attributes, kept, ordering_key)
-        self._messages[id] = known
-        _keep(self._messages, _MOST_MESSAGES)
+        known = self._messages.get(id)
+        if known is None:
+            subject = subject_of(attributes, data)
+            known = self._messages[id] = Remembered(
+                id, subject, topic, attributes, kept, ordering_key
+            )
+            _keep(self._messages, _MOST_MESSAGES)
+        elif topic is not None and known.topic is None:  # it was delivered before this was heard
+            known.topic, known.attributes, known.ordering_key = topic, attributes, ordering_key
+            known.data = kept
         return known
 
     def _subject(self, message: str) -> str | None:

@@ -114,11 +114,13 @@ class Letters:
 
     def _take(self, name: str, wanted: Callable[[str, str | None], bool]) -> Iterator[Pulled]:
         """Take all letters of a subscription, put back those that are not wanted, yield others."""
-        taken = self._take_all(name)
-        subjects = {each.message: subject_of(each.attributes, each.data) for each in taken}
-        left = [each for each in taken if not wanted(each.message, subjects[each.message])]
+        chosen: list[Pulled] = []
+        left: list[Pulled] = []
+        for each in self._take_all(name):
+            is_wanted = wanted(each.message, subject_of(each.attributes, each.data))
+            (chosen if is_wanted else left).append(each)
         self._put_back(name, left)
-        yield from (each for each in taken if each not in left)
+        yield from chosen
 
     def _take_all(self, name: str) -> list[Pulled]:
         found: list[Pulled] = []

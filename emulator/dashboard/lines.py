@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from emulator.wording import counted
+
 _QUIET = ("GET", "HEAD", "OPTIONS")
 
 
@@ -19,7 +21,7 @@ def line(event: dict[str, Any], *, all: bool = False) -> tuple[str, str] | None:
         case "failed":
             return event["subscription"], f"{event['subject']} {_waits(event)}"
         case "dead":
-            times = "1 attempt" if event["attempt"] == 1 else f"{event['attempt']} attempts"
+            times = counted(event["attempt"], "attempt")
             return (
                 event["subscription"],
                 f"{event['subject']} is dead after {times}: moved to the topic {event['topic']}",
@@ -49,7 +51,8 @@ def _ended(event: dict[str, Any]) -> tuple[str, str] | None:
     if event["method"] in _QUIET and event["outcome"] == "done":
         return None
     answer = "killed" if status is None else str(status)
-    text = f"{event['method']} {event['path']} {answer}: {where}, {took}"
+    path = repr(event["path"])[1:-1]  # a client may have put control characters into it
+    text = f"{event['method']} {path} {answer}: {where}, {took}"
     if event["subjects"] and status and status < 400:
         text += f", {', '.join(event['subjects'])}"
     return event["function"], text

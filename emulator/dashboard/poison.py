@@ -8,6 +8,8 @@ import base64
 import json
 import threading
 import urllib.request
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from emulator.cloud import Cloud
@@ -49,7 +51,7 @@ class Poison:
         self._pubsub = pubsub
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._latest = 0
+        self._latest: dict[str, object] = {}  # by subscription, what was sent to it last
 
     def send(self, name: str) -> dict[str, Any]:
         """Send poison to the function that a subscription pushes to.
@@ -64,13 +66,16 @@ class Poison:
         """
         name = self._subscription(name)
         topic = self._cloud.topology.subscriptions[name].topic
-        self._hurry(name)
-        picture = self._picture(topic)
-        nonsense = self._publish(topic, _NONSENSE)
+        mine = object()
         with self._lock:
-            self._latest += 1
-            restoring = (name, self._latest, (picture, nonsense))
-        threading.Thread(target=self._restore_later, args=restoring, daemon=True).start()
+            self._hurry(name)
+            self._latest[name] = mine
+        sent: list[str] = []
+        try:
+            sent += (picture := self._picture(topic), nonsense := self._publish(topic, _NONSENSE))
+        finally:
+            restoring = (name, mine, sent)
+            threading.Thread(target=self._restore_later, args=restoring, daemon=True).start()
         first, last = BACKOFF
         return {
             "text": f"Sent {picture}, which kills its process, and {nonsense}, which is nonsense. "
@@ -114,18 +119,17 @@ class Poison:
             wanted.ack_deadline_seconds = min(wanted.ack_deadline_seconds, _LEASE_SECONDS)
         self._pubsub.update(wanted, *_CHANGED)
 
-    def _restore_later(self, name: str, number: int, sent: tuple[str, ...]) -> None:
-        """Restore a subscription when the poison has died, unless more was sent meanwhile."""
+    def _restore_later(self, name: str, mine: object, sent: Sequence[str]) -> None:
+        """Restore a subscription when the poison has died, unless it was sent more meanwhile."""
         for _ in range(int(_LONGEST_SECONDS / _POLL)):
             if self._stopped.wait(_POLL) or all(map(self._has_died, sent)):
                 break
-        if self._stopped.is_set() or number != self._latest:
-            return
-        try:
-            wanted = self._cloud.subscriptions()[name]
-            self._pubsub.update(wanted, *_CHANGED)
-        except BrokerFailed:
-            return  # when it is back, it is set up anew anyway
+        with self._lock:
+            if self._stopped.is_set() or self._latest[name] is not mine:
+                return
+            # When a broker that fails is back, it is set up anew anyway.
+            with suppress(BrokerFailed):
+                self._pubsub.update(self._cloud.subscriptions()[name], *_CHANGED)
 
     def _has_died(self, id: str) -> bool:
         life = self._flow.life(id) or {"entries": []}

@@ -51,6 +51,7 @@ _PREVIEWED = re.compile(r"image/(?!svg)[a-z0-9.+-]+|application/json|text/plain"
 
 _PERIOD = 0.25  # seconds between two messages to a reader
 _SILENCE = 15.0  # seconds, after which a reader is sent a comment, to notice that it has left
+_RETRY = 1.0  # seconds until the state is tried again that the broker did not tell
 _MOST_READERS = 32
 _MOST_BODY = 16 * 2**20
 _SEND_SECONDS = 30.0
@@ -239,11 +240,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(200, self._api.actions.do(name, members))
 
     def _body(self) -> bytes:
-        text = self.headers.get("Content-Length", "0")
-        if not text.isdecimal() or int(text) > _MOST_BODY or "Transfer-Encoding" in self.headers:
+        size = _whole_number(self.headers.get("Content-Length", "0"))
+        if size is None or size > _MOST_BODY or "Transfer-Encoding" in self.headers:
             self.close_connection = True
             raise Refused("Expected a Content-Length of at most 16 MiB.", 413)
-        return self.rfile.read(int(text))
+        return self.rfile.read(size)
 
     def _events(self) -> None:
         """Send the state, then events as they happen, and the state again whenever it changes.
@@ -257,27 +258,32 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(200, "text/event-stream", {"Connection": "close"})
             self.close_connection = True
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            state = self._send_state(api)
+            state, is_current = self._send_state(api)
             while not self.server.stopped.is_set():
-                if not api.flow.wait(state, _SILENCE):
+                if not api.flow.wait(state, _SILENCE if is_current else _RETRY) and is_current:
                     self._send(": still here\n\n")
                     continue
                 events = api.flow.events(state)
                 if events:
                     self._send(f"event: flow\ndata: {json.dumps(events)}\n\n")
-                state = self._send_state(api)
+                state, is_current = self._send_state(api)
                 self.server.stopped.wait(_PERIOD)
         finally:
             self.server.readers.release()
 
-    def _send_state(self, api: Api) -> int:
-        """Send the state; return the number of the latest event that it reflects."""
+    def _send_state(self, api: Api) -> tuple[int, bool]:
+        """Send the state, unless the broker is being restarted.
+
+        Returns:
+            The number of the latest event that the reader knows, and whether the state was sent.
+        """
         sequence = api.flow.sequence
-        with suppress(BrokerFailed):  # it is being restarted
+        try:
             document = api.state.document()
-            sequence = document["sequence"]
-            self._send(f"event: state\ndata: {json.dumps(document)}\n\n")
-        return int(sequence)
+        except BrokerFailed:
+            return sequence, False
+        self._send(f"event: state\ndata: {json.dumps(document)}\n\n")
+        return int(document["sequence"]), True
 
     def _send(self, text: str) -> None:
         self.wfile.write(text.encode())
@@ -332,7 +338,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
-    text = query.get(name, str(default))
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
+    number = _whole_number(query.get(name, str(default)))
+    if number is None or not 1 <= number <= most:
         raise Refused(f"{name}: expected a number from 1 to {most}")
-    return int(text)
+    return number
+
+
+def _whole_number(text: str) -> int | None:
+    """Return a number of at most nine digits; None for other texts.
+
+    Python refuses to read numbers of thousands of digits.
+    """
+    return int(text) if text.isdecimal() and len(text) <= 9 else None

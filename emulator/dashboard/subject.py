@@ -14,7 +14,8 @@ def subject_of(attributes: Mapping[str, str] | None, data: str | None) -> str | 
     """Return the subject of a message, None if it does not say.
 
     It is the member `id` of a JSON object, or else the attribute `id`, or else the name of the
-    blob that a notification of Cloud Storage is about.
+    blob that a notification of Cloud Storage is about. One with line breaks or control characters
+    is none.
 
     Args:
         attributes: of the message, if known.
@@ -24,7 +25,8 @@ def subject_of(attributes: Mapping[str, str] | None, data: str | None) -> str | 
     attributes = attributes or {}
     found = document.get("id") if isinstance(document, dict) else None
     for each in (found, attributes.get("id"), attributes.get("objectId")):
-        if isinstance(each, str) and 0 < len(each) <= _MOST_CHARACTERS:
+        # Whoever publishes may choose it, and it is printed on terminals.
+        if isinstance(each, str) and 0 < len(each) <= _MOST_CHARACTERS and each.isprintable():
             return each
     return None
 

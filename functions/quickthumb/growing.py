@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Failure, Manifest, Tombstone
-from quickthumb.documents.rendition import MOST_THUMBNAILS, Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.ending import commit
-from quickthumb.problems import NoMore, OriginalGone, TooManyThumbnails, Unavailable, Unprocessable
+from quickthumb.problems import NoMore, OriginalGone, Unavailable, Unprocessable
 from quickthumb.store import Store
 from quickthumb.store.results import Kept
+from quickthumb.wishing import expect_room
 
 log = logging.getLogger(__name__)
 
@@ -130,10 +131,7 @@ def _merged(done: Manifest, made: Manifest) -> Manifest:
     """Return what there is, with what was made. Raises `TooManyThumbnails`."""
     named = {thumb.name for thumb in done.thumbnails}
     more = tuple(thumb for thumb in made.thumbnails if thumb.name not in named)
-    if len(named) + len(more) > MOST_THUMBNAILS:
-        raise TooManyThumbnails(
-            f"The upload has {len(named)} thumbnails, and can have {MOST_THUMBNAILS}."
-        )
+    expect_room(len(named), len(more))
     return replace(done, thumbnails=(*done.thumbnails, *more))
 
 

@@ -252,6 +252,16 @@ class Menu:
         return (*self.named, *map(Rendition.square, self.sizes))
 
 
+def add_option(options: dict[str, Any], name: str, text: str) -> None:
+    """Parse an option and add it to others. Raises `InvalidOption`, also if it is given twice."""
+    if name in options:
+        raise InvalidOption(f"The option {name} is given twice.", field=name)
+    try:
+        options[name] = OPTIONS[name].parse(text)
+    except ValueError as error:
+        raise InvalidOption(f"{name}: {text[:100]!r}: {error}.", field=name) from None
+
+
 def renditions_of(given: Iterable[tuple[str, str]], menu: Menu) -> tuple[Rendition, ...]:
     """Parse the renditions that an upload requests in form fields and query parameters.
 
@@ -271,12 +281,7 @@ def renditions_of(given: Iterable[tuple[str, str]], menu: Menu) -> tuple[Renditi
                 f"Unknown option {name[:100]!r}: expected {', '.join(OPTIONS)}.",
                 field=name[:100],
             )
-        if name in options:
-            raise InvalidOption(f"The option {name} is given twice.", field=name)
-        try:
-            options[name] = OPTIONS[name].parse(text)
-        except ValueError as error:
-            raise InvalidOption(f"{name}: {text[:100]!r}: {error}.", field=name) from None
+        add_option(options, name, text)
     sizes = options.pop("sizes", menu.sizes)
     if options and not sizes:
         raise InvalidOption(

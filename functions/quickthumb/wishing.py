@@ -11,11 +11,11 @@ from contextlib import suppress
 
 from quickthumb.documents.job import SCHEMA, Job
 from quickthumb.documents.manifest import Manifest
-from quickthumb.documents.rendition import Rendition
-from quickthumb.documents.wish import Wish, job_for
+from quickthumb.documents.rendition import MOST_THUMBNAILS, Rendition
+from quickthumb.documents.wish import Wish
 from quickthumb.messaging import Topic
 from quickthumb.policy import Policy
-from quickthumb.problems import OriginalGone, Unavailable
+from quickthumb.problems import OriginalGone, TooManyThumbnails, Unavailable
 from quickthumb.store import Store, lifetimes
 from quickthumb.store.wishes import KeptWish
 
@@ -41,6 +41,14 @@ def original_of(manifest: Manifest, store: Store) -> Job:
     return found
 
 
+def expect_room(count: int, more: int) -> None:
+    """Check that an upload with some thumbnails can have more. Raises `TooManyThumbnails`."""
+    if count + more > MOST_THUMBNAILS:
+        raise TooManyThumbnails(
+            f"The upload has {count} thumbnails, and can have {MOST_THUMBNAILS}."
+        )
+
+
 def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic) -> None:
     """Ask for thumbnails; once this returns, the request cannot be lost.
 
@@ -57,8 +65,9 @@ def ask(job: Job, renditions: Sequence[Rendition], store: Store, uploads: Topic)
     """
     begun = time.time()
     for rendition in renditions:
-        new = _renew(Wish.of(job, rendition), store, begun)
-        _publish(job_for(job, rendition), store, uploads, new)
+        wish = Wish.of(job, rendition)
+        new = _renew(wish, store, begun)
+        _publish(wish, store, uploads, new)
 
 
 def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wish:
@@ -74,7 +83,7 @@ def ask_once(job: Job, rendition: Rendition, store: Store, uploads: Topic) -> Wi
     while True:
         lifetimes.check(begun)
         if created := store.wishes.create(wish):
-            _publish(job_for(job, rendition), store, uploads, created)
+            _publish(wish, store, uploads, created)
             return wish
         kept = store.wishes.read(job.id, rendition.name)
         if kept and kept.wish:
@@ -114,13 +123,13 @@ def _renew(wish: Wish, store: Store, begun: float) -> KeptWish | None:
             return None
 
 
-def _publish(job: Job, store: Store, uploads: Topic, new: KeptWish | None) -> None:
-    """Publish a job; if that fails, take back its wish, if that is new."""
+def _publish(wish: Wish, store: Store, uploads: Topic, new: KeptWish | None) -> None:
+    """Publish the job of a wish; if that fails, take back the wish, if it is new."""
     try:
-        uploads.publish(job.to_json(), schema=SCHEMA)
+        uploads.publish(wish.job(store.originals.bucket).to_json(), schema=SCHEMA)
     except Unavailable:
         if new:
             with suppress(Unavailable):  # a sweep publishes it
                 store.wishes.take_back(new)
         raise
-    log.info("asked for %s of %s", job.renditions[0].name, job.id)
+    log.info("asked for %s of %s", wish.rendition.name, wish.id)

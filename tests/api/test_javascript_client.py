@@ -127,18 +127,25 @@ def test_more_thumbnails_are_asked_for_later_and_by_signed_address(node):
         const options = { sizes: [64, 96], format: "negotiate" };
         const upload = await client.upload(await openAsBlob(args[0]), options);
         const srcset = client.srcset(await client.wait(upload.id));
+        const small = await client.more(upload.id, { sizes: 32, format: "negotiate", quality: 70 });
+        for (const link of Object.values(small.links)) await client.download(link);
+        const grown = client.srcset(await client.status(upload.id));
         const more = await client.more(upload.id, { sizes: 96, fit: "cover" });
         const square = await client.download(Object.values(more.links)[0]);
         const cropped = { fit: "cover", focus: [0.5, 0.25] };
         const signed = await client.signed(upload.id, "40x30.webp", cropped);
         const made = await client.download(signed);
         const forged = await fetch(signed.slice(0, -1) + (signed.endsWith("0") ? "1" : "0"));
-        say({ id: upload.id, srcset, square: square.type, made: made.type, forged: forged.status });
+        say({
+          ...{ id: upload.id, srcset, grown, square: square.type },
+          ...{ made: made.type, forged: forged.status },
+        });
         """,
         ROCKET,
     )
     assert (told["square"], told["made"], told["forged"]) == ("image/jpeg", "image/webp", 403)
     assert re.fullmatch(rf"\S+/{told['id']}/64 64w, \S+/{told['id']}/96 96w", told["srcset"])
+    assert re.fullmatch(r"\S+/32-negotiate-q70 32w, " + re.escape(told["srcset"]), told["grown"])
 
 
 def test_a_token_is_asked_for_each_upload_and_a_signal_ends_a_call(node):

@@ -234,6 +234,16 @@ def test_the_srcset_of_negotiated_thumbnails_names_each_width_once(client):
     assert srcset == f"{base}/64 64w, {base}/96 96w"
 
 
+def test_the_srcset_names_no_single_format_of_negotiated_thumbnails_with_options(client):
+    upload = client.upload(ROCKET, sizes=[64])
+    more = client.more(upload.id, sizes=[96], format="negotiate", quality=70)
+    for link in more.links.values():
+        client.download(link)
+    base = f"{client.url}/{upload.id}"
+    expected = f"{base}/64 64w, {base}/96-negotiate-q70 96w"
+    assert client.srcset(client.wait(upload.id)) == expected
+
+
 def test_a_token_allows_what_it_says(module, client, service):
     token = client.token(options={"sizes": [64]}, metadata={"user": "ada"})
     with module.QuickThumb(service, token) as page:

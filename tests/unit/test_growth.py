@@ -15,14 +15,14 @@ from quickthumb.documents.manifest import Failure, Manifest
 from quickthumb.documents.rendition import MOST_THUMBNAILS
 from quickthumb.documents.wish import Wish
 from quickthumb.messaging import Message
-from quickthumb.options import parse_renditions
+from quickthumb.options import parse_allowed, parse_renditions
 from quickthumb.policy import Policy
 from quickthumb.problems import Corrupt, InvalidMessage, Unavailable
 from quickthumb.resize import resize
 from quickthumb.sweep import sweep
 from quickthumb.sweeping.sweeper import Sweeper
 from tests.doubles import MemoryTopic
-from tests.pictures import size_of
+from tests.pictures import picture, size_of
 from tests.service import Service, expect_problem
 
 UNKNOWN = "0" * 32
@@ -270,13 +270,24 @@ def test_a_thumbnail_that_cannot_be_made_says_why_and_spares_the_others(service)
     assert service.http.get(f"/{id}").json()["status"] == "done"
 
 
-def test_there_is_a_limit_to_the_thumbnails_of_an_upload(service):
+def test_there_is_a_limit_to_the_thumbnails_of_an_upload():
+    service = Service(on_demand=parse_allowed("24"))
     id = service.done(data={"sizes": "32"})
     kept = service.store.results.read(id)
     [thumb] = kept.end.thumbnails
     many = tuple(replace(thumb, name=f"t{n}") for n in range(MOST_THUMBNAILS))
     service.store.results.put(replace(kept.end, thumbnails=many), kept)
     expect_problem(service.http.post(f"/{id}?sizes=16"), 409, "too-many-thumbnails")
+    expect_problem(service.http.get(f"/{id}/24"), 409, "too-many-thumbnails")
+    assert not wishes(service)
+
+
+def test_an_upload_that_cannot_be_read_gets_no_further_thumbnails(service):
+    unreadable = {"renditions": "nonsense"}
+    service.originals.create(UNKNOWN, picture(), "image/jpeg", unreadable)
+    assert service.http.get(f"/{UNKNOWN}").json()["status"] == "queued"
+    expect_problem(service.http.post(f"/{UNKNOWN}?sizes=16"), 409, "upload-failed")
+    assert not wishes(service)
 
 
 @pytest.mark.parametrize(

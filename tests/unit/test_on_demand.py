@@ -91,6 +91,28 @@ def test_an_address_tells_size_format_and_options(service):
     assert (free.headers["content-type"], size_of(free.content)) == ("image/png", (18, 12))
 
 
+@pytest.mark.parametrize("address", ["18x12", "18x12.png", "18", "18.png"])
+def test_the_links_of_the_status_need_no_signature(service, address):
+    id = service.done(data={"sizes": "32"})
+    with at_work(service):
+        made = service.http.get(signed(f"/{id}/{address}"))
+    links = service.http.get(f"/{id}").json()["links"]["thumbnails"]
+    assert len(links) == 2
+    [link] = [link for name, link in links.items() if name != "32"]
+    assert service.http.get(link).content == made.content
+
+
+def test_the_link_of_all_formats_of_an_address_needs_no_signature(service):
+    id = service.done(data={"sizes": "32"})
+    address = signed(f"/{id}/18x12", format="negotiate")
+    with at_work(service):
+        for media_type in ("image/avif", "image/webp", "image/jpeg"):
+            assert service.http.get(address, headers={"Accept": media_type}).status_code == 200
+    links = service.http.get(f"/{id}").json()["links"]["thumbnails"]
+    assert len(links) == 5
+    assert {service.http.get(link).status_code for link in links.values()} == {200}
+
+
 def test_fifty_requests_at_once_decode_once():
     service = Service(on_demand=ALLOWED, max_wait_seconds=30)
     id = service.done(data={"sizes": "32"})
@@ -311,7 +333,8 @@ def test_the_canonical_form_sorts_and_encodes_and_leaves_out_what_is_not_signed(
     ("rendition", "name"),
     [
         (Rendition("", 480, 480), "480"),
-        (Rendition("", 400, 300), "400x300"),
+        (Rendition("", 400, 300), "400x300-contain"),
+        (Rendition("", 400, 300, format="webp"), "400x300-contain-webp"),
         (Rendition("", 400, 300, "cover", "smart", "webp", 70), "400x300-cover-smart-webp-q70"),
         (Rendition("", 480, 480, gravity="smart", focus=(0.5, 0.5)), "480"),
         (Rendition("", 480, 480, "cover", "face", focus=(0.5, 0.25)), "480-cover-f0.5x0.25"),

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quickthumb.api.access import Holder
+from quickthumb.api.records import Records
 from quickthumb.documents import token as tokens
 from quickthumb.documents.metadata import MAX_BYTES
 from quickthumb.documents.token import MAX_LENGTH, PREFIX, Token, key_of
-from quickthumb.problems import InvalidToken, TokenExpired
+from quickthumb.problems import InvalidToken, TokenExpired, TooManyRequests
 from tests.pictures import picture
 from tests.service import Service, expect_problem
 
@@ -658,6 +660,32 @@ def test_a_new_minute_has_a_new_quota(monkeypatch):
     assert posts(service, 2, headers={"x-api-key": KEY}) == [202, 429]
     now[0] += 1
     assert posts(service, 2, headers={"x-api-key": KEY}) == [202, 429]
+
+
+def test_what_is_given_back_after_a_minute_is_no_quota_of_the_next():
+    from quickthumb.api.quotas import Quotas
+
+    now = [6_000_059.0]
+    quotas = Quotas(Records(limited().requests), (2, None), lambda: now[0])
+
+    async def story():
+        give_back = await quotas.take(Holder(KEY), (2, 10))
+        now[0] += 1
+        give_back()
+        await quotas.take(Holder(KEY), (2, 10))
+        with pytest.raises(TooManyRequests):
+            await quotas.take(Holder(KEY), (1, 10))
+
+    asyncio.run(story())
+
+
+def test_an_upload_that_is_too_large_for_its_key_does_not_count_for_its_token():
+    size = len(picture())
+    service = limited(key_bytes_per_minute=2 * size)
+    token = granted(service, uses=None, files=3, uploads_per_minute=3)
+    three = [("file", ("cat.jpg", picture()))] * 3
+    assert upload(service, token, files=three).status_code == 413
+    assert upload(service, token).status_code == 202
 
 
 @pytest.mark.parametrize("quota", [1, 7, 10, 33])

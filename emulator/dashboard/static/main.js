@@ -51,8 +51,10 @@ function begin() {
   put(by("project"), state.project);
   put(by("untold"), state.untold ?? "");
   by("untold").hidden = !state.untold;
-  const facts = [state.broker === "embedded" ? "embedded broker" : "Google’s Pub/Sub emulator"];
-  by("facts").replaceChildren(`${facts.join(", ")}, up for `, until(h("span"), started), ...(state.entrance ? [" · ", h("a", { href: `${state.entrance}/`, target: "_blank", rel: "noopener" }, "upload a picture")] : []));
+  const broker = state.broker === "embedded" ? "embedded broker" : "Google’s Pub/Sub emulator";
+  const entrance = state.functions.find((each) => state.entrance && each.url === state.entrance);
+  const link = entrance && h("a", { href: `${entrance.url}/`, target: "_blank", rel: "noopener" }, `${entrance.name} at ${new URL(entrance.url).host}`);
+  by("facts").replaceChildren(`${broker}, up for `, until(h("span"), started), ...(link ? [" · ", link] : []));
 }
 
 function show() {

@@ -115,7 +115,7 @@ export function requestLine(given) {
 /** Show the latest uploads and messages. */
 export function showUploads(uploads) {
   keyed(by("uploads"), uploads, (each) => each.id, uploadLine, (line, each) => line.show(each));
-  empty(by("uploads"), uploads.length, "Nothing yet. Send a picture, and watch it.");
+  empty(by("uploads"), uploads.length, "Nothing yet. Send something, and watch it.");
 }
 
 function uploadLine({ id, began }) {

@@ -258,7 +258,7 @@ def _message(body: bytes) -> tuple[dict[str, Any] | None, bytes]:
             "data": encoded if len(encoded) <= _MOST_DATA else None,
         }
         return told, base64.b64decode(encoded)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, b""
 
 

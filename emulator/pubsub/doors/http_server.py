@@ -17,7 +17,8 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 # Of all bodies that are being received or answered at the same time.
 MAX_BODIES_BYTES = 256 * 1024 * 1024
 
-# A request has to arrive within this time; connections are also kept idle this long.
+# A request has to arrive within this time, and its response to be read; connections are also kept
+# idle this long.
 REQUEST_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
@@ -103,6 +104,7 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._timer: asyncio.TimerHandle | None = None
         self._last = False
+        self._is_slow = False  # the client does not read what it is sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for a request."""
@@ -127,6 +129,16 @@ class HttpConnection(asyncio.Protocol):
         self._drop_body()
         if self.task is not None:
             self.task.cancel()
+
+    def pause_writing(self) -> None:
+        """Answer no other request: its response would only wait in memory."""
+        self._is_slow = True
+
+    def resume_writing(self) -> None:
+        """Go on with the next request."""
+        self._is_slow = False
+        if self.task is None and self._http.our_state is h11.DONE:
+            self._next()
 
     def finish(self) -> None:
         """Close the connection as soon as the current request is answered."""
@@ -186,13 +198,19 @@ class HttpConnection(asyncio.Protocol):
         if error := task.exception():
             _log.error("a request failed", exc_info=error)
             self.transport.abort()
-        elif self._last or self._http.our_state is not h11.DONE:
-            self.transport.close()
         elif not self.transport.is_closing():
-            self._http.start_next_cycle()
             self._watch()
-            self.transport.resume_reading()
-            self._advance()
+            if self._last or self._http.our_state is not h11.DONE:
+                self.transport.close()
+            elif not self._is_slow:
+                self._next()
+
+    def _next(self) -> None:
+        """Take the next request."""
+        self._http.start_next_cycle()
+        self._watch()
+        self.transport.resume_reading()
+        self._advance()
 
     def _write(self, response: Response, *, with_body: bool = True) -> None:
         headers = list(response.headers)
@@ -222,7 +240,8 @@ class HttpConnection(asyncio.Protocol):
     def _watch(self) -> None:
         self._unwatch()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(REQUEST_SECONDS, self.transport.close)
+        # Closing it would wait for a client that does not read.
+        self._timer = loop.call_later(REQUEST_SECONDS, self.transport.abort)
 
     def _unwatch(self) -> None:
         if self._timer is not None:

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 
-# Browsers put it in `Origin` instead of that of a local file or a sandboxed frame.
+# Not among them is `null`, which browsers send for a local file or a sandboxed frame.
 _THIS_MACHINE = re.compile(
     r"(https?://)?(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE
 )

@@ -175,6 +175,10 @@ def _bind(message: Any, parameters: Mapping[str, list[str]]) -> None:
         for parent in parents:
             field = _field(descriptor, parent)
             inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise InvalidArgument(
+                    f'The query parameters "{name}" and "{parent}" exclude each other.'
+                )
             descriptor = field and field.message_type
         field = _field(descriptor, last)
         if field is None:

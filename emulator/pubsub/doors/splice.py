@@ -118,6 +118,7 @@ class _Way:
             self._pipe = self._pipe or self._pipes.take()
             self._held = os.splice(self._source, self._pipe[1], _BYTES, flags=_FLAGS)
         except BlockingIOError:
+            self._let_go()
             return
         except OSError:
             self._held = 0
@@ -136,10 +137,15 @@ class _Way:
             self._end()
             return
         if not self._held:
-            self._pipes.give_back(self._pipe)
-            self._pipe = None
+            self._let_go()
         if self._waits != bool(self._held):
             self._wait_for_other()
+
+    def _let_go(self) -> None:
+        """Give back the pipe, which is empty."""
+        if self._pipe:
+            self._pipes.give_back(self._pipe)
+            self._pipe = None
 
     def _wait_for_other(self) -> None:
         """Wait until the target takes more, or, if it took everything, for the source again."""

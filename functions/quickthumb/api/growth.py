@@ -14,15 +14,15 @@ from quickthumb.documents.announcement import read_options
 from quickthumb.documents.job import Job
 from quickthumb.documents.manifest import Manifest
 from quickthumb.documents.names import is_id
-from quickthumb.documents.rendition import MOST_THUMBNAILS, Rendition
+from quickthumb.documents.rendition import Rendition
 from quickthumb.documents.spelled import is_same, spelled
 from quickthumb.imaging.formats import NEGOTIATE
 from quickthumb.messaging import Topic
 from quickthumb.options import renditions_of
-from quickthumb.problems import TooManyThumbnails, UploadFailed
+from quickthumb.problems import InvalidMessage, UploadFailed
 from quickthumb.settings import Settings
 from quickthumb.store import Store
-from quickthumb.wishing import ask, original_of
+from quickthumb.wishing import ask, expect_room, original_of
 
 
 class Growth:
@@ -58,7 +58,7 @@ class Growth:
             job: Job | None = original_of(state, self._store)
             there = [thumb.name for thumb in state.thumbnails]
         else:
-            job = self._store.originals.waiting(id, self._settings.menu.standard)
+            job = self._waiting(id)
             there = [name for each in job.renditions for name in each.names] if job else []
         if job is None:
             raise no_upload(id)
@@ -66,15 +66,19 @@ class Growth:
         missing = [
             each for rendition in wanted for each in rendition.made if each.name not in there
         ]
-        if len(there) + len(missing) > MOST_THUMBNAILS:
-            raise TooManyThumbnails(
-                f"The upload has {len(there)} thumbnails of {MOST_THUMBNAILS} it can have."
-            )
+        expect_room(len(there), len(missing))
         headers = {"Cache-Control": "no-store", "Location": f"/{id}"}
         if isinstance(state, Manifest) and not missing:
             return JSONResponse(documents.status(id, state), 200, headers)
         ask(job, missing, self._store, self._topic)
         return JSONResponse(documents.queued(id, wanted, job.metadata), 202, headers)
+
+    def _waiting(self, id: str) -> Job | None:
+        """Return the job of an upload that has not ended, None if it does not exist."""
+        try:
+            return self._store.originals.waiting(id, self._settings.menu.standard)
+        except InvalidMessage as error:
+            raise UploadFailed(f"The upload is about to fail: {error}.") from None
 
 
 def _named(rendition: Rendition, job: Job, there: Collection[str]) -> Rendition:

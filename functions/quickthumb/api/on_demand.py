@@ -16,7 +16,7 @@ from quickthumb.api.signatures import SIGNATURE, UNSIGNED, is_signed
 from quickthumb.documents.rendition import MAX_SIZE, Rendition
 from quickthumb.documents.spelled import spelled
 from quickthumb.imaging.formats import NEGOTIATE, OUTPUTS, listed
-from quickthumb.options import OPTIONS
+from quickthumb.options import OPTIONS, add_option
 from quickthumb.problems import InvalidOption, NotAllowed
 from quickthumb.settings import Settings
 
@@ -114,10 +114,5 @@ def _rendition(
             raise InvalidOption(
                 f"Unknown option {name[:100]!r}: expected {', '.join(_TAKEN)}.", field=name[:100]
             )
-        if name in options:
-            raise InvalidOption(f"The option {name} is given twice.", field=name)
-        try:
-            options[name] = OPTIONS[name].parse(text)
-        except ValueError as error:
-            raise InvalidOption(f"{name}: {text[:100]!r}: {error}.", field=name) from None
+        add_option(options, name, text)
     return spelled(Rendition("-", *sides, **options))

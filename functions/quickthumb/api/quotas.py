@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from quickthumb.api.access import Holder
 from quickthumb.api.records import Records
-from quickthumb.problems import TooLarge, TooManyRequests
+from quickthumb.problems import TooLarge, TooManyRequests, Unavailable
 
 Amounts: TypeAlias = tuple[int, int]
 """Pictures, and their bytes together."""
@@ -122,8 +122,12 @@ class Quotas:
             if balance.is_used_up:
                 raise self._used_up(who, balance)
 
-    async def take(self, holder: Holder, extent: Amounts) -> None:
+    async def take(self, holder: Holder, extent: Amounts) -> Callable[[], None]:
         """Count an upload, which must be within the quotas of its token and of its key.
+
+        Returns:
+            Undoes it, for an upload of which nothing was done. It counts for the minute in which it
+            was taken, even if that has ended.
 
         Raises:
             TooManyRequests: a quota is used up.
@@ -131,19 +135,19 @@ class Quotas:
             Unavailable: no block could be taken.
         """
         taken: list[_Balance] = []
+
+        def give_back() -> None:
+            for balance in taken:
+                balance.add(extent)
+
         try:
             for who, balance in self._of(holder):
                 await self._take(balance, who, extent)
                 taken.append(balance)
-        except TooManyRequests:
-            for balance in taken:
-                balance.add(extent)
+        except (TooManyRequests, TooLarge, Unavailable):
+            give_back()
             raise
-
-    def give_back(self, holder: Holder, extent: Amounts) -> None:
-        """Undo `take`, since nothing was done."""
-        for _, balance in self._of(holder):
-            balance.add(extent)
+        return give_back
 
     def _of(self, holder: Holder) -> list[tuple[str, _Balance]]:
         """Return whose quotas count for a holder, in words, and what is left of them."""

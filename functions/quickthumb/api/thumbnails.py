@@ -24,7 +24,7 @@ from quickthumb.messaging import Topic
 from quickthumb.settings import Settings
 from quickthumb.store import Store
 from quickthumb.store.originals import Queued
-from quickthumb.wishing import ask_once, original_of, remind
+from quickthumb.wishing import ask_once, expect_room, original_of, remind
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Thumbnails:
         """Look for a thumbnail; ask for it if it is made on demand, and nobody has.
 
         Raises:
-            OriginalGone: it is not there, and cannot be made any more.
+            OriginalGone, TooManyThumbnails: it is not there, and cannot be made any more.
         """
         state, asked = self._store.status(id), None
         while _lacks(state, name):
@@ -114,6 +114,7 @@ class Thumbnails:
             state = self._store.status(id)
         if rendition is None or not isinstance(state, Manifest) or not _lacks(state, name):
             return Seen(state)
+        expect_room(len(state.thumbnails), 1)
         job = original_of(state, self._store)
         return Seen(state, ask_once(job, rendition, self._store, self._topic))
 

@@ -112,11 +112,11 @@ class Uploads:
                 field="id",
             )
 
-        def look(id: str) -> Manifest | Queued | None:
-            return self._store.status(id) if is_id(id) else None
-
-        states = {id: await run_in_threadpool(look, id) for id in ids}
-        return HTMLResponse(page_of(states), headers=_NO_STORE | OF_PAGES)
+        ids = list(dict.fromkeys(ids))
+        states = await self._states(ids)
+        return HTMLResponse(
+            page_of(dict(zip(ids, states, strict=True))), headers=_NO_STORE | OF_PAGES
+        )
 
     async def announce(self, request: Request) -> Response:
         """POST /uploads: return where to send an upload that is too large for POST /."""
@@ -151,23 +151,28 @@ class Uploads:
         """GET /uploads: the statuses of several uploads; waiting ends when any job has ended."""
         ids = _ids(request)
         seconds = wait_seconds(request, self._settings.max_wait_seconds)
-        turn = asyncio.Semaphore(_LOOKS_AT_ONCE)
-
-        async def state(id: str) -> Manifest | Queued | None:
-            async with turn:
-                return await run_in_threadpool(self._store.status, id)
-
-        async def look() -> list[Manifest | Queued | None]:
-            return await asyncio.gather(*map(state, ids))
-
         states = await until_async(
-            look, lambda found: not all(isinstance(each, Queued) for each in found), seconds
+            lambda: self._states(ids),
+            lambda found: not all(isinstance(each, Queued) for each in found),
+            seconds,
         )
         listed = [
             documents.status(id, state) if state else {"id": id, **no_upload(id).document()}
             for id, state in zip(ids, states, strict=True)
         ]
         return JSONResponse({"uploads": listed}, headers=_NO_STORE)
+
+    async def _states(self, ids: Sequence[str]) -> list[Manifest | Queued | None]:
+        """Return the statuses of uploads, some of which may not exist."""
+        turn = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+        async def state(id: str) -> Manifest | Queued | None:
+            if not is_id(id):
+                return None
+            async with turn:
+                return await run_in_threadpool(self._store.status, id)
+
+        return await asyncio.gather(*map(state, ids))
 
     async def delete(self, request: Request) -> Response:
         """DELETE /{id}: delete an upload."""
@@ -230,12 +235,12 @@ class Uploads:
         extent: tuple[int, int],
     ) -> Attempt:
         """Begin an attempt that is within the quotas of its sender; see `Idempotency.begin`."""
-        await self._quotas.take(request.state.holder, extent)
+        give_back = await self._quotas.take(request.state.holder, extent)
         try:
             return await self._idempotency.begin(request, options, contents)
         except TokenExhausted:
             # Otherwise a used token could use up the quota of the key that made it.
-            self._quotas.give_back(request.state.holder, extent)
+            give_back()
             raise
 
     async def _judge_all(

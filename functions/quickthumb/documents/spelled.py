@@ -13,7 +13,9 @@ def spelled(rendition: Rendition, *, in_full: bool = False) -> Rendition:
     """Return a rendition with a name that tells its size and options: 400x300-cover-smart-webp.
 
     What has no effect is left out: `contain` cuts nothing off, so it has neither gravity nor focus.
-    Without options, the name is the size: 480, or 400x300.
+    Without options, the name of a square box is its size: 480. Other boxes always tell their fit,
+    400x300-contain: 400x300 is an address, which is served only if it is listed or signed, while
+    the links of a status are served to everybody.
 
     Args:
         rendition: of any name.
@@ -21,11 +23,9 @@ def spelled(rendition: Rendition, *, in_full: bool = False) -> Rendition:
             that of a size in an upload, which may have any options.
     """
     plain = _effective(rendition)
-    box = str(plain.width)
-    if plain.height != plain.width:
-        box += f"x{plain.height}"
-    parts = [box]
-    if plain.fit != "contain" or in_full:
+    is_square = plain.width == plain.height
+    parts = [str(plain.width) if is_square else f"{plain.width}x{plain.height}"]
+    if plain.fit != "contain" or in_full or not is_square:
         parts.append(plain.fit)
     if plain.focus:
         parts.append("f{:g}x{:g}".format(*plain.focus))

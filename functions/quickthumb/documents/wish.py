@@ -78,8 +78,3 @@ class Wish(Struct, frozen=True):
     def from_json(cls, body: bytes) -> Self:
         """Parse the content of its blob. Raises `InvalidMessage`."""
         return untrusted.read(cls, body)
-
-
-def job_for(job: Job, rendition: Rendition) -> Job:
-    """Return the job that makes a further thumbnail of the original of a job."""
-    return msgspec.structs.replace(job, renditions=(rendition,), grows=True)

@@ -16,6 +16,7 @@ const POLL_SECONDS = 20; // of each request that waits
 const PAUSE = 0.25; // seconds before the second attempt, doubled each time
 const LONGEST_PAUSE = 60; // seconds; a service that says more is given up
 const TEMPORARY = [429, 502, 503, 504];
+const NEGOTIATED = ["avif", "webp", "jpeg"]; // the formats of a negotiated thumbnail
 const UNSIGNED = ["signature", "wait", "download"];
 const ADVICE = {
   "unauthorized": "Give a valid API key or upload token.",
@@ -231,13 +232,11 @@ export class QuickThumb {
   srcset({ links, thumbnails }, names) {
     const paths = links.thumbnails;
     // A negotiated thumbnail has a link of its own, and one for each format.
-    const isVariant = (name) => {
-      const base = name.slice(0, Math.max(0, name.lastIndexOf("-")));
-      return base in paths && !(base in thumbnails);
-    };
+    const negotiated = Object.keys(paths).filter((name) => !(name in thumbnails));
+    const variants = new Set(negotiated.flatMap((name) => NEGOTIATED.map((format) => inFormat(name, format))));
     const widths = new Map();
-    for (const name of names ?? Object.keys(paths).filter((name) => !isVariant(name))) {
-      const made = thumbnails[name] ?? thumbnails[`${name}-jpeg`];
+    for (const name of names ?? Object.keys(paths).filter((name) => !variants.has(name))) {
+      const made = thumbnails[name] ?? thumbnails[inFormat(name, "jpeg")];
       if (made && !widths.has(made.width)) widths.set(made.width, this.url + paths[name]);
     }
     return [...widths].sort(([a], [b]) => a - b).map(([width, url]) => `${url} ${width}w`).join(", ");
@@ -369,6 +368,11 @@ function uploadOf(document) {
 
 function blobOf(picture) {
   return picture instanceof Blob ? picture : new Blob([picture]);
+}
+
+/** Return the name of one format of a negotiated thumbnail. */
+function inFormat(name, format) {
+  return name.includes("-negotiate") ? name.replace("-negotiate", `-${format}`) : `${name}-${format}`;
 }
 
 /** Return options as query parameters or form fields. */

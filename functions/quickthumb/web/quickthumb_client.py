@@ -63,6 +63,7 @@ _POLL_SECONDS = 20.0  # of each request that waits
 _PAUSE = 0.25  # seconds before the second attempt, doubled each time
 _LONGEST_PAUSE = 60.0  # seconds; a service that says more is given up
 _CONNECT_SECONDS = 5.0
+_NEGOTIATED = ("avif", "webp", "jpeg")  # the formats of a negotiated thumbnail
 _UNSENT = ("signature", "wait", "download")  # parameters that are not signed
 _ADVICE = {
     "unauthorized": "Give a valid API key: QuickThumb(url, key=…).",
@@ -496,15 +497,20 @@ class QuickThumb:
             status: of an upload that is done.
             names: of the thumbnails; by default all. Choose those of one shape.
         """
-        chosen = status.links if names is None else list(names)
+        # A negotiated thumbnail has a link of its own, and one for each format.
+        negotiated = {
+            name: made
+            for name in status.links
+            if name not in status.thumbnails
+            and (made := status.thumbnails.get(_in_format(name, "jpeg")))
+        }
+        variants = {_in_format(name, each) for name in negotiated for each in _NEGOTIATED}
+        shown = {**status.thumbnails, **negotiated}
         widths: dict[int, str] = {}
-        for name in chosen:
-            # A negotiated thumbnail has a link of its own, and one for each format.
-            made = status.thumbnails.get(name) or status.thumbnails.get(f"{name}-jpeg")
-            base = name.rpartition("-")[0]
-            is_variant = names is None and base in status.links and base not in status.thumbnails
-            if made and not is_variant:
-                widths.setdefault(made.width, status.links[name])
+        every = [name for name in status.links if name not in variants]
+        for name in every if names is None else names:
+            if name in shown:
+                widths.setdefault(shown[name].width, status.links[name])
         return ", ".join(f"{self.url}{widths[width]} {width}w" for width in sorted(widths))
 
     def signed(self, id: str, size: str, **options: Unpack[Options]) -> str:
@@ -970,6 +976,13 @@ def _arrived(answer: _Answer) -> int:
     """Return how many bytes Cloud Storage has."""
     first, _, last = answer.headers.get("range", "").partition("-")
     return int(last) + 1 if first == "bytes=0" else 0
+
+
+def _in_format(name: str, format: str) -> str:
+    """Return the name of one format of a negotiated thumbnail."""
+    if "-negotiate" in name:
+        return name.replace("-negotiate", f"-{format}")
+    return f"{name}-{format}"
 
 
 def _texts(options: Options) -> dict[str, str]:

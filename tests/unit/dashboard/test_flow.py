@@ -277,6 +277,8 @@ def test_listeners_hear_each_event(story):
         ({"objectId": "incoming/cat.jpg"}, "", "incoming/cat.jpg"),
         ({}, encoded([1, 2]), None),
         ({}, encoded({"id": 7}), None),
+        ({"id": "order-8"}, encoded({"id": "\x1b[2J"}), "order-8"),
+        ({"objectId": "two\nlines"}, "", None),
         ({}, "no base64", None),
         (None, None, None),
     ],
@@ -298,3 +300,18 @@ def test_what_is_stored_before_its_job_is_published_belongs_to_its_life():
     story.flow.stored("processed", f"{ID}/256.webp", story.tick())
     kinds = [entry["kind"] for entry in story.flow.life(ID)["entries"]]
     assert kinds == ["stored", "published", "stored"]
+
+
+def test_large_data_is_not_remembered_whoever_tells_of_it_first(story):
+    large = encoded({"id": ID, "text": "x" * 100_000})
+    story.publishes("m1", data=large)
+    story.tells("dead", "m0", problem="why", topic="projects/p/topics/dead", letter="m2", next=None)
+    story.publishes("m2", topic="dead", data=large)
+    assert [story.flow.message(id).data for id in ("m1", "m2")] == [None, None]
+    assert story.flow.message("m2").topic == "dead"
+
+
+def test_a_message_keeps_its_topic_when_it_turns_out_to_be_a_letter(story):
+    story.publishes("m2", topic="dead", data=encoded({"id": ID, "text": "x" * 100_000}))
+    story.tells("dead", "m0", problem="why", topic="projects/p/topics/dead", letter="m2", next=None)
+    assert story.flow.message("m2").topic == "dead"

@@ -136,3 +136,8 @@ def test_the_status_shows_instances_and_what_was_changed():
 def test_the_status_says_what_is_not_told():
     text = status(state(untold="Google's emulator does not tell."))
     assert text.endswith("? Google's emulator does not tell.")
+
+
+def test_a_path_cannot_steer_the_terminal():
+    told = line(UPLOAD | {"path": "/\x1b[2J\nü"})
+    assert told == ("upload", "POST /\\x1b[2J\\nü 202: instance 2, 1,234 ms, order-7")

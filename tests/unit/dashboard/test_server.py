@@ -66,8 +66,8 @@ class Dashboard:
     def __init__(self, server: Server) -> None:
         self.flow = Flow({"resize": Role("pubsub")}, lambda pid: True)
         self.actions, self.broker = Doing(), Broker()
-        state = SimpleNamespace(document=lambda: {"sequence": self.flow.sequence})
-        server.start(Api(self.flow, state, self.actions, Blobs(), self.broker))
+        self.state = SimpleNamespace(document=lambda: {"sequence": self.flow.sequence})
+        server.start(Api(self.flow, self.state, self.actions, Blobs(), self.broker))
         self.address = server.url.removeprefix("http://")
 
     def call(self, method, path, body=None, **headers):
@@ -232,3 +232,27 @@ def test_there_is_a_limit_of_readers_and_those_who_leave_make_room(dashboard):
             return
         again.close()
     pytest.fail("no reader has made room")
+
+
+def test_a_reader_gets_the_state_once_a_restarted_broker_answers_although_nothing_happens(
+    dashboard,
+):
+    broken = [BrokerFailed("The broker does not answer."), BrokerFailed("It still does not.")]
+
+    def document():
+        if broken:
+            raise broken.pop()
+        return {"sequence": dashboard.flow.sequence}
+
+    dashboard.state.document = document
+    with closing(Reader(dashboard.address)) as reader:
+        assert reader.next() == ("state", {"sequence": 0})
+
+
+DIGITS = "9" * 5000  # more than Python reads as a number
+
+
+def test_a_number_of_thousands_of_digits_is_refused(dashboard):
+    asked = f"/api/subscriptions/resize/messages?limit={DIGITS}"
+    assert dashboard.call("GET", asked)[0] == 400
+    assert dashboard.act("pause", None, **{"Content-Length": DIGITS})[0] == 413

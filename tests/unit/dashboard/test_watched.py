@@ -90,8 +90,9 @@ def test_an_error_is_told_as_the_answer_that_the_framework_gives(told, controls)
     assert events(told)[-1]["status"] == 500
 
 
-def test_what_is_not_a_push_is_handled_as_ever(told, controls):
-    answer = client(controls).post("/", data=b"no JSON", content_type="text/plain")
+@pytest.mark.parametrize("body", [b"no JSON", b"[" * 100_000], ids=["no JSON", "deeply nested"])
+def test_what_is_not_a_push_is_handled_as_ever(told, controls, body):
+    answer = client(controls).post("/", data=body, content_type="text/plain")
     assert answer.status_code == 415
     assert "message" not in events(told)[0]
 

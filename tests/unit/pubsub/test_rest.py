@@ -146,6 +146,11 @@ def test_a_request_larger_than_a_message_may_be_is_refused_as_over_grpc(call, to
     assert "request_size" in document["error"]["message"]
 
 
+def test_query_parameters_that_contradict_each_other_are_refused(call, topic):
+    status, document = call("PATCH", f"/v1/{TOPIC}?topic=greetings&topic.name=greetings")
+    assert (status, document["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
 def test_connections_that_hold_too_much_together_are_refused(call, topic, monkeypatch):
     monkeypatch.setattr(http_server, "MAX_BODIES_BYTES", 1_000)
     assert publish(call, bytes(2_000))[0] == 413
