@@ -110,6 +110,7 @@ class Cloud:
             pubsub_part(
                 *(broker, pubsub_port, grpc_port, keys_port),
                 self._broker_data,
+                self.addresses.storage,
                 self._make_resources,
             ),
             *storage_parts(

@@ -21,6 +21,7 @@ def pubsub_part(
     grpc_port: int,
     keys_port: int,
     data: Path,
+    storage: str,
     on_ready: Callable[[], None],
 ) -> Part:
     """Return the part that runs a broker.
@@ -31,6 +32,7 @@ def pubsub_part(
         grpc_port: for gRPC alone; Google's emulator has no such port.
         keys_port: serves the public keys of its tokens.
         data: folder for messages; Google's emulator keeps them in memory.
+        storage: URL of Cloud Storage, which subscriptions may write to.
         on_ready: called after every start, to create topics and subscriptions.
 
     Raises:
@@ -49,7 +51,7 @@ def pubsub_part(
         command,
         is_ready=lambda: answers(port),
         on_ready=on_ready,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT), "STORAGE_EMULATOR_HOST": storage},
     )
 
 

@@ -18,8 +18,10 @@ from google.protobuf.message import DecodeError
 from emulator.pubsub.clock import steady_clock
 from emulator.pubsub.doors.api import serve_api
 from emulator.pubsub.doors.backend import Backend
+from emulator.pubsub.doors.buckets import Buckets
 from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.exporter import Exporter
 from emulator.pubsub.doors.key_server import JWKS_PATH, KEY_FILE_NAME, METRICS_PATH, serve_keys
 from emulator.pubsub.doors.listening import listeners
 from emulator.pubsub.doors.metrics import exposition
@@ -30,6 +32,7 @@ from emulator.pubsub.journal.restore import restore
 from emulator.pubsub.rules.catalogue import Catalogue
 from emulator.pubsub.rules.errors import PubsubError
 from emulator.pubsub.rules.registry import Registry
+from emulator.pubsub.rules.subscription import Subscription
 from emulator.pubsub.topology import Topology, apply, read_file
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ class Broker:
         push_limit: Most push requests in flight for one subscription.
         topology: What to create before clients can connect (schemas, topics, subscriptions), or
             a file of it.
+        storage: Address of an emulator of Cloud Storage, which Cloud Storage subscriptions write
+            to, as STORAGE_EMULATOR_HOST has it; None if there is none.
         origins: Web pages that may use the REST API, besides those of this machine; `*` for all.
         address: `host:port` of the API, once it runs.
         grpc_address: `host:port` for gRPC alone, once it runs; `address` if it has no such port.
@@ -78,6 +83,7 @@ class Broker:
     data: Path | str | None = None
     push_limit: int = DEFAULT_PUSH_LIMIT
     topology: Topology | Path | str | None = None
+    storage: str | None = None
     origins: Sequence[str] = ()
     address: str = field(init=False)
     grpc_address: str = field(init=False)
@@ -153,9 +159,19 @@ class Broker:
 
         pusher = Pusher(registry, doorbell, clock, self._token, self.push_limit)
         cleanup.push_async_callback(pusher.close)
-        doorbell.connect(on_ready=pusher.notice, on_due=registry.advance)
-        for subscription in registry.subscriptions.values():
+        buckets = Buckets(self.storage) if self.storage else None
+        if buckets is not None:
+            cleanup.callback(buckets.close)
+        exporter = Exporter(registry, doorbell, clock, buckets)
+        cleanup.push_async_callback(exporter.close)
+
+        def notice(subscription: Subscription) -> None:
             pusher.notice(subscription)
+            exporter.notice(subscription)
+
+        doorbell.connect(on_ready=notice, on_due=registry.advance)
+        for subscription in registry.subscriptions.values():
+            notice(subscription)
         expiring = asyncio.create_task(_expire(catalogue, clock))
         cleanup.callback(expiring.cancel)
 
@@ -174,7 +190,7 @@ class Broker:
         self._journaled = partial(_journaled, journal) if journal else nullcontext
         async with self._journaled():
             apply(topology, registry, clock())
-        backend = Backend(registry, catalogue, doorbell, clock, self._journaled)
+        backend = Backend(registry, catalogue, doorbell, clock, self._journaled, buckets)
         sockets = self._listen(self.port, cleanup)
         port = sockets[0].getsockname()[1]
         with self._listening(self.grpc_port or 0):

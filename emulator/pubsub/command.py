@@ -137,6 +137,13 @@ def parse(
     )
     add("topology", Path, None, "YAML or JSON file with schemas, topics and subscriptions")
     add(
+        "storage",
+        str,
+        environment.get("STORAGE_EMULATOR_HOST") or None,
+        "emulator of Cloud Storage that Cloud Storage subscriptions write to; default:"
+        " $STORAGE_EMULATOR_HOST",
+    )
+    add(
         "origins",
         origins,
         (),

@@ -3,6 +3,7 @@
 pytest finds them by itself where the package is installed.
 """
 
+import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def pubsub_broker() -> Iterator["Broker"]:
     # Imported when it is needed, so that it costs nothing to have the plugin installed.
     from emulator.pubsub import Broker
 
-    with Broker() as broker:
+    with Broker(storage=os.environ.get("STORAGE_EMULATOR_HOST")) as broker:
         yield broker
 
 

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
+from emulator.pubsub.doors.buckets import Buckets, StorageFailed
 from emulator.pubsub.doors.calls import Enclosing
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.catalogue import Catalogue
-from emulator.pubsub.rules.errors import AckIdsRefused, FailedPrecondition, Unavailable
+from emulator.pubsub.rules.errors import AckIdsRefused, FailedPrecondition, NotFound, Unavailable
+from emulator.pubsub.rules.exports import target
 from emulator.pubsub.rules.registry import Registry
 from emulator.pubsub.rules.subscription import Subscription
 
@@ -30,6 +33,7 @@ class Backend:
         clock: Returns seconds since the epoch.
         journaled: Context of a change: raises `JournalFailed` if changes cannot be recorded now,
             and exits when the change is committed.
+        buckets: Where Cloud Storage subscriptions write; None if there is no storage.
         stopping: Set when calls must not wait any more.
     """
 
@@ -38,6 +42,7 @@ class Backend:
     doorbell: Doorbell
     clock: Callable[[], float]
     journaled: Enclosing
+    buckets: Buckets | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def pullable(self, name: str) -> Subscription:
@@ -45,14 +50,40 @@ class Backend:
 
         Raises:
             NotFound: If it does not exist.
-            FailedPrecondition: If it is a push subscription, or detached.
+            FailedPrecondition: If it is not a pull subscription, or detached.
         """
         subscription = self.registry.subscription(name)
         if subscription.description.detached:
             raise FailedPrecondition(f"Subscription {name} is detached from its topic.")
-        if subscription.policy.push is not None:
+        if subscription.policy.push is not None or subscription.policy.export is not None:
             raise FailedPrecondition("This method is not supported for this subscription type.")
         return subscription
+
+    async def check_bucket(self, config: Any) -> None:
+        """Check a `CloudStorageConfig`, and that its bucket exists.
+
+        Raises:
+            InvalidArgument: If a value is invalid.
+            Unimplemented: If files are to have the schema of the topic.
+            FailedPrecondition: If there is no storage to write to.
+            NotFound: If the bucket does not exist.
+            Unavailable: If the storage does not answer.
+        """
+        copy = type(config)()
+        copy.CopyFrom(config)
+        bucket = target.complete(copy).bucket
+        if self.buckets is None:
+            raise FailedPrecondition(
+                "There is no storage that cloud_storage_config could write to: start the broker"
+                " with --storage or the variable STORAGE_EMULATOR_HOST, the address of an emulator"
+                " of Cloud Storage."
+            )
+        try:
+            exists = await self.buckets.exists(bucket)
+        except StorageFailed as error:
+            raise Unavailable(f"The bucket {bucket} cannot be checked: {error}") from error
+        if not exists:
+            raise NotFound(bucket)
 
     async def wait(self, subscription: Subscription, seconds: float | None = None) -> None:
         """Wait until messages can be leased, or for this many seconds; may return earlier.

@@ -1,4 +1,4 @@
-"""Concurrent POST requests on asyncio, over persistent connections."""
+"""Concurrent HTTP requests on asyncio, over persistent connections."""
 
 import asyncio
 import ssl
@@ -61,14 +61,20 @@ class _Connection:
 
 
 class HttpPoster:
-    """Sends POST requests; redirects are not followed."""
+    """Sends requests, most of them POST; redirects are not followed."""
 
     def __init__(self) -> None:
         """Start without connections."""
         self._idle: dict[tuple[str, str], list[_Connection]] = {}
 
     async def post(
-        self, url: str, headers: list[tuple[str, str]], body: bytes, seconds: float
+        self,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: bytes,
+        seconds: float,
+        *,
+        method: str = "POST",
     ) -> int:
         """Send a request and return the status code of the response.
 
@@ -77,6 +83,7 @@ class HttpPoster:
             headers: In addition to those that every request has.
             body: The body.
             seconds: Timeout for the whole response.
+            method: Of the request.
 
         Raises:
             TimeoutError: If the response does not arrive in time.
@@ -86,7 +93,7 @@ class HttpPoster:
         """
         parts = urlsplit(url)
         request = h11.Request(
-            method="POST",
+            method=method,
             target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
             headers=[
                 ("Host", parts.netloc.rpartition("@")[2]),

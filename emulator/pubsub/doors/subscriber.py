@@ -25,6 +25,7 @@ PULL_WAIT_SECONDS = 20.0
 def methods(backend: Backend) -> dict[str, calls.Unary]:
     """Return the methods of the service by name, all but `StreamingPull`."""
     resources = backend.catalogue
+    # These read, or enclose their change in the journal themselves.
     reading: dict[str, calls.Handler] = {
         "GetSubscription": lambda request: resources.subscription(request.subscription),
         "GetSnapshot": lambda request: resources.snapshot(request.snapshot),
@@ -32,16 +33,14 @@ def methods(backend: Backend) -> dict[str, calls.Unary]:
         "Acknowledge": partial(_acknowledge, backend),
         "ModifyAckDeadline": partial(_modify_ack_deadline, backend),
         "Seek": partial(_seek, backend),
+        "CreateSubscription": partial(_create, backend),
+        "UpdateSubscription": partial(_update, backend),
     }
     listing = {
         "ListSubscriptions": lambda request: resources.subscriptions(request.project),
         "ListSnapshots": lambda request: resources.snapshots(request.project),
     }
     changing: dict[str, calls.Handler] = {
-        "CreateSubscription": resources.create_subscription,
-        "UpdateSubscription": lambda request: resources.update_subscription(
-            request.subscription, request.update_mask
-        ),
         "DeleteSubscription": lambda request: resources.delete_subscription(request.subscription),
         "ModifyPushConfig": lambda request: resources.modify_push_config(
             request.subscription, request.push_config
@@ -55,6 +54,24 @@ def methods(backend: Backend) -> dict[str, calls.Unary]:
         "DeleteSnapshot": lambda request: resources.delete_snapshot(request.snapshot),
     }
     return calls.unary(reading | paged(listing)) | calls.unary(changing, backend.journaled)
+
+
+async def _create(backend: Backend, request: Any) -> Any:
+    """Create a subscription; the bucket that it writes to, if any, must exist."""
+    if request.HasField("cloud_storage_config"):
+        await backend.check_bucket(request.cloud_storage_config)
+    async with backend.journaled():
+        return backend.catalogue.create_subscription(request)
+
+
+async def _update(backend: Backend, request: Any) -> Any:
+    """Update a subscription; a bucket that it is to write to must exist."""
+    changes, mask = request.subscription, request.update_mask
+    named = {"cloud_storage_config", "cloud_storage_config.bucket"} & set(mask.paths)
+    if named and changes.HasField("cloud_storage_config"):
+        await backend.check_bucket(changes.cloud_storage_config)
+    async with backend.journaled():
+        return backend.catalogue.update_subscription(changes, mask)
 
 
 async def _seek(backend: Backend, request: Any) -> None:

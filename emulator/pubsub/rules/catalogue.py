@@ -83,7 +83,7 @@ class Catalogue:
         resources.check_labels(subscription.labels)
         subscription.detached = False
         policy = resources.complete_subscription(subscription)
-        resources.check_push(policy)
+        resources.check_receiver(policy)
         if policy.dead_letter is not None:
             self._registry.topic(policy.dead_letter.topic)
         made = self._registry.create_subscription(subscription.name, policy)
@@ -99,7 +99,7 @@ class Catalogue:
         changed = _merged(current, changes, mask, _FIXED_SUBSCRIPTION_FIELDS)
         resources.check_labels(changed.labels)
         policy = resources.complete_subscription(changed)
-        resources.check_push(policy)
+        resources.check_receiver(policy)
         # A dead letter topic that has been deleted must not prevent other changes.
         if policy.dead_letter is not None and "dead_letter_policy" in _fields(mask):
             self._registry.topic(policy.dead_letter.topic)
@@ -110,7 +110,7 @@ class Catalogue:
         description = self.subscription(name)
         policy = self._registry.subscription(name).policy
         policy = replace(policy, push=resources.push_target(config))
-        resources.check_push(policy)
+        resources.check_receiver(policy)
         description.push_config.CopyFrom(config)
         description.push_config.SetInParent()
         self._keep(self._registry.change_policy(name, policy), description)

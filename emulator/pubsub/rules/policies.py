@@ -64,6 +64,33 @@ class PushTarget:
 
 
 @dataclass(frozen=True)
+class ExportTarget:
+    """Where and how a Cloud Storage subscription writes its messages.
+
+    Attributes:
+        bucket: Name of the bucket.
+        prefix: What names of files begin with.
+        suffix: What they end with.
+        datetime_format: How they tell the time; empty for the default.
+        avro: Whether the files are Avro; if not, they are text.
+        write_metadata: Whether Avro files have the metadata of messages too.
+        max_seconds: How long a file may wait for further messages.
+        max_bytes: Size at which a file is complete; None for no limit.
+        max_messages: Number of messages at which a file is complete; None for no limit.
+    """
+
+    bucket: str
+    prefix: str = ""
+    suffix: str = ""
+    datetime_format: str = ""
+    avro: bool = False
+    write_metadata: bool = False
+    max_seconds: float = 300.0
+    max_bytes: int | None = None
+    max_messages: int | None = None
+
+
+@dataclass(frozen=True)
 class SubscriptionPolicy:
     """The settings of a subscription that determine what is delivered and when.
 
@@ -77,7 +104,8 @@ class SubscriptionPolicy:
         exactly_once: Whether acknowledging an expired lease is an error.
         retry: None to redeliver immediately.
         dead_letter: None to redeliver without limit.
-        push: None for a pull subscription.
+        push: None if it does not push.
+        export: None if it does not write to Cloud Storage.
     """
 
     topic: str
@@ -90,6 +118,7 @@ class SubscriptionPolicy:
     retry: RetryPolicy | None = None
     dead_letter: DeadLetterPolicy | None = None
     push: PushTarget | None = None
+    export: ExportTarget | None = None
 
     def wanted(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the messages that the filter matches."""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from emulator.pubsub.rules import filters, ingestion, names
 from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
+from emulator.pubsub.rules.exports import target
 from emulator.pubsub.rules.limits import (
     ACK_DEADLINE_SECONDS,
     check_ack_deadline,
@@ -20,6 +21,7 @@ from emulator.pubsub.rules.limits import (
 from emulator.pubsub.rules.policies import (
     DELETED_TOPIC,
     DeadLetterPolicy,
+    ExportTarget,
     PushTarget,
     RetryPolicy,
     SubscriptionPolicy,
@@ -42,7 +44,6 @@ _LABEL_CATEGORIES = _LABEL_LETTERS | {"Nd", "Nl", "No"}
 _UNSUPPORTED = {
     "message_transforms",
     "bigquery_config",
-    "cloud_storage_config",
     "bigtable_config",
 }
 
@@ -101,7 +102,8 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
 
     Raises:
         InvalidArgument: If a value is invalid.
-        Unimplemented: If it uses BigQuery, Cloud Storage, Bigtable or transforms.
+        Unimplemented: If it uses BigQuery, Bigtable or transforms, or writes files with the schema
+            of its topic.
     """
     names.check("subscriptions", subscription.name)
     if subscription.topic != DELETED_TOPIC:
@@ -121,17 +123,28 @@ def complete_subscription(subscription: Any) -> SubscriptionPolicy:
         retry=_retry_policy(subscription),
         dead_letter=_dead_letter_policy(subscription),
         push=push_target(subscription.push_config),
+        export=_export_target(subscription),
     )
 
 
-def check_push(policy: SubscriptionPolicy) -> None:
-    """Check that a push subscription does not use exactly-once delivery.
+def check_receiver(policy: SubscriptionPolicy) -> None:
+    """Check that a subscription delivers in one way, and exactly once only if it is pulled.
 
     https://docs.cloud.google.com/pubsub/docs/exactly-once-delivery
 
     Raises:
-        InvalidArgument: If it does.
+        InvalidArgument: If it is not so.
     """
+    if policy.export is not None and policy.push is not None:
+        raise InvalidArgument(
+            "A subscription cannot have both push_config and cloud_storage_config: it delivers its"
+            " messages in one way."
+        )
+    if policy.export is not None and policy.exactly_once:
+        raise InvalidArgument(
+            "A subscription with cloud_storage_config cannot have enable_exactly_once_delivery:"
+            " only pull subscriptions support it."
+        )
     if policy.push is not None and policy.exactly_once:
         raise InvalidArgument(
             "A subscription with a push endpoint cannot have enable_exactly_once_delivery: only"
@@ -228,6 +241,12 @@ def _dead_letter_policy(subscription: Any) -> DeadLetterPolicy | None:
     policy.max_delivery_attempts = policy.max_delivery_attempts or _DELIVERY_ATTEMPTS[0]
     check_value("max_delivery_attempts", policy.max_delivery_attempts, *_DELIVERY_ATTEMPTS)
     return DeadLetterPolicy(policy.dead_letter_topic, policy.max_delivery_attempts)
+
+
+def _export_target(subscription: Any) -> ExportTarget | None:
+    if not subscription.HasField("cloud_storage_config"):
+        return None
+    return target.complete(subscription.cloud_storage_config)
 
 
 def _check_supported(resource: Any) -> None:

@@ -151,7 +151,7 @@ def test_every_option_has_an_environment_variable():
 
 
 def test_an_empty_variable_counts_as_not_set():
-    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT", "TOPOLOGY", "ORIGINS")
+    names = ("HOST", "PORT", "JWKS_PORT", "DATA", "PUSH_LIMIT", "TOPOLOGY", "ORIGINS", "STORAGE")
     empty = {f"{VARIABLES}{name}": "" for name in names}
     assert parse([], empty) == parse([], {})
 
@@ -233,6 +233,13 @@ def test_it_says_what_is_wrong_with_a_topology(tmp_path, capsys, monkeypatch):
     assert main(["--port", "0"]) == 1
     problem = capsys.readouterr().err
     assert problem.startswith("pubsub: PUBSUB_PROJECT1: projects.shop.topics.goog: Invalid")
+
+
+def test_storage_is_found_as_client_libraries_find_it():
+    known = {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:1"}
+    assert parse([], known).storage == "http://127.0.0.1:1"
+    assert parse(["--storage", "127.0.0.1:2"], known).storage == "127.0.0.1:2"
+    assert parse([], {"STORAGE_EMULATOR_HOST": ""}).storage is None
 
 
 def test_origins_are_listed_with_commas():

@@ -5,7 +5,12 @@ from emulator.pubsub.doors.paging import MAXIMUM_SIZE, paged
 from emulator.pubsub.rules import names
 from emulator.pubsub.rules.errors import InvalidArgument, Unimplemented
 from emulator.pubsub.rules.policies import DeadLetterPolicy, PushTarget, RetryPolicy
-from emulator.pubsub.rules.resources import check_labels, complete_subscription, complete_topic
+from emulator.pubsub.rules.resources import (
+    check_labels,
+    check_receiver,
+    complete_subscription,
+    complete_topic,
+)
 
 TOPIC = "projects/p/topics/things"
 
@@ -107,14 +112,27 @@ def test_an_endpoint_that_no_request_can_reach_is_refused(endpoint):
         complete_subscription(subscription(push_config={"push_endpoint": endpoint}))
 
 
-@pytest.mark.parametrize(
-    "fields", [{"bigquery_config": {"table": "a.b.c"}}, {"cloud_storage_config": {}}]
-)
-def test_what_only_google_cloud_does_is_refused_plainly(fields):
-    with pytest.raises(Unimplemented, match=next(iter(fields))):
-        complete_subscription(subscription(**fields))
+def test_what_only_google_cloud_does_is_refused_plainly():
+    with pytest.raises(Unimplemented, match="bigquery_config"):
+        complete_subscription(subscription(bigquery_config={"table": "a.b.c"}))
     with pytest.raises(Unimplemented, match="message_transforms"):
         complete_topic(protos.Topic(name=TOPIC, message_transforms=[{}]))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"push_config": {"push_endpoint": "http://127.0.0.1/push"}},
+        {"enable_exactly_once_delivery": True},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_a_cloud_storage_subscription_is_neither_pushed_nor_exactly_once(fields):
+    policy = complete_subscription(
+        subscription(cloud_storage_config={"bucket": "archive"}, **fields)
+    )
+    with pytest.raises(InvalidArgument, match=next(iter(fields))):
+        check_receiver(policy)
 
 
 def test_a_topic_retains_messages_for_ten_minutes_to_a_month():
