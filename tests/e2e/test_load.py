@@ -15,6 +15,7 @@ import requests
 
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
+from tests import needs
 from tests.documents import commands
 from tests.e2e.commands import COMMAND, environment, run
 from tests.pictures import ROCKET, SAMPLES
@@ -71,6 +72,7 @@ def test_pictures_are_sent_in_turn_and_kept_on_request(shared_up):
     assert thumbnails(shared_up) == before + 4 * 2
 
 
+@needs.posix("signals")
 def test_ctrl_c_ends_the_load_with_a_report(shared_up):
     before = thumbnails(shared_up)
     with subprocess.Popen(
@@ -159,6 +161,7 @@ def test_a_hanging_service_is_abandoned(hanging):
     assert "Deleting 0 uploads" in result.stderr
 
 
+@needs.posix("signals")
 def test_ctrl_c_does_not_wait_for_a_hanging_service(hanging):
     command = [*COMMAND, "load", hanging.url, "--rate", "50", "--at-once", "3"]
     with subprocess.Popen(
@@ -204,6 +207,7 @@ def test_a_wrong_command_line_is_reported(shared_up, arguments, status, message)
     assert "Traceback" not in result.stderr
 
 
+@needs.bash
 def test_the_commands_of_the_guide_run(shared_up, tmp_path):
     lines = [command.line for command in commands(GUIDE)]
     here, deployed = (line for line in lines if line.startswith("python3 -m emulator load"))

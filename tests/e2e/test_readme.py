@@ -8,6 +8,7 @@ import pytest
 from emulator.bootstrap import ROOT
 from emulator.topology_file import read_topology
 from quickthumb.documents.rendition import MAX_SIZE
+from tests import needs
 from tests.documents import DOCUMENTS, commands
 from tests.e2e.commands import run
 from tests.settings import settings_with
@@ -35,6 +36,7 @@ def test_the_documents_have_commands_to_run():
     assert sum(len(runnable(document)) for document in DOCUMENTS) >= 10
 
 
+@needs.bash
 @pytest.mark.parametrize(
     "document",
     [document for document in DOCUMENTS if runnable(document)],

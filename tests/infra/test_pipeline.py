@@ -15,10 +15,13 @@ import yaml
 
 from emulator.bootstrap import ROOT
 from infra import image
+from tests import needs
 from tests.infra.conftest import deployed
 from tests.infra.gcloud import refused
 from tests.infra.stub import runs
 from tests.infra.stub.cloud import PROJECT
+
+pytestmark = needs.bash
 
 BUILD = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
 STEPS = [step for step in BUILD["steps"] if step["id"] != "test"]
