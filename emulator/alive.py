@@ -12,7 +12,7 @@ _WAIT_TIMEOUT = 0x102
 
 def is_alive(pid: int) -> bool:
     """Return whether a process of this user runs."""
-    return _on_windows(pid, kernel32()) if os.name == "nt" else _on_posix(pid)
+    return runs_on_windows(pid, kernel32()) if os.name == "nt" else _on_posix(pid)
 
 
 def _on_posix(pid: int) -> bool:
@@ -25,8 +25,10 @@ def _on_posix(pid: int) -> bool:
     return True
 
 
-def _on_windows(pid: int, library: Any) -> bool:
-    """Wait for the process, but not at all: its exit status alone might be that of one that runs.
+def runs_on_windows(pid: int, library: Any) -> bool:
+    """Return whether a process runs, by the library kernel32 of Windows.
+
+    It waits for the process, but not at all: an exit status may look like that of one that runs.
 
     https://learn.microsoft.com/en-us/windows/win32/api/processthreadsapi/nf-processthreadsapi-getexitcodeprocess#remarks
     """

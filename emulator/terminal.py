@@ -23,10 +23,10 @@ def shows_escapes(stream: TextIO) -> bool:
     from emulator.job_object import kernel32
 
     handle = msvcrt.get_osfhandle(stream.fileno())  # type: ignore[attr-defined,unused-ignore]
-    return _ask(handle, kernel32())
+    return ask_console(handle, kernel32())
 
 
-def _ask(handle: int, library: Any) -> bool:
+def ask_console(handle: int, library: Any) -> bool:
     """Ask a console to process escape sequences; return whether it will.
 
     https://learn.microsoft.com/en-us/windows/console/setconsolemode

@@ -1,5 +1,6 @@
 """Consoles and processes of Windows, by a double of its library."""
 
+import ctypes
 import io
 import os
 import subprocess
@@ -39,7 +40,7 @@ class Kernel32:
     def GetConsoleMode(self, console, mode):  # noqa: N802 - its own name
         if self.mode is None:
             return 0
-        mode._obj.value = self.mode
+        ctypes.cast(mode, ctypes.POINTER(ctypes.c_uint32)).contents.value = self.mode
         return 1
 
     def SetConsoleMode(self, console, mode):  # noqa: N802 - its own name
@@ -50,9 +51,9 @@ class Kernel32:
 
 
 @pytest.mark.parametrize(("pid", "runs"), [(5, True), (6, False), (7, False)])
-def test_on_windows_a_process_runs_until_one_need_not_wait_for_it(pid, runs):
+def testruns_on_windows_a_process_runs_until_one_need_not_wait_for_it(pid, runs):
     kernel32 = Kernel32(running=[5], ended=[6])
-    assert alive._on_windows(pid, kernel32) is runs
+    assert alive.runs_on_windows(pid, kernel32) is runs
     assert kernel32.opened == []
 
 
@@ -64,13 +65,13 @@ def test_a_process_runs_until_it_has_been_waited_for():
 
 def test_a_console_of_windows_is_asked_to_show_escape_sequences():
     kernel32 = Kernel32()
-    assert terminal._ask(HANDLE, kernel32)
+    assert terminal.ask_console(HANDLE, kernel32)
     assert kernel32.mode == 7
 
 
 def test_a_console_that_is_too_old_or_none_shows_none():
-    assert not terminal._ask(HANDLE, Kernel32(modern=False))
-    assert not terminal._ask(HANDLE, Kernel32(mode=None))
+    assert not terminal.ask_console(HANDLE, Kernel32(modern=False))
+    assert not terminal.ask_console(HANDLE, Kernel32(mode=None))
 
 
 def test_what_is_no_terminal_shows_none():

@@ -15,6 +15,7 @@ from tests import needs
 TESTS = ROOT / "tests"
 # One file names such things to look for them.
 FILES = sorted({*TESTS.rglob("test_*.py")} - {TESTS / "unit/pubsub/test_every_platform.py"})
+CONFTESTS = {path.parent: path for path in TESTS.rglob("conftest.py")}
 WITHOUT = Path(__file__).with_name("without")
 
 # Of modules that exist everywhere, what does not. `os.kill` is there, but signal 0 ends a process.
@@ -68,20 +69,25 @@ class Module:
             if isinstance(each, ast.Assign) and guarded(ast.unparse(each.value))
         }
 
-    def needs(self, name: str, seen: set[tuple[Path, str]]) -> str:
-        """Return what a part needs, itself or by what it uses; nothing if it says so."""
+    @cache  # noqa: B019 - modules are kept anyway
+    def own(self, name: str) -> tuple[str, list[str]]:
+        """Return what a part itself needs, and the names it uses; nothing if it says so."""
         part = self.parts[name]
         marks = {ast.unparse(each) for each in part.decorator_list}
         if marks & self.markers or guarded(ast.unparse(part)):  # with its decorators
-            return ""
-        for node in ast.walk(part):
-            if found := special(node):
-                return found
-            if isinstance(node, ast.Name | ast.arg):
-                used = node.id if isinstance(node, ast.Name) else node.arg
-                if found := self.of_another(used, seen):
-                    return found
-        return ""
+            return "", []
+        nodes = list(ast.walk(part))
+        used = {
+            each.id if isinstance(each, ast.Name) else each.arg
+            for each in nodes
+            if isinstance(each, USES)
+        }
+        return next(filter(None, map(special, nodes)), ""), sorted(used)
+
+    def needs(self, name: str, seen: set[tuple[Path, str]]) -> str:
+        """Return what a part needs, itself or by what it uses; nothing if it says so."""
+        own, used = self.own(name)
+        return own or next(filter(None, (self.of_another(each, seen) for each in used)), "")
 
     def of_another(self, name: str, seen: set[tuple[Path, str]]) -> str:
         path, name = self.imports.get(name, (self.folder, name))
@@ -93,12 +99,10 @@ class Module:
             return module.needs(name, seen) if module and name in module.parts else ""
         if name in self.parts:
             return self.needs(name, seen)
-        for folder in (self.folder, *self.folder.parents):  # a fixture
-            conftest = folder / "conftest.py"
-            if folder.is_relative_to(TESTS) and conftest.exists():
-                module = read(conftest)
-                if name in module.parts and module is not self:
-                    return module.needs(name, seen)
+        for folder in (self.folder, *self.folder.parents):
+            conftest = CONFTESTS.get(folder)
+            if conftest and name in read(conftest).parts and read(conftest) is not self:
+                return read(conftest).needs(name, seen)
         return ""
 
 
