@@ -53,7 +53,7 @@ class Module:
 
     def __init__(self, path: Path) -> None:
         tree = ast.parse(path.read_text())
-        self.folder = path.parent
+        self.path = path
         self.parts = {each.name: each for each in tree.body if isinstance(each, PARTS)}
         self.imports = {
             alias.asname or alias.name: (ROOT / f"{each.module.replace('.', '/')}.py", alias.name)
@@ -77,11 +77,8 @@ class Module:
         if marks & self.markers or guarded(ast.unparse(part)):  # with its decorators
             return "", []
         nodes = list(ast.walk(part))
-        used = {
-            each.id if isinstance(each, ast.Name) else each.arg
-            for each in nodes
-            if isinstance(each, USES)
-        }
+        used = {each.id for each in nodes if isinstance(each, ast.Name)}
+        used |= {each.arg for each in nodes if isinstance(each, ast.arg)}  # fixtures
         return next(filter(None, map(special, nodes)), ""), sorted(used)
 
     def needs(self, name: str, seen: set[tuple[Path, str]]) -> str:
@@ -90,16 +87,16 @@ class Module:
         return own or next(filter(None, (self.of_another(each, seen) for each in used)), "")
 
     def of_another(self, name: str, seen: set[tuple[Path, str]]) -> str:
-        path, name = self.imports.get(name, (self.folder, name))
+        path, name = self.imports.get(name, (self.path, name))
         if (path, name) in seen:
             return ""
         seen.add((path, name))
-        if path != self.folder:
+        if path != self.path:
             module = read(path) if path.is_file() else None
             return module.needs(name, seen) if module and name in module.parts else ""
         if name in self.parts:
             return self.needs(name, seen)
-        for folder in (self.folder, *self.folder.parents):
+        for folder in self.path.parents:
             conftest = CONFTESTS.get(folder)
             if conftest and name in read(conftest).parts and read(conftest) is not self:
                 return read(conftest).needs(name, seen)
@@ -121,6 +118,17 @@ def test_a_test_says_what_it_needs_of_the_system(path):
         if name.lower().startswith("test") and (what := module.needs(name, set()))
     }
     assert not found, "mark them as tests/needs.py tells"
+
+
+@pytest.mark.parametrize("mark", ["", "@needs.posix('signals')"])
+def test_what_a_test_needs_by_a_fixture_and_a_function_is_found(mark, tmp_path):
+    file = tmp_path / "test_ends.py"
+    file.write_text(
+        "def end(pid):\n    os.kill(pid, 9)\n"
+        "def process():\n    yield 1\n    end(1)\n"
+        f"{mark}\ndef test_it(process):\n    assert process\n"
+    )
+    assert Module(file).needs("test_it", set()) == ("" if mark else "os.kill")
 
 
 @needs.posix("it is what is taken away")
