@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import TextIO
 
+from emulator.terminal import shows_escapes
+
 _COLOURS = (36, 33, 35, 32, 34, 31)  # of ANSI terminals: cyan, yellow, magenta, green, blue, red
 
 
@@ -28,7 +30,7 @@ class Console:
     def introduce(self, names: Sequence[str]) -> None:
         """Set the names of the parts, to align and colour them."""
         self._width = max(map(len, names), default=0)
-        if self._out.isatty() and "NO_COLOR" not in os.environ:
+        if "NO_COLOR" not in os.environ and shows_escapes(self._out):
             self._colours = dict(zip(names, cycle(_COLOURS), strict=False))
 
     def line(self, name: str, text: str) -> None:

@@ -41,9 +41,11 @@ class Limits(ctypes.Structure):
 
 
 @cache
-def _kernel32() -> Any:
+def kernel32() -> Any:
+    """Return the library of Windows with what is used here."""
     library = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
-    library.CreateJobObjectW.restype = ctypes.c_void_p  # by default 32 bits, too few for a handle
+    for returns_handle in (library.CreateJobObjectW, library.OpenProcess):
+        returns_handle.restype = ctypes.c_void_p  # by default 32 bits, too few for a handle
     return library
 
 
@@ -51,14 +53,14 @@ class Job:
     """A job object. Its processes are killed when it is closed, and when this process ends.
 
     Args:
-        kernel32: the library, for tests on other systems.
+        library: kernel32, for tests on other systems.
 
     Raises:
         OSError: the system refuses.
     """
 
-    def __init__(self, kernel32: Any = None) -> None:
-        self._kernel32 = kernel32 or _kernel32()
+    def __init__(self, library: Any = None) -> None:
+        self._kernel32 = library or kernel32()
         self._handle = ctypes.c_void_p(self._kernel32.CreateJobObjectW(None, None))
         self._expect(self._handle.value)
         limits = Limits()

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from emulator.terminal import shows_escapes
+
 _PAUSE = 0.2  # seconds
 
 
@@ -20,7 +22,7 @@ def status_line(state: Callable[[], str]) -> Iterator[None]:
     Args:
         state: returns what to show; called several times a second, in another thread.
     """
-    if not sys.stderr.isatty():
+    if not shows_escapes(sys.stderr):
         yield
         return
     began, ended = time.monotonic(), threading.Event()

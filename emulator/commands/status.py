@@ -6,6 +6,7 @@ import sys
 
 from emulator.dashboard.client import add_options, dashboard_of, ended
 from emulator.dashboard.tables import status
+from emulator.terminal import shows_escapes
 
 _HOME_AND_CLEAR = "\033[H\033[J"
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps(state), flush=True)
         else:
-            clear = _HOME_AND_CLEAR if sys.stdout.isatty() else ""
+            clear = _HOME_AND_CLEAR if shows_escapes(sys.stdout) else ""
             print(f"{clear}{status(state)}\n", flush=True)
     print(ended(), file=sys.stderr)
     return 0

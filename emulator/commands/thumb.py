@@ -104,7 +104,7 @@ def _service(args: argparse.Namespace) -> Iterator[str]:
     """Yield the URL of a cloud that is started for this command."""
     topology = read_topology()
     instances = instances_of(args, topology)
-    with tempfile.TemporaryDirectory(prefix="quickthumb-") as name:
+    with tempfile.TemporaryDirectory(prefix="quickthumb-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with Cloud(topology, folder, Console(), broker=args.pubsub, instances=instances) as cloud:
             yield cloud.addresses.upload

@@ -13,13 +13,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from emulator.alive import is_alive
 from emulator.cloud import Cloud
 from emulator.dashboard.controls import MOST_SLOW
 from emulator.dashboard.errors import Refused, Unknown
 from emulator.dashboard.letters import Letters, own
 from emulator.dashboard.poison import Poison
 from emulator.dashboard.pubsub import PubSub
-from emulator.dashboard.watching import Watching, is_alive, letters_of
+from emulator.dashboard.watching import Watching, letters_of
 from emulator.wording import counted
 
 _STEP_SECONDS = 3.0

@@ -15,6 +15,7 @@ read or act: `Host` and `Origin` must be this server's own.
 """
 
 import json
+import mimetypes
 import os
 import re
 import shutil
@@ -45,7 +46,7 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
+    ".svg": mimetypes.types_map[".svg"],
 }
 _PREVIEWED = re.compile(r"image/(?!svg)[a-z0-9.+-]+|application/json|text/plain")
 

@@ -1,10 +1,10 @@
 """What a cloud needs in order to be watched and steered."""
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.alive import is_alive
 from emulator.dashboard.controls import Controls
 from emulator.dashboard.flow import Flow, Role
 from emulator.dashboard.heard import Heard, HeardStorage
@@ -46,19 +46,6 @@ class Watching:
     def look(self, function: str) -> None:
         """Notice which processes of a function have ended."""
         self.flow.look(function, time.time())
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether a process runs; True where Python cannot tell."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def letters_of(topology: Topology) -> dict[str, str]:

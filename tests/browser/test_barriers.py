@@ -6,6 +6,7 @@ import signal
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests import needs
 from tests.browser.wall import Wall
 from tests.pictures import ROCKET, SAMPLES
 from tests.vendored import AXE
@@ -58,6 +59,7 @@ def test_the_options_and_their_mistakes_have_no_barriers(page):
     assert barriers(page.browser) == []
 
 
+@needs.posix("signals")
 def test_pictures_in_every_state_have_no_barriers(page, tmp_path, shared_cloud):
     text = tmp_path / "notes.txt"
     text.write_text("hello")

@@ -14,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from emulator.ports import HOST, answers, free_port
+from tests import needs
 from tests.browser.wall import Wall
 from tests.conformance.endpoint import eventually
 from tests.pictures import ROCKET, SAMPLES, picture
@@ -197,6 +198,7 @@ def test_thirty_pictures_are_a_wall_and_the_first_is_in_view_on_a_phone(page, pi
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@needs.posix("signals")
 def test_while_resize_stands_still_all_files_are_accepted_and_then_none_waits_for_another(
     page, pictures, shared_cloud
 ):
@@ -224,6 +226,7 @@ def test_the_pictures_are_still_there_after_a_reload(page):
     assert not page.one(".compare-button").is_displayed()  # the original is not here any more
 
 
+@needs.posix("signals")
 def test_what_was_not_done_before_a_reload_is_waited_for(page, shared_cloud):
     resize = shared_cloud.pids()["resize"]
     os.killpg(resize, signal.SIGSTOP)

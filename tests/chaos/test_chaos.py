@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from emulator.console import Console
+from tests import needs
 from tests.chaos.cloud import ShakenCloud, impatient
 from tests.chaos.load import Record, hostile
 from tests.chaos.run import storm
@@ -17,6 +18,8 @@ from tests.chaos.site.sitecustomize import DEADLY
 from tests.chaos.verdict import SIZES, judge, thumbnails, unheard
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import picture
+
+pytestmark = needs.posix("signals")
 
 
 @pytest.mark.parametrize("broker", BROKERS)

@@ -11,6 +11,7 @@ from google.oauth2 import id_token
 
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
+from tests import needs
 from tests.conformance.brokers import PROJECT, connected
 from tests.conformance.endpoint import listening
 
@@ -26,6 +27,7 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     )
 
 
+@needs.posix("signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_how_to_use_it_and_stops_when_told(number):
     port = free_port()

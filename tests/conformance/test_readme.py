@@ -14,6 +14,7 @@ from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
 from emulator.pubsub import Broker
 from emulator.pubsub.topology import read_variables
+from tests import needs
 
 README = (ROOT / "emulator/pubsub/README.md").read_text()
 CONSOLE = re.findall(r"^```console\n(.*?)```", README, re.DOTALL | re.MULTILINE)
@@ -54,6 +55,7 @@ def test_every_block_is_one_that_a_test_runs():
     assert [len(blocks) for blocks in shown] == [6, 1, 3, 1, 2]
 
 
+@needs.posix("signals")
 @pytest.mark.parametrize("number", [1, 3])
 def test_the_command_says_what_the_readme_shows(number, tmp_path):
     line, _, shown = CONSOLE[number].partition("\n")

@@ -12,6 +12,10 @@ from emulator.bootstrap import ROOT
 
 COMMAND = [sys.executable, "-m", "emulator.cli"]
 
+# On Windows, Ctrl-Break is what asks a process to end, and can be sent only to a group.
+_NEW_GROUP = 0x200 if os.name == "nt" else 0
+_CTRL_BREAK = 1
+
 
 def run(
     *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT
@@ -71,8 +75,8 @@ class Up:
         return line.split()[1]
 
     def stop(self, number: int) -> int:
-        """Send a signal and return the exit status."""
-        self.process.send_signal(number)
+        """Send a signal, Ctrl-Break on Windows, and return the exit status."""
+        self.process.send_signal(number if os.name == "posix" else _CTRL_BREAK)
         return self.process.wait(30)
 
 
@@ -96,6 +100,7 @@ def running_up(where: Path, logs: Path, data: Path, *arguments: object) -> Itera
             stdout=out,
             stderr=subprocess.STDOUT,
             text=True,
+            creationflags=_NEW_GROUP,
         )
     with process:
         try:

@@ -18,6 +18,7 @@ from emulator.bootstrap import ROOT
 from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.topology_file import read_topology
+from tests import needs
 from tests.e2e.commands import run
 from tests.pictures import ROCKET
 
@@ -95,7 +96,7 @@ def test_a_page_of_a_configured_origin_may_use_the_service(guarded):
     assert requests.options(url, headers=asks, timeout=30).status_code == 403
 
 
-@pytest.mark.skipif(os.name != "posix", reason="processes are stopped and killed by signals")
+@needs.posix("processes are stopped and killed by signals")
 def test_a_retry_finishes_what_a_killed_process_has_begun(guarded):
     """The process dies between storing the original and publishing its job."""
     before = originals(guarded)
@@ -158,7 +159,7 @@ def commands():
     return [block.replace("$ ", "", 1).replace("\n$ ", "\n") for block in blocks[:2]]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the document speaks of a POSIX shell")
+@needs.posix("the document speaks of a POSIX shell")
 @pytest.mark.parametrize("script", commands(), ids=["openssl", "python"])
 def test_the_documented_ways_to_make_a_key_make_one(script):
     if "openssl" in script:

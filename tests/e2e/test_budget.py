@@ -1,14 +1,12 @@
 """bench.budget, in its shortest form."""
 
 import re
-import sys
-
-import pytest
 
 from bench import budget
+from tests import needs
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="measuring reads /proc: Linux")
+@needs.linux("measuring reads /proc: Linux")
 def test_all_tables_are_measured(capsys):
     assert budget.main(["--uploads", "5", "--starts", "1"]) == 0
     printed = capsys.readouterr().out

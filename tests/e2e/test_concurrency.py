@@ -18,6 +18,7 @@ from emulator.running import Addresses
 from emulator.source import Source
 from emulator.topology import Function
 from emulator.topology_file import read_topology
+from tests import needs
 from tests.conformance.endpoint import eventually
 
 COUNTING = '''
@@ -46,6 +47,7 @@ def count(request):
 '''
 
 
+@needs.posix("signals")
 @pytest.mark.parametrize(("concurrency", "instances"), [(1, 1), (1, 2), (3, 1)])
 def test_a_function_works_on_as_many_requests_at_once_as_it_says(tmp_path, concurrency, instances):
     (tmp_path / "main.py").write_text(COUNTING)

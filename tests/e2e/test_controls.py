@@ -15,6 +15,7 @@ from emulator.bootstrap import ROOT
 from emulator.ports import free_port
 from emulator.pubsub import protos
 from emulator.running import find
+from tests import needs
 from tests.e2e.commands import COMMAND, from_anywhere, run, up
 from tests.e2e.conftest import BROKERS, need
 from tests.pictures import ROCKET
@@ -297,6 +298,7 @@ def test_without_up_there_is_nothing_to_steer(tmp_path, command):
     )
 
 
+@needs.posix("signals")
 def test_a_pause_outlives_the_broker_and_ends_with_up(tmp_path):
     with up(tmp_path, "--port", free_port()) as running:
         steered = Steered(running, "embedded")

@@ -1,7 +1,6 @@
 """What bench.cost measures, measured here on a small scale."""
 
 import re
-import sys
 
 import pytest
 
@@ -9,13 +8,14 @@ from bench.cost import __main__ as command
 from bench.cost import month, sweeps
 from bench.cost.month import Assumed, Kept, Paces
 from bench.cost.record import Record
+from tests import needs
 from tests.pictures import ROCKET
 
 MEASURE_ANEW = (
     "The functions no longer take what docs/cost.md says: .venv/bin/python -m bench.cost --measure "
     "--write-record bench/cost/measured.json --into docs/cost.md"
 )
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measuring reads /proc: Linux")
+pytestmark = needs.linux("measuring reads /proc: Linux")
 
 
 @pytest.fixture(autouse=True)

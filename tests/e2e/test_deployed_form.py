@@ -16,6 +16,7 @@ from emulator.bootstrap import ROOT
 from emulator.console import Console
 from emulator.topology_file import read_topology
 from quickthumb.limits import Limits
+from tests import needs
 from tests.conformance.endpoint import eventually
 from tests.e2e.deployed import DeployedCloud, bundle, limited, memory_group
 from tests.e2e.test_story import *  # noqa: F403 - every test of the story, on the cloud below
@@ -23,9 +24,7 @@ from tests.environments import environment
 from tests.pictures import ROCKET
 
 FUNCTIONS = ROOT / "functions"
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="limits of memory and processors are set as on Linux"
-)
+pytestmark = needs.linux("limits of memory and processors are set as on Linux")
 
 
 @pytest.fixture(scope="module")

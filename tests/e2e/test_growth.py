@@ -1,13 +1,11 @@
 """bench.growth, in its shortest form."""
 
 import re
-import sys
-
-import pytest
 
 from bench import growth
+from tests import needs
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="copies attributes of files: Linux")
+pytestmark = needs.linux("copies attributes of files: Linux")
 
 
 def test_it_measures_many_uploads_and_a_full_folder(monkeypatch, capsys):

@@ -14,6 +14,7 @@ import pytest
 
 from emulator.bootstrap import ROOT
 from emulator.ports import free_port
+from tests import needs
 from tests.conformance.endpoint import eventually
 from tests.documents import commands
 from tests.e2e.commands import environment, run, running_up
@@ -93,6 +94,7 @@ def test_the_document_shows_the_example():
     assert shown == [(EXAMPLE / name).read_text() for name in ("app/main.py", "app.yaml")]
 
 
+@needs.posix("symbolic links")
 def test_the_document_can_be_followed(tmp_path):
     reader = Reader(tmp_path)
     app = tmp_path / "my-guest-book" / "app"

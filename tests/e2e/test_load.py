@@ -15,6 +15,7 @@ import requests
 
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
+from tests import needs
 from tests.documents import commands
 from tests.e2e.commands import COMMAND, environment, run
 from tests.pictures import ROCKET, SAMPLES
@@ -71,6 +72,7 @@ def test_pictures_are_sent_in_turn_and_kept_on_request(shared_up):
     assert thumbnails(shared_up) == before + 4 * 2
 
 
+@needs.posix("signals")
 def test_ctrl_c_ends_the_load_with_a_report(shared_up):
     before = thumbnails(shared_up)
     with subprocess.Popen(
@@ -82,7 +84,8 @@ def test_ctrl_c_ends_the_load_with_a_report(shared_up):
         text=True,
     ) as process:
         end = time.monotonic() + 60
-        while thumbnails(shared_up) < before + 2:
+        # A thumbnail is there before the load has noticed that its picture is done.
+        while thumbnails(shared_up) < before + 6:
             assert time.monotonic() < end
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
@@ -155,10 +158,11 @@ def test_a_hanging_service_is_abandoned(hanging):
     result = run("load", hanging.url, "--rate", 4, "--seconds", 1, "--patience", 1)
     assert result.returncode == 1
     assert "4 due, 0 done, 0 refused, 4 failed" in result.stdout
-    assert "4 with ReadTimeout: rocket.jpg: " in result.stdout
+    assert "does not answer" in result.stdout
     assert "Deleting 0 uploads" in result.stderr
 
 
+@needs.posix("signals")
 def test_ctrl_c_does_not_wait_for_a_hanging_service(hanging):
     command = [*COMMAND, "load", hanging.url, "--rate", "50", "--at-once", "3"]
     with subprocess.Popen(
@@ -204,6 +208,7 @@ def test_a_wrong_command_line_is_reported(shared_up, arguments, status, message)
     assert "Traceback" not in result.stderr
 
 
+@needs.bash
 def test_the_commands_of_the_guide_run(shared_up, tmp_path):
     lines = [command.line for command in commands(GUIDE)]
     here, deployed = (line for line in lines if line.startswith("python3 -m emulator load"))

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from emulator.bootstrap import ROOT
+from tests import needs
 from tests.e2e.commands import COMMAND, from_anywhere, run
 from tests.pictures import ROCKET
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="a shell and signals of POSIX")
+pytestmark = needs.posix("a shell and signals")
 
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
 from emulator.pubsub import __version__
+from tests import needs
 from tests.unit.pubsub.test_rooms import FILES, imported
 from tests.wheels import repack
 
@@ -197,6 +198,7 @@ def started(programs, env, tmp_path):
     )
 
 
+@needs.posix("signals")
 def test_what_the_dockerfile_installs_and_starts_answers(programs, tmp_path):
     """Its instructions, without Docker: the image gets the package as the environment did."""
     kinds = [name for name, _ in instructions()]

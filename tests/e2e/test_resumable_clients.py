@@ -12,6 +12,7 @@ from google.resumable_media.common import InvalidResponse
 from google.resumable_media.requests import ResumableUpload
 
 from emulator.bootstrap import ROOT
+from tests import needs
 from tests.npm_packages import node_modules
 from tests.pictures import ROCKET, picture
 
@@ -200,6 +201,7 @@ def test_a_session_url_takes_a_post_too(url):
     expect_picture(url, id, ROCKET.stat().st_size)
 
 
+@needs.posix("symbolic links")
 def test_the_documented_javascript_does_all_of_it(url, file, tmp_path):
     text = (ROOT / "docs" / "large-uploads.md").read_text()
     [code] = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

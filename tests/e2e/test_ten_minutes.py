@@ -11,6 +11,7 @@ import requests
 
 from emulator.bootstrap import ROOT
 from emulator.ports import free_port
+from tests import needs
 from tests.documents import commands_in
 from tests.e2e.commands import COMMAND, from_anywhere, up
 from tests.e2e.conftest import BROKERS, need
@@ -178,6 +179,7 @@ def learner(request, tmp_path):
     learner.close()
 
 
+@needs.bash
 def test_the_ten_minutes_are_as_the_document_says(learner):
     for number, step in enumerate(STEPS, 1):
         if number not in WITHOUT.get(learner.broker, ()):

@@ -4,12 +4,12 @@ import io
 import json
 import os
 import struct
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tests import needs
 from tests.e2e.commands import run
 from tests.pictures import ROCKET, SAMPLES, picture
 
@@ -159,7 +159,7 @@ def test_a_warning_of_a_library_about_a_picture_that_came_out_well_is_not_shown(
     ]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: names that are not Unicode")
+@needs.linux("names that are not Unicode")
 def test_a_name_that_is_not_unicode_is_no_obstacle(tmp_path, data):
     (tmp_path / "in").mkdir()
     Path(os.fsdecode(bytes(tmp_path) + b"/in/caf\xe9.jpg")).write_bytes(ROCKET.read_bytes())

@@ -15,6 +15,7 @@ import requests
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
 from emulator.topology_file import read_topology
+from tests import needs
 from tests.conformance.endpoint import eventually
 from tests.e2e.commands import environment, run, up
 from tests.e2e.conftest import BROKERS, need
@@ -64,6 +65,7 @@ def thumbnail(url: str, id: str, wait: int = 20) -> requests.Response:
     return requests.get(f"{url}/{id}/256", params={"wait": wait}, timeout=60)
 
 
+@needs.linux("/proc")
 @pytest.mark.parametrize("broker", BROKERS)
 def test_after_ctrl_c_nothing_runs_and_the_next_up_still_serves_the_thumbnail(tmp_path, broker):
     need(broker)
@@ -89,7 +91,7 @@ def test_the_curl_line_works_as_it_is_printed(shared_up):
     assert '"status":"queued"' in answer.stdout
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the browser is a script of the shell")
+@needs.posix("the browser is a script of the shell")
 def test_the_page_is_named_and_opened_in_a_browser(tmp_path, monkeypatch):
     seen, browser = tmp_path / "seen", tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
@@ -128,6 +130,7 @@ def test_with_the_variable_of_cloud_run_the_functions_log_json(tmp_path, monkeyp
         cloud.stop(signal.SIGINT)
 
 
+@needs.linux("/proc")
 def test_functions_that_are_killed_are_back_and_the_job_is_done(tmp_path):
     with up(tmp_path, "--port", free_port()) as cloud:
         url = cloud.url("upload")
@@ -207,6 +210,7 @@ def test_env_without_up_says_what_to_start(tmp_path):
     assert "python3 -m emulator up" in result.stderr
 
 
+@needs.bash
 def test_a_function_runs_by_hand_with_what_env_prints(shared_up, tmp_path):
     lines = run("env", "--data", shared_up.data).stdout
     script = (

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from emulator.ports import HOST, free_port
+from tests import needs
 from tests.conformance.endpoint import eventually
 from tests.e2e.commands import environment, run, up
 from tests.e2e.conftest import BROKERS, need
@@ -72,6 +73,7 @@ def answers_with(url: str, text: str) -> bool:
         return False  # it is just being restarted
 
 
+@needs.linux("/proc")
 def test_ten_lines_run_and_every_http_function_has_a_port_in_a_row(app):
     port = free_port()
     with app.up("--port", port) as cloud:
@@ -217,6 +219,7 @@ def test_a_debugger_attaches_to_a_function_and_stops_it_at_a_breakpoint(app):
         assert all_end(processes)
 
 
+@needs.bash
 def test_a_function_runs_by_hand_with_what_env_prints(app):
     with app.up("--port", free_port()) as cloud:
         printed = run("env", "--data", cloud.data, *app.options, "--python", sys.executable).stdout

@@ -14,6 +14,7 @@ WHOLE = {
     "callers": ["user:someone@example.com"],
     "domain": "thumbs.example.com",
     "request_log_share": 0.1,
+    "secrets": {"QUICKTHUMB_SIGNING_KEYS": "signing-keys"},
 }
 """Variables with which all resources are created."""
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from emulator.bootstrap import ROOT
+from tests import needs
 from tests.documents import DOCUMENTS, commands
 from tests.infra.gcloud import refused
 from tests.infra.hcl import FOUNDATION, INFRA, of_kind
@@ -56,6 +57,7 @@ def test_cloud_build_takes_the_file():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@needs.bash
 @pytest.mark.parametrize("step", scripts())
 def test_a_step_is_valid_shell(step):
     bash = shutil.which("bash")
@@ -67,6 +69,7 @@ def test_a_step_is_valid_shell(step):
     assert result.returncode == 0, result.stderr
 
 
+@needs.bash
 def test_the_commands_are_found():
     found = gcloud_commands()
     assert any(command.startswith("gcloud run services describe") for command in found)
@@ -74,6 +77,7 @@ def test_the_commands_are_found():
     assert len(found) > 15
 
 
+@needs.bash
 def test_gcloud_understands_every_command(tmp_path):
     wrong = "gcloud auth login --no-such-flag"
     assert refused([*gcloud_commands(), wrong], tmp_path).keys() == {wrong}
@@ -107,6 +111,7 @@ def test_every_command_of_terraform_in_the_guide_is_for_a_folder_that_is_applied
     assert folders == {"infra", "infra/foundation"}
 
 
+@needs.bash
 def test_the_guide_has_the_pipelines_steps_in_its_order():
     of_guide = [c for c in guide_lines() if re.search(r"image\.py|release\.py|=infra apply$", c)]
     update = of_guide[of_guide.index("python3 infra/release.py hold") - 1 :][:4]

@@ -30,6 +30,7 @@ from emulator.topology_file import read_topology
 from infra.trial import usage
 from infra.trial.commands import Failed, Gcloud
 from infra.trial.deployment import Deployment
+from tests import needs
 from tests.e2e.front_end import FrontEnd
 from tests.infra.false_cloud import BAD, MADE, NEW, FalseCloud
 from tests.infra.hcl import of_kind
@@ -404,6 +405,7 @@ def test_what_cannot_be_deleted_is_told(nowhere):
     assert nowhere.terraform["made"] == MADE
 
 
+@needs.posix("signals")
 def test_ctrl_c_waits_for_terraform_and_deletes_what_was_made(nowhere):
     nowhere.become("apply hangs")
     process = subprocess.Popen(
@@ -496,6 +498,7 @@ def test_an_invalid_picture_is_refused_before_anything_is_created(nowhere):
     assert nowhere.told == []
 
 
+@needs.posix("symbolic links")
 def test_what_is_not_installed_is_named(nowhere, tmp_path):
     (nowhere.bin / "terraform").unlink()
     empty = tmp_path / "empty"

@@ -12,8 +12,9 @@ import pytest
 from emulator import leash
 from emulator.job_object import Job, Limits
 from emulator.leash import PosixLeash, WindowsLeash
+from tests import needs
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="needs POSIX: process groups")
+posix_only = needs.posix("process groups")
 
 # Starts a worker, says both ids, and does not end when it is asked to.
 FAMILY = """

@@ -13,10 +13,11 @@ import requests
 
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, answers, free_port
+from tests import needs
 from tests.e2e.commands import Up, environment, run
 from tests.pictures import ROCKET
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX: it is what is taken away")
+pytestmark = needs.posix("it is what is taken away")
 
 WITHOUT = Path(__file__).with_name("without")
 FRAMEWORK = ROOT / "emulator/parts/guest/framework.py"

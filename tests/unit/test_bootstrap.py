@@ -14,6 +14,7 @@ import pytest
 from emulator import __version__, bootstrap, venv
 from emulator.errors import InstallError, Unwritable
 from emulator.file_lock import exclusive
+from tests import needs
 from tests.wheels import OPTIONS, make_wheel
 
 pytestmark = pytest.mark.slow
@@ -82,6 +83,7 @@ def test_an_installation_that_failed_is_told_and_tried_again(project):
     bootstrap.install(LOCK)
 
 
+@needs.posix("symbolic links")
 def test_an_environment_whose_python_is_gone_is_made_again(project):
     bootstrap.PYTHON.parent.mkdir(parents=True)
     bootstrap.PYTHON.symlink_to("/nonexistent/python")
@@ -90,6 +92,7 @@ def test_an_environment_whose_python_is_gone_is_made_again(project):
     assert bootstrap.PYTHON.exists()
 
 
+@needs.posix("symbolic links")
 def test_an_environment_whose_python_was_upgraded_is_made_again(project):
     bootstrap.install(LOCK)
     (ours := bootstrap.VENV / "ours").touch()
@@ -111,6 +114,7 @@ def test_an_environment_of_an_earlier_version_is_kept(project):
     assert ours.exists()
 
 
+@needs.posix("symbolic links")
 def test_a_project_of_somebody_else_is_told(project, monkeypatch):
     bootstrap.PYTHON.parent.mkdir(parents=True)
     bootstrap.PYTHON.symlink_to(sys.executable)
@@ -200,7 +204,7 @@ def test_help_and_a_mistyped_command_install_nothing(clone, arguments, expected)
     assert expected in result.stdout + result.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sizes are those of Linux")
+@needs.linux("sizes are those of Linux")
 @pytest.mark.parametrize("lock", bootstrap.MEGABYTES)
 def test_what_is_told_to_be_installed_is_about_what_the_packages_of_the_lock_take(lock):
     pinned = re.findall(r"^([\w.-]+)==", (bootstrap.ROOT / lock).read_text(), re.MULTILINE)
@@ -228,7 +232,7 @@ def wait_for(clone, process, moment, since):
         time.sleep(0.005)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="processes are ended as on POSIX")
+@needs.posix("processes are ended as on POSIX")
 def test_a_signal_to_the_command_alone_ends_the_installation_too(clone):
     start = time.time_ns()
     process = first_use(clone)
@@ -242,17 +246,18 @@ def test_a_signal_to_the_command_alone_ends_the_installation_too(clone):
     assert len(list(many.glob("*.py"))) < 1200
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals are held back as on POSIX")
+@needs.posix("signals are held back as on POSIX")
 @pytest.mark.parametrize("module", ["emulator", "emulator.cli"])
 def test_ctrl_c_while_the_command_starts_is_no_traceback(clone, module):
-    def press():
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # as `bootstrap` does
-        os.kill(os.getpid(), signal.SIGINT)
-
+    pressed = (
+        "import os, signal, sys;"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]);"  # as `bootstrap` does
+        "os.kill(os.getpid(), signal.SIGINT);"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
     result = subprocess.run(
-        [sys.executable, "-m", module, "env"],
+        [sys.executable, "-c", pressed, "-m", module, "env"],
         cwd=clone,
-        preexec_fn=press,
         capture_output=True,
         text=True,
         check=False,
@@ -262,7 +267,7 @@ def test_ctrl_c_while_the_command_starts_is_no_traceback(clone, module):
     assert result.stdout == ""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="processes are ended as on POSIX")
+@needs.posix("processes are ended as on POSIX")
 def test_a_first_use_that_was_cut_short_is_mended_by_the_next(clone):
     for end, moment in (
         (interrupt, "bin/python"),
@@ -297,7 +302,7 @@ mount -o remount,size=400m tmpfs "$2"
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk as on Linux")
+@needs.linux("mounts a small disk as on Linux")
 @pytest.mark.parametrize(
     ("megabytes", "what"), [(8, "Could not create"), (40, "pip could not install")]
 )

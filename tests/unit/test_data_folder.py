@@ -14,10 +14,11 @@ from emulator.errors import InvalidOption, StorageUnusable, Unsafe
 from emulator.parts.storage import METADATA_BYTES, OVERHEAD_BYTES, storage_parts
 from emulator.ports import free_port
 from quickthumb.documents import notes
+from tests import needs
 from tests.disks import ext4, mounted
 from tests.storage import serving
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX: owners, modes, links")
+pytestmark = needs.posix("owners, modes, links")
 NOBODY = 65534
 
 
@@ -170,7 +171,7 @@ def test_up_refuses_a_dangerous_folder_in_a_sentence(data):
 # What the storage server makes, and cannot read.
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: extended attributes")
+@needs.linux("extended attributes")
 def test_files_that_the_server_cannot_read_are_set_aside_before_it_starts(tmp_path):
     import requests
 
@@ -193,7 +194,7 @@ def test_there_is_nothing_to_set_aside_before_the_first_start(tmp_path):
     assert set_aside(tmp_path, tmp_path / "storage") == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: extended attributes")
+@needs.linux("extended attributes")
 def test_a_file_system_that_keeps_too_little_metadata_is_told(tmp_path):
     with ext4(tmp_path / "image", tmp_path / "disk", block=1024) as folder:
         os.setxattr(folder, METADATA, b"x")  # it has attributes, and small ones
@@ -203,7 +204,7 @@ def test_a_file_system_that_keeps_too_little_metadata_is_told(tmp_path):
         assert storage_parts(folder, 1, ())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: extended attributes")
+@needs.linux("extended attributes")
 def test_a_file_system_without_attributes_is_told(tmp_path):
     with (
         mounted(tmp_path / "disk", "-t", "ramfs", "ramfs") as folder,
@@ -216,7 +217,7 @@ def test_a_blob_can_have_as_much_metadata_as_the_functions_write():
     assert METADATA_BYTES >= notes.MAX_BYTES
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: extended attributes")
+@needs.linux("extended attributes")
 @pytest.mark.parametrize("character", ["a", '"', "<", "é", "\u2028", "\x01"])
 def test_as_much_metadata_as_a_blob_may_have_fits_into_what_is_asked_for(tmp_path, character):
     """The bound is of names and values as Go writes them in JSON, which escapes more than ours."""

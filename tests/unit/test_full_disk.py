@@ -22,6 +22,7 @@ from emulator.parts.front.sessions import UNIT
 from emulator.ports import HOST, answers, free_port
 from emulator.pubsub import protos
 from emulator.running import Addresses, announced
+from tests import needs
 from tests.disks import small
 from tests.storage import BUCKET, serving
 
@@ -192,6 +193,7 @@ class Running:
         self.process.stdout.close()
 
 
+@needs.posix("signals")
 def test_a_broker_keeps_what_it_has_answered_and_recovers(tmp_path):
     with small(tmp_path / "disk", 24) as disk:
         broker = Running(disk.folder / "pubsub")
@@ -230,6 +232,7 @@ def test_a_broker_keeps_what_it_has_answered_and_recovers(tmp_path):
             broker.stop()
 
 
+@needs.posix("signals")
 def test_a_broker_on_a_full_disk_says_so_and_ends(tmp_path):
     with small(tmp_path / "disk", 4) as disk:
         disk.fill()

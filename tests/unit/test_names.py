@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from emulator.errors import InvalidOption
 from emulator.inputs import find_inputs
 from quickthumb.imaging.formats import FORMATS, USUAL, sniff
+from tests import needs
 from tests.pictures import picture
 from tests.unit.imaging.pictures import encoded, photo
 
@@ -78,6 +79,7 @@ def test_no_two_inputs_share_a_stem(tmp_path_factory, names):
     assert len(set(keys)) == len(keys) == len(set(names))
 
 
+@needs.posix("symbolic links")
 def test_an_unreadable_entry_of_a_folder_does_not_hide_the_others(tmp_path, out, monkeypatch):
     touch(tmp_path / "in" / "a.jpg")
     locked = touch(tmp_path / "in" / "locked.jpg")

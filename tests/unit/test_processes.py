@@ -10,6 +10,7 @@ from emulator.console import Console
 from emulator.errors import PartFailed
 from emulator.ports import HOST, answers, free_port, is_free
 from emulator.processes import Part, Supervisor
+from tests import needs
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +58,7 @@ def supervise(log):
         supervisor.stop()
 
 
+@needs.posix("signals")
 def test_parts_are_ready_when_start_returns_and_gone_when_stop_does(supervise):
     port = free_port()
     supervisor = supervise([server(port)])
@@ -68,6 +70,7 @@ def test_parts_are_ready_when_start_returns_and_gone_when_stop_does(supervise):
         os.kill(pid, 0)
 
 
+@needs.posix("signals")
 def test_a_part_that_dies_is_started_again_and_made_ready(supervise, log):
     port, readied = free_port(), []
     supervisor = supervise([server(port, on_ready=lambda: readied.append(1))])
@@ -79,7 +82,7 @@ def test_a_part_that_dies_is_started_again_and_made_ready(supervise, log):
     assert "server | ended with status -9: restarted" in log.getvalue()
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX: process groups")
+@needs.posix("process groups")
 def test_a_worker_that_outlives_its_master_does_not_keep_the_port(supervise):
     port = free_port()
     master = (
@@ -95,6 +98,7 @@ def test_a_worker_that_outlives_its_master_does_not_keep_the_port(supervise):
     assert is_free(port)
 
 
+@needs.posix("signals")
 def test_a_part_that_nobody_waits_for_is_started_when_the_others_are_ready(supervise, log):
     first, second, made = free_port(), free_port(), []
     late = server(second, "late", awaited=False, on_ready=lambda: made.append(answers(first)))
@@ -151,7 +155,7 @@ def test_only_what_matters_is_shown_unless_verbose(supervise, log):
     eventually(lambda: "talker | INFO all is well" in log.getvalue())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: parent death signals")
+@needs.linux("parent death signals")
 def test_parts_end_when_the_emulator_is_killed(tmp_path):
     import subprocess
 
@@ -202,6 +206,7 @@ def test_a_part_hears_its_lines_first_and_shows_what_is_left(supervise, log):
     assert heard == ["secret", "said"]
 
 
+@needs.posix("signals")
 def test_each_end_is_told_and_changes_count_from_the_next_start(supervise, log):
     ends = []
     tell = "import os, time; print(os.environ['COUNT'], flush=True); time.sleep(60)"

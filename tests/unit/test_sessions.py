@@ -13,6 +13,7 @@ from emulator.parts.front import sessions
 from emulator.parts.front.announced import Announced
 from emulator.parts.front.http1 import Refused, Request
 from emulator.parts.front.sessions import UNIT, Sessions
+from tests import needs
 from tests.storage import BUCKET, serving
 
 SIZE = 3 * UNIT + 1000
@@ -297,6 +298,7 @@ def test_clients_that_do_not_support_308_get_another_status(session):
 # What lasts, and what does not.
 
 
+@needs.posix("signals")
 def test_an_upload_goes_on_after_everything_was_killed(tmp_path):
     with serving(tmp_path) as storage:
         session = begun(storage, "cat").headers["Location"]
@@ -320,6 +322,7 @@ def test_an_upload_goes_on_after_everything_was_killed(tmp_path):
         assert put(done, b"dog").json()["name"] == "dog"
 
 
+@needs.posix("signals")
 def test_a_server_that_is_gone_is_told_and_the_bytes_are_kept(tmp_path):
     with serving(tmp_path) as storage:
         session = begun(storage, "cat").headers["Location"]

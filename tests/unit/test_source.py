@@ -6,6 +6,7 @@ import pytest
 from emulator import venv
 from emulator.errors import SourceUnusable
 from emulator.source import Source, entry_file, find_python
+from tests import needs
 
 
 def make_environment(folder):
@@ -23,6 +24,7 @@ def test_the_functions_are_in_main_py_or_in_the_file_that_is_named(tmp_path):
     assert entry_file(tmp_path) == entry_file(file) == file.resolve()
 
 
+@needs.posix("symbolic links")
 def test_an_environment_is_found_beside_the_code_before_the_one_that_is_activated(tmp_path):
     activated = make_environment(tmp_path / "activated")
     env = {"VIRTUAL_ENV": str(tmp_path / "activated")}
@@ -35,6 +37,7 @@ def test_an_environment_is_found_beside_the_code_before_the_one_that_is_activate
     assert find_python(tmp_path, second, env) == second
 
 
+@needs.posix("symbolic links")
 def test_an_environment_stays_known_by_its_link(tmp_path, monkeypatch):
     python = make_environment(tmp_path / ".venv")
     monkeypatch.chdir(tmp_path)

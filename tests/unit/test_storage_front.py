@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from google.cloud import storage as library
 
 from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST
+from tests import needs
 from tests.storage import BUCKET, connect, exchange, received, request, serving, statuses
 
 pytestmark = pytest.mark.slow
@@ -353,6 +353,7 @@ def test_an_answer_before_the_end_of_a_body_arrives(storage):
     assert answer.status_code == 404
 
 
+@needs.posix("signals")
 def test_a_server_that_dies_is_told_and_found_again(tmp_path):
     with serving(tmp_path) as storage:
         put(storage, "a")
@@ -400,7 +401,7 @@ def test_connections_are_bounded_and_free_again_when_they_end(tmp_path):
                 time.sleep(0.05)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: extended attributes")
+@needs.linux("extended attributes")
 def test_metadata_that_finds_no_room_is_refused_and_breaks_nothing(storage, name):
     put(storage, name)
     resource = {"name": f"{name}-large", "metadata": {"a": "x" * 100_000}}

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from uvicorn import config
-from uvicorn_worker import UvicornWorker
 
 from quickthumb.api import wire
 from quickthumb.api.wire import Wire
 
 pytestmark = pytest.mark.slow
+
+UvicornWorker = pytest.importorskip(  # where there is gunicorn
+    "uvicorn_worker", exc_type=ImportError
+).UvicornWorker
 
 HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -6,7 +6,6 @@ does not know formats of names, quotas, permissions or delays.
 """
 
 import contextlib
-import fcntl
 import json
 import re
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.file_lock import exclusive
 from tests.infra.stub import runs
 
 PROJECT = "quickthumb-test"
@@ -125,8 +125,7 @@ class Cloud:
         Terraform asks for several changes at once, of several servers: one follows the other, and
         who only reads never sees a file that is half written.
         """
-        with self._file.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive(self._file.with_suffix(".lock"), wait=True):
             content = self._read()
             yield content
             written = self._file.with_suffix(".new")

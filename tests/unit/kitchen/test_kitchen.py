@@ -17,6 +17,7 @@ from quickthumb.kitchen import Kitchen, child, job
 from quickthumb.kitchen.child import GRACE
 from quickthumb.limits import Limits
 from quickthumb.problems import Corrupt, DecoderCrashed, TooManyPixels, TooSlow, Unavailable
+from tests import needs
 from tests.unit.kitchen.cooks import BABBLE, NATIVE, OBEDIENT
 from tests.unit.kitchen.pictures import OF_DECODER
 
@@ -25,7 +26,7 @@ RENDITIONS = (Rendition.square(8),)
 LONG = 20.0
 """Seconds after which a test has failed; nothing here takes a tenth of it on an idle machine."""
 
-needs_posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and limits of POSIX")
+needs_posix = needs.posix("signals and limits")
 pytestmark = [needs_posix, pytest.mark.slow]
 
 
@@ -71,6 +72,7 @@ def quick() -> Iterator[Obedient]:
     kitchen.close()
 
 
+@needs.linux("/proc")
 @pytest.mark.parametrize("how", ["asleep", "spinning"])
 @pytest.mark.parametrize("decoder", NATIVE)
 def test_a_decoder_that_never_comes_back_ends_with_the_deadline(decoder, how):
@@ -199,6 +201,7 @@ def test_a_second_attempt_has_what_is_left_of_the_time():
     kitchen.close()
 
 
+@needs.posix("signals")
 @pytest.mark.parametrize("served", [True, False], ids=["served", "fresh"])
 def test_a_child_that_is_killed_while_it_is_idle_is_replaced(served, kitchen):
     if served:
@@ -211,6 +214,7 @@ def test_a_child_that_is_killed_while_it_is_idle_is_replaced(served, kitchen):
     assert kitchen.ask("pid") != idle.pid
 
 
+@needs.posix("signals")
 def test_a_child_that_is_killed_at_work_after_others_is_replaced(kitchen):
     first = kitchen.ask("pid")
     with ThreadPoolExecutor(1) as pool:
@@ -220,6 +224,7 @@ def test_a_child_that_is_killed_at_work_after_others_is_replaced(kitchen):
         assert asked.result(LONG) != first
 
 
+@needs.posix("signals")
 def test_as_many_pictures_are_decoded_at_once_as_there_may_be_children():
     kitchen = Obedient(children=2)
     with ThreadPoolExecutor(2) as pool:
@@ -240,6 +245,7 @@ def test_a_job_waits_while_all_children_are_busy(kitchen):
         assert len(set(pool.map(kitchen.ask, ["pid"] * 40))) == 1
 
 
+@needs.posix("signals")
 def test_waiting_too_long_for_a_child_is_unavailable(kitchen, monkeypatch):
     monkeypatch.setattr(job, "PATIENCE", 0.05)
     first = kitchen.ask("pid")
@@ -286,6 +292,7 @@ def test_a_child_has_no_files_no_network_and_no_environment(kitchen, tmp_path):
     assert surroundings == {"folder": "/", "session": True, "arguments": []}
 
 
+@needs.posix("signals")
 def test_a_signal_that_asks_a_child_to_stop_does_not(kitchen):
     first = kitchen.ask("pid")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -293,6 +300,7 @@ def test_a_signal_that_asks_a_child_to_stop_does_not(kitchen):
     assert kitchen.ask("pid") == first
 
 
+@needs.linux("/proc")
 def test_nothing_is_left_of_many_jobs(kitchen):
     kitchen.ask("pid")
     files, processes = open_files(), children_of(os.getpid())
@@ -307,6 +315,7 @@ def test_nothing_is_left_of_many_jobs(kitchen):
     assert len(children_of(os.getpid())) == len(processes)
 
 
+@needs.linux("/proc")
 def test_nothing_is_left_when_it_is_closed():
     files, others = open_files(), children_of(os.getpid())
     kitchen = Obedient(children=2)
@@ -321,6 +330,7 @@ def test_nothing_is_left_when_it_is_closed():
     assert children_of(os.getpid()) == others
 
 
+@needs.linux("/proc")
 @pytest.mark.parametrize("command", ["sleep 60", "sleep_without_leash 60"])
 def test_a_child_does_not_outlive_its_parent(command):
     """Not even in the middle of a job; without a leash it ends with its own time limit."""
@@ -345,6 +355,7 @@ def test_a_child_does_not_outlive_its_parent(command):
     assert until(lambda: not alive(pid))
 
 
+@needs.linux("/proc")
 def test_an_idle_child_ends_when_its_parent_is_killed():
     code = (
         "import time\n"
@@ -364,6 +375,7 @@ def test_an_idle_child_ends_when_its_parent_is_killed():
     assert until(lambda: not alive(pid))
 
 
+@needs.linux("/proc")
 def test_a_failure_to_start_a_process_is_reported(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     kitchen, files = Obedient(), open_files()
@@ -384,6 +396,7 @@ def test_a_child_that_ends_during_startup_is_reported():
     kitchen.close()
 
 
+@needs.linux("/proc")
 def test_a_child_that_is_not_ready_in_time_is_reported(monkeypatch):
     monkeypatch.setattr(child, "START_SECONDS", 0.05)
     others = children_of(os.getpid())

@@ -11,6 +11,7 @@ from PIL import Image
 from quickthumb.documents.rendition import Rendition
 from quickthumb.kitchen import Kitchen
 from quickthumb.limits import Limits
+from tests import needs
 from tests.unit.imaging.pictures import encoded
 
 pytestmark = pytest.mark.slow
@@ -121,7 +122,7 @@ def test_the_largest_pictures_fit_into_what_a_child_is_granted(kind, options):
     kitchen.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@needs.linux("/proc")
 def test_a_child_gives_back_what_a_large_picture_took():
     code = """
 from pathlib import Path

@@ -24,6 +24,7 @@ from quickthumb.problems import (
     TooSlow,
     Unavailable,
 )
+from tests import needs
 from tests.unit.kitchen.cooks import OBEDIENT
 from tests.unit.kitchen.test_kitchen import LONG, needs_posix, until
 
@@ -118,6 +119,7 @@ def stuck(kitchen: Shared, pool: ThreadPoolExecutor, memory: int):
     return hanging, pid
 
 
+@needs.posix("signals")
 def test_a_small_picture_does_not_wait_for_a_large_one(kitchen):
     with ThreadPoolExecutor(1) as pool:
         hanging, pid = stuck(kitchen, pool, MUCH)
@@ -127,6 +129,7 @@ def test_a_small_picture_does_not_wait_for_a_large_one(kitchen):
         hanging.result(LONG)
 
 
+@needs.posix("signals")
 def test_a_large_picture_waits_for_a_large_one_and_those_behind_it_wait_too(kitchen):
     with ThreadPoolExecutor(3) as pool:
         hanging, pid = stuck(kitchen, pool, MUCH)

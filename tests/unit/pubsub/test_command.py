@@ -17,6 +17,7 @@ from emulator.pubsub.command import VARIABLES, main, parse
 from emulator.pubsub.doors.key_server import KEY_FILE_NAME
 from emulator.pubsub.journal.database import FILE_NAME
 from emulator.pubsub.journal.journal import Journal
+from tests import needs
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +60,7 @@ def test_it_says_where_grpc_alone_is():
     assert started.startswith("Server started, ")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGTERM to send")
+@needs.posix("Windows has no SIGTERM to send")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_when_it_is_told_to(number, tmp_path):
     with running("--port", "0", "--data", str(tmp_path)) as broker:
@@ -69,7 +70,7 @@ def test_it_stops_when_it_is_told_to(number, tmp_path):
         assert broker.stderr.read() == ""
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no SIGINT to send to one process")
+@needs.posix("Windows has no SIGINT to send to one process")
 def test_it_ends_without_a_word_when_it_is_interrupted_while_it_loads():
     script = """
 import os, runpy, signal, sys

@@ -5,7 +5,6 @@ import gc
 import hashlib
 import random
 import secrets
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +14,9 @@ from emulator.ports import HOST
 from emulator.pubsub.doors import front as door
 from emulator.pubsub.doors.listening import listeners
 from emulator.pubsub.doors.relay import Relay
+from tests import needs
 
-needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has splice")
+needs_linux = needs.linux("only Linux has splice")
 
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

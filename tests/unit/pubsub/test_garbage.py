@@ -18,6 +18,9 @@ import pytest
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, answers, free_port
 from emulator.pubsub import protos
+from tests import needs
+
+pytestmark = needs.linux("/proc")
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RESET, SETTINGS, PING, CONTINUATION = 0, 1, 3, 4, 6, 9
