@@ -46,7 +46,6 @@ _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".svg": mimetypes.types_map[".svg"],
 }
 _PREVIEWED = re.compile(r"image/(?!svg)[a-z0-9.+-]+|application/json|text/plain")
 
@@ -303,9 +302,10 @@ class _Handler(BaseHTTPRequestHandler):
         name = "index.html" if path == "/" else path.removeprefix("/")
         files = {file.name: file for file in _STATIC.iterdir()} if _STATIC.is_dir() else {}
         file = files.get(name)
-        if file is None or file.suffix not in _TYPES:
+        content_type = file and (_TYPES.get(file.suffix) or mimetypes.types_map.get(file.suffix))
+        if file is None or not content_type:
             raise Unknown(f"There is nothing at {path}.")
-        self._whole(200, _TYPES[file.suffix], file.read_bytes())
+        self._whole(200, content_type, file.read_bytes())
 
     def _json(self, status: int, document: Any) -> None:
         self._whole(status, "application/json", json.dumps(document).encode())

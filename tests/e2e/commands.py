@@ -61,7 +61,7 @@ class Up:
         """Its output so far."""
         return self._log.read_text()
 
-    def wait_for(self, text: str, seconds: float = 60) -> None:
+    def wait_for(self, text: str, seconds: float = 120) -> None:
         """Wait until it has printed something."""
         end = time.monotonic() + seconds
         while text not in self.log:

@@ -23,7 +23,7 @@ OTHER = {
     "request_log_share": 0.5,
     "drop_originals_after_days": 2,
     "labels": {"app": "quickthumb", "team": "pictures"},
-    "secrets": {"QUICKTHUMB_SIGNING_KEYS": "signing-keys"},
+    "secrets": {"QUICKTHUMB_SIGNING_KEYS": "other-signing-keys"},
     "notification_channels": ["projects/p/notificationChannels/7"],
 }
 """Another value of a variable, where one of its type alone would be refused."""

@@ -498,11 +498,11 @@ class QuickThumb:
             names: of the thumbnails; by default all. Choose those of one shape.
         """
         # A negotiated thumbnail has a link of its own, and one for each format.
+        whole = {name: _in_format(name, "jpeg") for name in status.links}
         negotiated = {
-            name: made
-            for name in status.links
-            if name not in status.thumbnails
-            and (made := status.thumbnails.get(_in_format(name, "jpeg")))
+            name: status.thumbnails[made]
+            for name, made in whole.items()
+            if name not in status.thumbnails and made in status.thumbnails
         }
         variants = {_in_format(name, each) for name in negotiated for each in _NEGOTIATED}
         shown = {**status.thumbnails, **negotiated}
