@@ -83,7 +83,7 @@ def _send(client: Client, picture: Path, count: int, at_once: int) -> list[float
 
     def upload(_: int) -> tuple[float, str]:
         started = time.perf_counter()
-        id = client.upload(picture, {})
+        id = client.upload(picture, {}, is_repeated=False)
         return time.perf_counter() - started, id
 
     with ThreadPoolExecutor(at_once) as pool:
@@ -119,7 +119,7 @@ def _processors(cloud: Cloud, picture: Path, uploads: int) -> None:
 
 def _timed(client: Client, picture: Path) -> float:
     started = time.perf_counter()
-    client.upload(picture, {})
+    client.upload(picture, {}, is_repeated=False)
     return time.perf_counter() - started
 
 
@@ -142,10 +142,10 @@ def _requests(cloud: Cloud, log: io.StringIO, picture: Path) -> None:
     """Print the requests for an upload nobody asks about."""
     client = Client(cloud.addresses.upload)
     for sizes in ("256", "64,128,256,512"):
-        client.wait(client.upload(picture, {"sizes": sizes}), _PATIENCE)
+        client.wait(client.upload(picture, {"sizes": sizes}, is_repeated=False), _PATIENCE)
         _wait_silent(log)
         mark = len(log.getvalue())
-        client.upload(picture, {"sizes": sizes})
+        client.upload(picture, {"sizes": sizes}, is_repeated=False)
         _wait_silent(log)
         seen = list(requests_in(log.getvalue()[mark:]))
         print(f"storage requests, {sizes.count(',') + 1} thumbnails: {len(seen)}", flush=True)
@@ -158,7 +158,7 @@ def _hops(cloud: Cloud, picture: Path, spans: dict[str, list[float]], uploads: i
     time.sleep(6)  # spans are exported every five seconds
     spans.clear()
     for _ in range(uploads):
-        client.upload(picture, {})
+        client.upload(picture, {}, is_repeated=False)
         time.sleep(0.2)
     time.sleep(6)
     print(f"{'hop':40} {'a picture':>9} {'p50':>9}")

@@ -313,14 +313,15 @@ class QuickThumb:
             metadata: your own data, kept with the upload.
             progress: is called while the picture is sent.
             idempotency_key: the same for all attempts at this upload, also those of other
-                processes; random by default.
+                processes. By default random, and none if this client tries only once, since a key
+                costs the service two more writes.
             options: of the thumbnails.
 
         Raises:
             Problem: it was refused.
             Unreachable: the service or Cloud Storage does not answer.
         """
-        key = idempotency_key or str(uuid.uuid4())
+        key = idempotency_key or self._random_key()
         with _opened(picture) as file:
             name, size = filename or _name_of(picture), _size_of(file)
             if size > _FORM_BYTES and size > self._limit() - _FORM_BYTES:
@@ -328,7 +329,7 @@ class QuickThumb:
                 self.send(session.url, file, progress=progress)
                 return Upload(session.id, session.links)
             body = _Form(file, size, name, _fields(options, metadata), progress)
-            headers = {"Content-Type": body.content_type, "Idempotency-Key": key}
+            headers = {"Content-Type": body.content_type, **_repeatable(key)}
             return _upload(self._json("POST", "/", headers, body))
 
     def announce(
@@ -344,8 +345,11 @@ class QuickThumb:
 
         Keep the session to resume after a crash. See `upload` for arguments and errors.
         """
-        key = idempotency_key or str(uuid.uuid4())
+        key = idempotency_key or self._random_key()
         return self._announce(size, filename, metadata, key, options)
+
+    def _random_key(self) -> str:
+        return str(uuid.uuid4()) if self._tries > 1 else ""
 
     def _announce(
         self,
@@ -359,7 +363,7 @@ class QuickThumb:
         if metadata:
             document["metadata"] = dict(metadata)
         query = urlencode(_texts(options))
-        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        headers = {"Content-Type": "application/json", **_repeatable(idempotency_key)}
         body = _Bytes(json.dumps(document).encode())
         answer = self._json("POST", f"/uploads?{query}" if query else "/uploads", headers, body)
         return Session(answer["id"], answer["upload"]["url"], answer["links"]["thumbnails"])
@@ -994,6 +998,10 @@ def _texts(options: Options) -> dict[str, str]:
         return ",".join(map(str, value))
 
     return {name: text(value) for name, value in options.items()}
+
+
+def _repeatable(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key} if key else {}
 
 
 def _fields(options: Options, metadata: Mapping[str, str] | None) -> dict[str, str]:
