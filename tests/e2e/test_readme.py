@@ -48,6 +48,7 @@ def test_every_curl_prints_what_the_document_shows(shared_up, document, tmp_path
     for command in runnable(document):
         line = command.line.replace("http://127.0.0.1:8080", shared_up.url("upload"))
         line = line.replace(shown, id).replace("-o ", f"-o {tmp_path}/")
+        line = line.replace("curl -O ", f"curl --output-dir {tmp_path} -O ")
         if not command.output:
             line = line.replace("curl ", "curl --fail --silent --show-error ", 1)
         result = subprocess.run(
