@@ -111,6 +111,21 @@ def test_every_size_is_in_the_large_view_with_all_that_can_be_copied(page, url):
     assert page.one(".compare").is_displayed()
 
 
+def test_a_format_that_the_browser_chooses_has_one_link_for_each_size(page, url):
+    page.sizes("64, 32")
+    page.run("document.querySelector('[name=format]').value = 'negotiate'")
+    page.choose(ROCKET)
+    page.settle("done")
+    page.one(".shot").click()
+    assert [text.partition(":")[0] for text in page.texts("#viewer .sizes label")] == ["32", "64"]
+    page.run("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.one("[data-copy=srcset]").click()
+    page.wait(lambda: page.one("[data-copy=srcset]").text == "Copied")
+    [id] = page.wait(page.ids)
+    assert f'srcset="{url}/{id}/32 32w, {url}/{id}/64 64w"' in page.run("return window.copied")
+    assert page.run("return document.querySelector('.thumbnail').naturalWidth") == 64
+
+
 def test_a_link_is_copied_and_a_thumbnail_saved_from_the_card(page, url):
     page.choose(ROCKET)
     page.settle("done")

@@ -77,7 +77,7 @@ export class Card {
     if (status.status === "failed") return this.fail(status.error.detail);
     if (this.sentAt) this.took = performance.now() - this.sentAt;
     this.status = status;
-    this.thumbnails = status.thumbnails;
+    this.thumbnails = negotiated(status);
     const thumbnail = this.thumbnails[this.best];
     // "2.1 MB → 12 kB in 34 ms"
     const change = `${bytes(status.original.bytes)} → ${bytes(thumbnail.bytes)}`;
@@ -112,4 +112,17 @@ export class Card {
   get isSettled() {
     return this.state === "done" || this.state === "failed";
   }
+}
+
+// Returns the thumbnails of a status by name. Of one in a format that the browser chooses there are
+// several, and a link for all of them, which takes their place.
+function negotiated({ thumbnails, links }) {
+  const found = { ...thumbnails };
+  for (const [name, href] of Object.entries(links.thumbnails)) {
+    const names = ["avif", "webp", "jpeg"].map((format) => `${name}-${format}`);
+    if (found[name] || !names.every((each) => found[each])) continue;
+    found[name] = { ...found[names[0]], href };
+    for (const each of names) delete found[each];
+  }
+  return found;
 }
