@@ -78,6 +78,6 @@ def test_the_table_of_options_names_each_with_its_values_and_default():
 
 def test_the_limits_are_those_of_the_settings():
     settings = settings_with()
-    assert f"up to {settings.max_files} as the field" in PAGE
+    assert f"up to {settings.max_files} in a form" in PAGE
     assert f"More than {settings.max_upload_bytes // 2**20} MiB" in PAGE
     assert f"for {settings.max_wait_seconds} seconds at most" in PAGE

@@ -209,24 +209,23 @@ def test_forty_uploads_wait_while_resize_is_paused_and_finish_when_it_goes_on(pa
 def test_four_instances_work_on_more_jobs_at_once_than_one(page):
     page.act("slow", seconds=3)
     page.until(lambda: "+3 s a job" in page.text("#drawing"))
-    one = most_at_once(page, 1)
+    concurrency = page.named("functions", "resize")["concurrency"]
+    # The broker sends more at once only as jobs succeed, so not all slots fill at once.
+    assert at_work_on_many(page, at_least=concurrency // 2) <= concurrency
     while (now := page.instances()) < 4:
         page.press("One instance of resize more")
         page.until(lambda before=now: page.instances() > before)
-    assert most_at_once(page, 4) == 4 * one
+    assert at_work_on_many(page, at_least=2 * concurrency) <= 4 * concurrency
 
 
-def most_at_once(page, instances):
-    """Upload more than `resize` takes; return on how many it works when all its slots are busy."""
-    concurrency = page.named("functions", "resize")["concurrency"]
-    ids = page.uploads(concurrency * instances + 2)
-    busy = f"#drawing [aria-label='Instance {instances}: busy in {concurrency} of {concurrency}']"
-    page.until(lambda: page.at_work() == concurrency * instances)
-    page.until(lambda: page.one(busy))
+def at_work_on_many(page, at_least):
+    """Upload many pictures; return on how many `resize` works when it works on enough at once."""
+    ids = page.uploads(60)
+    found = page.until(lambda: (now := page.at_work()) >= at_least and now)
     page.act("slow", seconds=0)
     page.until(lambda: page.are_done(ids))
     page.act("slow", seconds=3)
-    return concurrency * instances
+    return found
 
 
 def test_a_job_whose_instance_is_killed_is_tried_again_as_its_timeline_tells(page):
