@@ -77,7 +77,7 @@ class Up:
     def stop(self, number: int) -> int:
         """Send a signal, Ctrl-Break on Windows, and return the exit status."""
         self.process.send_signal(number if os.name == "posix" else _CTRL_BREAK)
-        return self.process.wait(30)
+        return self.process.wait(120)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-// Tells screen readers what happened: in one place, and together what happens together.
+// Tells screen readers what happened.
 
 const live = document.querySelector("#live");
 const PAUSE = 400; // milliseconds

@@ -114,15 +114,13 @@ export class Card {
   }
 }
 
-// Returns the thumbnails of a status by name. Of one in a format that the browser chooses there are
-// several, and a link for all of them, which takes their place.
-function negotiated({ thumbnails, links }) {
-  const found = { ...thumbnails };
+// Formats between which browsers choose are one thumbnail.
+function negotiated({ thumbnails: found, links }) {
   for (const [name, href] of Object.entries(links.thumbnails)) {
-    const names = ["avif", "webp", "jpeg"].map((format) => `${name}-${format}`);
-    if (found[name] || !names.every((each) => found[each])) continue;
-    found[name] = { ...found[names[0]], href };
-    for (const each of names) delete found[each];
+    const best = found[`${name}-avif`];
+    if (found[name] || !best) continue;
+    for (const format of ["avif", "webp", "jpeg"]) delete found[`${name}-${format}`];
+    found[name] = { ...best, href };
   }
   return found;
 }

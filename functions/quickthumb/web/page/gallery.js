@@ -1,4 +1,4 @@
-// All pictures in their order: remembers them, and deletes them after there was time to undo it.
+// All pictures in their order: remembers and deletes them.
 
 import { announce } from "./announcer.js";
 import { recall, remember } from "./memory.js";

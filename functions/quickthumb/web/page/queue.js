@@ -1,4 +1,4 @@
-// A fair queue: a few at a time, so that connections are left for statuses and thumbnails.
+// A fair queue: a few at a time, since browsers have few connections.
 
 const AT_ONCE = 3;
 

@@ -1,4 +1,4 @@
-// A picture to try the service with, drawn here: hills in the mist, in other colours every time.
+// A picture to try the service with, drawn here.
 
 const [width, height] = [2000, 1333];
 const HILLS = 6;

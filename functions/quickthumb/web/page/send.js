@@ -1,4 +1,4 @@
-// Sends small files in a request, and large ones to where the service says; resumes the latter.
+// Sends small files in a request, and large ones to where the service says.
 
 import { credentials } from "./key.js";
 import { Lost } from "./line.js";
