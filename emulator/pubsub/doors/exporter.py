@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from emulator.pubsub.doors.buckets import STORE_SECONDS, BucketMissing, Buckets, StorageFailed
 from emulator.pubsub.doors.doorbell import Doorbell
+from emulator.pubsub.doors.tasks import Tasks
 from emulator.pubsub.rules import wire
 from emulator.pubsub.rules.exports import avro_file, text
 from emulator.pubsub.rules.exports.batch import MOST_BYTES, Batch
@@ -57,33 +58,23 @@ class Exporter:
         self._doorbell = doorbell
         self._clock = clock
         self._buckets = buckets
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks = Tasks(registry, self._ended)
 
     def notice(self, subscription: Subscription) -> None:
         """Start a task for a subscription, if it writes to Cloud Storage and has none."""
-        if subscription.policy.export is None or subscription.number in self._tasks:
-            return
-        if self._registry.subscriptions.get(subscription.name) is not subscription:
+        if subscription.policy.export is None or not self._tasks.lacks(subscription):
             return
         if self._buckets is None:
             _show_state(subscription, _NOT_FOUND)
             return
-        task = asyncio.get_running_loop().create_task(self._export(subscription, self._buckets))
-        self._tasks[subscription.number] = task
-        task.add_done_callback(lambda task: self._ended(subscription, task))
+        self._tasks.start(subscription, self._export(subscription, self._buckets))
 
     async def close(self) -> None:
         """Stop. Messages whose file is not stored are delivered again after a restart."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
-    def _ended(self, subscription: Subscription, task: asyncio.Task[None]) -> None:
-        del self._tasks[subscription.number]
-        if task.cancelled():
-            return
-        if error := task.exception():
+    def _ended(self, subscription: Subscription, error: BaseException | None) -> None:
+        if error:
             _log.error("%s: writing to storage has failed", subscription.name, exc_info=error)
             return
         # It may write to Cloud Storage again since the last file.

@@ -10,6 +10,7 @@ import h11
 from emulator.pubsub.doors.doorbell import Doorbell
 from emulator.pubsub.doors.http_post import PROCESSING, HttpPoster
 from emulator.pubsub.doors.push_request import push_request
+from emulator.pubsub.doors.tasks import Tasks
 from emulator.pubsub.rules.messages import Delivery
 from emulator.pubsub.rules.policies import PushTarget
 from emulator.pubsub.rules.registry import Registry
@@ -53,30 +54,19 @@ class Pusher:
         self._registry = registry
         self._doorbell = doorbell
         self._make_courier = partial(_Courier, clock=clock, make_token=make_token, limit=limit)
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks = Tasks(registry, self._ended)
 
     def notice(self, subscription: Subscription) -> None:
         """Start a task for a subscription, if it is a push subscription and has none."""
-        if subscription.policy.push is None or subscription.number in self._tasks:
-            return
-        if self._registry.subscriptions.get(subscription.name) is not subscription:
-            return
-        task = asyncio.get_running_loop().create_task(self._push(subscription))
-        self._tasks[subscription.number] = task
-        task.add_done_callback(lambda task: self._ended(subscription, task))
+        if subscription.policy.push is not None and self._tasks.lacks(subscription):
+            self._tasks.start(subscription, self._push(subscription))
 
     async def close(self) -> None:
         """Stop, and abort the requests that are in flight."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
 
-    def _ended(self, subscription: Subscription, task: asyncio.Task[None]) -> None:
-        del self._tasks[subscription.number]
-        if task.cancelled():
-            return
-        if error := task.exception():
+    def _ended(self, subscription: Subscription, error: BaseException | None) -> None:
+        if error:
             _log.error("%s: pushing has failed", subscription.name, exc_info=error)
         # A new endpoint may have been set during the last requests to the old one.
         self.notice(subscription)
