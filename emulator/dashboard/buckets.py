@@ -9,6 +9,7 @@ from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from emulator.dashboard.direct import opener
 from emulator.dashboard.errors import Unavailable, Unknown
 
 MOST_LISTED = 5_000
@@ -17,7 +18,6 @@ MOST_LISTED = 5_000
 _SECONDS = 10.0
 
 # The server is on this machine, whatever proxy the environment names.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Buckets:
@@ -85,7 +85,7 @@ class Buckets:
     @contextmanager
     def _get(self, path: str) -> Iterator[HTTPResponse]:
         try:
-            with _opener.open(self._storage + path, timeout=_SECONDS) as answer:
+            with opener.open(self._storage + path, timeout=_SECONDS) as answer:
                 yield answer
         except urllib.error.HTTPError as error:
             with error:

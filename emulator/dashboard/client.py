@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from emulator.dashboard.direct import opener
 from emulator.errors import EmulatorError, InvalidOption
 from emulator.options import data_of
 from emulator.project import PROGRAM
@@ -19,7 +20,6 @@ from emulator.running import expect
 _SECONDS = 60.0  # scaling down waits for requests
 
 # The server is on this machine, whatever proxy the environment names.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Failed(EmulatorError):
@@ -74,7 +74,7 @@ class Dashboard:
         request = urllib.request.Request(f"{self.url}/api/events")  # noqa: S310 - as above
         try:
             # A comment comes every 15 seconds.
-            with _opener.open(request, timeout=_SECONDS) as stream:
+            with opener.open(request, timeout=_SECONDS) as stream:
                 name = ""
                 for line in stream:
                     field, _, text = line.decode().rstrip("\n").partition(": ")
@@ -89,7 +89,7 @@ class Dashboard:
 
     def _call(self, request: urllib.request.Request) -> dict[str, Any]:
         try:
-            with _opener.open(request, timeout=_SECONDS) as answer:
+            with opener.open(request, timeout=_SECONDS) as answer:
                 document: dict[str, Any] = json.load(answer)
                 return document
         except urllib.error.HTTPError as error:

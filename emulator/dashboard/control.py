@@ -8,9 +8,9 @@ from emulator.cloud import Cloud
 from emulator.console import Console
 from emulator.dashboard.actions import Actions
 from emulator.dashboard.buckets import Buckets
-from emulator.dashboard.flow import Event
 from emulator.dashboard.lines import line
 from emulator.dashboard.pubsub import PubSub, listen
+from emulator.dashboard.records import Event
 from emulator.dashboard.server import PORT, Api, Server
 from emulator.dashboard.state import State
 from emulator.dashboard.watching import Watching

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from emulator.cloud import Cloud
+from emulator.dashboard.direct import opener
 from emulator.dashboard.errors import Refused, Unknown
 from emulator.dashboard.pubsub import BrokerFailed, PubSub
 from emulator.dashboard.watching import Watching
@@ -31,8 +32,6 @@ _SECONDS = 10.0
 _PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 )
-
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Poison:
@@ -161,5 +160,5 @@ def _upload(url: str, name: str) -> str:
         head.encode() + _PICTURE + f"\r\n--{boundary}--\r\n".encode(),
         {"Content-Type": f"multipart/form-data; boundary={boundary}"},
     )
-    with _opener.open(request, timeout=_SECONDS) as answer:
+    with opener.open(request, timeout=_SECONDS) as answer:
         return str(json.load(answer)["id"])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from emulator.alive import is_alive
 from emulator.dashboard.controls import Controls
-from emulator.dashboard.flow import Flow, Role
+from emulator.dashboard.flow import Flow
 from emulator.dashboard.heard import Heard, HeardStorage
+from emulator.dashboard.records import Role
 from emulator.project import bucket_name
 from emulator.topology import Topology
 

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from emulator.dashboard.flow import MOST_EVENTS, Flow, Role
+from emulator.dashboard.flow import MOST_EVENTS, Flow
+from emulator.dashboard.records import Role
 from emulator.dashboard.subject import subject_of, uploads_in
 
 ID = "9c71239db089878a8c1fd34d0dcd9572"

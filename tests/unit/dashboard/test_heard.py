@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from emulator.dashboard.flow import Flow, Role
+from emulator.dashboard.flow import Flow
 from emulator.dashboard.heard import EVENT, LOGGED, Heard, HeardStorage
+from emulator.dashboard.records import Role
 from emulator.parts.front import told
 from emulator.parts.guest import watched
 

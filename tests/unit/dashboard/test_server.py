@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from emulator.dashboard.errors import Refused, Unknown
-from emulator.dashboard.flow import Flow, Role
+from emulator.dashboard.flow import Flow
 from emulator.dashboard.pubsub import BrokerFailed
+from emulator.dashboard.records import Role
 from emulator.dashboard.server import Api, Server
 
 FOREIGN = {
