@@ -1,53 +1,23 @@
 """The page of docs/browser-uploads.md, at an origin of its own."""
 
-import re
-import subprocess
-import sys
-from hashlib import sha256
-
 import pytest
 import requests
-from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from emulator.bootstrap import ROOT
-from emulator.ports import HOST, answers, free_port
+from emulator.ports import HOST
+from tests.browser.application import choose, recipe, serving
 from tests.pictures import ROCKET
-from tests.running import running
 
-PAGE = (ROOT / "docs" / "browser-uploads.md").read_text()
-KEY = "of the application, and nobody else"
+DOCUMENT = "browser-uploads.md"
 
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory):
     """Run the service and the application; return their URLs."""
-    folder, port = tmp_path_factory.mktemp("application"), free_port()
-    origin = f"http://localhost:{port}"
-    for language, name in (("python", "app.py"), ("html", "page.html")):
-        [code] = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-        (folder / name).write_text(code)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUICKTHUMB_API_KEYS", sha256(KEY.encode()).hexdigest())
-        patch.setenv("QUICKTHUMB_TOKEN_SECRETS", "of the service and of nobody else")
-        patch.setenv("QUICKTHUMB_CORS_ORIGINS", origin)
-        with running(folder / "data") as addresses:
-            env = {"SERVICE": addresses.upload, "KEY": KEY, "PORT": str(port)}
-            command = [sys.executable, "app.py"]
-            with subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.DEVNULL) as app:
-                while not answers(port):
-                    assert app.poll() is None
-                yield addresses.upload, origin
-                app.terminate()
-
-
-def choose(browser, origin, path):
-    """Choose a file on the page, and return what it says of it."""
-    browser.get(origin)
-    browser.find_element(By.CSS_SELECTOR, "input").send_keys(str(path))
-    said = browser.find_element(By.CSS_SELECTOR, "p")
-    WebDriverWait(browser, 60).until(lambda _: said.text)
-    return said.text
+    server, page = recipe(DOCUMENT, "python"), recipe(DOCUMENT, "html")
+    with serving(tmp_path_factory.mktemp("application"), server, page) as urls:
+        yield urls
 
 
 def test_a_page_shows_the_thumbnail_of_a_picture_that_it_uploads_with_a_token(browser, application):

@@ -1,9 +1,6 @@
 """The page of docs/clients.md at an origin of its own: it imports the client from the service."""
 
 import re
-import subprocess
-import sys
-from hashlib import sha256
 
 import pytest
 import requests
@@ -11,47 +8,17 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from emulator.bootstrap import ROOT
-from emulator.ports import answers, free_port
+from tests.browser.application import choose, recipe, serving
 from tests.pictures import ROCKET, picture
-from tests.running import running
-
-KEY = "of the application, and nobody else"
-
-
-def recipe(page, language):
-    [code] = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
-    return code
 
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory):
     """Run the service and an application with the page; return their URLs."""
-    folder, port = tmp_path_factory.mktemp("application"), free_port()
-    origin = f"http://localhost:{port}"
     server = recipe("browser-uploads.md", "python").replace("10_000_000", "100_000_000")
-    (folder / "app.py").write_text(server)
-    (folder / "page.html").write_text(recipe("clients.md", "html"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUICKTHUMB_API_KEYS", sha256(KEY.encode()).hexdigest())
-        patch.setenv("QUICKTHUMB_TOKEN_SECRETS", "of the service and of nobody else")
-        patch.setenv("QUICKTHUMB_CORS_ORIGINS", origin)
-        with running(folder / "data") as addresses:
-            env = {"SERVICE": addresses.upload, "KEY": KEY, "PORT": str(port)}
-            command = [sys.executable, "app.py"]
-            with subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.DEVNULL) as app:
-                while not answers(port):
-                    assert app.poll() is None
-                yield addresses.upload, origin
-                app.terminate()
-
-
-def choose(browser, origin, path):
-    """Choose a file on the page, and return what it says of it."""
-    browser.get(origin)
-    browser.find_element(By.CSS_SELECTOR, "input").send_keys(str(path))
-    said = browser.find_element(By.CSS_SELECTOR, "p")
-    WebDriverWait(browser, 90).until(lambda _: said.text)
-    return said.text
+    page = recipe("clients.md", "html")
+    with serving(tmp_path_factory.mktemp("application"), server, page) as urls:
+        yield urls
 
 
 def test_a_page_uploads_with_progress_and_shows_the_thumbnail(browser, application):

@@ -1,8 +1,6 @@
 """The dashboard of a running `up`, used as people use it."""
 
 import contextlib
-import http.server
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from emulator.bootstrap import ROOT
 from emulator.ports import HOST, free_port
 from emulator.running import find
+from tests.browser.elsewhere import another_page
 from tests.e2e.commands import up
 from tests.pictures import picture
 from tests.vendored import AXE
@@ -367,28 +366,3 @@ def test_it_is_small_and_needs_no_other_server():
         assert "http://" not in text, file
         assert "https://" not in text, file
         assert "innerHTML" not in text, file
-
-
-@contextlib.contextmanager
-def another_page():
-    """Yield the port of a web server with an empty page."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>A page</title>")
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer((HOST, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -1,15 +1,14 @@
 """Web pages that use the REST API of the Pub/Sub broker, and one that must not."""
 
 import json
-import threading
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
 
 from emulator.ports import HOST
 from emulator.pubsub import Broker
+from tests.browser.elsewhere import another_page
 
 TOPIC = "projects/page/topics/greetings"
 SUBSCRIPTION = "projects/page/subscriptions/greetings"
@@ -36,24 +35,8 @@ const [requests, done] = [arguments[0], arguments[1]];
 @pytest.fixture(scope="module")
 def pages():
     """Return the port of a web server with an empty page."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><title>A page</title>")
-
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer((HOST, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with another_page() as port:
+        yield port
 
 
 @pytest.fixture

@@ -367,17 +367,6 @@ def test_functions_of_another_project_are_watched_too(tmp_path):
         running.stop(2)
 
 
-SERVED = """
-project: tavern
-functions:
-  order: {trigger: http}
-  cook: {trigger: pubsub, concurrency: 1, max_instances: 4}
-topics: {orders: {}}
-subscriptions:
-  kitchen: {topic: orders, push_to: cook}
-"""
-
-
 def test_four_instances_do_four_slow_jobs_at_once(tmp_path):
     (tmp_path / "main.py").write_text(FUNCTIONS)
     topology = tmp_path / "topology.yaml"
