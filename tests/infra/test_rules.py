@@ -83,11 +83,16 @@ def test_every_function_has_an_identity_of_its_own(applied):
         assert account == f"quickthumb-{name}@{PROJECT}.iam.gserviceaccount.com"
 
 
-def test_a_function_has_roles_on_single_buckets_and_topics_and_on_nothing_else(applied):
+def test_a_function_has_roles_on_single_buckets_topics_and_secrets_only(applied):
     functions = {r["config"]["name"] for r in applied.cloud.resources(runs.SERVICE)}
-    places = {"google_storage_bucket_iam_member", "google_pubsub_topic_iam_member"}
+    places = {
+        "google_storage_bucket_iam_member",
+        "google_pubsub_topic_iam_member",
+        "google_secret_manager_secret_iam_member",
+    }
     roles = {
         "roles/pubsub.publisher",
+        "roles/secretmanager.secretAccessor",
         *(r["id"] for r in applied.cloud.resources() if "role" in r["id"]),
     }
     found = set()

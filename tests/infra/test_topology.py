@@ -317,7 +317,7 @@ def test_every_value_of_a_function_reaches_its_service(applied):
         (template,) = services[name]["template"]
         (container,) = template["containers"]
         (resources,) = container["resources"]
-        environment = {variable["name"]: variable["value"] for variable in container["env"]}
+        environment = {variable["name"]: variable.get("value") for variable in container["env"]}
         assert template["scaling"] == [{"max_instance_count": function["max_instances"]}]
         assert template["timeout"] == f"{function['timeout_seconds']}s"
         assert template["max_instance_request_concurrency"] == function["concurrency"]
