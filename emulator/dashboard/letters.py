@@ -57,29 +57,32 @@ class Letters:
         attributes: Mapping[str, str] = letter["attributes"]
         count = attributes.get(_COUNT, "")
         subject = subject_of(attributes, letter["data"])
+        source = self._source(topic, attributes)
         return {
             "message": letter["message"],
             "subject": subject,
             "topic": topic,
-            "subscription": self._source(topic, attributes),
+            "subscription": source,
             "died": letter["published"],
             "attempts": int(count) if count.isdecimal() else None,
-            "problem": self._problem(letter["message"], subject),
+            "problem": self._problem(letter["message"], subject, source),
             "attributes": own(attributes),
             "data": letter["data"],
             "ordering_key": letter["ordering_key"],
         }
 
-    def _problem(self, letter: str, subject: str | None) -> str | None:
+    def _problem(self, letter: str, subject: str | None, source: str | None) -> str | None:
         """Return why the last delivery failed, if the flow has seen it."""
         known = self._flow.message(letter)
         subject = (known.subject if known else None) or subject
+        # The function that failed: another one may have been told of the letter since.
+        function = self._topology.subscriptions[source].push_to if source else None
         why, logged = known.problem if known else None, None
         life = self._flow.life(subject) if subject else None
         for event in reversed(life["entries"] if life else []):
             if event["kind"] in ("dead", "failed"):
                 why = why or event.get("problem")
-            elif event["kind"] == "ended" and event["message"]:
+            elif event["kind"] == "ended" and event["function"] == function:
                 killed = "its process ended" if event["outcome"] == "killed" else None
                 logged = event["problem"] or killed
                 break

@@ -29,8 +29,25 @@ const MAKERS = {
     const slots = h("div", { class: "instances" });
     const more = h("span", { class: "what more" });
     const number = h("span", { class: "number" });
-    const size = { current: 1, most: 1 };
-    const scale = (by) => () => act("scale", { function: name, instances: Math.max(1, Math.min(size.most, size.current + by)) });
+    const size = { wanted: 1, most: 1, isSending: false };
+    const showSize = () => {
+      put(number, some(size.wanted, "instance"));
+      set(fewer, "aria-disabled", size.wanted <= 1 ? "true" : null);
+      set(another, "aria-disabled", size.wanted >= size.most ? "true" : null);
+    };
+    // Starting an instance takes seconds: what is pressed meanwhile is sent afterwards, at once.
+    const scale = (by) => async () => {
+      size.wanted = Math.max(1, Math.min(size.most, size.wanted + by));
+      showSize();
+      if (size.isSending) return;
+      size.isSending = true;
+      let sent;
+      do {
+        sent = size.wanted;
+        if (!(await act("scale", { function: name, instances: sent }))) break;
+      } while (sent !== size.wanted);
+      size.isSending = false;
+    };
     const fewer = h("button", { type: "button", onclick: scale(-1), "aria-label": `One instance of ${name} less` }, "−");
     const another = h("button", { type: "button", onclick: scale(1), "aria-label": `One instance of ${name} more` }, "+");
     const kill = button("Kill", "kill", { function: name }, { class: "harm", "aria-label": `Kill an instance of ${name}`, title: "Ends the busiest instance like a crash" });
@@ -42,11 +59,9 @@ const MAKERS = {
       put(what, state.slow ? `+${state.slow} s a job` : trigger);
       showInstances(slots, state);
       put(more, state.instances.length > MOST_ROWS ? `and ${state.instances.length - MOST_ROWS} more` : "");
-      put(number, some(state.wanted_instances, "instance"));
-      size.current = state.wanted_instances;
       size.most = state.most_instances;
-      set(fewer, "aria-disabled", state.wanted_instances <= 1 ? "true" : null);
-      set(another, "aria-disabled", state.wanted_instances >= state.most_instances ? "true" : null);
+      if (!size.isSending) size.wanted = state.wanted_instances;
+      showSize();
       controls.hidden = !state.is_watched;
     };
     return element;
