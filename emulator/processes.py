@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emulator.bootstrap import ROOT
 from emulator.console import Console
 from emulator.errors import PartFailed
 from emulator.leash import leash
@@ -16,6 +17,12 @@ from emulator.leash import leash
 _POLL = 0.02  # seconds
 _GRACE = 12.0  # seconds a part has to stop
 _LONGEST_PAUSE = 5.0  # seconds between two starts of a part that keeps dying
+
+
+def with_emulator() -> dict[str, str]:
+    """Return the variable that lets a Python process import the emulator from any folder."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from emulator.bootstrap import ROOT
 from emulator.errors import OfficialEmulatorMissing
 from emulator.ports import HOST, answers
-from emulator.processes import Part
+from emulator.processes import Part, with_emulator
 
 Broker = Literal["embedded", "official"]
 
@@ -51,7 +50,7 @@ def pubsub_part(
         command,
         is_ready=lambda: answers(port),
         on_ready=on_ready,
-        env={"PYTHONPATH": str(ROOT), "STORAGE_EMULATOR_HOST": storage},
+        env={**with_emulator(), "STORAGE_EMULATOR_HOST": storage},
     )
 
 

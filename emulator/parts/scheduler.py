@@ -16,9 +16,8 @@ from pathlib import Path
 import msgspec
 from cronsim import CronSim
 
-from emulator.bootstrap import ROOT
 from emulator.parts.tokens import PushToken
-from emulator.processes import Part
+from emulator.processes import Part, with_emulator
 from emulator.running import Addresses
 from emulator.topology import Topology
 
@@ -48,7 +47,7 @@ def scheduler_part(topology: Topology, addresses: Addresses, broker: Path) -> Pa
         "scheduler",
         [sys.executable, "-m", "emulator.parts.scheduler", *arguments, "--broker", str(broker)],
         is_ready=lambda: True,  # it listens nowhere
-        env={"PYTHONPATH": str(ROOT)},
+        env=with_emulator(),
         matters=lambda line: True,  # noqa: ARG005 - it only logs failures
         awaited=False,
     )

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
-from emulator.bootstrap import ROOT
 from emulator.data_folder import METADATA, set_aside
 from emulator.errors import StorageUnusable
 from emulator.parts.front.behind import Behind, Server
@@ -18,7 +17,7 @@ from emulator.parts.front.http1 import JSON
 from emulator.parts.front.streams import Gone
 from emulator.parts.front.visitors import Visitors
 from emulator.ports import HOST, answers, free_port, hidden_host
-from emulator.processes import Part
+from emulator.processes import Part, with_emulator
 from emulator.project import PROJECT, bucket_name
 from emulator.topology import Topology
 
@@ -148,7 +147,7 @@ def storage_parts(
             ],
             is_ready=lambda: answers(port),
             hear=hear or (lambda line: line),
-            env={"PYTHONPATH": str(ROOT)},
+            env=with_emulator(),
         ),
     ]
 

@@ -160,6 +160,15 @@ def test_instances_share_requests_and_are_replaced_when_they_die(serve, tmp_path
     assert call(url, log) not in first
 
 
+def test_an_instance_ends_when_its_only_request_takes_too_long(serve, tmp_path):
+    _process, url = serve(THREADS="1", WORKERS="1", CLOUD_RUN_TIMEOUT_SECONDS="1")
+    eventually(lambda: answers(int(url.rpartition(":")[2].strip("/"))))
+    log = tmp_path / "log"
+    with pytest.raises(requests.ConnectionError):
+        call(url, log, 60)
+    assert call(url, log).isdecimal()
+
+
 def test_requests_are_finished_before_the_end(serve, tmp_path):
     process, url = serve(THREADS="1", WORKERS="1")
     eventually(lambda: answers(int(url.rpartition(":")[2].strip("/"))))

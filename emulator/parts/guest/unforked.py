@@ -2,7 +2,7 @@
 
 One process listens and keeps as many others, the instances, which accept from its socket. Those
 serve with what functions-framework brings along, Werkzeug and uvicorn, since the Python of the
-functions may have nothing else. Unlike gunicorn, nothing ends a request that takes too long.
+functions may have nothing else.
 
 Runs in the Python of the functions, which may be old and has nothing of the emulator.
 """
@@ -21,6 +21,9 @@ _LISTENER = "QUICKTHUMB_EMULATOR_LISTENER"
 
 _CANNOT_LOAD = (1, 2)
 """Exit statuses of Python before it serves: an exception, or wrong options."""
+
+_OVERDUE = 3
+"""Exit status of an instance whose request took too long."""
 
 _POLL = 0.1  # seconds
 
@@ -106,10 +109,15 @@ def _listener() -> socket.socket:
 
 
 def _serve_wsgi(app: Any, listener: socket.socket, threads: int) -> None:
-    """Serve with so many threads. A request is accepted when there is one for it."""
+    """Serve with so many threads. A request is accepted when there is one for it.
+
+    A process with one thread ends when its request takes too long; one with several does not, since
+    that would end other requests. gunicorn does the same.
+    """
     from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
     free = threading.Semaphore(threads)
+    seconds = int(os.environ.get("CLOUD_RUN_TIMEOUT_SECONDS", "0")) if threads == 1 else 0
 
     class Handler(WSGIRequestHandler):
         def log_request(self, *_: object) -> None:
@@ -129,9 +137,14 @@ def _serve_wsgi(app: Any, listener: socket.socket, threads: int) -> None:
             return connection, address
 
         def process_request_thread(self, *arguments: Any) -> None:
+            overdue = threading.Timer(seconds, _give_up, [seconds])
+            overdue.daemon = True
+            if seconds:
+                overdue.start()
             try:
                 super().process_request_thread(*arguments)
             finally:
+                overdue.cancel()
                 free.release()
 
     host, port = listener.getsockname()
@@ -143,6 +156,11 @@ def _serve_wsgi(app: Any, listener: socket.socket, threads: int) -> None:
             signal.signal(getattr(signal, name), stop)
     server.serve_forever(poll_interval=_POLL)
     server.server_close()
+
+
+def _give_up(seconds: float) -> None:
+    print(f"A request took longer than {seconds} s: its process ends.", file=sys.stderr, flush=True)
+    os._exit(_OVERDUE)
 
 
 def _serve_asgi(app: Any, listener: socket.socket) -> None:
