@@ -1,6 +1,7 @@
 """Runs the command line like a user."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -34,7 +35,8 @@ def run(
 
 def environment() -> dict[str, str]:
     """Return this process's environment without variables that point to a cloud."""
-    return {name: text for name, text in os.environ.items() if not name.endswith("EMULATOR_HOST")}
+    known = {name: text for name, text in os.environ.items() if not name.endswith("EMULATOR_HOST")}
+    return known | {"PYTHONFAULTHANDLER": "1"}
 
 
 def from_anywhere() -> dict[str, str]:
@@ -77,7 +79,12 @@ class Up:
     def stop(self, number: int) -> int:
         """Send a signal, Ctrl-Break on Windows, and return the exit status."""
         self.process.send_signal(number if os.name == "posix" else _CTRL_BREAK)
-        return self.process.wait(120)
+        try:
+            return self.process.wait(120)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # lets `faulthandler` tell where it is
+            self.process.wait()
+            raise AssertionError(f"It did not stop:\n{self.log}") from None
 
 
 @contextmanager

@@ -72,6 +72,10 @@ def test_pubsub_starts_and_ends_in_order(tmp_path):
         assert broker.wait(30) == 0
 
 
+@pytest.mark.skipif(
+    os.name == "posix" and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
+    reason="needs SIGHUP, which nohup lets all programs ignore",
+)
 def test_up_serves_until_its_terminal_is_closed(tmp_path):
     log, port = tmp_path / "log", free_port()
     command = [sys.executable, "-m", "emulator.cli", "up", "--data", str(tmp_path / "data")]
