@@ -1,8 +1,10 @@
 """Ports on the loopback interface."""
 
 import errno
+import os
 import secrets
 import socket
+from itertools import count, islice
 
 HOST = "127.0.0.1"
 
@@ -11,13 +13,19 @@ _SERVERS = range(16_384, 32_768)
 49,152 elsewhere."""
 
 
+_candidates = count(os.getpid() * 64)
+"""No port twice, since one stays free until its server listens. For the same reason, processes that
+start together begin at different ones."""
+
+
 def free_port(host: str = HOST) -> int:
-    """Return a port that is free at the moment.
+    """Return a port that is free at the moment, another one each time.
 
     Raises:
         OSError: this machine does not have the address, or no free port.
     """
-    for port in secrets.SystemRandom().sample(_SERVERS, 1000):
+    for candidate in islice(_candidates, 1000):
+        port = _SERVERS[candidate % len(_SERVERS)]
         with socket.socket() as probe:
             _claim(probe, reuse=False)
             try:

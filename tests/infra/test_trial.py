@@ -373,7 +373,7 @@ def on_a_terminal(cloud, typed):
     os.close(theirs)
     try:
         os.write(ours, typed)
-        return process.communicate(timeout=60)[0]
+        return process.communicate(timeout=300)[0]
     finally:
         os.close(ours)
 
@@ -420,7 +420,7 @@ def test_ctrl_c_waits_for_terraform_and_deletes_what_was_made(nowhere):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    report, told = process.communicate(timeout=60)
+    report, told = process.communicate(timeout=300)
     assert process.returncode == 130, told
     assert "waiting for terraform to end" in told
     assert ["terraform", "saved its state"] in nowhere.told
