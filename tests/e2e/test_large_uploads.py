@@ -121,6 +121,7 @@ def copy(source, target, breaks):
     for end in (source, target):
         with suppress(OSError):
             end.shutdown(socket.SHUT_RDWR)
+        end.close()  # what is still sent is refused
 
 
 def documented_client():
