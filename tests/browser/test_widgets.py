@@ -39,12 +39,13 @@ class App:
 
     def __init__(self):
         app = self
+        packages = node_modules()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 path = urlsplit(self.path).path
                 is_file = path.startswith("/npm/")
-                file = node_modules() / path.removeprefix("/npm/")
+                file = packages / path.removeprefix("/npm/")
                 data = file.read_bytes() if is_file else f"<!doctype html>{app.page}".encode()
                 kind = mimetypes.guess_type(path)[0] if is_file else None
                 self.send_response(200)
