@@ -88,9 +88,13 @@ def test_ctrl_c_ends_the_load_with_a_report(shared_up):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert int(re.search(r"(\d+) done", out)[1]) >= 2
+    done, interrupted = (
+        int(re.search(rf"(\d+) {what}", out)[1]) for what in ("done", "interrupted")
+    )
+    assert done >= 2
     assert "Traceback" not in err
-    assert thumbnails(shared_up) == before
+    # An upload whose answer was not awaited may have been accepted.
+    assert before <= thumbnails(shared_up) <= before + interrupted
 
 
 def test_a_terminal_shows_the_figures_in_place(shared_up):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 from emulator.bootstrap import ROOT
 from emulator.ports import free_port
@@ -11,6 +12,11 @@ TOLD = "from emulator.ports import free_port; print(*(free_port() for _ in range
 
 def test_no_port_is_given_twice():
     assert len({free_port() for _ in range(200)}) == 200
+
+
+def test_ports_that_are_given_have_room_behind_them():
+    given = sorted(free_port() for _ in range(30))
+    assert all(later - earlier > 8 for earlier, later in pairwise(given))
 
 
 def test_programs_that_start_together_get_different_ports():

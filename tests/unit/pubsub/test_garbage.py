@@ -107,7 +107,7 @@ def broker():
     broker = Broker()
     yield broker
     broker.process.terminate()
-    assert broker.process.wait(30) == 0
+    assert broker.process.wait(120) == 0
 
 
 @pytest.fixture(autouse=True)
