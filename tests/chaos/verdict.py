@@ -66,7 +66,7 @@ def thumbnails(url: str, id: str, names: Iterable[str] = SIZES) -> dict[str, byt
 
 
 def settle(cloud: ShakenCloud, seconds: float) -> int:
-    """Sweep until every original has its manifest, and every wish is fulfilled.
+    """Sweep until each original has its manifest, each wish is fulfilled, and no leftover is there.
 
     Args:
         cloud: after the storm.
@@ -75,6 +75,14 @@ def settle(cloud: ShakenCloud, seconds: float) -> int:
     Returns:
         How many jobs the sweeps published again.
     """
+    published = _sweep_until_all_have_ended(cloud, seconds)
+    # Leftovers of crashed attempts are removed when they are old enough.
+    time.sleep(cloud.sweep_after + 1)
+    # A request that nobody waits for any more may have made a wish meanwhile.
+    return published + _sweep_until_all_have_ended(cloud, seconds)
+
+
+def _sweep_until_all_have_ended(cloud: ShakenCloud, seconds: float) -> int:
     end = time.monotonic() + seconds
     published, fewest = 0, sys.maxsize
     while time.monotonic() < end:
@@ -85,9 +93,7 @@ def settle(cloud: ShakenCloud, seconds: float) -> int:
         if left < fewest:
             fewest, end = left, time.monotonic() + seconds
         time.sleep(2)
-    # Leftovers of crashed attempts are removed when they are old enough.
-    time.sleep(cloud.sweep_after + 1)
-    return published + _sweep(cloud, time.monotonic() + seconds)
+    return published
 
 
 def _sweep(cloud: ShakenCloud, end: float) -> int:

@@ -50,7 +50,7 @@ def test_the_first_page_of_a_tiff_is_shown() -> None:
 def zip_file() -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("a.txt", "a")
+        archive.writestr(zipfile.ZipInfo("a.txt"), "a")
     return out.getvalue()
 
 
