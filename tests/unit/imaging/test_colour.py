@@ -152,7 +152,7 @@ def test_the_gamma_of_a_png_is_applied() -> None:
     assert near(colour(image, 0.5, 0.5), (167, 167, 167), by=3)
 
 
-@pytest.mark.parametrize("profile", [SRGB, P3])
+@pytest.mark.parametrize("profile", [SRGB, P3], ids=["sRGB", "P3"])
 def test_a_profile_counts_more_than_the_gamma_of_a_png(profile: bytes) -> None:
     data = gamma_of(encoded(plain(100, 100, 100), "PNG", icc_profile=profile), 100_000)
     image = opened(thumbnail(data, 32, format="png"))
