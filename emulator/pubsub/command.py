@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from emulator.pubsub import __version__
@@ -58,7 +58,6 @@ async def _run(broker: Broker) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     with ExitStack() as cleanup:
-        # Not `loop.add_signal_handler`, which Windows does not have.
         for number in filter(None, (getattr(signal, name, None) for name in _ENDS)):
             before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
             cleanup.callback(signal.signal, number, before)
@@ -71,7 +70,10 @@ async def _run(broker: Broker) -> None:
                 f"Server started, listening on {broker.address.rpartition(':')[2]}",
                 flush=True,
             )
-            await stop.wait()
+            # A signal that comes just before the loop waits is seen when that wait ends.
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), 1)
 
 
 def _grpc_alone(broker: Broker) -> str:
