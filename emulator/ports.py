@@ -1,10 +1,8 @@
 """Ports on the loopback interface."""
 
 import errno
-import os
 import secrets
 import socket
-from itertools import count, islice
 
 HOST = "127.0.0.1"
 
@@ -13,10 +11,7 @@ _SERVERS = range(16_384, 32_768)
 49,152 elsewhere."""
 
 
-_candidates = count(os.getpid() * 64, 5325)
-"""No port twice, since one stays free until its server listens. For the same reason, two of 200
-processes that start one after the other have none of the first sixty in common, and no two of them
-are neighbours: `up --port` takes ports in a row."""
+_given = set[int]()
 
 
 def free_port(host: str = HOST) -> int:
@@ -25,8 +20,9 @@ def free_port(host: str = HOST) -> int:
     Raises:
         OSError: this machine does not have the address, or no free port.
     """
-    for candidate in islice(_candidates, 1000):
-        port = _SERVERS[candidate % len(_SERVERS)]
+    for port in secrets.SystemRandom().sample(_SERVERS, 1000):
+        if port in _given:  # and free until its server listens
+            continue
         with socket.socket() as probe:
             _claim(probe, reuse=False)
             try:
@@ -35,6 +31,7 @@ def free_port(host: str = HOST) -> int:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise
             else:
+                _given.add(port)
                 return port
     raise OSError(errno.EADDRINUSE, f"no free port found on {host}")
 
