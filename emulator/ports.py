@@ -10,8 +10,8 @@ _SERVERS = range(16_384, 32_768)
 """Below the ports of outgoing connections, which take one in between: from 32,768 on Linux, and
 49,152 elsewhere."""
 
-
 _given = set[int]()
+"""Ports that this process has returned: one stays free until its server listens."""
 
 
 def free_port(host: str = HOST) -> int:
@@ -21,7 +21,7 @@ def free_port(host: str = HOST) -> int:
         OSError: this machine does not have the address, or no free port.
     """
     for port in secrets.SystemRandom().sample(_SERVERS, 1000):
-        if port in _given:  # and free until its server listens
+        if port in _given:
             continue
         with socket.socket() as probe:
             _claim(probe, reuse=False)

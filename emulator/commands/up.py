@@ -141,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
                     _open(cloud.addresses, console)
                 with controlled(cloud, watching, server, console):
                     while True:
-                        time.sleep(1)  # a signal just before it is seen after it
+                        time.sleep(1)  # a signal just before the sleep is handled only after it
         except KeyboardInterrupt:
             console.say("Stopped. Queued jobs continue with the next `up`.")
     return 0

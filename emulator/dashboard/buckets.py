@@ -17,8 +17,6 @@ MOST_LISTED = 5_000
 
 _SECONDS = 10.0
 
-# The server is on this machine, whatever proxy the environment names.
-
 
 class Buckets:
     """The buckets of a cloud.

@@ -19,8 +19,6 @@ from emulator.running import expect
 
 _SECONDS = 60.0  # scaling down waits for requests
 
-# The server is on this machine, whatever proxy the environment names.
-
 
 class Failed(EmulatorError):
     """The running `up` refused, or does not answer."""

@@ -70,7 +70,7 @@ async def _run(broker: Broker) -> None:
                 f"Server started, listening on {broker.address.rpartition(':')[2]}",
                 flush=True,
             )
-            # A signal that comes just before the loop waits is seen when that wait ends.
+            # Wakes up each second: a signal just before a wait is handled only after it.
             while not stop.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), 1)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emulator.bootstrap import ROOT
+from emulator.processes import with_emulator
 
 COMMAND = [sys.executable, "-m", "emulator.cli"]
 
@@ -41,8 +42,7 @@ def environment() -> dict[str, str]:
 
 def from_anywhere() -> dict[str, str]:
     """Return an environment in which the commands run in any folder."""
-    known = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return environment() | {"PYTHONPATH": os.pathsep.join(known)}
+    return environment() | with_emulator()
 
 
 class Up:
@@ -82,7 +82,10 @@ class Up:
         try:
             return self.process.wait(120)
         except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGABRT)  # lets `faulthandler` tell where it is
+            if os.name == "posix":
+                self.process.send_signal(signal.SIGABRT)  # lets `faulthandler` tell where it is
+            else:
+                self.process.kill()
             self.process.wait()
             raise AssertionError(f"It did not stop:\n{self.log}") from None
 

@@ -88,10 +88,11 @@ class Steered:
             return protos.Subscription.FromString(call(request, timeout=10)).push_config
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=60, seen=lambda: ""):
+    """Wait until something is true, and return it; `seen` tells what there is instead."""
     end = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < end
+        assert time.monotonic() < end, seen()
         time.sleep(0.2)
     return found
 

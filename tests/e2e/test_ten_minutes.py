@@ -4,7 +4,6 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -56,19 +55,14 @@ class Learner:
             # What the broker does not tell is not there to be seen.
             if self.broker == "official":
                 return self._printed(command.line)
-            return self._types_until(shown, command.line)
+            return wait_until(
+                lambda: alike(shown, text := self._printed(command.line)) and text,
+                seen=lambda: f"{command.line}\n{self._printed(command.line)}",
+            )
         text = self._printed(command.line)
         assert not shown or alike(shown, text), f"{command.line}\n{text}"
         for old, new in zip(ID.findall(shown), ids_in(text), strict=False):
             self.ids.setdefault(old, new)
-        return text
-
-    def _types_until(self, shown, line) -> str:
-        """Type a command again until it prints what is shown."""
-        end = time.monotonic() + 60
-        while not alike(shown, text := self._printed(line)):
-            assert time.monotonic() < end, f"{line}\n{text}"
-            time.sleep(0.2)
         return text
 
     def sees(self, text) -> None:

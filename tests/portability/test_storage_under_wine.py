@@ -31,7 +31,6 @@ def server(tmp_path_factory):
     """Give a script that runs the server with Wine; an existing WINEPREFIX is used."""
     folder = tmp_path_factory.mktemp("wine")
     prefix = os.environ.get("WINEPREFIX", str(folder / "prefix"))
-    env = {**os.environ, "WINEPREFIX": prefix, "WINEDEBUG": "-all", "DISPLAY": ""}
     script = folder / "server"
     variables = f"WINEPREFIX='{prefix}' WINEDEBUG=-all DISPLAY="
     script.write_text(f"#!/bin/sh\n{variables} exec wine '{program(folder)}' \"$@\"\n")
@@ -43,6 +42,7 @@ def server(tmp_path_factory):
         assert "filesystem-root" in tried.stderr
         yield script
     finally:
+        env = os.environ | {"WINEPREFIX": prefix}
         for option in ("-k", "-w"):  # ends what runs, and waits for that
             subprocess.run([shutil.which("wineserver"), option], env=env, check=False, timeout=60)
 
