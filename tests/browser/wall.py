@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -32,14 +33,26 @@ _WATCH = """
 """
 """Records uploads: which are under way, how many there were at once, which parts of large files."""
 
+_SHOWN = """
+    const cards = [...document.querySelectorAll(".card")].map(
+      (card) => `${card.dataset.state}: ${card.innerText.replaceAll("\\n", " | ")}`);
+    const requests = [...(window.uploads ?? [])].map(
+      ({ readyState, status, responseURL }) => `upload ${readyState} ${status} ${responseURL}`);
+    const line = document.querySelector("#line");
+    const told = document.querySelector("#live").textContent;
+    return [...cards, ...requests, line.hidden ? "on line" : line.innerText, told].join("\\n");
+"""
+
 
 class Wall:
     """The page in a browser that remembers nothing of earlier visits."""
 
     def __init__(self, browser: Chrome, url: str) -> None:
         self.browser = browser
-        what = {"origin": url, "storageTypes": "local_storage"}
-        browser.execute_cdp_cmd("Storage.clearDataForOrigin", what)
+        # From a page of the same origin: cleared from outside, the process of an earlier page may
+        # still write what it remembers.
+        browser.get(f"{url}/health")
+        browser.execute_script("localStorage.clear(); sessionStorage.clear();")
         browser.get(url)
         browser.execute_script(_WATCH)
         self.wait(lambda: "MiB" in self.run("return document.querySelector('#limits').textContent"))
@@ -54,8 +67,11 @@ class Wall:
         return self.browser.execute_script(script, *arguments)
 
     def wait(self, condition: Callable[[], Any]) -> Any:
-        """Wait until a condition holds."""
-        return WebDriverWait(self.browser, ROOMY, 0.05).until(lambda _: condition())
+        """Wait until a condition holds; say what the page shows when it does not."""
+        try:
+            return WebDriverWait(self.browser, ROOMY, 0.05).until(lambda _: condition())
+        except TimeoutException:
+            raise AssertionError(f"After {ROOMY} s the page shows:\n{self.run(_SHOWN)}") from None
 
     def one(self, selector: str) -> WebElement:
         return self.browser.find_element(By.CSS_SELECTOR, selector)
