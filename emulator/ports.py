@@ -3,6 +3,7 @@
 import errno
 import secrets
 import socket
+from collections import deque
 
 HOST = "127.0.0.1"
 
@@ -10,28 +11,37 @@ _SERVERS = range(16_384, 32_768)
 """Below the ports of outgoing connections, which take one in between: from 32,768 on Linux, and
 49,152 elsewhere."""
 
-_given = set[int]()
-"""Ports that this process has returned: one stays free until its server listens."""
+_MOST_CLAIMS = 64
+
+_claims = deque[int]()
+"""Handles of UDP sockets at the ports returned last.
+
+A port stays free until its server listens. Until then, and while a server is started again, its
+UDP port tells other processes that look for a free port that it has been given away.
+"""
 
 
 def free_port(host: str = HOST) -> int:
-    """Return a port that is free at the moment, another one each time.
+    """Return a port that is free at the moment, and that no process here was given recently.
 
     Raises:
         OSError: this machine does not have the address, or no free port.
     """
     for port in secrets.SystemRandom().sample(_SERVERS, 1000):
-        if port in _given:
-            continue
-        with socket.socket() as probe:
-            _claim(probe, reuse=False)
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        with claim, socket.socket() as probe:
+            for each in (claim, probe):
+                _set_options(each, reuse=False)
             try:
+                claim.bind((host, port))
                 probe.bind((host, port))
             except OSError as error:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise
             else:
-                _given.add(port)
+                _claims.append(claim.detach())
+                if len(_claims) > _MOST_CLAIMS:
+                    socket.close(_claims.popleft())
                 return port
     raise OSError(errno.EADDRINUSE, f"no free port found on {host}")
 
@@ -53,7 +63,7 @@ def hidden_host() -> str | None:
 def is_free(port: int) -> bool:
     """Return whether a server could listen on a port."""
     with socket.socket() as probe:
-        _claim(probe, reuse=True)
+        _set_options(probe, reuse=True)
         try:
             probe.bind((HOST, port))
         except OSError:
@@ -61,7 +71,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _claim(probe: socket.socket, *, reuse: bool) -> None:
+def _set_options(probe: socket.socket, *, reuse: bool) -> None:
     """Set the options with which a port that a server has is not free.
 
     Args:

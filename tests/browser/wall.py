@@ -49,13 +49,13 @@ class Wall:
 
     def __init__(self, browser: Chrome, url: str) -> None:
         self.browser = browser
-        # From a page of the same origin: cleared from outside, the process of an earlier page may
-        # still write what it remembers.
-        browser.get(f"{url}/health")
-        browser.execute_script("localStorage.clear(); sessionStorage.clear();")
+        # By the new page itself: the one before may write what it remembers while it is left.
+        script = {"source": "localStorage.clear(); sessionStorage.clear();"}
+        forgets = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
         browser.get(url)
         browser.execute_script(_WATCH)
         self.wait(lambda: "MiB" in self.run("return document.querySelector('#limits').textContent"))
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", forgets)
 
     def reload(self) -> None:
         """Load the page again, and go on recording."""
