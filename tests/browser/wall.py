@@ -49,7 +49,7 @@ class Wall:
 
     def __init__(self, browser: Chrome, url: str) -> None:
         self.browser = browser
-        # By the new page itself: the one before may write what it remembers while it is left.
+        # By the page itself, before it reads what is remembered.
         script = {"source": "localStorage.clear(); sessionStorage.clear();"}
         forgets = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", script)
         browser.get(url)
