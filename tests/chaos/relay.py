@@ -20,6 +20,11 @@ class Relay:
         target: URL of the function.
         seed: for delays and duplicates.
         trouble: share of delayed pushes; half of them are delivered twice.
+
+    Attributes:
+        delayed: how many pushes were late.
+        doubled: how many were delivered twice.
+        broken: how many got no answer.
     """
 
     def __init__(self, target: str, seed: int, trouble: float) -> None:
@@ -29,6 +34,7 @@ class Relay:
         self._lock = threading.Lock()
         self.delayed = 0
         self.doubled = 0
+        self.broken = 0
         relay = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -79,6 +85,8 @@ class Relay:
         try:
             return requests.post(self._target, body, headers=kept, timeout=_SECONDS).status_code
         except requests.RequestException:
+            with self._lock:
+                self.broken += 1
             return 502
 
     def stop(self) -> None:
