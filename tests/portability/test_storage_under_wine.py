@@ -32,7 +32,7 @@ def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wine")
     prefix = os.environ.get("WINEPREFIX", str(folder / "prefix"))
     script = folder / "server"
-    variables = f"WINEPREFIX='{prefix}' WINEDEBUG=-all DISPLAY="
+    variables = f"WINEPREFIX='{prefix}' TMPDIR='{folder}' WINEDEBUG=-all DISPLAY="
     script.write_text(f"#!/bin/sh\n{variables} exec wine '{program(folder)}' \"$@\"\n")
     script.chmod(0o700)
     try:
@@ -42,7 +42,7 @@ def server(tmp_path_factory):
         assert "filesystem-root" in tried.stderr
         yield script
     finally:
-        env = os.environ | {"WINEPREFIX": prefix}
+        env = os.environ | {"WINEPREFIX": prefix, "TMPDIR": str(folder)}
         for option in ("-k", "-w"):  # ends what runs, and waits for that
             subprocess.run([shutil.which("wineserver"), option], env=env, check=False, timeout=60)
 

@@ -133,6 +133,7 @@ def clone(tmp_path):
     """Give a clone in which the emulator needs one package, of many files."""
     shutil.copytree(bootstrap.ROOT / "emulator", tmp_path / "emulator")
     (tmp_path / "functions").mkdir()
+    (tmp_path / "temporary").mkdir()
     files = {f"many/{number}.py": f"number = {number}\n" for number in range(1200)}
     line = make_wheel(tmp_path, "many_files", files=files)
     (tmp_path / LOCK).write_text(OPTIONS + line)
@@ -156,6 +157,8 @@ def first_use(clone, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "emulator", *(arguments or ["env"])],
         cwd=clone,
+        # Of a pip that is killed, files stay.
+        env=os.environ | {"TMPDIR": str(clone / "temporary")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
