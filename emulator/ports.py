@@ -11,25 +11,28 @@ _SERVERS = range(16_384, 32_768)
 """Below the ports of outgoing connections, which take one in between: from 32,768 on Linux, and
 49,152 elsewhere."""
 
+_given = set[int]()
+"""Ports that this process has returned: one stays free until its server listens."""
+
 _MOST_CLAIMS = 64
 
 _claims = deque[int]()
-"""Handles of UDP sockets at the ports returned last.
-
-A port stays free until its server listens. Until then, and while a server is started again, its
-UDP port tells other processes that look for a free port that it has been given away.
-"""
+"""Handles of UDP sockets at the ports returned last, by which other processes see that they are
+given, until a server listens and while it is started again."""
 
 
 def free_port(host: str = HOST) -> int:
-    """Return a port that is free at the moment, and that no process here was given recently.
+    """Return a port that is free at the moment, another one each time.
+
+    Other processes of this machine are not given it either, unless this one asks for many more.
 
     Raises:
         OSError: this machine does not have the address, or no free port.
     """
     for port in secrets.SystemRandom().sample(_SERVERS, 1000):
-        claim = socket.socket(type=socket.SOCK_DGRAM)
-        with claim, socket.socket() as probe:
+        if port in _given:
+            continue
+        with socket.socket(type=socket.SOCK_DGRAM) as claim, socket.socket() as probe:
             for each in (claim, probe):
                 _set_options(each, reuse=False)
             try:
@@ -39,6 +42,7 @@ def free_port(host: str = HOST) -> int:
                 if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                     raise
             else:
+                _given.add(port)
                 _claims.append(claim.detach())
                 if len(_claims) > _MOST_CLAIMS:
                     socket.close(_claims.popleft())

@@ -21,7 +21,7 @@ def chromium(tmp_path_factory):
 @pytest.fixture
 def browser(chromium):
     """Return a browser with an empty page, a network, and an empty log."""
-    # What a page remembers while it is left could reach the page of the next test.
+    # The page saves its gallery when it is left, which the page of the next test could show.
     chromium.execute_script("Storage.prototype.setItem = () => {}")
     chromium.set_network_conditions(offline=False, latency=0, throughput=-1)
     chromium.get("about:blank")

@@ -157,7 +157,7 @@ def first_use(clone, *arguments):
     return subprocess.Popen(
         [sys.executable, "-m", "emulator", *(arguments or ["env"])],
         cwd=clone,
-        # Of a pip that is killed, files stay.
+        # A pip that is killed leaves files behind.
         env=os.environ | {"TMPDIR": str(clone / "temporary")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
